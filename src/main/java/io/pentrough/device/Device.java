@@ -1,0 +1,125 @@
+package io.pentrough.device;
+
+/**
+ * A device with its own memory, fed over asynchronous streams: a GPU, or the host playing one.
+ *
+ * <p>The operations are those of the CUDA driver API and mean the same: a stream runs its
+ * operations in order, an event marks a place in a stream, copies from and to {@linkplain
+ * PinnedBuffer pinned} memory return before they are done.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread. On a device with a current context
+ * per thread (CUDA) a call from a thread that has not called {@link #bindThread()} makes the
+ * context current for the length of the call.
+ *
+ * <p><b>Closing.</b> {@link #close()} refuses new allocations, streams and events from then on;
+ * what was handed out before stays valid until it is closed itself, and the device's own resources
+ * go with the last of it. So a loader that had to leave memory behind under a stuck target does not
+ * see it vanish.
+ */
+public interface Device extends AutoCloseable {
+
+  /**
+   * Opens the best device of this machine: the first CUDA device where there is one, else the host.
+   *
+   * <p>{@link #description()} of the result says which it is and, if it is the host, why. Asks the
+   * registered {@link DeviceProvider}s anew at each call; keeps nothing.
+   *
+   * @return an open device, to be closed by the caller
+   * @throws DeviceException if every provider refuses; the message has the reason of each
+   */
+  static Device best() {
+    return Providers.best();
+  }
+
+  /**
+   * A short name for messages and thread names.
+   *
+   * @return for example {@code "host"} or {@code "cuda:0"}
+   */
+  String name();
+
+  /**
+   * One line for people: the name, and what else they should know, such as the GPU's model or why
+   * there is no GPU.
+   *
+   * @return for example {@code "host (no CUDA: no NVIDIA driver found)"}
+   */
+  String description();
+
+  /**
+   * Allocates page-locked host memory that this device copies from and to asynchronously.
+   *
+   * @param bytes the size, 1 byte to 1 GiB
+   * @return memory whose first byte is aligned to 256 bytes, with undefined content
+   * @throws IllegalArgumentException if the size is out of range
+   * @throws DeviceException if there is not enough memory, or the device failed
+   * @throws IllegalStateException if this device is closed
+   */
+  PinnedBuffer allocatePinned(long bytes);
+
+  /**
+   * Allocates device memory.
+   *
+   * @param bytes the size, at least 1
+   * @return memory whose first byte is aligned to 256 bytes, with undefined content
+   * @throws IllegalArgumentException if the size is out of range
+   * @throws DeviceException if there is not enough memory, or the device failed
+   * @throws IllegalStateException if this device is closed
+   */
+  DeviceBuffer allocate(long bytes);
+
+  /**
+   * The device's own view of pinned memory, for devices that can work in host memory without a
+   * copy.
+   *
+   * <p>The view lives as long as the pinned buffer; closing the view does nothing.
+   *
+   * @param pinned memory of this device
+   * @return the same bytes, as device memory
+   * @throws UnsupportedOperationException if this device cannot
+   * @throws IllegalArgumentException if the memory belongs to another device
+   */
+  DeviceBuffer map(PinnedBuffer pinned);
+
+  /**
+   * Makes a stream that does not synchronise with any other.
+   *
+   * @return a new stream, to be closed by the caller
+   * @throws DeviceException if the device failed
+   * @throws IllegalStateException if this device is closed
+   */
+  DeviceStream newStream();
+
+  /**
+   * The stream that work goes to when no stream is named: CUDA's legacy default stream, which waits
+   * for, and is waited for by, <em>blocking</em> streams only. Closing it does nothing.
+   *
+   * @return always the same stream
+   */
+  DeviceStream defaultStream();
+
+  /**
+   * Makes an event that has not been recorded yet.
+   *
+   * @return a new event, to be closed by the caller
+   * @throws DeviceException if the device failed
+   * @throws IllegalStateException if this device is closed
+   */
+  DeviceEvent newEvent();
+
+  /**
+   * Binds the calling thread to this device until the thread ends or binds to another, so that its
+   * later calls here need not. For threads that belong to a library; cheap, and harmless when
+   * repeated.
+   *
+   * @throws DeviceException if the device failed
+   */
+  void bindThread();
+
+  /**
+   * Refuses new work and gives the device back once everything handed out is closed. Does not
+   * block; idempotent.
+   */
+  @Override
+  void close();
+}

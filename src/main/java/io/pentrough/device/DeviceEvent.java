@@ -1,0 +1,45 @@
+package io.pentrough.device;
+
+/**
+ * A mark in a stream, set by {@link DeviceStream#record}.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread; an answer is about the latest mark
+ * recorded before the call.
+ */
+public interface DeviceEvent extends AutoCloseable {
+
+  /**
+   * Whether everything queued before the mark has run. There are three answers: yes, not yet, and
+   * an exception if it never will. After {@code true}, memory written by that work is visible to
+   * the calling thread.
+   *
+   * @return true if complete, false if pending
+   * @throws IllegalStateException if the event was never recorded (CUDA would answer "complete") or
+   *     is closed
+   * @throws DeviceException if the work before the mark failed
+   */
+  boolean isComplete();
+
+  /**
+   * Parks the calling thread until the event is complete or may be: a device that cannot tell
+   * (CUDA) returns after a short while. Like {@link
+   * java.util.concurrent.locks.LockSupport#parkNanos(long)} it also returns when the thread is
+   * unparked or interrupted, or for no reason, so it belongs in a loop around {@link
+   * #isComplete()}. Never throws for a failed event.
+   *
+   * @param maxNanos the longest wait, in nanoseconds; returns at once if not positive
+   */
+  void park(long maxNanos);
+
+  /**
+   * Waits until the mark is complete. Not interruptible.
+   *
+   * @throws IllegalStateException if the event was never recorded or is closed
+   * @throws DeviceException if the work before the mark failed
+   */
+  void synchronize();
+
+  /** Gives the event back; a recorded mark still runs. Does not block; idempotent. */
+  @Override
+  void close();
+}

@@ -1,0 +1,99 @@
+package io.pentrough.device;
+
+import java.nio.ByteBuffer;
+
+/**
+ * A queue of device operations that run one after another, in the order they were queued.
+ *
+ * <p>All methods but {@link #read} and {@link #synchronize()} return before the operation has run.
+ * An operation that fails when it runs fails every later one of this stream, and {@link
+ * DeviceEvent#isComplete()} says so.
+ *
+ * <p><b>Threads.</b> Any thread may queue; operations of one thread keep their order. Two streams
+ * are {@linkplain Object#equals equal} if they are the same queue of the device.
+ */
+public interface DeviceStream extends AutoCloseable {
+
+  /**
+   * The device this stream belongs to.
+   *
+   * @return the device
+   */
+  Device device();
+
+  /**
+   * Queues a copy from pinned host memory to the device. Neither buffer may be closed, nor the
+   * source written, before it has run.
+   *
+   * @param source pinned memory of the same device
+   * @param sourceOffset first byte to read
+   * @param target device memory
+   * @param targetOffset first byte to write
+   * @param bytes how many bytes, at least 0
+   * @throws IndexOutOfBoundsException if the range leaves a buffer
+   * @throws IllegalStateException if a buffer or this stream is closed
+   * @throws DeviceException if the device refuses
+   */
+  void copyToDevice(
+      PinnedBuffer source, long sourceOffset, DeviceBuffer target, long targetOffset, long bytes);
+
+  /**
+   * Queues a copy from the device to pinned host memory. Neither buffer may be closed, nor the
+   * target touched, before it has run.
+   *
+   * @param source device memory
+   * @param sourceOffset first byte to read
+   * @param target pinned memory of the same device
+   * @param targetOffset first byte to write
+   * @param bytes how many bytes, at least 0
+   * @throws IndexOutOfBoundsException if the range leaves a buffer
+   * @throws IllegalStateException if a buffer or this stream is closed
+   * @throws DeviceException if the device refuses
+   */
+  void copyToHost(
+      DeviceBuffer source, long sourceOffset, PinnedBuffer target, long targetOffset, long bytes);
+
+  /**
+   * Copies device memory into any buffer behind everything queued so far, and waits for it: for
+   * tests and for looking.
+   *
+   * @param source all of it is read
+   * @param target receives the bytes at its position, which moves behind them
+   * @throws java.nio.BufferOverflowException if the target has too little room
+   * @throws IllegalStateException if the source or this stream is closed
+   * @throws DeviceException if the copy or something before it failed
+   */
+  void read(DeviceBuffer source, ByteBuffer target);
+
+  /**
+   * Queues a mark: the event is complete when everything queued before it has run. Replaces the
+   * event's earlier mark.
+   *
+   * @param event an event of the same device
+   * @throws IllegalStateException if the event or this stream is closed
+   * @throws DeviceException if the device refuses
+   */
+  void record(DeviceEvent event);
+
+  /**
+   * Lets everything queued from now on wait until the event's latest mark, as of this call, is
+   * complete. The calling thread does not wait. An event never recorded holds up nothing.
+   *
+   * @param event an event of the same device, recorded on any stream
+   * @throws IllegalStateException if the event or this stream is closed
+   * @throws DeviceException if the device refuses
+   */
+  void waitFor(DeviceEvent event);
+
+  /**
+   * Waits until everything queued so far has run. Not interruptible.
+   *
+   * @throws IllegalStateException if this stream is closed
+   * @throws DeviceException if something queued has failed
+   */
+  void synchronize();
+
+  /** Gives the stream back once what is queued has run. Does not block; idempotent. */
+  @Override
+  void close();
+}

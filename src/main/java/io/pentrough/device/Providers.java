@@ -1,0 +1,67 @@
+package io.pentrough.device;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+
+/** The search behind {@link Device#best()}. */
+final class Providers {
+
+  private Providers() {}
+
+  static Device best() {
+    return best(load());
+  }
+
+  /**
+   * Opens the available provider of the highest priority; the reasons of those before it become
+   * part of its description.
+   */
+  static Device best(List<DeviceProvider> providers) {
+    List<DeviceProvider> inOrder = new ArrayList<>(providers);
+    inOrder.sort(Comparator.comparingInt(DeviceProvider::priority).reversed());
+    List<String> refusals = new ArrayList<>();
+    List<DeviceException> failures = new ArrayList<>();
+    for (DeviceProvider provider : inOrder) {
+      String label = "no " + provider.kind().toUpperCase(Locale.ROOT) + ": ";
+      Optional<String> why = provider.whyUnavailable();
+      if (why.isPresent()) {
+        refusals.add(label + why.get());
+        continue;
+      }
+      try {
+        return provider.open(String.join("; ", refusals));
+      } catch (DeviceException e) {
+        refusals.add(label + e.getMessage());
+        failures.add(e);
+      }
+    }
+    DeviceException none =
+        new DeviceException(
+            refusals.isEmpty()
+                ? "no device provider is on the class path"
+                : String.join("; ", refusals));
+    failures.forEach(none::addSuppressed);
+    throw none;
+  }
+
+  /**
+   * The interface's own class loader, so that it works where the thread's context loader knows
+   * nothing of us.
+   */
+  private static List<DeviceProvider> load() {
+    List<DeviceProvider> providers = new ArrayList<>();
+    try {
+      ServiceLoader.load(DeviceProvider.class, DeviceProvider.class.getClassLoader())
+          .forEach(providers::add);
+    } catch (ServiceConfigurationError e) {
+      throw new DeviceException(
+          "a device provider on the class path is broken: " + e.getMessage(), e);
+    }
+    return providers;
+  }
+}
