@@ -1,0 +1,185 @@
+package io.pentrough;
+
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Name, element type and shape of one array of a batch, and its place in the slot. Made by {@link
+ * BatchSpec.Builder}.
+ *
+ * <p>Immutable; equal if all of it is equal.
+ */
+public final class ArraySpec {
+
+  private final String name;
+  private final DType dtype;
+  private final int[] shape;
+  private final int elements;
+  private final boolean variable;
+  private final long offset;
+
+  /**
+   * Checks everything but the offset.
+   *
+   * @param shape kept, not copied
+   */
+  ArraySpec(String name, DType dtype, int[] shape, boolean variable, long offset) {
+    this.name = Objects.requireNonNull(name, "name");
+    this.dtype = Objects.requireNonNull(dtype, "dtype");
+    this.shape = Objects.requireNonNull(shape, "shape");
+    this.variable = variable;
+    this.offset = offset;
+    if (name.isBlank()) {
+      throw new IllegalArgumentException(
+          "an array of shape " + Arrays.toString(shape) + " has the blank name '" + name + "'");
+    }
+    if (variable && shape.length == 0) {
+      throw new IllegalArgumentException(
+          "the variable array '" + name + "' has no dimension that could vary");
+    }
+    this.elements = checkedElements(name, shape);
+  }
+
+  private static int checkedElements(String name, int[] shape) {
+    for (int dimension : shape) {
+      if (dimension < 1) {
+        throw new IllegalArgumentException(
+            "array '"
+                + name
+                + "' has the dimension "
+                + dimension
+                + " in its shape "
+                + Arrays.toString(shape)
+                + "; each must be at least 1");
+      }
+    }
+    long elements = 1;
+    for (int dimension : shape) {
+      elements *= dimension; // below 2^31 times below 2^31: no overflow before the next check
+      if (elements > Integer.MAX_VALUE) {
+        throw new IllegalArgumentException(
+            "array '"
+                + name
+                + "' of shape "
+                + Arrays.toString(shape)
+                + " has more than "
+                + Integer.MAX_VALUE
+                + " elements");
+      }
+    }
+    return (int) elements;
+  }
+
+  /**
+   * The name, unique in its batch.
+   *
+   * @return never blank
+   */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * The type of the elements.
+   *
+   * @return the type
+   */
+  public DType dtype() {
+    return dtype;
+  }
+
+  /**
+   * The shape, slowest dimension first (row-major); the maximum if the array is variable.
+   *
+   * @return a new array; empty for a scalar
+   */
+  public int[] shape() {
+    return shape.clone();
+  }
+
+  /**
+   * The number of dimensions.
+   *
+   * @return 0 for a scalar
+   */
+  public int rank() {
+    return shape.length;
+  }
+
+  /**
+   * One dimension of the {@linkplain #shape() shape}, without allocating.
+   *
+   * @param axis 0 to {@link #rank()} - 1
+   * @return the (maximum) size along that axis, at least 1
+   * @throws IndexOutOfBoundsException if there is no such axis
+   */
+  public int dimension(int axis) {
+    if (axis < 0 || axis >= shape.length) {
+      throw noSuchAxis(axis);
+    }
+    return shape[axis];
+  }
+
+  IndexOutOfBoundsException noSuchAxis(int axis) {
+    return new IndexOutOfBoundsException(
+        "array '" + name + "' has " + shape.length + " dimensions, so no axis " + axis);
+  }
+
+  /**
+   * Whether each batch may choose a smaller shape, with {@link HostArray#resize}.
+   *
+   * @return true if variable, false if every batch has exactly this shape
+   */
+  public boolean isVariable() {
+    return variable;
+  }
+
+  /**
+   * The number of elements; the maximum if the array is variable.
+   *
+   * @return at least 1
+   */
+  public int elements() {
+    return elements;
+  }
+
+  /**
+   * The size of the elements, without padding; the maximum if the array is variable.
+   *
+   * @return the size in bytes
+   */
+  public long bytes() {
+    return (long) elements * dtype.bytes();
+  }
+
+  /**
+   * Where the array begins in its slot.
+   *
+   * @return the offset in bytes, a multiple of 256
+   */
+  public long offset() {
+    return offset;
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof ArraySpec that
+        && name.equals(that.name)
+        && dtype == that.dtype
+        && Arrays.equals(shape, that.shape)
+        && variable == that.variable
+        && offset == that.offset;
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(name, dtype, Arrays.hashCode(shape), variable, offset);
+  }
+
+  /** For example {@code "image: uint8 [16, 1, 33, 33, 33]"}. */
+  @Override
+  public String toString() {
+    return name + ": " + dtype.label() + (variable ? " up to " : " ") + Arrays.toString(shape);
+  }
+}

@@ -1,0 +1,27 @@
+package io.pentrough;
+
+/**
+ * Makes batches: the user's code, called by the loader's workers.
+ *
+ * <p><b>Threads.</b> Several workers call it at the same time, each with arrays and a context of
+ * its own; what else the target uses it must share safely.
+ */
+@FunctionalInterface
+public interface BatchTarget {
+
+  /**
+   * Writes one batch in place.
+   *
+   * <p>The arrays hold whatever the slot's last batch left in them: write every element, or call
+   * {@link HostArray#fillZero()} first. The result should depend on nothing but the context's
+   * epoch, index and random numbers: then the same seed gives the same batches with any number of
+   * workers (I8). May block, and may use threads of its own on {@link HostBatch#shared()} as long
+   * as they are done when it returns.
+   *
+   * @param out the arrays to fill, valid until this call returns
+   * @param context which batch this is, and its random numbers, valid until this call returns
+   * @throws Exception whatever stops this batch from being made; it becomes the cause of what the
+   *     consumer sees at this batch's place
+   */
+  void fill(HostBatch out, BatchContext context) throws Exception;
+}

@@ -1,0 +1,259 @@
+package io.pentrough;
+
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceStream;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one thread that queues copies, watches them, and in the end gives all memory back.
+ *
+ * <p>That it is one thread keeps the copy stream in the order of delivery without a lock around the
+ * driver, and a driver call that blocks holds up neither a {@code get} nor a {@code close}.
+ */
+final class CopyThread implements Runnable {
+
+  /** A device that cannot wake us is asked about its events this often at the least. */
+  private static final long PARK_NANOS = 1_000_000;
+
+  final Thread thread;
+
+  private final Engine engine;
+  private final LoaderMemory memory;
+
+  /**
+   * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
+   * order. <em>Copied</em> comes before <em>ready</em> by a stage's length, so each has its own
+   * place in it.
+   */
+  private final DeviceSlot[] inFlight;
+
+  private long queued;
+  private long copied;
+  private long ready;
+
+  private @Nullable DeviceEvent firstReturning;
+
+  CopyThread(Engine engine, LoaderMemory memory, LoaderSettings settings) {
+    this.engine = engine;
+    this.memory = memory;
+    inFlight = new DeviceSlot[settings.deviceSlots()];
+    thread = new Thread(this, "pentrough-" + settings.name() + "-copy");
+    thread.setDaemon(true);
+  }
+
+  /** Makes the thread look again; from any thread. */
+  void wake() {
+    LockSupport.unpark(thread);
+  }
+
+  @Override
+  public void run() {
+    try {
+      engine.device().bindThread();
+      pump();
+    } catch (Throwable t) {
+      engine.breakDown(t);
+      abandonCopies();
+    }
+    try {
+      while (!engine.isClosing()) {
+        LockSupport.park(this);
+      }
+      reclaim();
+    } catch (Throwable t) {
+      engine.breakDown(t);
+    } finally {
+      engine.terminated();
+    }
+  }
+
+  /** Until the loader stops and the last queued copy has run. */
+  private void pump() {
+    while (true) {
+      DeviceSlot next = engine.startCopy();
+      if (next != null) {
+        queueCopy(next);
+      }
+      boolean completed = completeCopies();
+      boolean returned = completeReturns();
+      if (next != null || completed || returned) {
+        continue;
+      }
+      if (copied == queued && ready == queued && engine.isStopped()) {
+        return;
+      }
+      waitForWork();
+    }
+  }
+
+  private void queueCopy(DeviceSlot to) {
+    HostSlotMemory source = memory.hostSlots.get(to.source().number);
+    DeviceSlotMemory target = memory.deviceSlots.get(to.number);
+    inFlight[(int) (queued++ % inFlight.length)] = to;
+    target.describe(source.batch);
+    DeviceStream stream = memory.copyStream;
+    DeviceEvent lastReleased = target.lastReleased;
+    if (lastReleased != null) {
+      stream.waitFor(lastReleased); // I2: work of the last consumer may still be queued
+      target.lastReleased = null;
+    }
+    stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
+    stream.record(source.copied);
+    // A stage is queued here (I9).
+    stream.record(target.ready);
+  }
+
+  private boolean completeCopies() {
+    boolean moved = false;
+    while (copied < queued && copiedEvent(oldest(copied)).isComplete()) { // I1: asked by the host
+      engine.copied(oldest(copied++).source());
+      moved = true;
+    }
+    while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
+      engine.ready(oldest(ready++));
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** Slots handed over without a copy go back to the workers once the consumers' work has run. */
+  private boolean completeReturns() {
+    boolean moved = false;
+    firstReturning = null;
+    for (DeviceSlot slot : engine.deviceSlots()) {
+      if (!engine.is(slot, DeviceSlot.State.RETURNING)) {
+        continue;
+      }
+      DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
+      DeviceEvent released = held.lastReleased;
+      if (released == null || released.isComplete()) {
+        held.lastReleased = null;
+        engine.returned(slot);
+        moved = true;
+      } else if (firstReturning == null) {
+        firstReturning = released;
+      }
+    }
+    return moved;
+  }
+
+  private void waitForWork() {
+    DeviceEvent returning = firstReturning;
+    if (copied < queued) {
+      copiedEvent(oldest(copied)).park(PARK_NANOS);
+    } else if (ready < queued) {
+      readyEvent(oldest(ready)).park(PARK_NANOS);
+    } else if (returning != null) {
+      returning.park(PARK_NANOS);
+    } else {
+      LockSupport.park(this);
+    }
+  }
+
+  /**
+   * After a failure: waits for what the device still runs; a stream that answers with a failure
+   * runs nothing any more.
+   */
+  private void abandonCopies() {
+    try {
+      memory.copyStream.synchronize();
+    } catch (RuntimeException e) {
+      engine.breakDown(e);
+    }
+    while (copied < queued) {
+      engine.copied(oldest(copied++).source());
+    }
+    while (ready < queued) {
+      engine.ready(oldest(ready++));
+    }
+  }
+
+  /** Frees each slot as soon as nobody uses it any more, however long that takes (I7). */
+  private void reclaim() {
+    while (true) {
+      int left = 0;
+      int lost = 0;
+      boolean polling = false;
+      for (DeviceSlot slot : engine.deviceSlots()) {
+        DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
+        if (held.freed) {
+          continue;
+        }
+        if (engine.is(slot, DeviceSlot.State.LOST)) {
+          lost++;
+        } else if (!engine.isGivenBack(slot)) {
+          left++;
+        } else if (!isOver(held.lastReleased)) {
+          left++;
+          polling = true;
+        } else {
+          engine.returned(slot);
+          memory.free(slot.number, held);
+          engine.slotFreed();
+        }
+      }
+      if (left == 0 && lost > 0) {
+        recoverLost(); // last, as nobody knows how long its stream will take
+      }
+      for (HostSlot slot : engine.hostSlots()) {
+        HostSlotMemory held = memory.hostSlots.get(slot.number);
+        if (held.freed) {
+          continue;
+        }
+        if (engine.is(slot, HostSlot.State.FREE)) {
+          memory.free(slot.number, held);
+          engine.slotFreed();
+        } else {
+          left++;
+        }
+      }
+      if (left == 0 && lost == 0) {
+        memory.freeCopyStream();
+        return;
+      }
+      if (polling) {
+        LockSupport.parkNanos(this, PARK_NANOS);
+      } else if (left > 0) {
+        LockSupport.park(this);
+      }
+    }
+  }
+
+  private void recoverLost() {
+    for (DeviceSlot slot : engine.deviceSlots()) {
+      DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
+      DeviceStream stream = held.lostOn;
+      if (stream == null || held.freed) {
+        continue;
+      }
+      try {
+        stream.synchronize();
+        engine.returned(slot);
+      } catch (RuntimeException e) {
+        memory.leave(slot.number, held, e);
+      }
+    }
+  }
+
+  /** A mark that has failed will not run any more either. */
+  private static boolean isOver(@Nullable DeviceEvent event) {
+    try {
+      return event == null || event.isComplete();
+    } catch (RuntimeException e) {
+      return true;
+    }
+  }
+
+  private DeviceSlot oldest(long position) {
+    return inFlight[(int) (position % inFlight.length)];
+  }
+
+  private DeviceEvent copiedEvent(DeviceSlot slot) {
+    return memory.hostSlots.get(slot.source().number).copied;
+  }
+
+  private DeviceEvent readyEvent(DeviceSlot slot) {
+    return memory.deviceSlots.get(slot.number).ready;
+  }
+}

@@ -1,0 +1,65 @@
+package io.pentrough;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One place of the device ring, as the {@link SlotLedger} sees it. Its memory is a {@link
+ * DeviceSlotMemory}.
+ */
+final class DeviceSlot {
+
+  enum State {
+    /**
+     * May be given to the next batch; work of its last consumer may still be queued, and the copy
+     * waits for it (I2).
+     */
+    FREE,
+    /** A queued copy writes it. */
+    COPYING,
+    /** Waits for a consumer. */
+    READY,
+    /** A consumer's, until the lease is closed. */
+    LEASED,
+    /**
+     * Handed over without a copy and given back; the host may not write before the consumer's work
+     * has run.
+     */
+    RETURNING,
+    /** Its release could not be recorded: never used again. */
+    LOST
+  }
+
+  final int number;
+
+  State state = State.FREE;
+  long sinceNanos;
+
+  // The batch, from copy to free.
+  long sequence;
+  int generation;
+  long order;
+  @Nullable Thread holder;
+  private @Nullable HostSlot source;
+
+  DeviceSlot(int number) {
+    this.number = number;
+  }
+
+  /**
+   * The host slot the batch comes from; may have gone on to another batch once this one has been
+   * copied.
+   */
+  HostSlot source() {
+    return Objects.requireNonNull(source);
+  }
+
+  void comesFrom(HostSlot slot) {
+    source = slot;
+  }
+
+  void enter(State next, long now) {
+    state = next;
+    sinceNanos = now;
+  }
+}

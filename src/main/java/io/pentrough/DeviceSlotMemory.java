@@ -1,0 +1,72 @@
+package io.pentrough;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceStream;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What a {@link DeviceSlot} is made of. Belongs to whoever the slot belongs to. */
+final class DeviceSlotMemory {
+
+  final DeviceBuffer buffer;
+
+  /** <em>Ready</em>: recorded behind the copy into this slot, and behind its stage. */
+  final DeviceEvent ready;
+
+  /** Actual shape of each array of the batch that stands here. */
+  final int[][] shapes;
+
+  /** How many bytes of the slot the batch takes. */
+  long bytes;
+
+  /** Recorded when the last lease was closed; null if no work of a consumer can be pending. */
+  @Nullable DeviceEvent lastReleased;
+
+  /**
+   * The stream a lease was closed on in vain; null unless the slot is {@link
+   * DeviceSlot.State#LOST}.
+   */
+  @Nullable DeviceStream lostOn;
+
+  boolean freed;
+
+  /** <em>Released</em>: one event for each stream this slot was ever leased for (I2). */
+  private final List<Released> released = new ArrayList<>(1);
+
+  DeviceSlotMemory(DeviceBuffer buffer, DeviceEvent ready, int[][] shapes) {
+    this.buffer = buffer;
+    this.ready = ready;
+    this.shapes = shapes;
+  }
+
+  /** Takes over what the batch says of itself. */
+  void describe(HostBatch batch) {
+    batch.copyShapesTo(shapes);
+    bytes = batch.usedBytes();
+  }
+
+  /**
+   * The event to record on this stream when a lease is closed; made at the first lease for the
+   * stream.
+   */
+  DeviceEvent releasedOn(DeviceStream stream, Device device) {
+    for (int i = 0; i < released.size(); i++) {
+      Released known = released.get(i);
+      if (known.stream.equals(stream)) {
+        return known.event;
+      }
+    }
+    DeviceEvent event = device.newEvent();
+    released.add(new Released(stream, event));
+    return event;
+  }
+
+  List<Released> releasedEvents() {
+    return released;
+  }
+
+  record Released(DeviceStream stream, DeviceEvent event) {}
+}

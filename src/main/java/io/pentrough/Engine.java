@@ -1,0 +1,620 @@
+package io.pentrough;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceStream;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The monitor around a {@link SlotLedger}: whoever wants a step waits here until it is legal, and
+ * wakes whom it concerns.
+ *
+ * <p>Three kinds of threads meet. Workers park one by one, so that a free slot wakes one of them;
+ * the copy thread parks, or polls an event; consumers wait on the monitor. Nothing under the
+ * monitor blocks or calls a device or a target: the thread a slot belongs to does that outside, and
+ * the ledger's states keep everybody else off the slot meanwhile.
+ *
+ * <p>Memory order: each hand-over of a slot (fill to copy, copy to consumer, consumer to copy, copy
+ * to worker) passes through the monitor, so plain writes by the old owner are seen by the new one.
+ */
+final class Engine {
+
+  /** A source without an end has one epoch. */
+  static final int EPOCH = 0;
+
+  private static final Logger LOG = System.getLogger("io.pentrough");
+
+  private final Device device;
+  private final BatchSpec spec;
+  private final LoaderSettings settings;
+  private final LoaderMemory memory;
+  private final CopyThread copyThread;
+  private final List<Worker> workers;
+  private final List<HostSlot> hostSlots;
+  private final List<DeviceSlot> deviceSlots;
+
+  private final Object monitor = new Object();
+
+  // Guarded by the monitor, like the state of every slot and worker.
+  private final SlotLedger ledger;
+  private final StatsRecorder stats;
+  private @Nullable Throwable broken;
+  private boolean closing;
+  private boolean closed;
+  private boolean terminated;
+  private int workersLeft;
+  private int slotsLeft;
+  private int consumersWaiting;
+
+  /** Allocates all memory; starts nothing. */
+  Engine(Device device, BatchSpec spec, BatchTarget target, LoaderSettings settings) {
+    this.device = device;
+    this.spec = spec;
+    this.settings = settings;
+    ledger =
+        new SlotLedger(
+            settings.hostSlots(), settings.deviceSlots(), settings.ordered(), settings.handOver());
+    hostSlots = ledger.hostSlots();
+    deviceSlots = ledger.deviceSlots();
+    slotsLeft = settings.hostSlots() + settings.deviceSlots();
+    stats = new StatsRecorder(settings.workers());
+    memory =
+        LoaderMemory.allocate(
+            device,
+            spec,
+            settings.hostSlots(),
+            spec,
+            settings.deviceSlots(),
+            settings.handOver(),
+            settings.consumerStream());
+    copyThread = new CopyThread(this, memory, settings);
+    List<Worker> made = new ArrayList<>();
+    for (int i = 0; i < settings.workers(); i++) {
+      made.add(new Worker(i, this, target, settings));
+    }
+    workers = List.copyOf(made);
+  }
+
+  /** Starts the threads; if one cannot be had, gives everything back and throws. */
+  void start() {
+    synchronized (monitor) {
+      stats.started(System.nanoTime());
+    }
+    try {
+      copyThread.thread.start();
+    } catch (Throwable t) {
+      memory.freeAll();
+      throw t;
+    }
+    try {
+      for (Worker worker : workers) {
+        synchronized (monitor) {
+          workersLeft++;
+        }
+        worker.thread.start();
+      }
+    } catch (Throwable t) {
+      synchronized (monitor) {
+        workersLeft--; // the one that did not start
+      }
+      close();
+      throw t;
+    }
+  }
+
+  Device device() {
+    return device;
+  }
+
+  BatchSpec spec() {
+    return spec;
+  }
+
+  HostSlotMemory memory(HostSlot slot) {
+    return memory.hostSlots.get(slot.number);
+  }
+
+  DeviceSlotMemory memory(DeviceSlot slot) {
+    return memory.deviceSlots.get(slot.number);
+  }
+
+  List<HostSlot> hostSlots() {
+    return hostSlots;
+  }
+
+  List<DeviceSlot> deviceSlots() {
+    return deviceSlots;
+  }
+
+  // ---- workers
+
+  /** Waits for a host slot and an index; null when the worker shall end. */
+  @Nullable HostSlot claim(Worker worker) {
+    long asked = System.nanoTime();
+    synchronized (monitor) {
+      worker.sinceNanos = asked;
+      stats.workerIdle(asked);
+    }
+    while (true) {
+      synchronized (monitor) {
+        worker.parked = false;
+        long now = System.nanoTime();
+        HostSlot slot = ledger.claim(worker.number, now);
+        if (slot != null || ledger.isStopped()) {
+          stats.workerBusy(now);
+        }
+        if (ledger.isStopped()) {
+          return null;
+        }
+        if (slot != null) {
+          stats.slotWaited(now - asked);
+          worker.filling = slot;
+          worker.sinceNanos = now;
+          return slot;
+        }
+        worker.parked = true;
+      }
+      worker.park();
+    }
+  }
+
+  /** The target has returned, or thrown. */
+  void filled(Worker worker, HostSlot slot, @Nullable Throwable failure) {
+    synchronized (monitor) {
+      long now = System.nanoTime();
+      worker.filling = null;
+      if (failure == null) {
+        stats.filled(now - worker.sinceNanos);
+        ledger.publish(slot, now);
+      } else {
+        ledger.fail(slot, failure, now);
+        wakeConsumers();
+      }
+      if (settings.handOver()) {
+        lend(now);
+      }
+    }
+    copyThread.wake();
+  }
+
+  void workerEnded(Worker worker) {
+    synchronized (monitor) {
+      worker.ended = true;
+      workersLeft--;
+      monitor.notifyAll();
+    }
+    copyThread.wake();
+  }
+
+  /** Hands filled slots over as they are: the device works in them without a copy. */
+  private void lend(long now) {
+    for (DeviceSlot slot = ledger.startCopy(now); slot != null; slot = ledger.startCopy(now)) {
+      memory(slot).describe(memory(slot.source()).batch);
+      stats.firstReady(now);
+      wakeConsumers();
+    }
+  }
+
+  // ---- the copy thread
+
+  /** The next batch to copy, its slots reserved; null if there is none now. */
+  @Nullable DeviceSlot startCopy() {
+    synchronized (monitor) {
+      if (ledger.isStopped() || settings.handOver()) {
+        return null;
+      }
+      long now = System.nanoTime();
+      DeviceSlot slot = ledger.startCopy(now);
+      if (slot != null) {
+        stats.copyStarted(now);
+      }
+      return slot;
+    }
+  }
+
+  void copied(HostSlot slot) {
+    synchronized (monitor) {
+      ledger.copied(slot, System.nanoTime());
+      wakeWorker();
+    }
+  }
+
+  void ready(DeviceSlot slot) {
+    synchronized (monitor) {
+      long now = System.nanoTime();
+      stats.copied(now - slot.sinceNanos);
+      stats.copyEnded(now);
+      if (ledger.ready(slot, now)) {
+        stats.firstReady(now);
+        wakeConsumers();
+      }
+    }
+  }
+
+  /** The consumer's work on the slot has run. */
+  void returned(DeviceSlot slot) {
+    synchronized (monitor) {
+      if (slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.LOST) {
+        ledger.returned(slot, System.nanoTime());
+        wakeWorker();
+      }
+    }
+  }
+
+  boolean is(HostSlot slot, HostSlot.State state) {
+    synchronized (monitor) {
+      return slot.state == state;
+    }
+  }
+
+  boolean is(DeviceSlot slot, DeviceSlot.State state) {
+    synchronized (monitor) {
+      return slot.state == state;
+    }
+  }
+
+  /**
+   * Whether no lease is open on the slot and no copy writes it; a consumer's queued work may still
+   * use it.
+   */
+  boolean isGivenBack(DeviceSlot slot) {
+    return is(slot, DeviceSlot.State.FREE) || is(slot, DeviceSlot.State.RETURNING);
+  }
+
+  boolean isStopped() {
+    synchronized (monitor) {
+      return ledger.isStopped();
+    }
+  }
+
+  boolean isClosing() {
+    synchronized (monitor) {
+      return closing;
+    }
+  }
+
+  /** A failure of a copy, the driver or the library: terminal (I5). The first one counts. */
+  void breakDown(Throwable failure) {
+    synchronized (monitor) {
+      if (broken == null) {
+        broken = failure;
+        LOG.log(Level.ERROR, settings.name() + ": the loader is broken", failure);
+      }
+      ledger.stop(System.nanoTime());
+      wakeEverybody();
+    }
+  }
+
+  // ---- consumers
+
+  /** Waits without bound, but not in silence. */
+  DeviceBatch get(DeviceStream stream) throws InterruptedException {
+    long asked = System.nanoTime();
+    while (true) {
+      DeviceBatch batch = poll(stream, settings.warnAfterNanos());
+      if (batch != null) {
+        return batch;
+      }
+      LOG.log(Level.WARNING, "{0}: {1}", settings.name(), diagnose(System.nanoTime() - asked));
+    }
+  }
+
+  DeviceBatch get(DeviceStream stream, long timeoutNanos)
+      throws InterruptedException, BatchTimeoutException {
+    long asked = System.nanoTime();
+    DeviceBatch batch = poll(stream, timeoutNanos);
+    if (batch == null) {
+      throw new BatchTimeoutException(diagnose(System.nanoTime() - asked));
+    }
+    return batch;
+  }
+
+  /** Null if the time is over; nothing has been taken then. */
+  private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos)
+      throws InterruptedException {
+    if (stream.device() != device) {
+      throw new IllegalArgumentException(
+          "the stream belongs to " + stream.device().name() + ", the loader to " + device.name());
+    }
+    DeviceBatch lease =
+        new DeviceBatch(this, stream); // before anything is taken that could be lost
+    Thread caller = Thread.currentThread();
+    long asked = System.nanoTime();
+    DeviceSlot slot;
+    synchronized (monitor) {
+      slot = await(caller, asked, timeoutNanos);
+      if (slot == null) {
+        return null;
+      }
+      long now = System.nanoTime();
+      stats.consumerWaited(now - asked);
+      stats.delivered(memory(slot).bytes);
+      if (ledger.windowHasMoved()) {
+        wakeEveryWorker();
+      }
+    }
+    DeviceSlotMemory held = memory(slot);
+    try {
+      lease.of(slot, held, held.releasedOn(stream, device));
+    } catch (Throwable t) {
+      synchronized (monitor) {
+        ledger.release(slot, System.nanoTime()); // nobody has used it
+      }
+      breakDown(t);
+      throw t;
+    }
+    return lease;
+  }
+
+  private @Nullable DeviceSlot await(Thread caller, long asked, long timeoutNanos)
+      throws InterruptedException {
+    while (true) {
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
+      requireUsable();
+      long now = System.nanoTime();
+      SlotLedger.Failure failure = ledger.takeFailure(now);
+      if (failure != null) {
+        stats.failed();
+        if (ledger.windowHasMoved()) {
+          wakeEveryWorker();
+        } else {
+          wakeWorker();
+        }
+        throw new TargetException(EPOCH, failure.sequence(), failure.worker(), failure.cause());
+      }
+      DeviceSlot slot = ledger.take(caller, now);
+      if (slot != null) {
+        return slot;
+      }
+      if (ledger.heldBy(caller) == deviceSlots.size()) {
+        throw new IllegalStateException(
+            "this thread holds all "
+                + deviceSlots.size()
+                + " device slots and would wait for itself: close a batch first, or raise deviceSlots");
+      }
+      long left = timeoutNanos - (now - asked);
+      if (left <= 0) {
+        return null;
+      }
+      consumersWaiting++;
+      stats.consumerStarving(now);
+      try {
+        TimeUnit.NANOSECONDS.timedWait(monitor, left);
+      } finally {
+        consumersWaiting--;
+        stats.consumerFed(System.nanoTime());
+      }
+    }
+  }
+
+  /**
+   * Closing a batch: records <em>released</em> behind the consumer's work, then lets the slot be
+   * reused (I2).
+   */
+  void release(DeviceBatch lease, DeviceSlot slot, DeviceEvent released) {
+    synchronized (monitor) {
+      if (!lease.markClosed()) {
+        return;
+      }
+    }
+    DeviceSlotMemory held = memory(slot);
+    try {
+      lease.stream().record(released);
+    } catch (Throwable t) {
+      synchronized (monitor) {
+        held.lostOn = lease.stream();
+        ledger.lose(slot, System.nanoTime());
+      }
+      breakDown(t);
+      throw t;
+    }
+    synchronized (monitor) {
+      held.lastReleased = released;
+      ledger.release(slot, System.nanoTime());
+    }
+    copyThread.wake();
+  }
+
+  /**
+   * Starts anew from the first undelivered index; what is being filled or copied is dropped when it
+   * comes back (I4).
+   */
+  void reset() {
+    synchronized (monitor) {
+      requireUsable();
+      ledger.reset(System.nanoTime());
+      wakeEveryWorker();
+    }
+    copyThread.wake();
+  }
+
+  LoaderStats stats() {
+    synchronized (monitor) {
+      return stats.snapshot(System.nanoTime());
+    }
+  }
+
+  // ---- the end
+
+  /**
+   * Stops everybody, waits within the bound for what is in use, and leaves the rest to whoever
+   * finishes last (I7). Ignores interrupts but keeps the flag.
+   */
+  void close() {
+    long started = System.nanoTime();
+    long bound = settings.closeTimeoutNanos();
+    synchronized (monitor) {
+      if (closed) {
+        return;
+      }
+      closing = true;
+      ledger.stop(started);
+      wakeEverybody();
+    }
+    boolean interrupted = false;
+    if (settings.interruptTargets()) {
+      interrupted = awaitEnd(started, bound / 2);
+      interruptTargets();
+    }
+    interrupted |= awaitEnd(started, bound);
+    reportEnd();
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /**
+   * Waits until all is given back but what the caller itself holds; returns whether it was
+   * interrupted meanwhile.
+   */
+  private boolean awaitEnd(long started, long bound) {
+    Thread caller = Thread.currentThread();
+    boolean interrupted = false;
+    synchronized (monitor) {
+      while (!hasEnded(caller)) {
+        long left = bound - (System.nanoTime() - started);
+        if (left <= 0) {
+          break;
+        }
+        try {
+          TimeUnit.NANOSECONDS.timedWait(monitor, left);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    }
+    return interrupted;
+  }
+
+  private boolean hasEnded(Thread caller) {
+    int mySlots = ledger.heldBy(caller) * (settings.handOver() ? 2 : 1);
+    int me = 0;
+    for (Worker worker : workers) {
+      if (worker.thread == caller) {
+        mySlots += worker.filling == null ? 0 : 1;
+        me = 1;
+      }
+    }
+    boolean onlyMine = mySlots + me > 0 && slotsLeft == mySlots;
+    return workersLeft == me && (terminated || onlyMine);
+  }
+
+  private void interruptTargets() {
+    synchronized (monitor) {
+      for (Worker worker : workers) {
+        if (worker.filling != null && worker.thread != Thread.currentThread()) {
+          worker.thread.interrupt();
+        }
+      }
+    }
+  }
+
+  /** Names what could not be given back, once. */
+  private void reportEnd() {
+    Diagnosis left;
+    synchronized (monitor) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      left = terminated ? null : diagnosis();
+    }
+    if (left != null) {
+      LOG.log(
+          Level.WARNING,
+          "{0}: closed with memory still in use; it is freed by whoever finishes last. {1}",
+          settings.name(),
+          left);
+    }
+  }
+
+  void slotFreed() {
+    synchronized (monitor) {
+      slotsLeft--;
+      monitor.notifyAll();
+    }
+  }
+
+  /** The copy thread has given back all it could. */
+  void terminated() {
+    List<String> refused = memory.refused();
+    if (!refused.isEmpty()) {
+      LOG.log(
+          Level.WARNING,
+          "{0}: not given back to {1}: {2}",
+          settings.name(),
+          device.name(),
+          String.join(", ", refused));
+    }
+    synchronized (monitor) {
+      terminated = true;
+      monitor.notifyAll();
+    }
+  }
+
+  // ---- under the monitor
+
+  private void requireUsable() {
+    if (closing) {
+      throw new LoaderClosedException(settings.name() + " is closed");
+    }
+    if (broken != null) {
+      throw new DeviceException(settings.name() + " is broken: " + broken, broken);
+    }
+  }
+
+  private void wakeConsumers() {
+    if (consumersWaiting > 0) {
+      monitor.notifyAll();
+    }
+  }
+
+  private void wakeWorker() {
+    for (int i = 0; i < workers.size(); i++) {
+      if (wake(workers.get(i))) {
+        return;
+      }
+    }
+  }
+
+  private void wakeEveryWorker() {
+    for (int i = 0; i < workers.size(); i++) {
+      wake(workers.get(i));
+    }
+  }
+
+  private static boolean wake(Worker worker) {
+    boolean parked = worker.parked;
+    if (parked) {
+      worker.parked = false;
+      worker.wake();
+    }
+    return parked;
+  }
+
+  private void wakeEverybody() {
+    monitor.notifyAll();
+    wakeEveryWorker();
+    copyThread.wake();
+  }
+
+  private String diagnose(long waitedNanos) {
+    Diagnosis diagnosis;
+    synchronized (monitor) {
+      diagnosis = diagnosis();
+    }
+    return diagnosis.afterWaiting(waitedNanos);
+  }
+
+  private Diagnosis diagnosis() {
+    return new Diagnosis(ledger, workers, System.nanoTime());
+  }
+}

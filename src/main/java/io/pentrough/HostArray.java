@@ -1,0 +1,568 @@
+package io.pentrough;
+
+import io.pentrough.DType.Storage;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.Buffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
+import java.nio.ShortBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.ReadableByteChannel;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One array of a {@link HostBatch}, in pinned host memory.
+ *
+ * <p>Elements are named by their flat row-major index, and go in and out as the Java primitive of
+ * the {@linkplain DType element type}'s size and kind: {@code byte} for {@code INT8} and {@code
+ * UINT8}, {@code short} for every 16-bit type, {@code int} and {@code long} for the wider integers,
+ * {@code float} and {@code double}.
+ *
+ * <p>Every method but {@link #spec()} throws
+ *
+ * <ul>
+ *   <li>{@link IllegalStateException} if the array is used from another thread than the fill's, or
+ *       after the fill has returned (see {@link HostBatch#shared()} for threads of one's own),
+ *   <li>{@link IllegalArgumentException} if its primitive is not the one of this array's type,
+ *   <li>{@link IndexOutOfBoundsException} if an index lies outside <em>this</em> array in its
+ *       present shape;
+ * </ul>
+ *
+ * and has changed nothing then.
+ */
+public final class HostArray {
+
+  private static final byte[] ZEROS = new byte[8192];
+
+  private final Extent extent;
+  private final Access access;
+  private final Storage storage;
+
+  /** All of the array at its maximum; absolute use only, as the views share it. */
+  private final ByteBuffer bytes;
+
+  /** The same memory in elements of {@link #storage}; absolute use only. */
+  private final Buffer elements;
+
+  /** What {@link #unsafeBuffer()} gives out, and what channels read into; null in a shared view. */
+  private final @Nullable ByteBuffer unsafeBuffer;
+
+  private final @Nullable ByteBuffer channelBuffer;
+
+  /** The array of a slot. */
+  HostArray(Extent extent, ByteBuffer bytes, Access access) {
+    this.extent = extent;
+    this.access = access;
+    this.storage = extent.spec().dtype().storage();
+    this.bytes = bytes;
+    this.elements =
+        switch (storage) {
+          case BYTE -> bytes;
+          case SHORT -> bytes.asShortBuffer();
+          case INT -> bytes.asIntBuffer();
+          case LONG -> bytes.asLongBuffer();
+          case FLOAT -> bytes.asFloatBuffer();
+          case DOUBLE -> bytes.asDoubleBuffer();
+        };
+    this.unsafeBuffer = bytes.duplicate();
+    this.channelBuffer = bytes.duplicate();
+  }
+
+  /** The same array in a shared view: without buffers whose position two threads might move. */
+  HostArray(HostArray original, Access access) {
+    this.extent = original.extent;
+    this.access = access;
+    this.storage = original.storage;
+    this.bytes = original.bytes;
+    this.elements = original.elements;
+    this.unsafeBuffer = null;
+    this.channelBuffer = null;
+  }
+
+  /**
+   * What the array is. May be asked at any time.
+   *
+   * @return its part of the batch's specification
+   */
+  public ArraySpec spec() {
+    return extent.spec();
+  }
+
+  /**
+   * The shape in this batch.
+   *
+   * @return a new array; the specified shape unless the array is variable and was resized
+   */
+  public int[] shape() {
+    access.check(spec());
+    return extent.shape().clone();
+  }
+
+  /**
+   * One dimension of the shape in this batch, without allocating.
+   *
+   * @param axis 0 to {@code spec().rank()} - 1
+   * @return the size along that axis
+   */
+  public int dimension(int axis) {
+    access.check(spec());
+    if (axis < 0 || axis >= extent.shape().length) {
+      throw spec().noSuchAxis(axis);
+    }
+    return extent.shape()[axis];
+  }
+
+  /**
+   * The number of elements in this batch.
+   *
+   * @return 0 or more
+   */
+  public int elements() {
+    access.check(spec());
+    return extent.elements();
+  }
+
+  /**
+   * Gives a variable array its shape in this batch; without a call it has its maximum. Elements
+   * keep their flat index: those below the new number of elements stay as they are.
+   *
+   * @param shape of the specified rank, each dimension 0 to its maximum
+   * @throws IllegalArgumentException if the array is not variable, or the shape does not fit
+   */
+  public void resize(int... shape) {
+    access.check(spec());
+    extent.resize(shape);
+  }
+
+  /**
+   * Writes an element of an 8-bit type.
+   *
+   * @param index the flat index
+   * @param value the raw value
+   */
+  public void setByte(int index, byte value) {
+    ((ByteBuffer) element(Storage.BYTE, index)).put(index, value);
+  }
+
+  /**
+   * Writes an element of a 16-bit type.
+   *
+   * @param index the flat index
+   * @param value the raw value
+   */
+  public void setShort(int index, short value) {
+    ((ShortBuffer) element(Storage.SHORT, index)).put(index, value);
+  }
+
+  /**
+   * Writes an element of a 32-bit integer type.
+   *
+   * @param index the flat index
+   * @param value the raw value
+   */
+  public void setInt(int index, int value) {
+    ((IntBuffer) element(Storage.INT, index)).put(index, value);
+  }
+
+  /**
+   * Writes an element of a 64-bit integer type.
+   *
+   * @param index the flat index
+   * @param value the raw value
+   */
+  public void setLong(int index, long value) {
+    ((LongBuffer) element(Storage.LONG, index)).put(index, value);
+  }
+
+  /**
+   * Writes an element of type {@code FLOAT32}.
+   *
+   * @param index the flat index
+   * @param value the value
+   */
+  public void setFloat(int index, float value) {
+    ((FloatBuffer) element(Storage.FLOAT, index)).put(index, value);
+  }
+
+  /**
+   * Writes an element of type {@code FLOAT64}.
+   *
+   * @param index the flat index
+   * @param value the value
+   */
+  public void setDouble(int index, double value) {
+    ((DoubleBuffer) element(Storage.DOUBLE, index)).put(index, value);
+  }
+
+  /**
+   * Reads an element of an 8-bit type.
+   *
+   * @param index the flat index
+   * @return the raw value
+   */
+  public byte getByte(int index) {
+    return ((ByteBuffer) element(Storage.BYTE, index)).get(index);
+  }
+
+  /**
+   * Reads an element of a 16-bit type.
+   *
+   * @param index the flat index
+   * @return the raw value
+   */
+  public short getShort(int index) {
+    return ((ShortBuffer) element(Storage.SHORT, index)).get(index);
+  }
+
+  /**
+   * Reads an element of a 32-bit integer type.
+   *
+   * @param index the flat index
+   * @return the raw value
+   */
+  public int getInt(int index) {
+    return ((IntBuffer) element(Storage.INT, index)).get(index);
+  }
+
+  /**
+   * Reads an element of a 64-bit integer type.
+   *
+   * @param index the flat index
+   * @return the raw value
+   */
+  public long getLong(int index) {
+    return ((LongBuffer) element(Storage.LONG, index)).get(index);
+  }
+
+  /**
+   * Reads an element of type {@code FLOAT32}.
+   *
+   * @param index the flat index
+   * @return the value
+   */
+  public float getFloat(int index) {
+    return ((FloatBuffer) element(Storage.FLOAT, index)).get(index);
+  }
+
+  /**
+   * Reads an element of type {@code FLOAT64}.
+   *
+   * @param index the flat index
+   * @return the value
+   */
+  public double getDouble(int index) {
+    return ((DoubleBuffer) element(Storage.DOUBLE, index)).get(index);
+  }
+
+  /**
+   * Writes elements of an 8-bit type.
+   *
+   * @param index the flat index of the first
+   * @param source where they come from
+   * @param from the first to take of the source
+   * @param count how many
+   */
+  public void set(int index, byte[] source, int from, int count) {
+    ((ByteBuffer) range(Storage.BYTE, index, count)).put(index, source, from, count);
+  }
+
+  /**
+   * Writes elements of a 16-bit type.
+   *
+   * @param index the flat index of the first
+   * @param source where they come from
+   * @param from the first to take of the source
+   * @param count how many
+   */
+  public void set(int index, short[] source, int from, int count) {
+    ((ShortBuffer) range(Storage.SHORT, index, count)).put(index, source, from, count);
+  }
+
+  /**
+   * Writes elements of a 32-bit integer type.
+   *
+   * @param index the flat index of the first
+   * @param source where they come from
+   * @param from the first to take of the source
+   * @param count how many
+   */
+  public void set(int index, int[] source, int from, int count) {
+    ((IntBuffer) range(Storage.INT, index, count)).put(index, source, from, count);
+  }
+
+  /**
+   * Writes elements of a 64-bit integer type.
+   *
+   * @param index the flat index of the first
+   * @param source where they come from
+   * @param from the first to take of the source
+   * @param count how many
+   */
+  public void set(int index, long[] source, int from, int count) {
+    ((LongBuffer) range(Storage.LONG, index, count)).put(index, source, from, count);
+  }
+
+  /**
+   * Writes elements of type {@code FLOAT32}.
+   *
+   * @param index the flat index of the first
+   * @param source where they come from
+   * @param from the first to take of the source
+   * @param count how many
+   */
+  public void set(int index, float[] source, int from, int count) {
+    ((FloatBuffer) range(Storage.FLOAT, index, count)).put(index, source, from, count);
+  }
+
+  /**
+   * Writes elements of type {@code FLOAT64}.
+   *
+   * @param index the flat index of the first
+   * @param source where they come from
+   * @param from the first to take of the source
+   * @param count how many
+   */
+  public void set(int index, double[] source, int from, int count) {
+    ((DoubleBuffer) range(Storage.DOUBLE, index, count)).put(index, source, from, count);
+  }
+
+  /**
+   * Writes raw bytes, in native order, into an array of any type.
+   *
+   * @param index the flat index of the first element
+   * @param source its remaining bytes are taken; its position moves behind them
+   * @throws IllegalArgumentException if the remaining bytes are not a whole number of elements
+   */
+  public void set(int index, ByteBuffer source) {
+    range(storage, index, source.remaining() / width());
+    if (source.remaining() % width() != 0) {
+      throw new IllegalArgumentException(
+          source.remaining()
+              + " bytes are not a whole number of elements of array '"
+              + spec().name()
+              + "', which takes "
+              + width()
+              + " bytes each");
+    }
+    bytes.put(index * width(), source, source.position(), source.remaining());
+    source.position(source.limit());
+  }
+
+  /**
+   * Reads elements of an 8-bit type.
+   *
+   * @param index the flat index of the first
+   * @param target where they go
+   * @param from the first to overwrite in the target
+   * @param count how many
+   */
+  public void get(int index, byte[] target, int from, int count) {
+    ((ByteBuffer) range(Storage.BYTE, index, count)).get(index, target, from, count);
+  }
+
+  /**
+   * Reads elements of a 16-bit type.
+   *
+   * @param index the flat index of the first
+   * @param target where they go
+   * @param from the first to overwrite in the target
+   * @param count how many
+   */
+  public void get(int index, short[] target, int from, int count) {
+    ((ShortBuffer) range(Storage.SHORT, index, count)).get(index, target, from, count);
+  }
+
+  /**
+   * Reads elements of a 32-bit integer type.
+   *
+   * @param index the flat index of the first
+   * @param target where they go
+   * @param from the first to overwrite in the target
+   * @param count how many
+   */
+  public void get(int index, int[] target, int from, int count) {
+    ((IntBuffer) range(Storage.INT, index, count)).get(index, target, from, count);
+  }
+
+  /**
+   * Reads elements of a 64-bit integer type.
+   *
+   * @param index the flat index of the first
+   * @param target where they go
+   * @param from the first to overwrite in the target
+   * @param count how many
+   */
+  public void get(int index, long[] target, int from, int count) {
+    ((LongBuffer) range(Storage.LONG, index, count)).get(index, target, from, count);
+  }
+
+  /**
+   * Reads elements of type {@code FLOAT32}.
+   *
+   * @param index the flat index of the first
+   * @param target where they go
+   * @param from the first to overwrite in the target
+   * @param count how many
+   */
+  public void get(int index, float[] target, int from, int count) {
+    ((FloatBuffer) range(Storage.FLOAT, index, count)).get(index, target, from, count);
+  }
+
+  /**
+   * Reads elements of type {@code FLOAT64}.
+   *
+   * @param index the flat index of the first
+   * @param target where they go
+   * @param from the first to overwrite in the target
+   * @param count how many
+   */
+  public void get(int index, double[] target, int from, int count) {
+    ((DoubleBuffer) range(Storage.DOUBLE, index, count)).get(index, target, from, count);
+  }
+
+  /** Sets all elements of this batch to zero. */
+  public void fillZero() {
+    access.check(spec());
+    int end = extent.bytes();
+    for (int at = 0; at < end; at += ZEROS.length) {
+      bytes.put(at, ZEROS, 0, Math.min(ZEROS.length, end - at));
+    }
+  }
+
+  /**
+   * Fills all of the array from a channel, as raw bytes in native order. Blocks as the channel
+   * does.
+   *
+   * @param channel in blocking mode; read from its position on, not closed
+   * @throws EOFException if the channel ends early; the message says how many bytes are missing,
+   *     and what was read is in the array
+   * @throws IOException if the channel fails or is not in blocking mode
+   */
+  public void readFrom(ReadableByteChannel channel) throws IOException {
+    ByteBuffer target = channelBuffer();
+    while (target.hasRemaining()) {
+      access.check(spec()); // a shared view's fill may return while the channel blocks
+      checkRead(channel.read(target), target);
+    }
+  }
+
+  /**
+   * Fills all of the array from a place in a file, as raw bytes in native order, without moving the
+   * channel's position: several threads may read from one channel. Interrupting a thread in here
+   * closes the channel for all.
+   *
+   * @param channel the file, not closed
+   * @param position where the bytes begin, 0 or more
+   * @throws EOFException if the file ends early; the message says how many bytes are missing, and
+   *     what was read is in the array
+   * @throws IOException if reading fails
+   */
+  public void readFrom(FileChannel channel, long position) throws IOException {
+    ByteBuffer target = channelBuffer();
+    while (target.hasRemaining()) {
+      access.check(spec());
+      checkRead(channel.read(target, position + target.position()), target);
+    }
+  }
+
+  private void checkRead(int read, ByteBuffer target) throws IOException {
+    if (read < 0) {
+      throw new EOFException(
+          "the channel ended "
+              + target.remaining()
+              + " bytes short of the "
+              + target.limit()
+              + " of array '"
+              + spec().name()
+              + "'");
+    }
+    if (read == 0) {
+      throw new IOException(
+          "the channel gave no bytes for array '"
+              + spec().name()
+              + "': it is in non-blocking mode; readFrom needs a blocking channel");
+    }
+  }
+
+  /**
+   * The memory of exactly this array in its present shape, in native byte order: for bulk work, and
+   * <em>unguarded</em>. Nothing finds its use after the fill has returned: it then writes into
+   * another batch, or into memory that is freed.
+   *
+   * @return direct, at position 0; the same object at each call on the fill's thread, set back
+   *     again, and a new one at each call on a shared view
+   */
+  public ByteBuffer unsafeBuffer() {
+    return whole(unsafeBuffer);
+  }
+
+  private ByteBuffer channelBuffer() {
+    return whole(channelBuffer);
+  }
+
+  private ByteBuffer whole(@Nullable ByteBuffer kept) {
+    access.check(spec());
+    ByteBuffer buffer = kept == null ? bytes.duplicate() : kept;
+    return buffer.clear().limit(extent.bytes()).order(ByteOrder.nativeOrder());
+  }
+
+  private int width() {
+    return extent.spec().dtype().bytes();
+  }
+
+  /**
+   * The typed buffer, once everything that may be wrong with the use of an element is ruled out.
+   */
+  private Buffer element(Storage used, int index) {
+    return range(used, index, 1);
+  }
+
+  private Buffer range(Storage used, int index, int count) {
+    access.check(extent.spec());
+    if (used != storage) {
+      throw wrongStorage(used);
+    }
+    if (index < 0 || count < 0 || index > extent.elements() - count) {
+      throw outside(index, count);
+    }
+    return elements;
+  }
+
+  private IndexOutOfBoundsException outside(int index, int count) {
+    return new IndexOutOfBoundsException(
+        (count == 1 ? "index " + index + " is" : count + " elements from index " + index + " are")
+            + " not inside array '"
+            + spec().name()
+            + "', which has "
+            + extent.elements()
+            + " elements");
+  }
+
+  private IllegalArgumentException wrongStorage(Storage used) {
+    return new IllegalArgumentException(
+        "array '"
+            + spec().name()
+            + "' is "
+            + spec().dtype().label()
+            + ": use set"
+            + storage.methodSuffix()
+            + " and get"
+            + storage.methodSuffix()
+            + ", or "
+            + storage.name().toLowerCase(Locale.ROOT)
+            + "[], not "
+            + used.name().toLowerCase(Locale.ROOT));
+  }
+
+  /** The specification, for example {@code "image: uint8 [16, 1, 33, 33, 33]"}. */
+  @Override
+  public String toString() {
+    return spec().toString();
+  }
+}

@@ -1,0 +1,146 @@
+package io.pentrough;
+
+import io.pentrough.device.PinnedBuffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * The arrays of one batch in pinned host memory, for a {@linkplain BatchTarget target} to fill.
+ *
+ * <p>One object per host slot, used again for every batch that passes through the slot. It and its
+ * arrays may be used on the thread of the {@code fill} they were given to, until that returns; any
+ * other use throws {@link IllegalStateException}. For threads of the target's own there is {@link
+ * #shared()}.
+ */
+public final class HostBatch {
+
+  private final BatchSpec spec;
+  private final Access access;
+  private final Extent[] extents;
+  private final HostArray[] arrays;
+
+  /**
+   * The batch of a host slot; belongs to no fill yet.
+   *
+   * @param memory at least {@link BatchSpec#slotBytes()}
+   */
+  HostBatch(BatchSpec spec, PinnedBuffer memory) {
+    this.spec = spec;
+    this.access = new Access();
+    this.extents = new Extent[spec.size()];
+    this.arrays = new HostArray[spec.size()];
+    ByteBuffer slot = memory.unsafeBuffer();
+    for (int i = 0; i < arrays.length; i++) {
+      ArraySpec array = spec.array(i);
+      extents[i] = new Extent(array);
+      ByteBuffer bytes =
+          slot.slice((int) array.offset(), (int) array.bytes()).order(ByteOrder.nativeOrder());
+      arrays[i] = new HostArray(extents[i], bytes, access);
+    }
+  }
+
+  private HostBatch(HostBatch original, Access access) {
+    this.spec = original.spec;
+    this.access = access;
+    this.extents = original.extents;
+    this.arrays = new HostArray[original.arrays.length];
+    for (int i = 0; i < arrays.length; i++) {
+      arrays[i] = new HostArray(original.arrays[i], access);
+    }
+  }
+
+  /** A fill begins on this thread: every array has its maximum shape. Allocates nothing. */
+  void open() {
+    access.open();
+    for (Extent extent : extents) {
+      extent.reset();
+    }
+  }
+
+  /** The fill has returned or thrown; on the thread that opened. Every later use is found. */
+  void close() {
+    access.close();
+  }
+
+  /**
+   * How much of the slot the last fill used: up to the end of the last array that is not empty.
+   * What one copy must carry.
+   */
+  long usedBytes() {
+    for (int i = extents.length - 1; i >= 0; i--) {
+      if (extents[i].elements() > 0) {
+        return spec.array(i).offset() + extents[i].bytes();
+      }
+    }
+    return 0;
+  }
+
+  /**
+   * Tells the shapes of the variable arrays in the last fill.
+   *
+   * @param target by array; only the rows of variable arrays are written, each as long as the rank
+   */
+  void copyShapesTo(int[][] target) {
+    for (int i = 0; i < extents.length; i++) {
+      if (spec.array(i).isVariable()) {
+        int[] shape = extents[i].shape();
+        System.arraycopy(shape, 0, target[i], 0, shape.length);
+      }
+    }
+  }
+
+  /**
+   * What the arrays are. May be asked at any time.
+   *
+   * @return the loader's specification
+   */
+  public BatchSpec spec() {
+    return spec;
+  }
+
+  /**
+   * One array by its name.
+   *
+   * @param name a name of the specification
+   * @return always the same object
+   * @throws IllegalArgumentException if there is none of that name; the message lists the names
+   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   */
+  public HostArray array(String name) {
+    return array(spec.indexOf(name));
+  }
+
+  /**
+   * One array by its place.
+   *
+   * @param i 0 to {@code spec().size()} - 1
+   * @return always the same object
+   * @throws IndexOutOfBoundsException if there is no such array
+   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   */
+  public HostArray array(int i) {
+    access.check(null);
+    return arrays[i];
+  }
+
+  /**
+   * A view of the same arrays that any thread may use until this fill returns; from then on every
+   * use of it throws, also during later fills.
+   *
+   * <p>Called on the fill's thread, which must see the other threads done before {@code fill}
+   * returns. Who writes which elements is for those threads to agree on; an array's shape is common
+   * to all views, so resize first. Each access costs a volatile read.
+   *
+   * @return a new, small object
+   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   */
+  public HostBatch shared() {
+    return new HostBatch(this, access.share());
+  }
+
+  /** The specification, for example {@code "{image: uint8 [16, 33], label: int32 [16]}"}. */
+  @Override
+  public String toString() {
+    return spec.toString();
+  }
+}

@@ -1,0 +1,149 @@
+package io.pentrough;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.PinnedBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * All memory, events and the copy stream of a loader: allocated whole or not at all (I6), given
+ * back slot by slot (I7).
+ *
+ * <p>The caller decides when a slot is out of use; this class only knows what a slot is made of.
+ * What the device refuses to take back is remembered by name.
+ */
+final class LoaderMemory {
+
+  final DeviceStream copyStream;
+  final List<HostSlotMemory> hostSlots;
+  final List<DeviceSlotMemory> deviceSlots;
+
+  private final boolean handOver;
+  private final List<String> refused = new ArrayList<>();
+
+  private LoaderMemory(
+      DeviceStream copyStream,
+      List<HostSlotMemory> hostSlots,
+      List<DeviceSlotMemory> deviceSlots,
+      boolean handOver) {
+    this.copyStream = copyStream;
+    this.hostSlots = List.copyOf(hostSlots);
+    this.deviceSlots = List.copyOf(deviceSlots);
+    this.handOver = handOver;
+  }
+
+  /**
+   * Allocates both rings.
+   *
+   * @param handOver whether a device slot is the device's view of the host slot of its number
+   * @param usualStream the stream most leases will be for: its <em>released</em> events are made
+   *     now
+   */
+  static LoaderMemory allocate(
+      Device device,
+      BatchSpec hostSpec,
+      int hostCount,
+      BatchSpec deviceSpec,
+      int deviceCount,
+      boolean handOver,
+      DeviceStream usualStream) {
+    Deque<AutoCloseable> opened = new ArrayDeque<>();
+    try {
+      DeviceStream copyStream = keep(opened, device.newStream());
+      List<HostSlotMemory> host = new ArrayList<>();
+      for (int i = 0; i < hostCount; i++) {
+        PinnedBuffer pinned = keep(opened, device.allocatePinned(hostSpec.slotBytes()));
+        DeviceEvent copied = keep(opened, device.newEvent());
+        host.add(new HostSlotMemory(pinned, new HostBatch(hostSpec, pinned), copied));
+      }
+      List<DeviceSlotMemory> resident = new ArrayList<>();
+      for (int i = 0; i < deviceCount; i++) {
+        DeviceBuffer buffer =
+            handOver
+                ? device.map(host.get(i).pinned)
+                : keep(opened, device.allocate(deviceSpec.slotBytes()));
+        DeviceEvent ready = keep(opened, device.newEvent());
+        DeviceSlotMemory slot = new DeviceSlotMemory(buffer, ready, emptyShapes(deviceSpec));
+        keep(opened, slot.releasedOn(usualStream, device));
+        resident.add(slot);
+      }
+      return new LoaderMemory(copyStream, host, resident, handOver);
+    } catch (Throwable failure) {
+      while (!opened.isEmpty()) {
+        try {
+          opened.pop().close();
+        } catch (Exception e) {
+          failure.addSuppressed(e);
+        }
+      }
+      throw failure;
+    }
+  }
+
+  void free(int number, HostSlotMemory slot) {
+    slot.freed = true;
+    give("the pinned memory of host slot " + number, slot.pinned);
+    give("the event of host slot " + number, slot.copied);
+  }
+
+  void free(int number, DeviceSlotMemory slot) {
+    slot.freed = true;
+    give("the memory of device slot " + number, slot.buffer);
+    give("the ready event of device slot " + number, slot.ready);
+    for (DeviceSlotMemory.Released released : slot.releasedEvents()) {
+      give("a released event of device slot " + number, released.event());
+    }
+  }
+
+  void freeCopyStream() {
+    give("the copy stream", copyStream);
+  }
+
+  /** Everything at once, for a loader none of whose slots was ever used. */
+  void freeAll() {
+    hostSlots.forEach(slot -> free(hostSlots.indexOf(slot), slot));
+    deviceSlots.forEach(slot -> free(deviceSlots.indexOf(slot), slot));
+    freeCopyStream();
+  }
+
+  /** Leaves a slot unfreed for good, as nobody can tell whether it is in use. */
+  void leave(int number, DeviceSlotMemory slot, Exception why) {
+    slot.freed = true;
+    if (handOver) {
+      hostSlots.get(number).freed = true; // the same memory
+    }
+    refused.add(
+        "the memory of device slot " + number + ", whose last use cannot be told (" + why + ")");
+  }
+
+  /** What the device refused to take back so far, and why. */
+  List<String> refused() {
+    return refused;
+  }
+
+  private void give(String what, AutoCloseable resource) {
+    try {
+      resource.close();
+    } catch (Exception e) {
+      refused.add(what + " (" + e + ")");
+    }
+  }
+
+  private static <T extends AutoCloseable> T keep(Deque<AutoCloseable> opened, T resource) {
+    opened.push(resource);
+    return resource;
+  }
+
+  private static int[][] emptyShapes(BatchSpec spec) {
+    int[][] shapes = new int[spec.size()][];
+    for (int i = 0; i < shapes.length; i++) {
+      shapes[i] = spec.array(i).shape();
+    }
+    return shapes;
+  }
+}

@@ -1,0 +1,389 @@
+package io.pentrough;
+
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * What a loader has done from its start to a moment, or, by {@link #minus}, between two moments,
+ * and who waited for whom. Immutable.
+ *
+ * <p>Shares are fractions of {@link #elapsed()}, 0 to 1, and count waits and copies up to the
+ * moment even if they go on. Timings count what is over.
+ */
+public final class LoaderStats {
+
+  /** Below this share of waiting, a loop counts as fed and a worker as busy. */
+  static final double WAITS = 0.05;
+
+  /** From this share on, the copies hold up a starved loop with idle workers. */
+  static final double COPY_SATURATED = 0.75;
+
+  /** The time to the first batch as long as there is none. */
+  static final long NEVER = -1;
+
+  /** Who holds up the pipeline. */
+  public enum Verdict {
+    /** The loop waits for data while the workers are at work: the target is too slow. */
+    PRODUCER,
+    /** The loop waits for data, workers wait for slots, and a copy is nearly always under way. */
+    COPY,
+    /** The workers wait, the loop does not: the loader keeps up with room to spare. */
+    CONSUMER,
+    /** Nobody in particular, or nothing was delivered to judge by. */
+    BALANCED
+  }
+
+  /**
+   * How often something happened and how long it took. Percentiles are exact or at most 1/16 too
+   * high.
+   *
+   * @param count how often
+   * @param sumNanos all together, in nanoseconds
+   * @param maxNanos the longest, in nanoseconds; 0 if there was none
+   * @param p50Nanos the median, in nanoseconds; 0 if there was none
+   * @param p99Nanos what 99 % did not exceed, in nanoseconds; 0 if there was none
+   */
+  public record Timing(long count, long sumNanos, long maxNanos, long p50Nanos, long p99Nanos) {
+
+    /**
+     * The mean.
+     *
+     * @return nanoseconds, rounded down; 0 if there was none
+     */
+    public long meanNanos() {
+      return count == 0 ? 0 : sumNanos / count;
+    }
+  }
+
+  private final Object loader;
+  private final long from;
+  private final long to;
+  private final int workers;
+  private final long elapsedNanos;
+  private final long firstReadyNanos;
+  private final long batches;
+  private final long bytes;
+  private final long failures;
+  private final Histogram fills;
+  private final Histogram slotWaits;
+  private final Histogram copies;
+  private final Histogram consumerWaits;
+  private final long workersIdleNanos;
+  private final long copyBusyNanos;
+  private final long starvedNanos;
+
+  /**
+   * The statistics between two snapshots.
+   *
+   * @param loader identity only
+   * @param from number of the snapshot at the begin, 0 for the loader's start
+   * @param to number of the snapshot at the end
+   * @param fills this and the other histograms are kept and not changed any more
+   */
+  LoaderStats(
+      Object loader,
+      long from,
+      long to,
+      int workers,
+      long elapsedNanos,
+      long firstReadyNanos,
+      long batches,
+      long bytes,
+      long failures,
+      Histogram fills,
+      Histogram slotWaits,
+      Histogram copies,
+      Histogram consumerWaits,
+      long workersIdleNanos,
+      long copyBusyNanos,
+      long starvedNanos) {
+    this.loader = loader;
+    this.from = from;
+    this.to = to;
+    this.workers = workers;
+    this.elapsedNanos = elapsedNanos;
+    this.firstReadyNanos = firstReadyNanos;
+    this.batches = batches;
+    this.bytes = bytes;
+    this.failures = failures;
+    this.fills = fills;
+    this.slotWaits = slotWaits;
+    this.copies = copies;
+    this.consumerWaits = consumerWaits;
+    this.workersIdleNanos = workersIdleNanos;
+    this.copyBusyNanos = copyBusyNanos;
+    this.starvedNanos = starvedNanos;
+  }
+
+  /**
+   * What happened between an earlier snapshot and this one.
+   *
+   * <p>Percentiles are those of the interval. Its longest times are known to 1/16 only: each {@link
+   * Timing#maxNanos()} is the upper edge of the highest bucket that anything fell into. {@link
+   * #timeToFirstBatch()} stays the loader's.
+   *
+   * @param earlier of the same loader and with the same begin as this, taken before it
+   * @return the interval's statistics
+   * @throws IllegalArgumentException if {@code earlier} is of another loader, later, or begins at
+   *     another moment
+   */
+  public LoaderStats minus(LoaderStats earlier) {
+    if (earlier.loader != loader) {
+      throw new IllegalArgumentException(
+          "the statistics of another loader cannot be subtracted from these");
+    }
+    if (earlier.from != from) {
+      throw new IllegalArgumentException(
+          "the two statistics begin at different moments: subtract whole snapshots");
+    }
+    if (earlier.to > to) {
+      throw new IllegalArgumentException(
+          "a later snapshot cannot be subtracted from an earlier one: exchange the two");
+    }
+    return new LoaderStats(
+        loader,
+        earlier.to,
+        to,
+        workers,
+        elapsedNanos - earlier.elapsedNanos,
+        firstReadyNanos,
+        batches - earlier.batches,
+        bytes - earlier.bytes,
+        failures - earlier.failures,
+        fills.minus(earlier.fills),
+        slotWaits.minus(earlier.slotWaits),
+        copies.minus(earlier.copies),
+        consumerWaits.minus(earlier.consumerWaits),
+        workersIdleNanos - earlier.workersIdleNanos,
+        copyBusyNanos - earlier.copyBusyNanos,
+        starvedNanos - earlier.starvedNanos);
+  }
+
+  /**
+   * Batches handed to consumers.
+   *
+   * @return the number
+   */
+  public long batches() {
+    return batches;
+  }
+
+  /**
+   * The size of the batches handed to consumers, as copied to the device.
+   *
+   * @return the number of bytes
+   */
+  public long bytes() {
+    return bytes;
+  }
+
+  /**
+   * Calls of the target that threw, each attempt counted.
+   *
+   * @return the number
+   */
+  public long failures() {
+    return failures;
+  }
+
+  /**
+   * From the loader's start to its first batch being ready on the device.
+   *
+   * @return empty before that
+   */
+  public Optional<Duration> timeToFirstBatch() {
+    return firstReadyNanos == NEVER
+        ? Optional.empty()
+        : Optional.of(Duration.ofNanos(firstReadyNanos));
+  }
+
+  /**
+   * The time these statistics cover.
+   *
+   * @return from the loader's start, or the earlier snapshot, to the snapshot
+   */
+  public Duration elapsed() {
+    return Duration.ofNanos(elapsedNanos);
+  }
+
+  /**
+   * How long the target took to fill a batch.
+   *
+   * @return calls that returned normally
+   */
+  public Timing fillTime() {
+    return fills.timing();
+  }
+
+  /**
+   * How long workers waited for a free host slot.
+   *
+   * @return one wait for each slot claimed, those of length 0 too
+   */
+  public Timing slotWait() {
+    return slotWaits.timing();
+  }
+
+  /**
+   * How long copies took, from being queued to being seen complete: an upper bound.
+   *
+   * @return one for each batch copied
+   */
+  public Timing copyTime() {
+    return copies.timing();
+  }
+
+  /**
+   * How long consumers waited for a batch.
+   *
+   * @return one wait for each {@code get}, those of length 0 and those that timed out too
+   */
+  public Timing consumerWait() {
+    return consumerWaits.timing();
+  }
+
+  /**
+   * The share of time in which at least one consumer waited with nothing ready.
+   *
+   * @return 0 to 1
+   */
+  public double starvedShare() {
+    return share(starvedNanos, 1);
+  }
+
+  /**
+   * The share of time in which at least one copy was under way.
+   *
+   * @return 0 to 1
+   */
+  public double copyBusyShare() {
+    return share(copyBusyNanos, 1);
+  }
+
+  /**
+   * The share of the workers' time, all together, in which they waited for a host slot.
+   *
+   * @return 0 to 1
+   */
+  public double workerIdleShare() {
+    return share(workersIdleNanos, workers);
+  }
+
+  /** The share of the elapsed time of so many threads. */
+  private double share(long nanos, int threads) {
+    return elapsedNanos <= 0 ? 0 : Math.min(1, nanos / ((double) elapsedNanos * threads));
+  }
+
+  /**
+   * Who holds up the pipeline.
+   *
+   * <p>A loop that waits for less than 5 % of the time is fed: {@code CONSUMER} if workers wait for
+   * at least 5 % of theirs, else {@code BALANCED}. Else, the loop starves: {@code COPY} if workers
+   * wait for at least 5 % and a copy is under way for at least 75 % of the time; {@code PRODUCER}
+   * if the loop waits more than the workers do; else {@code BALANCED}. Where nothing was delivered,
+   * there is nothing to judge by: {@code BALANCED}. {@link #toString()} gives the evidence and what
+   * to change.
+   *
+   * @return the verdict
+   */
+  public Verdict verdict() {
+    if (batches == 0) {
+      return Verdict.BALANCED;
+    }
+    boolean workersWait = workerIdleShare() >= WAITS;
+    if (starvedShare() < WAITS) {
+      return workersWait ? Verdict.CONSUMER : Verdict.BALANCED;
+    }
+    if (workersWait && copyBusyShare() >= COPY_SATURATED) {
+      return Verdict.COPY;
+    }
+    return starvedShare() > workerIdleShare() ? Verdict.PRODUCER : Verdict.BALANCED;
+  }
+
+  private String evidence() {
+    String starved = "the loop waited " + percent(starvedShare()) + " of the time for data";
+    if (batches == 0) {
+      return "no batch was delivered, so there is nothing to judge by; " + starved;
+    }
+    String idle = "workers waited " + percent(workerIdleShare()) + " for a slot";
+    return switch (verdict()) {
+      case PRODUCER -> starved + " while " + idle + ": add workers or make the target faster";
+      case COPY ->
+          starved
+              + " with a copy under way "
+              + percent(copyBusyShare())
+              + " of the time, and "
+              + idle
+              + ": copy fewer bytes, for example a narrower type that the device expands";
+      case CONSUMER ->
+          starved + " while " + idle + ": the loader keeps up, only a faster loop would gain";
+      case BALANCED ->
+          starvedShare() < WAITS
+              ? starved + " and " + idle + ": nothing to change"
+              : starved
+                  + " while "
+                  + idle
+                  + ": both wait in turns, more host and device slots even that out";
+    };
+  }
+
+  /**
+   * Several lines for people: the figures with their units, the verdict, its evidence and advice.
+   */
+  @Override
+  public String toString() {
+    double seconds = elapsedNanos / 1e9;
+    StringBuilder text = new StringBuilder();
+    text.append(
+        format("%d batches, %s in %s", batches, Units.bytes(bytes), Units.duration(elapsedNanos)));
+    if (batches > 0 && seconds > 0) {
+      text.append(
+          format(
+              " (%.1f batches/s, %s/s)", batches / seconds, Units.bytes((long) (bytes / seconds))));
+    }
+    text.append(
+        format(
+            "; %s; failures: %d%n",
+            firstReadyNanos == NEVER
+                ? "no batch ready yet"
+                : "first batch ready after " + Units.duration(firstReadyNanos),
+            failures));
+    text.append(
+        format("%-14s%10s%10s%10s%10s%10s%10s%n", "", "count", "sum", "mean", "p50", "p99", "max"));
+    appendTiming(text, "fill", fillTime());
+    appendTiming(text, "slot wait", slotWait());
+    appendTiming(text, "copy (at most)", copyTime());
+    appendTiming(text, "consumer wait", consumerWait());
+    text.append(
+        format(
+            "loop starved %s, copy under way %s, workers (%d) waiting for a slot %s%n",
+            percent(starvedShare()),
+            percent(copyBusyShare()),
+            workers,
+            percent(workerIdleShare())));
+    return text.append(verdict()).append(": ").append(evidence()).toString();
+  }
+
+  private static void appendTiming(StringBuilder text, String name, Timing timing) {
+    text.append(
+        format(
+            "%-14s%10d%10s%10s%10s%10s%10s%n",
+            name,
+            timing.count(),
+            Units.duration(timing.sumNanos()),
+            Units.duration(timing.meanNanos()),
+            Units.duration(timing.p50Nanos()),
+            Units.duration(timing.p99Nanos()),
+            Units.duration(timing.maxNanos())));
+  }
+
+  /** Rounded down, so that a figure stands on the same side of a threshold as its share does. */
+  private static String percent(double share) {
+    return format("%d %%", (int) (share * 100));
+  }
+
+  private static String format(String pattern, Object... values) {
+    return String.format(Locale.ROOT, pattern, values);
+  }
+}

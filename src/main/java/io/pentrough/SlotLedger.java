@@ -1,0 +1,375 @@
+package io.pentrough;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The state machine of a loader: which slot belongs to whom, which batch is next.
+ *
+ * <p>It knows no threads, no memory and no waiting. {@link Engine} holds the monitor around every
+ * call and does the waiting; tests step it on one thread. Every method takes the time and either
+ * makes one legal step or says that there is none.
+ *
+ * <pre>
+ * host slot    FREE --claim--> FILLING --publish--> FILLED --startCopy--> COPYING --copied--> FREE
+ *                                 |--fail---------> FAILED --takeFailure------------------> FREE
+ *
+ * device slot  FREE --startCopy--> COPYING --ready--> READY --take--> LEASED --release--> FREE
+ *                                                                       |--lose--> LOST --returned--> FREE
+ *
+ * handed over without a copy: host slot and device slot of one number are the same memory
+ *              FILLED --startCopy--> LENT -----------------------------------------------returned--> FREE
+ *              FREE ----startCopy--> READY --take--> LEASED --release--> RETURNING ------returned--> FREE
+ * </pre>
+ *
+ * A batch is named by its <em>sequence</em> number, its place in the order of delivery. {@link
+ * #reset} starts a new <em>generation</em> at the lowest undelivered number: what belongs to an
+ * older one is dropped wherever it stands, and a slot still in somebody's hands is freed when it
+ * comes back (I4).
+ */
+final class SlotLedger {
+
+  private final HostSlot[] host;
+  private final DeviceSlot[] device;
+  private final boolean ordered;
+  private final boolean handOver;
+
+  private final DeliveredWindow delivered = new DeliveredWindow();
+  private int generation;
+  private long nextClaim;
+  private long nextCopy;
+  private long nextOrder;
+  private boolean refusedByWindow;
+  private boolean stopped;
+
+  /**
+   * Makes an idle ledger.
+   *
+   * @param ordered whether batches are delivered in the order of their sequence numbers (I3), else
+   *     as they get ready
+   * @param handOver whether host slot and device slot of one number are the same memory; both rings
+   *     then have one depth
+   */
+  SlotLedger(int hostSlots, int deviceSlots, boolean ordered, boolean handOver) {
+    host = new HostSlot[hostSlots];
+    for (int i = 0; i < hostSlots; i++) {
+      host[i] = new HostSlot(i);
+    }
+    device = new DeviceSlot[deviceSlots];
+    for (int i = 0; i < deviceSlots; i++) {
+      device[i] = new DeviceSlot(i);
+    }
+    this.ordered = ordered;
+    this.handOver = handOver;
+  }
+
+  // ---- the worker's side
+
+  /**
+   * Gives a free host slot and the next sequence number to a worker; null if either is not to be
+   * had now.
+   */
+  @Nullable HostSlot claim(int worker, long now) {
+    if (stopped) {
+      return null;
+    }
+    HostSlot slot = null;
+    for (HostSlot candidate : host) {
+      if (candidate.state == HostSlot.State.FREE) {
+        slot = candidate;
+        break;
+      }
+    }
+    if (slot == null) {
+      return null;
+    }
+    while (delivered.contains(nextClaim)) {
+      nextClaim++;
+    }
+    if (!delivered.reaches(nextClaim)) {
+      refusedByWindow = true;
+      return null;
+    }
+    slot.sequence = nextClaim++;
+    slot.generation = generation;
+    slot.worker = worker;
+    slot.enter(HostSlot.State.FILLING, now);
+    return slot;
+  }
+
+  /** The target has returned. False if nobody wants the batch any more; its slot is free then. */
+  boolean publish(HostSlot slot, long now) {
+    require(slot.state == HostSlot.State.FILLING, "publish", slot.state);
+    if (isStale(slot.generation)) {
+      free(slot, now);
+      return false;
+    }
+    slot.order = nextOrder++;
+    slot.enter(HostSlot.State.FILLED, now);
+    return true;
+  }
+
+  /** The target has thrown. False if nobody wants to know any more; its slot is free then. */
+  boolean fail(HostSlot slot, Throwable failure, long now) {
+    if (!publish(slot, now)) {
+      return false;
+    }
+    slot.failure = failure;
+    slot.enter(HostSlot.State.FAILED, now);
+    return true;
+  }
+
+  // ---- the copy's side
+
+  /**
+   * Gives the next batch in the order of delivery a device slot; null if there is no such batch or
+   * no slot. The batch's host slot is the {@link DeviceSlot#source()} of the result.
+   */
+  @Nullable DeviceSlot startCopy(long now) {
+    HostSlot from = ordered ? nextToCopyInOrder() : firstFilled();
+    if (from == null) {
+      return null;
+    }
+    DeviceSlot to = handOver ? device[from.number] : freeDeviceSlot();
+    if (to == null) {
+      return null;
+    }
+    nextCopy = from.sequence + 1;
+    to.comesFrom(from);
+    to.sequence = from.sequence;
+    to.generation = generation;
+    to.order = from.order;
+    from.enter(handOver ? HostSlot.State.LENT : HostSlot.State.COPYING, now);
+    to.enter(handOver ? DeviceSlot.State.READY : DeviceSlot.State.COPYING, now);
+    return to;
+  }
+
+  /** The copy has read the host slot, as the host sees it (I1). */
+  void copied(HostSlot slot, long now) {
+    require(slot.state == HostSlot.State.COPYING, "copied", slot.state);
+    free(slot, now);
+  }
+
+  /** The batch stands on the device. False if nobody wants it any more; its slot is free then. */
+  boolean ready(DeviceSlot slot, long now) {
+    require(slot.state == DeviceSlot.State.COPYING, "ready", slot.state);
+    if (isStale(slot.generation)) {
+      free(slot, now);
+      return false;
+    }
+    slot.enter(DeviceSlot.State.READY, now);
+    return true;
+  }
+
+  // ---- the consumer's side
+
+  /**
+   * The failure that is to be told next; null if there is none. Frees its slot: it is told once
+   * (I3).
+   */
+  @Nullable Failure takeFailure(long now) {
+    HostSlot first = null;
+    for (HostSlot slot : host) {
+      if (slot.state == HostSlot.State.FAILED
+          && (ordered
+              ? slot.sequence == delivered.lowestOpen()
+              : first == null || slot.order < first.order)) {
+        first = slot;
+      }
+    }
+    if (first == null) {
+      return null;
+    }
+    Failure failure =
+        new Failure(first.sequence, first.worker, Objects.requireNonNull(first.failure));
+    delivered.add(first.sequence);
+    free(first, now);
+    return failure;
+  }
+
+  /** Gives the batch that is to be delivered next to a consumer; null if it is not ready. */
+  @Nullable DeviceSlot take(Thread holder, long now) {
+    DeviceSlot first = null;
+    for (DeviceSlot slot : device) {
+      if (slot.state == DeviceSlot.State.READY
+          && (ordered
+              ? slot.sequence == delivered.lowestOpen()
+              : first == null || slot.order < first.order)) {
+        first = slot;
+      }
+    }
+    if (first == null) {
+      return null;
+    }
+    delivered.add(first.sequence);
+    first.holder = holder;
+    first.enter(DeviceSlot.State.LEASED, now);
+    return first;
+  }
+
+  /** The lease is closed and its release recorded (I2). */
+  void release(DeviceSlot slot, long now) {
+    require(slot.state == DeviceSlot.State.LEASED, "release", slot.state);
+    slot.holder = null;
+    slot.enter(handOver ? DeviceSlot.State.RETURNING : DeviceSlot.State.FREE, now);
+  }
+
+  /**
+   * The lease is closed but its release could not be recorded: nobody can tell when the slot may be
+   * written (I2).
+   */
+  void lose(DeviceSlot slot, long now) {
+    require(slot.state == DeviceSlot.State.LEASED, "lose", slot.state);
+    slot.holder = null;
+    slot.enter(DeviceSlot.State.LOST, now);
+  }
+
+  /** The consumer's work has run, as the host sees it: the slot may be written again, or freed. */
+  void returned(DeviceSlot slot, long now) {
+    require(
+        slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.LOST,
+        "returned",
+        slot.state);
+    free(slot, now);
+  }
+
+  // ---- everybody's
+
+  /** Starts anew from the lowest undelivered number. Leases stay as they are. */
+  void reset(long now) {
+    generation++;
+    nextClaim = delivered.lowestOpen();
+    nextCopy = nextClaim;
+    dropUndelivered(now);
+  }
+
+  /**
+   * Nothing is claimed, copied or delivered from now on; what is in somebody's hands comes back as
+   * always.
+   */
+  void stop(long now) {
+    stopped = true;
+    dropUndelivered(now);
+  }
+
+  boolean isStopped() {
+    return stopped;
+  }
+
+  /**
+   * The number that is waited for: the next in order or, unordered, the lowest that has not been
+   * delivered.
+   */
+  long lowestOpen() {
+    return delivered.lowestOpen();
+  }
+
+  /**
+   * Whether claims were refused only because a slow index holds the window back, and may succeed
+   * now. Says so once.
+   */
+  boolean windowHasMoved() {
+    boolean moved = refusedByWindow && delivered.reaches(nextClaim);
+    if (moved) {
+      refusedByWindow = false;
+    }
+    return moved;
+  }
+
+  /** How many device slots the thread holds leases of. */
+  int heldBy(Thread holder) {
+    int held = 0;
+    for (DeviceSlot slot : device) {
+      if (slot.holder == holder) {
+        held++;
+      }
+    }
+    return held;
+  }
+
+  List<HostSlot> hostSlots() {
+    return Collections.unmodifiableList(Arrays.asList(host));
+  }
+
+  List<DeviceSlot> deviceSlots() {
+    return Collections.unmodifiableList(Arrays.asList(device));
+  }
+
+  /** What a target threw, and where. */
+  record Failure(long sequence, int worker, Throwable cause) {}
+
+  private boolean isStale(int slotGeneration) {
+    return stopped || slotGeneration != generation;
+  }
+
+  private @Nullable HostSlot nextToCopyInOrder() {
+    nextCopy = Math.max(nextCopy, delivered.lowestOpen());
+    while (true) {
+      HostSlot next = null;
+      for (HostSlot slot : host) {
+        if (slot.sequence == nextCopy && slot.generation == generation) {
+          if (slot.state == HostSlot.State.FILLED || slot.state == HostSlot.State.FAILED) {
+            next = slot;
+          }
+        }
+      }
+      if (next == null || next.state == HostSlot.State.FILLED) {
+        return next;
+      }
+      nextCopy++; // a failure needs no device slot; it is told when its turn comes
+    }
+  }
+
+  private @Nullable HostSlot firstFilled() {
+    HostSlot first = null;
+    for (HostSlot slot : host) {
+      if (slot.state == HostSlot.State.FILLED && (first == null || slot.order < first.order)) {
+        first = slot;
+      }
+    }
+    return first;
+  }
+
+  private @Nullable DeviceSlot freeDeviceSlot() {
+    for (DeviceSlot slot : device) {
+      if (slot.state == DeviceSlot.State.FREE) {
+        return slot;
+      }
+    }
+    return null;
+  }
+
+  private void dropUndelivered(long now) {
+    for (HostSlot slot : host) {
+      if (slot.state == HostSlot.State.FILLED || slot.state == HostSlot.State.FAILED) {
+        free(slot, now);
+      }
+    }
+    for (DeviceSlot slot : device) {
+      if (slot.state == DeviceSlot.State.READY) {
+        free(slot, now);
+      }
+    }
+  }
+
+  private void free(HostSlot slot, long now) {
+    slot.failure = null;
+    slot.enter(HostSlot.State.FREE, now);
+  }
+
+  private void free(DeviceSlot slot, long now) {
+    slot.enter(DeviceSlot.State.FREE, now);
+    if (handOver) {
+      free(slot.source(), now);
+    }
+  }
+
+  private static void require(boolean legal, String step, Enum<?> state) {
+    if (!legal) {
+      throw new IllegalStateException("bug in Pentrough: " + step + " of a slot that is " + state);
+    }
+  }
+}

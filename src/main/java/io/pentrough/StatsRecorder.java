@@ -1,0 +1,135 @@
+package io.pentrough;
+
+/**
+ * Keeps a loader's statistics while it runs.
+ *
+ * <p>Every method is called under the engine's lock, with times from one {@link System#nanoTime()};
+ * none but {@link #snapshot} allocates, and none reads a clock.
+ *
+ * <p>A wait is told twice: when it begins and ends, which gives the shares (an open wait counts up
+ * to the snapshot), and as a whole when it is over, which gives the timings. Who need not wait
+ * records a timing of 0 only.
+ */
+final class StatsRecorder {
+
+  private final int workers;
+  private final Object loader = new Object();
+  private long snapshots;
+
+  private boolean started;
+  private long startedAt;
+  private long firstReadyNanos = LoaderStats.NEVER;
+
+  private long batches;
+  private long bytes;
+  private long failures;
+  private final Histogram fills = new Histogram();
+  private final Histogram slotWaits = new Histogram();
+  private final Histogram copies = new Histogram();
+  private final Histogram consumerWaits = new Histogram();
+  private final Gauge workersIdle = new Gauge();
+  private final Gauge copiesUnderWay = new Gauge();
+  private final Gauge consumersStarving = new Gauge();
+
+  StatsRecorder(int workers) {
+    this.workers = workers;
+  }
+
+  /** The loader starts: the origin of all shares, before anything else is told. */
+  void started(long now) {
+    started = true;
+    startedAt = now;
+  }
+
+  /** A batch is ready for a consumer; only the first call counts. */
+  void firstReady(long now) {
+    if (firstReadyNanos == LoaderStats.NEVER) {
+      firstReadyNanos = now - startedAt;
+    }
+  }
+
+  /** A target has returned normally. */
+  void filled(long nanos) {
+    fills.record(nanos);
+  }
+
+  /** A worker has its slot, after waiting so long. */
+  void slotWaited(long nanos) {
+    slotWaits.record(nanos);
+  }
+
+  /** A copy was seen to be complete so long after it was queued. */
+  void copied(long nanos) {
+    copies.record(nanos);
+  }
+
+  /** A consumer has got its batch, or given up, after waiting so long. */
+  void consumerWaited(long nanos) {
+    consumerWaits.record(nanos);
+  }
+
+  /** A consumer takes a batch of so many bytes. */
+  void delivered(long batchBytes) {
+    batches++;
+    bytes += batchBytes;
+  }
+
+  /** A target has thrown. */
+  void failed() {
+    failures++;
+  }
+
+  /** A worker begins to wait for a host slot. */
+  void workerIdle(long now) {
+    workersIdle.begin(now);
+  }
+
+  /** A worker ends its wait for a host slot, with one or without. */
+  void workerBusy(long now) {
+    workersIdle.end(now);
+  }
+
+  /** A copy is queued. */
+  void copyStarted(long now) {
+    copiesUnderWay.begin(now);
+  }
+
+  /** A copy is seen to be complete, or has failed. */
+  void copyEnded(long now) {
+    copiesUnderWay.end(now);
+  }
+
+  /** A consumer begins to wait, as nothing is ready. */
+  void consumerStarving(long now) {
+    consumersStarving.begin(now);
+  }
+
+  /** A consumer ends its wait, with a batch or without. */
+  void consumerFed(long now) {
+    consumersStarving.end(now);
+  }
+
+  /** Everything up to now. */
+  LoaderStats snapshot(long now) {
+    workersIdle.advance(now);
+    copiesUnderWay.advance(now);
+    consumersStarving.advance(now);
+    return new LoaderStats(
+        loader,
+        0,
+        ++snapshots,
+        workers,
+        started ? now - startedAt : 0,
+        firstReadyNanos,
+        batches,
+        bytes,
+        failures,
+        fills.copy(),
+        slotWaits.copy(),
+        copies.copy(),
+        consumerWaits.copy(),
+        workersIdle.totalNanos(),
+        copiesUnderWay.busyNanos(),
+        consumersStarving.busyNanos());
+  }
+}

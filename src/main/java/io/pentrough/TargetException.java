@@ -1,0 +1,50 @@
+package io.pentrough;
+
+/**
+ * The target threw for one batch. {@link #getCause()} is what it threw, an {@link Error} too.
+ *
+ * <p>Thrown once, at the place in the order where the batch belongs. It is not the end: the next
+ * {@code get} delivers the next index.
+ */
+public final class TargetException extends RuntimeException {
+
+  private static final long serialVersionUID = 1L;
+
+  /** Where the batch belongs. */
+  private final int epoch;
+
+  private final long index;
+
+  TargetException(int epoch, long index, int worker, Throwable cause) {
+    super(
+        "the target failed at index "
+            + index
+            + " of epoch "
+            + epoch
+            + ", on worker "
+            + worker
+            + ": "
+            + cause,
+        cause);
+    this.epoch = epoch;
+    this.index = index;
+  }
+
+  /**
+   * The epoch of the batch that is missing.
+   *
+   * @return the epoch, from 0
+   */
+  public int epoch() {
+    return epoch;
+  }
+
+  /**
+   * The index of the batch that is missing.
+   *
+   * @return the index in its epoch, from 0
+   */
+  public long index() {
+    return index;
+  }
+}

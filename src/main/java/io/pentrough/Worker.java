@@ -1,0 +1,78 @@
+package io.pentrough;
+
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/** A thread that claims host slots and runs the target on them, one after the other. */
+final class Worker implements Runnable {
+
+  final int number;
+  final Thread thread;
+
+  // Guarded by the engine's monitor.
+  @Nullable HostSlot filling;
+  long sinceNanos;
+  boolean parked;
+  boolean ended;
+
+  private final Engine engine;
+  private final BatchTarget target;
+  private final BatchContext context;
+  private final boolean poison;
+
+  Worker(int number, Engine engine, BatchTarget target, LoaderSettings settings) {
+    this.number = number;
+    this.engine = engine;
+    this.target = target;
+    poison = settings.poison();
+    context = new BatchContext(number, settings.seed());
+    thread = new Thread(this, "pentrough-" + settings.name() + "-worker-" + number);
+    thread.setDaemon(true);
+  }
+
+  @Override
+  public void run() {
+    try {
+      engine.device().bindThread();
+      for (HostSlot slot = engine.claim(this); slot != null; slot = engine.claim(this)) {
+        engine.filled(this, slot, fill(slot));
+      }
+    } catch (Throwable t) {
+      engine.breakDown(t);
+    } finally {
+      engine.workerEnded(this);
+    }
+  }
+
+  /**
+   * Null if the batch is complete, else what the target threw; an Error too belongs to its index
+   * (I5).
+   */
+  private @Nullable Throwable fill(HostSlot slot) {
+    HostSlotMemory memory = engine.memory(slot);
+    if (poison) {
+      memory.poison();
+    }
+    HostBatch batch = memory.batch;
+    batch.open();
+    try {
+      context.begin(Engine.EPOCH, slot.sequence, 0);
+      target.fill(batch, context);
+      return null;
+    } catch (Throwable t) {
+      return t;
+    } finally {
+      batch.close();
+      Thread.interrupted(); // a flag the target left up would make every later park return at once
+    }
+  }
+
+  /** Waits until somebody frees a slot; may also return for no reason. */
+  void park() {
+    LockSupport.park(this);
+  }
+
+  void wake() {
+    LockSupport.unpark(thread);
+  }
+}

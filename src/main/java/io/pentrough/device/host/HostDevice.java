@@ -1,0 +1,290 @@
+package io.pentrough.device.host;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.PinnedBuffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
+
+/**
+ * The host as a device: direct memory, and streams that run on threads of their own.
+ *
+ * <p>It behaves like a GPU where behaviour matters: copies and {@linkplain #launch launched work}
+ * run later, in the order of their stream, side by side with other streams; only events order one
+ * stream behind another.
+ *
+ * <p><b>Memory</b> is direct and counts against {@code -XX:MaxDirectMemorySize}. A pinned buffer
+ * holds at most 1 GiB and a device buffer at most 2,147,483,392 bytes (2 GiB less 256 bytes, what a
+ * {@link ByteBuffer} can hold aligned). Closing a buffer makes it unusable; its memory comes back
+ * when the garbage collector finds that no view of it is left.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread. A stream starts a daemon thread
+ * with the first operation that cannot complete at once.
+ */
+public final class HostDevice implements Device {
+
+  static final int ALIGNMENT = 256;
+  private static final int MAX_PINNED_BYTES = 1 << 30;
+
+  /** The largest multiple of the alignment that leaves room for aligning it. */
+  private static final int MAX_BYTES = (Integer.MAX_VALUE - (ALIGNMENT - 1)) & -ALIGNMENT;
+
+  /** Counts over all devices, so that no two threads in a dump have the same name. */
+  private static final AtomicInteger STREAMS_MADE = new AtomicInteger();
+
+  private final String description;
+  private final IntFunction<ByteBuffer> allocator;
+  private final HostStream defaultStream = new HostStream(this, "pentrough-host-default-stream");
+
+  /** Guards what follows. No other lock is taken while it is held. */
+  private final Object lock = new Object();
+
+  private boolean closed;
+  private int liveBuffers;
+  private long liveBytes;
+  private int liveStreams;
+  private int liveEvents;
+
+  /**
+   * What a device has handed out and not got back yet. The default stream does not count: nobody
+   * can close it.
+   *
+   * @param buffers open buffers, pinned and device memory together
+   * @param bytes their size, as asked for
+   * @param streams open streams
+   * @param events open events
+   */
+  public record Usage(int buffers, long bytes, int streams, int events) {}
+
+  HostDevice(String whyNoBetter, IntFunction<ByteBuffer> allocator) {
+    this.description = whyNoBetter.isEmpty() ? "host" : "host (" + whyNoBetter + ")";
+    this.allocator = allocator;
+  }
+
+  /**
+   * Opens the host as a device.
+   *
+   * @return an open device with memory and streams of its own, to be closed by the caller
+   */
+  public static HostDevice open() {
+    return open("");
+  }
+
+  static HostDevice open(String whyNoBetter) {
+    return new HostDevice(whyNoBetter, ByteBuffer::allocateDirect);
+  }
+
+  /**
+   * The bytes of a buffer of a host device, to look at. Asks the guards of a slice now, and never
+   * again for the view: it stays readable, but what it shows is only meaningful for as long as the
+   * slice may be used, and behind the work that writes it.
+   *
+   * @param buffer memory of a host device, or a slice of it
+   * @return a new read-only view of exactly these bytes, in native byte order, position 0
+   * @throws IllegalArgumentException if the buffer belongs to no host device
+   * @throws IllegalStateException if the buffer is closed, or a guard of the slice refuses
+   */
+  public static ByteBuffer bytes(DeviceBuffer buffer) {
+    if (!(buffer instanceof HostBuffer own)) {
+      throw new IllegalArgumentException(
+          "bytes() reads host devices only; this buffer belongs to " + buffer.device().name());
+    }
+    return own.memory()
+        .bytes()
+        .slice(own.start(), (int) own.bytes())
+        .asReadOnlyBuffer()
+        .order(ByteOrder.nativeOrder());
+  }
+
+  /**
+   * Queues work on a stream of a host device: what launching a kernel is on a GPU. The work runs on
+   * the stream's thread, behind everything queued before and ahead of everything queued after. It
+   * may block (and blocks its stream), but must not wait for its own stream.
+   *
+   * <p>If it throws, whatever it is, the stream fails: nothing queued behind it runs, and marks
+   * behind it report a {@link DeviceException} whose cause is what was thrown.
+   *
+   * @param stream a stream of a host device
+   * @param work run once, later, on another thread
+   * @throws IllegalArgumentException if the stream belongs to no host device
+   * @throws IllegalStateException if the stream is closed
+   */
+  public static void launch(DeviceStream stream, Runnable work) {
+    if (!(stream instanceof HostStream own)) {
+      throw new IllegalArgumentException(
+          "launch() works on host devices only; this stream belongs to " + stream.device().name());
+    }
+    own.launch(work);
+  }
+
+  @Override
+  public String name() {
+    return "host";
+  }
+
+  @Override
+  public String description() {
+    return description;
+  }
+
+  @Override
+  public PinnedBuffer allocatePinned(long bytes) {
+    return new HostPinned(allocate(bytes, MAX_PINNED_BYTES, "pinned buffer"));
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    return new HostBlock(allocate(bytes, MAX_BYTES, "device buffer on the host"), true);
+  }
+
+  private HostMemory allocate(long bytes, int max, String what) {
+    if (bytes < 1 || bytes > max) {
+      throw new IllegalArgumentException(
+          "a " + what + " has 1 to " + max + " bytes, not " + bytes + "; split it");
+    }
+    int size = (int) bytes;
+    synchronized (lock) {
+      checkOpen();
+      liveBuffers++;
+      liveBytes += size;
+    }
+    try {
+      return new HostMemory(this, alignedBytes(size));
+    } catch (OutOfMemoryError e) {
+      Usage left = release(size);
+      throw new DeviceException(
+          ("host: no direct memory for %d bytes: this device holds %d bytes in %d buffers;"
+                  + " allow more with -XX:MaxDirectMemorySize, or ask for less")
+              .formatted(bytes, left.bytes(), left.buffers()),
+          e);
+    }
+  }
+
+  /** Rounded up first: {@link ByteBuffer#alignedSlice} cuts the end down to the alignment too. */
+  private ByteBuffer alignedBytes(int size) {
+    int rounded = (size + ALIGNMENT - 1) & -ALIGNMENT;
+    return allocator
+        .apply(rounded + ALIGNMENT - 1)
+        .alignedSlice(ALIGNMENT)
+        .slice(0, size)
+        .order(ByteOrder.nativeOrder());
+  }
+
+  /** Takes a buffer off the books. */
+  Usage release(int bytes) {
+    synchronized (lock) {
+      liveBuffers--;
+      liveBytes -= bytes;
+      return usage();
+    }
+  }
+
+  @Override
+  public DeviceBuffer map(PinnedBuffer pinned) {
+    return new HostBlock(own(pinned).memory(), false);
+  }
+
+  @Override
+  public DeviceStream newStream() {
+    synchronized (lock) {
+      checkOpen();
+      liveStreams++;
+    }
+    return new HostStream(this, "pentrough-host-stream-" + STREAMS_MADE.incrementAndGet());
+  }
+
+  void streamClosed() {
+    synchronized (lock) {
+      liveStreams--;
+    }
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>On the host it is one more stream, which synchronises with no other.
+   */
+  @Override
+  public DeviceStream defaultStream() {
+    return defaultStream;
+  }
+
+  @Override
+  public DeviceEvent newEvent() {
+    synchronized (lock) {
+      checkOpen();
+      liveEvents++;
+    }
+    return new HostEvent(this);
+  }
+
+  void eventClosed() {
+    synchronized (lock) {
+      liveEvents--;
+    }
+  }
+
+  /** Does nothing: the host has no context to bind. */
+  @Override
+  public void bindThread() {}
+
+  /**
+   * What this device has handed out and not got back: all zero when everything is closed.
+   *
+   * @return a consistent snapshot
+   */
+  public Usage liveResources() {
+    synchronized (lock) {
+      return usage();
+    }
+  }
+
+  private Usage usage() {
+    return new Usage(liveBuffers, liveBytes, liveStreams, liveEvents);
+  }
+
+  @Override
+  public void close() {
+    synchronized (lock) {
+      closed = true;
+    }
+    defaultStream.retire();
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("this host device is closed: it hands out nothing new");
+    }
+  }
+
+  HostPinned own(PinnedBuffer pinned) {
+    if (pinned instanceof HostPinned own && own.device() == this) {
+      return own;
+    }
+    throw foreign("pinned buffer");
+  }
+
+  HostBuffer own(DeviceBuffer buffer) {
+    if (buffer instanceof HostBuffer own && own.device() == this) {
+      return own;
+    }
+    throw foreign("device buffer");
+  }
+
+  HostEvent own(DeviceEvent event) {
+    if (event instanceof HostEvent own && own.device() == this) {
+      return own;
+    }
+    throw foreign("event");
+  }
+
+  private static IllegalArgumentException foreign(String what) {
+    return new IllegalArgumentException(
+        "the " + what + " belongs to another device; use one made by the same host device");
+  }
+}

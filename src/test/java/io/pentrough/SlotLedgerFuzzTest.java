@@ -1,0 +1,375 @@
+package io.pentrough;
+
+import static java.util.stream.Collectors.joining;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Steps the state machine on one thread, in an order drawn from a seed, beside a model of the
+ * memory that plays the most hostile device there is: a copy reads its source at the last moment it
+ * may, and a consumer's kernels read the batch as late as they may. Every invariant the ledger can
+ * break is checked at the step that breaks it.
+ *
+ * <p>A failure prints the seed and the steps; the same seed takes the same steps.
+ */
+class SlotLedgerFuzzTest {
+
+  private static final int STEPS = 2_000;
+
+  static IntStream seeds() {
+    return IntStream.range(0, 400);
+  }
+
+  @ParameterizedTest(name = "seed {0}")
+  @MethodSource("seeds")
+  @DisplayName(
+      "I1-I4: any order of steps keeps slots apart and batches whole, and ends with every slot free")
+  void anyOrderOfSteps(int seed) {
+    Run run = new Run(seed);
+    try {
+      for (int i = 0; i < STEPS; i++) {
+        run.step();
+        run.checkShape();
+      }
+      run.settleAndDeliverMore();
+      run.stop();
+    } catch (Throwable t) {
+      throw new AssertionError("seed " + seed + ", " + run + "\n" + run.lastSteps(), t);
+    }
+  }
+
+  /** What a fill wrote: no two fills write the same. */
+  private record Content(long sequence, int generation, int fill) {}
+
+  private static final class Run {
+    private final Random random;
+    private final boolean ordered;
+    private final boolean handOver;
+    private final int workers;
+    private final int hostDepth;
+    private final int deviceDepth;
+    private final SlotLedger ledger;
+    private final Deque<String> steps = new ArrayDeque<>();
+    private long now;
+
+    // The model.
+    private final Content[] hostMemory;
+    private final Content[] deviceMemory;
+    // Maps that keep their order: the same seed must take the same steps.
+    private final Map<Integer, HostSlot> filling = new LinkedHashMap<>();
+    private final Deque<DeviceSlot> copies = new ArrayDeque<>();
+    private final Deque<DeviceSlot> arrived = new ArrayDeque<>();
+    private final Map<DeviceSlot, Content> leases = new LinkedHashMap<>();
+    private final Map<DeviceSlot, Content> returning = new LinkedHashMap<>();
+    private final Set<Long> told = new HashSet<>();
+    private final Map<Content, String> failures = new HashMap<>();
+    private int generation;
+    private int fills;
+    private long lastTold = -1;
+
+    Run(int seed) {
+      random = new Random(seed);
+      ordered = random.nextInt(3) > 0;
+      handOver = random.nextInt(4) == 0;
+      workers = 1 + random.nextInt(5);
+      int host = 1 + random.nextInt(5);
+      int device = 1 + random.nextInt(4);
+      hostDepth = handOver ? host + device : host;
+      deviceDepth = handOver ? host + device : device;
+      ledger = new SlotLedger(hostDepth, deviceDepth, ordered, handOver);
+      hostMemory = new Content[hostDepth];
+      deviceMemory = handOver ? hostMemory : new Content[deviceDepth];
+    }
+
+    void step() {
+      now++;
+      switch (random.nextInt(16)) {
+        case 0, 1, 2 -> claim(random.nextInt(workers));
+        case 3, 4 -> endFill(true);
+        case 5 -> endFill(random.nextInt(3) > 0);
+        case 6, 7, 8 -> startCopy();
+        case 9, 10 -> completeCopy();
+        case 11 -> arrive();
+        case 12, 13 -> take();
+        case 14 -> release();
+        default -> rare();
+      }
+    }
+
+    private void rare() {
+      switch (random.nextInt(8)) {
+        case 0 -> reset();
+        case 1, 2, 3 -> completeReturn();
+        default -> release();
+      }
+    }
+
+    private void claim(int worker) {
+      if (filling.containsKey(worker)) {
+        return;
+      }
+      HostSlot slot = ledger.claim(worker, now);
+      if (slot == null) {
+        return;
+      }
+      log("worker", worker, "claims host", slot.number, "for", slot.sequence);
+      assertFalse(filling.containsValue(slot), "two workers in one slot");
+      assertFalse(told.contains(slot.sequence), "I3: a number that was told is made again");
+      // I1: the target overwrites the slot at once; a copy that has yet to read it would read this.
+      hostMemory[slot.number] = new Content(slot.sequence, generation, ++fills);
+      filling.put(worker, slot);
+    }
+
+    private void endFill(boolean succeeds) {
+      if (filling.isEmpty()) {
+        return;
+      }
+      Integer worker = pick(new ArrayList<>(filling.keySet()));
+      HostSlot slot = Objects.requireNonNull(filling.remove(worker));
+      Content content = hostMemory[slot.number];
+      log("worker", worker, succeeds ? "publishes" : "fails", slot.sequence);
+      boolean wanted;
+      if (succeeds) {
+        wanted = ledger.publish(slot, now);
+      } else {
+        failures.put(content, "failure of fill " + content.fill);
+        wanted = ledger.fail(slot, new IllegalStateException(failures.get(content)), now);
+      }
+      assertEquals(content.generation == generation, wanted, "I4: stale results only are dropped");
+    }
+
+    private void startCopy() {
+      DeviceSlot to = ledger.startCopy(now);
+      if (to == null) {
+        return;
+      }
+      log("copy of", to.sequence, "from host", to.source().number, "to device", to.number);
+      assertFalse(leases.containsKey(to), "I2: a leased slot is written");
+      assertFalse(returning.containsKey(to), "I2: a slot the consumer still reads is written");
+      assertFalse(copies.contains(to), "two copies into one slot");
+      if (!handOver) {
+        copies.add(to);
+      }
+    }
+
+    /** The copy reads its source now, at the last moment before the host sees it complete. */
+    private void completeCopy() {
+      DeviceSlot slot = copies.poll();
+      if (slot == null) {
+        return;
+      }
+      Content read = hostMemory[slot.source().number];
+      log("copy of", slot.sequence, "has run");
+      assertEquals(slot.sequence, read.sequence, "I1: the host slot was reused under its copy");
+      assertEquals(slot.generation, read.generation, "I1: the host slot was reused under its copy");
+      deviceMemory[slot.number] = read;
+      arrived.add(slot);
+      ledger.copied(slot.source(), now);
+    }
+
+    private void arrive() {
+      DeviceSlot slot = arrived.poll();
+      if (slot != null) {
+        log(slot.sequence, "is ready on device", slot.number);
+        boolean wanted = ledger.ready(slot, now);
+        assertEquals(slot.generation == generation, wanted, "I4: stale copies only are dropped");
+      }
+    }
+
+    /** True if something was told. */
+    private boolean take() {
+      long expected = ledger.lowestOpen();
+      SlotLedger.Failure failure = ledger.takeFailure(now);
+      if (failure != null) {
+        log("told of the failure of", failure.sequence());
+        tell(failure.sequence(), expected);
+        String message = failure.cause().getMessage();
+        assertTrue(
+            failures.entrySet().stream()
+                .anyMatch(
+                    entry ->
+                        entry.getValue().equals(message)
+                            && entry.getKey().sequence == failure.sequence()
+                            && entry.getKey().generation == generation),
+            "I4: the failure is of another index or generation");
+        return true;
+      }
+      DeviceSlot slot = ledger.take(Thread.currentThread(), now);
+      if (slot == null) {
+        return false;
+      }
+      log(slot.sequence, "is taken from device", slot.number);
+      tell(slot.sequence, expected);
+      Content content = deviceMemory[slot.number];
+      assertEquals(slot.sequence, content.sequence, "I4: another index");
+      assertEquals(generation, content.generation, "I4: another generation");
+      assertNull(leases.put(slot, content), "a slot is leased twice");
+      return true;
+    }
+
+    private void tell(long sequence, long expected) {
+      assertTrue(told.add(sequence), "I3: told twice");
+      if (ordered) {
+        assertEquals(expected, sequence, "I3: out of order");
+        assertEquals(lastTold + 1, sequence, "I3: a number was passed over");
+      }
+      lastTold = sequence;
+    }
+
+    private void release() {
+      if (leases.isEmpty()) {
+        return;
+      }
+      DeviceSlot slot = pick(new ArrayList<>(leases.keySet()));
+      log("device", slot.number, "is given back");
+      Content content = leases.remove(slot);
+      assertEquals(content, deviceMemory[slot.number], "I2: a leased batch was overwritten");
+      ledger.release(slot, now);
+      if (handOver) {
+        returning.put(slot, content);
+      }
+    }
+
+    /** Handed over without a copy: the consumer's kernels read the batch as late as this. */
+    private void completeReturn() {
+      if (returning.isEmpty()) {
+        return;
+      }
+      DeviceSlot slot = pick(new ArrayList<>(returning.keySet()));
+      assertEquals(
+          returning.remove(slot), deviceMemory[slot.number], "I1: written before it was read");
+      ledger.returned(slot, now);
+    }
+
+    private void reset() {
+      log("reset");
+      ledger.reset(now);
+      generation++;
+    }
+
+    void checkShape() {
+      long inHands =
+          ledger.hostSlots().stream().filter(slot -> slot.state == HostSlot.State.FILLING).count();
+      assertEquals(filling.size(), inHands, "slots being filled");
+      long leased =
+          ledger.deviceSlots().stream().filter(s -> s.state == DeviceSlot.State.LEASED).count();
+      assertEquals(leases.size(), leased, "slots leased");
+      assertEquals(leases.size(), ledger.heldBy(Thread.currentThread()));
+      leases.forEach(
+          (slot, content) ->
+              assertSame(content, deviceMemory[slot.number], "I2: a leased batch was overwritten"));
+      if (ordered) {
+        for (HostSlot slot : ledger.hostSlots()) {
+          if (slot.state == HostSlot.State.FILLING && slot.generation == generation) {
+            long ahead = slot.sequence - ledger.lowestOpen();
+            assertTrue(ahead < hostDepth + deviceDepth, "a worker runs " + ahead + " ahead");
+          }
+        }
+      }
+    }
+
+    /** Whatever has happened, nothing is lost: the machine can still deliver (I5). */
+    void settleAndDeliverMore() {
+      int delivered = 0;
+      for (int round = 0; delivered < 3 * (hostDepth + deviceDepth); round++) {
+        if (round > 10_000) {
+          fail("no progress after " + delivered + " batches");
+        }
+        now++;
+        for (int worker = 0; worker < workers; worker++) {
+          claim(worker);
+        }
+        while (!filling.isEmpty()) {
+          endFill(true);
+        }
+        startCopy();
+        completeCopy();
+        arrive();
+        while (take()) {
+          delivered++;
+        }
+        while (!leases.isEmpty()) {
+          release();
+        }
+        while (!returning.isEmpty()) {
+          completeReturn();
+        }
+      }
+    }
+
+    void stop() {
+      claim(0);
+      startCopy();
+      ledger.stop(now);
+      generation++; // whatever comes back now is unwanted
+      assertNull(ledger.claim(99, now), "a stopped ledger gives no slot");
+      assertNull(ledger.startCopy(now), "a stopped ledger copies nothing");
+      assertNull(ledger.take(Thread.currentThread(), now), "a stopped ledger delivers nothing");
+      while (!filling.isEmpty()) {
+        endFill(random.nextBoolean());
+      }
+      while (!copies.isEmpty()) {
+        completeCopy();
+      }
+      while (!arrived.isEmpty()) {
+        arrive();
+      }
+      for (HostSlot slot : ledger.hostSlots()) {
+        assertSame(HostSlot.State.FREE, slot.state, "host slot " + slot.number);
+        assertNull(slot.failure, "a failure is kept");
+      }
+      for (DeviceSlot slot : ledger.deviceSlots()) {
+        assertSame(DeviceSlot.State.FREE, slot.state, "device slot " + slot.number);
+        assertNull(slot.holder, "a holder is kept");
+      }
+    }
+
+    private <T> T pick(List<T> choices) {
+      return choices.get(random.nextInt(choices.size()));
+    }
+
+    private void log(Object... words) {
+      steps.add(now + ": " + Arrays.stream(words).map(String::valueOf).collect(joining(" ")));
+      if (steps.size() > 60) {
+        steps.remove();
+      }
+    }
+
+    String lastSteps() {
+      return String.join("\n", steps);
+    }
+
+    @Override
+    public String toString() {
+      return (ordered ? "ordered" : "unordered")
+          + (handOver ? ", handed over, " : ", ")
+          + workers
+          + " workers, "
+          + hostDepth
+          + " host slots, "
+          + deviceDepth
+          + " device slots";
+    }
+  }
+}
