@@ -25,7 +25,8 @@ final class LabelClasses {
     }
     if (count == MOST) {
       throw new BadInputException(
-          dataset + " has more than " + MOST + " distinct values: too many to be classes.");
+          (dataset + " has more than " + MOST + " distinct values, too many to be classes;")
+              + " name other labels with --labels.");
     }
     values[count] = value;
     return (byte) count++;

@@ -43,4 +43,15 @@ final class Volume {
   int index(int z, int y, int x) {
     return (z * height + y) * width + x;
   }
+
+  /** Copies the patch around a voxel, in the order of the volume. */
+  void copyPatch(int centre, int edge, byte[] target, int at) {
+    int corner = centre - index(edge / 2, edge / 2, edge / 2);
+    for (int z = 0; z < edge; z++) {
+      for (int y = 0; y < edge; y++) {
+        System.arraycopy(grey, corner + index(z, y, 0), target, at, edge);
+        at += edge;
+      }
+    }
+  }
 }

@@ -121,6 +121,10 @@ final class VolumeReader {
           }
         });
     long[] labelValues = found.sortAscending(classes);
+    if (labelValues.length == 1) {
+      throw new BadInputException(
+          in(labelPath) + " has the one label " + labelValues[0] + " only: nothing to tell apart.");
+    }
     return new Volume(size[0], size[1], size[2], greyValues, classes, labelValues);
   }
 

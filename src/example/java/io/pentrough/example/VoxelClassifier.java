@@ -7,6 +7,7 @@ final class VoxelClassifier {
 
   private static final int HIDDEN = 96;
 
+  private final int patch;
   private final int voxels;
   private final Mlp network;
   private final float[] normalised = new float[256];
@@ -20,6 +21,7 @@ final class VoxelClassifier {
    * @param greyHistogram of the training region, for the normalisation of the grey values
    */
   VoxelClassifier(int patch, int classes, int maxBatch, int[][] greyHistogram, long seed) {
+    this.patch = patch;
     voxels = patch * patch * patch;
     network = new Mlp(voxels, HIDDEN, classes, maxBatch, seed);
     input = new float[Math.multiplyExact(maxBatch, voxels)];
@@ -40,6 +42,16 @@ final class VoxelClassifier {
     for (int grey = 0; grey < 256; grey++) {
       normalised[grey] = (float) ((grey - mean) / deviation);
     }
+  }
+
+  /** The edge of a patch. */
+  int patch() {
+    return patch;
+  }
+
+  /** How many patches it takes at once. */
+  int maxBatch() {
+    return label.length;
   }
 
   /**
