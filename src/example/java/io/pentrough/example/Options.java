@@ -93,19 +93,19 @@ final class Options {
    * @throws BadInputException if a value is out of range
    */
   void check() {
-    atLeastOne("--steps", steps);
-    atLeastOne("--batch", batch);
-    atLeastOne("--patch", patch);
-    atLeastOne("--workers", workers);
+    within("--steps", steps, Integer.MAX_VALUE);
+    within("--batch", batch, Integer.MAX_VALUE);
+    within("--patch", patch, 1023);
+    within("--workers", workers, 256);
     if (patch % 2 == 0) {
       throw new BadInputException(
           "--patch is " + patch + ", but must be odd, so that a voxel lies in the middle.");
     }
   }
 
-  private static void atLeastOne(String option, int value) {
-    if (value < 1) {
-      throw new BadInputException(option + " is " + value + ", but must be at least 1.");
+  private static void within(String option, int value, int most) {
+    if (value < 1 || value > most) {
+      throw new BadInputException(option + " is " + value + ", but must be 1 to " + most + ".");
     }
   }
 

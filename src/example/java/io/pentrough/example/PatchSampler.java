@@ -27,12 +27,21 @@ final class PatchSampler implements BatchTarget {
     this.patch = patch;
   }
 
-  /** The batches it fills. */
+  /**
+   * The batches it fills.
+   *
+   * @throws BadInputException if they are too large
+   */
   static BatchSpec spec(int batch, int patch) {
-    return BatchSpec.builder()
-        .array("image", DType.UINT8, batch, patch, patch, patch)
-        .array("label", DType.INT32, batch)
-        .build();
+    try {
+      return BatchSpec.builder()
+          .array("image", DType.UINT8, batch, patch, patch, patch)
+          .array("label", DType.INT32, batch)
+          .build();
+    } catch (IllegalArgumentException e) {
+      throw new BadInputException(
+          "--batch " + batch + " with --patch " + patch + " is too large: " + e.getMessage(), e);
+    }
   }
 
   @Override

@@ -2,10 +2,12 @@ package io.pentrough.example;
 
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
+import io.pentrough.BatchTarget;
 import io.pentrough.BatchTimeoutException;
 import io.pentrough.DeviceBatch;
 import io.pentrough.LoaderStats;
 import io.pentrough.device.Device;
+import io.pentrough.device.DeviceException;
 import io.pentrough.device.host.HostDevice;
 import java.io.PrintStream;
 import java.time.Duration;
@@ -61,6 +63,11 @@ public final class Train {
     } catch (ParameterException | BadInputException e) {
       err.println(e.getMessage());
       return 2;
+    } catch (OutOfMemoryError e) {
+      err.println(
+          ("The Java heap is too small for this volume, --batch " + options.batch)
+              + (" and --patch " + options.patch + "; take less, or raise -Xmx."));
+      return 2;
     }
   }
 
@@ -72,20 +79,16 @@ public final class Train {
     Region validation = new Region("validation", volume, border, volume.width, options.patch);
     int[][] greyHistogram = training.greyHistogram();
 
+    BatchSpec spec = PatchSampler.spec(options.batch, options.patch);
     VoxelClassifier classifier =
         new VoxelClassifier(
             options.patch, volume.classCount(), options.batch, greyHistogram, options.seed);
-    BatchSpec spec = PatchSampler.spec(options.batch, options.patch);
     PatchSampler target = new PatchSampler(volume, training, options.patch);
 
     String device;
     LoaderStats stats;
     try (Device opened = options.openDevice();
-        BackgroundLoader loader =
-            BackgroundLoader.builder(opened, spec, target)
-                .workers(options.workers)
-                .seed(options.seed)
-                .start();
+        BackgroundLoader loader = startLoader(options, opened, spec, target);
         Progress progress = new Progress(err, options.steps)) {
       for (int step = 0; step < options.steps; step++) {
         float learningRate = LEARNING_RATE * (1 - (float) step / options.steps);
@@ -112,5 +115,20 @@ public final class Train {
         evaluation.balancedAccuracy(classifier),
         evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
     out.println(stats);
+  }
+
+  private static BackgroundLoader startLoader(
+      Options options, Device device, BatchSpec spec, BatchTarget target) {
+    try {
+      return BackgroundLoader.builder(device, spec, target)
+          .workers(options.workers)
+          .seed(options.seed)
+          .start();
+    } catch (DeviceException e) {
+      throw new BadInputException(
+          ("--batch " + options.batch + ", --patch " + options.patch + " and --workers ")
+              + (options.workers + " ask for too much memory: " + e.getMessage()),
+          e);
+    }
   }
 }

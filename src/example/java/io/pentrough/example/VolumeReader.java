@@ -57,7 +57,7 @@ final class VolumeReader {
       if (in == null) {
         throw new IllegalStateException(name + " is missing on the class path");
       }
-      try (HdfFile hdf = HdfFile.fromBytes(in.readAllBytes())) {
+      try (HdfFile hdf = HdfFile.fromInputStream(in)) {
         return new VolumeReader(hdf, name).read(greyPath, labelPath);
       }
     } catch (IOException e) {
