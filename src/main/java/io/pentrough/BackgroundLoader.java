@@ -4,6 +4,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -57,6 +58,7 @@ public final class BackgroundLoader implements AutoCloseable {
    * @return a lease, to be closed by the caller
    * @throws InterruptedException if the thread is interrupted; nothing has been taken
    * @throws TargetException if the target failed for the batch whose turn it is
+   * @throws java.util.NoSuchElementException if the source has an end and all has been delivered
    * @throws LoaderClosedException if the loader is closed, or gets closed meanwhile
    * @throws io.pentrough.device.DeviceException if the loader is broken
    * @throws IllegalStateException if this thread alone holds every device slot, and so would wait
@@ -75,6 +77,7 @@ public final class BackgroundLoader implements AutoCloseable {
    *     message is a diagnosis
    * @throws InterruptedException if the thread is interrupted; nothing has been taken
    * @throws TargetException if the target failed for the batch whose turn it is
+   * @throws java.util.NoSuchElementException if the source has an end and all has been delivered
    * @throws LoaderClosedException if the loader is closed, or gets closed meanwhile
    * @throws io.pentrough.device.DeviceException if the loader is broken
    * @throws IllegalStateException if this thread alone holds every device slot, and so would wait
@@ -94,6 +97,7 @@ public final class BackgroundLoader implements AutoCloseable {
    *     message is a diagnosis
    * @throws InterruptedException if the thread is interrupted; nothing has been taken
    * @throws TargetException if the target failed for the batch whose turn it is
+   * @throws java.util.NoSuchElementException if the source has an end and all has been delivered
    * @throws LoaderClosedException if the loader is closed, or gets closed meanwhile
    * @throws io.pentrough.device.DeviceException if the loader is broken
    * @throws IllegalArgumentException if the stream belongs to another device
@@ -104,6 +108,19 @@ public final class BackgroundLoader implements AutoCloseable {
       throws InterruptedException, BatchTimeoutException {
     Objects.requireNonNull(stream, "stream");
     return engine.get(stream, LoaderSettings.nanos(timeout));
+  }
+
+  /**
+   * The batches that are left, one after the other: for {@code for (DeviceBatch batch :
+   * loader.batches())}. Each is closed when the next is asked for, the last at the end; leave a
+   * loop early by closing the loader, or the batch itself. Waits like {@link #get()}, and throws
+   * what that throws but for two: at the end the iteration ends, and an interrupt is kept as the
+   * thread's flag and told as a {@link CancellationException}.
+   *
+   * @return an iterable; each iterator goes on where the loader is
+   */
+  public Iterable<DeviceBatch> batches() {
+    return () -> new BatchIterator(this);
   }
 
   /**
@@ -169,6 +186,12 @@ public final class BackgroundLoader implements AutoCloseable {
     private Duration warnAfter = Duration.ofSeconds(30);
     private Duration closeTimeout = Duration.ofSeconds(10);
     private boolean interruptTargets = true;
+    private long batchesPerEpoch = Schedule.ENDLESS;
+    private int epochs;
+    private long shardFirst;
+    private long shardStride = 1;
+    private @Nullable Position startAt;
+    private FailurePolicy failurePolicy = FailurePolicy.fail();
 
     private Builder(Device device, BatchSpec spec, BatchTarget target) {
       this.device = Objects.requireNonNull(device, "device");
@@ -222,6 +245,79 @@ public final class BackgroundLoader implements AutoCloseable {
      */
     public Builder seed(long seed) {
       this.seed = seed;
+      return this;
+    }
+
+    /**
+     * How many indexes an epoch has, over all shards. Default: as many as the target makes before
+     * it says {@link BatchContext#noMore}, so an endless first epoch if it never does.
+     *
+     * @param batches at least 1
+     * @return this
+     * @throws IllegalArgumentException if less than 1
+     */
+    public Builder batchesPerEpoch(long batches) {
+      if (batches < 1) {
+        throw new IllegalArgumentException("batchesPerEpoch must be at least 1, not " + batches);
+      }
+      this.batchesPerEpoch = batches;
+      return this;
+    }
+
+    /**
+     * How many epochs there are; they follow each other without a pause. Default: endlessly many if
+     * {@link #batchesPerEpoch} is given, else 1. Behind the last batch {@code get} throws {@link
+     * java.util.NoSuchElementException}.
+     *
+     * @param epochs at least 1
+     * @return this
+     * @throws IllegalArgumentException if less than 1
+     */
+    public Builder epochs(int epochs) {
+      this.epochs = atLeastOne("epochs", epochs);
+      return this;
+    }
+
+    /**
+     * Takes only the indexes first, first + stride, first + 2 stride, ... of each epoch: with the
+     * same seed, stride loaders with first = 0 .. stride - 1 make together exactly the batches of
+     * one.
+     *
+     * @param first 0 to stride - 1
+     * @param stride how many shards there are
+     * @return this
+     * @throws IllegalArgumentException if out of range
+     */
+    public Builder shard(long first, long stride) {
+      if (first < 0 || first >= stride) {
+        throw new IllegalArgumentException(
+            "a shard needs 0 <= first < stride, not first " + first + " and stride " + stride);
+      }
+      this.shardFirst = first;
+      this.shardStride = stride;
+      return this;
+    }
+
+    /**
+     * Goes on where another loader of the same arrays, seed, epochs and shard was. Workers, slots,
+     * device, order and failure policy may differ. Checked by {@link #start()}.
+     *
+     * @param position what {@link DeviceBatch#position()} gave
+     * @return this
+     */
+    public Builder startAt(Position position) {
+      this.startAt = Objects.requireNonNull(position, "position");
+      return this;
+    }
+
+    /**
+     * What to do when the target throws. Default {@link FailurePolicy#fail()}.
+     *
+     * @param policy the policy
+     * @return this
+     */
+    public Builder onFailure(FailurePolicy policy) {
+      this.failurePolicy = Objects.requireNonNull(policy, "policy");
       return this;
     }
 
@@ -344,6 +440,7 @@ public final class BackgroundLoader implements AutoCloseable {
               handOver ? bothDepths : hostDepth,
               handOver ? bothDepths : deviceSlots,
               seed,
+              failurePolicy,
               ordered,
               handOver,
               consumerStream == null ? device.defaultStream() : consumerStream,
@@ -351,9 +448,35 @@ public final class BackgroundLoader implements AutoCloseable {
               LoaderSettings.nanos(closeTimeout),
               interruptTargets,
               Boolean.getBoolean("pentrough.debug"));
-      Engine engine = new Engine(device, spec, target, settings);
+      Engine engine = new Engine(device, spec, target, schedule(spec), settings);
       engine.start();
       return new BackgroundLoader(engine, settings);
+    }
+
+    private Schedule schedule(BatchSpec spec) {
+      Fingerprint fingerprint =
+          Fingerprint.of(spec, seed, batchesPerEpoch, shardFirst, shardStride);
+      int lastEpoch = batchesPerEpoch == Schedule.ENDLESS ? 1 : Integer.MAX_VALUE;
+      int howMany = epochs == 0 ? lastEpoch : epochs;
+      Position from = startAt;
+      if (from == null) {
+        return new Schedule(fingerprint, batchesPerEpoch, howMany, shardFirst, shardStride);
+      }
+      String difference = from.fingerprint().difference(fingerprint);
+      if (!difference.isEmpty()) {
+        throw new IllegalArgumentException(
+            "the position to start at is of a loader with " + difference + ": " + from);
+      }
+      return new Schedule(
+          fingerprint,
+          batchesPerEpoch,
+          howMany,
+          shardFirst,
+          shardStride,
+          from.epoch(),
+          from.index(),
+          from.epochSteps(),
+          from.delivered());
     }
 
     private static int atLeastOne(String what, int value) {

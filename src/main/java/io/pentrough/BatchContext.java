@@ -15,6 +15,7 @@ public final class BatchContext {
   private int epoch;
   private long index;
   private int attempt;
+  private boolean noMore;
 
   BatchContext(int worker, long seed) {
     this.worker = worker;
@@ -26,6 +27,7 @@ public final class BatchContext {
     this.epoch = epoch;
     this.index = index;
     this.attempt = attempt;
+    noMore = false;
     random.begin(epoch, index);
   }
 
@@ -81,6 +83,19 @@ public final class BatchContext {
    */
   public RandomGenerator random() {
     return random;
+  }
+
+  /**
+   * Says that there is no batch at this index: the epoch ends before it, and what has been written
+   * is dropped. Must hold for every higher index of the epoch too; data there is an error. An index
+   * asked for in advance may lie behind the end, so expect to be asked again.
+   */
+  public void noMore() {
+    noMore = true;
+  }
+
+  boolean saidNoMore() {
+    return noMore;
   }
 
   /** For the target's own messages. */

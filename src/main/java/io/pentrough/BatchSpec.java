@@ -125,6 +125,12 @@ public final class BatchSpec {
     return arrays.hashCode();
   }
 
+  /** How many samples a whole batch has: the first dimension of the first array. */
+  int samples() {
+    ArraySpec first = arrays.get(0);
+    return first.rank() == 0 ? 1 : first.dimension(0);
+  }
+
   /** The arrays, for example {@code "{image: uint8 [16, 1, 33, 33, 33], label: int32 [16]}"}. */
   @Override
   public String toString() {

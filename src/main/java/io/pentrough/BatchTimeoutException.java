@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * No batch got ready in time. Nothing has been taken; the next {@code get} waits for the same
@@ -14,7 +15,8 @@ public final class BatchTimeoutException extends TimeoutException {
 
   private static final long serialVersionUID = 1L;
 
-  BatchTimeoutException(String diagnosis) {
+  BatchTimeoutException(String diagnosis, @Nullable Throwable lastFailure) {
     super(diagnosis);
+    initCause(lastFailure);
   }
 }

@@ -28,7 +28,11 @@ public final class DeviceBatch implements AutoCloseable {
   private @Nullable DeviceSlot slot;
   private @Nullable DeviceSlotMemory memory;
   private @Nullable DeviceEvent released;
+  private int epoch;
   private long index;
+  private int size;
+  private long lowestOpen;
+  private long deliveries;
   private volatile boolean closed;
 
   DeviceBatch(Engine engine, DeviceStream stream) {
@@ -36,21 +40,29 @@ public final class DeviceBatch implements AutoCloseable {
     this.stream = stream;
   }
 
+  /** Remembers, under the engine's monitor, what had been delivered up to this batch. */
+  void taken(long lowestOpen, long deliveries) {
+    this.lowestOpen = lowestOpen;
+    this.deliveries = deliveries;
+  }
+
   /** Makes this the lease of the slot, to be closed by recording the event. */
   void of(DeviceSlot slot, DeviceSlotMemory memory, DeviceEvent released) {
     this.slot = slot;
     this.memory = memory;
     this.released = released;
-    this.index = slot.sequence;
+    this.epoch = slot.epoch;
+    this.index = slot.index;
+    this.size = memory.size;
   }
 
   /**
    * The epoch of this batch.
    *
-   * @return 0 as long as a source has no end
+   * @return the epoch, from 0
    */
   public int epoch() {
-    return Engine.EPOCH;
+    return epoch;
   }
 
   /**
@@ -60,6 +72,28 @@ public final class DeviceBatch implements AutoCloseable {
    */
   public long index() {
     return index;
+  }
+
+  /**
+   * How many samples of this batch count: all, unless the target said otherwise ({@link
+   * HostBatch#size}).
+   *
+   * @return 1 to the first dimension of the first array
+   */
+  public int size() {
+    return size;
+  }
+
+  /**
+   * The position right after this batch: what a checkpoint saves that was made with it. Whatever
+   * was delivered before this batch, to whomever, is behind it; what was delivered later is not.
+   * May be asked after the batch is closed.
+   *
+   * @return where {@link BackgroundLoader.Builder#startAt} goes on
+   * @throws IllegalStateException if more than 4096 batches have been delivered since
+   */
+  public Position position() {
+    return engine.position(lowestOpen, deliveries);
   }
 
   /**

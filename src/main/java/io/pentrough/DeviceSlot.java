@@ -37,6 +37,8 @@ final class DeviceSlot {
 
   // The batch, from copy to free.
   long sequence;
+  int epoch;
+  long index;
   int generation;
   long order;
   @Nullable Thread holder;

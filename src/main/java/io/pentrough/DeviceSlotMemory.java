@@ -22,6 +22,9 @@ final class DeviceSlotMemory {
   /** How many bytes of the slot the batch takes. */
   long bytes;
 
+  /** How many of its samples count. */
+  int size;
+
   /** Recorded when the last lease was closed; null if no work of a consumer can be pending. */
   @Nullable DeviceEvent lastReleased;
 
@@ -46,6 +49,7 @@ final class DeviceSlotMemory {
   void describe(HostBatch batch) {
     batch.copyShapesTo(shapes);
     bytes = batch.usedBytes();
+    size = batch.size();
   }
 
   /**

@@ -22,14 +22,14 @@ final class Diagnosis {
   /** How much of a stuck target's stack is shown. */
   private static final int FRAMES = 12;
 
-  private final long waitedFor;
+  private final String waitedFor;
   private final String hostRing;
   private final String deviceRing;
   private final @Nullable String advice;
   private final List<WorkerState> workers = new ArrayList<>();
 
-  Diagnosis(SlotLedger ledger, List<Worker> workers, long now) {
-    waitedFor = ledger.lowestOpen();
+  Diagnosis(SlotLedger ledger, JobSource source, List<Worker> workers, long now) {
+    waitedFor = source.describe(ledger.lowestOpen());
     hostRing = ring(ledger.hostSlots(), HostSlot.State.class, slot -> slot.state);
     deviceRing = ring(ledger.deviceSlots(), DeviceSlot.State.class, slot -> slot.state);
     advice = advice(ledger);
@@ -39,7 +39,7 @@ final class Diagnosis {
           new WorkerState(
               worker.number,
               worker.thread,
-              slot == null ? -1 : slot.sequence,
+              slot == null ? null : source.describe(slot),
               now - worker.sinceNanos,
               worker.ended));
     }
@@ -47,7 +47,7 @@ final class Diagnosis {
 
   /** The diagnosis under a headline that says how long the caller has waited, and for what. */
   String afterWaiting(long nanos) {
-    return "no batch after " + seconds(nanos) + ": waiting for index " + waitedFor + this;
+    return "no batch after " + seconds(nanos) + ": waiting for " + waitedFor + this;
   }
 
   @Override
@@ -92,16 +92,17 @@ final class Diagnosis {
     return String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
   }
 
-  private record WorkerState(int number, Thread thread, long index, long nanos, boolean ended) {
+  private record WorkerState(
+      int number, Thread thread, @Nullable String job, long nanos, boolean ended) {
 
     void describe(StringBuilder text) {
       text.append("\n  worker ").append(number).append(": ");
       if (ended) {
         text.append("ended");
-      } else if (index < 0) {
+      } else if (job == null) {
         text.append("waiting for a free host slot for ").append(seconds(nanos));
       } else {
-        text.append("in the target for index ").append(index);
+        text.append("in the target for ").append(job);
         text.append(" for ").append(seconds(nanos));
         StackTraceElement[] stack = thread.getStackTrace();
         for (int i = 0; i < Math.min(FRAMES, stack.length); i++) {

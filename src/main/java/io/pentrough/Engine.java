@@ -8,6 +8,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -25,9 +26,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class Engine {
 
-  /** A source without an end has one epoch. */
-  static final int EPOCH = 0;
-
   private static final Logger LOG = System.getLogger("io.pentrough");
 
   private final Device device;
@@ -44,7 +42,10 @@ final class Engine {
   // Guarded by the monitor, like the state of every slot and worker.
   private final SlotLedger ledger;
   private final StatsRecorder stats;
+  private final JobSource source;
   private @Nullable Throwable broken;
+  private @Nullable Throwable lastFailure;
+  private long skipped;
   private boolean closing;
   private boolean closed;
   private boolean terminated;
@@ -53,13 +54,23 @@ final class Engine {
   private int consumersWaiting;
 
   /** Allocates all memory; starts nothing. */
-  Engine(Device device, BatchSpec spec, BatchTarget target, LoaderSettings settings) {
+  Engine(
+      Device device,
+      BatchSpec spec,
+      BatchTarget target,
+      JobSource source,
+      LoaderSettings settings) {
     this.device = device;
     this.spec = spec;
+    this.source = source;
     this.settings = settings;
     ledger =
         new SlotLedger(
-            settings.hostSlots(), settings.deviceSlots(), settings.ordered(), settings.handOver());
+            source,
+            settings.hostSlots(),
+            settings.deviceSlots(),
+            settings.ordered(),
+            settings.handOver());
     hostSlots = ledger.hostSlots();
     deviceSlots = ledger.deviceSlots();
     slotsLeft = settings.hostSlots() + settings.deviceSlots();
@@ -164,23 +175,76 @@ final class Engine {
     }
   }
 
-  /** The target has returned, or thrown. */
-  void filled(Worker worker, HostSlot slot, @Nullable Throwable failure) {
+  /** The target has thrown: whether it shall be called again for the slot. */
+  boolean mayRetry(HostSlot slot, int attempt, Throwable failure) {
+    synchronized (monitor) {
+      stats.failed();
+      lastFailure = failure;
+      return attempt < settings.failurePolicy().retries() && ledger.isWanted(slot);
+    }
+  }
+
+  /** The target has returned, with a batch or to say that there is no more, or has thrown. */
+  void filled(Worker worker, HostSlot slot, @Nullable Throwable thrown, boolean noMore) {
+    boolean leftOut;
+    int epoch = slot.epoch; // the slot may be another's as soon as it is settled
+    long index = slot.index;
     synchronized (monitor) {
       long now = System.nanoTime();
-      worker.filling = null;
-      if (failure == null) {
+      if (thrown == null) {
         stats.filled(now - worker.sinceNanos);
-        ledger.publish(slot, now);
-      } else {
-        ledger.fail(slot, failure, now);
-        wakeConsumers();
       }
+      worker.filling = null;
+      leftOut = settle(slot, thrown, noMore, now);
       if (settings.handOver()) {
         lend(now);
       }
     }
     copyThread.wake();
+    if (leftOut && thrown != null) {
+      tellSkipped(epoch, index, thrown);
+    }
+  }
+
+  /** Decides what comes of the slot; true if it is left out by the policy. */
+  private boolean settle(HostSlot slot, @Nullable Throwable thrown, boolean noMore, long now) {
+    if (!ledger.isWanted(slot)) {
+      ledger.publish(slot, now);
+      return false;
+    }
+    Throwable failure = thrown == null ? contradiction(slot, noMore) : thrown;
+    if (failure == null && !noMore) {
+      ledger.publish(slot, now);
+      return false;
+    }
+    wakeConsumers();
+    boolean behindTheEnd = thrown != null && !source.exists(slot.sequence);
+    if (failure == null || behindTheEnd) {
+      ledger.pass(slot, now);
+      wakeEveryWorker(); // another epoch may begin
+      return false;
+    }
+    if (thrown != null && skipped < settings.failurePolicy().skips()) {
+      ledger.pass(slot, now);
+      skipped++;
+      stats.skipped();
+      return true;
+    }
+    ledger.fail(slot, failure, now);
+    return false;
+  }
+
+  private @Nullable Throwable contradiction(HostSlot slot, boolean noMore) {
+    String wrong = source.returned(slot, noMore);
+    return wrong == null ? null : new IllegalStateException(wrong);
+  }
+
+  private void tellSkipped(int epoch, long index, Throwable thrown) {
+    try {
+      settings.failurePolicy().listener().skipped(epoch, index, thrown);
+    } catch (Throwable t) {
+      LOG.log(Level.WARNING, settings.name() + ": the listener for skipped batches threw", t);
+    }
   }
 
   void workerEnded(Worker worker) {
@@ -310,7 +374,12 @@ final class Engine {
     long asked = System.nanoTime();
     DeviceBatch batch = poll(stream, timeoutNanos);
     if (batch == null) {
-      throw new BatchTimeoutException(diagnose(System.nanoTime() - asked));
+      long waited = System.nanoTime() - asked;
+      Throwable cause;
+      synchronized (monitor) {
+        cause = lastFailure;
+      }
+      throw new BatchTimeoutException(diagnose(waited), cause);
     }
     return batch;
   }
@@ -334,9 +403,7 @@ final class Engine {
         return null;
       }
       stats.delivered(memory(slot).bytes);
-      if (ledger.windowHasMoved()) {
-        wakeEveryWorker();
-      }
+      lease.taken(ledger.lowestOpen(), ledger.deliveries());
     }
     DeviceSlotMemory held = memory(slot);
     try {
@@ -359,19 +426,24 @@ final class Engine {
       }
       requireUsable();
       long now = System.nanoTime();
+      if (ledger.passOver(now)) {
+        wakeEveryWorker();
+      }
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
-        stats.failed();
-        if (ledger.windowHasMoved()) {
-          wakeEveryWorker();
-        } else {
-          wakeWorker();
-        }
-        throw new TargetException(EPOCH, failure.sequence(), failure.worker(), failure.cause());
+        hasMoved();
+        wakeWorker();
+        throw new TargetException(
+            failure.epoch(), failure.index(), failure.worker(), failure.cause());
       }
       DeviceSlot slot = ledger.take(caller, now);
       if (slot != null) {
+        hasMoved();
         return slot;
+      }
+      if (ledger.isExhausted()) {
+        throw new NoSuchElementException(
+            settings.name() + " has no more batches: every one has been delivered");
       }
       if (ledger.heldBy(caller) == deviceSlots.size()) {
         throw new IllegalStateException(
@@ -433,6 +505,13 @@ final class Engine {
       wakeEveryWorker();
     }
     copyThread.wake();
+  }
+
+  /** The position at an earlier moment, see {@link DeviceBatch#position()}. */
+  Position position(long lowestOpen, long deliveries) {
+    synchronized (monitor) {
+      return source.position(lowestOpen, ledger.deliveredAbove(lowestOpen, deliveries).toArray());
+    }
   }
 
   LoaderStats stats() {
@@ -561,6 +640,16 @@ final class Engine {
 
   // ---- under the monitor
 
+  /** The lowest open number may have moved on. */
+  private void hasMoved() {
+    if (ledger.windowHasMoved()) {
+      wakeEveryWorker();
+    }
+    if (ledger.isExhausted()) {
+      wakeConsumers();
+    }
+  }
+
   private void requireUsable() {
     if (closing) {
       throw new LoaderClosedException(settings.name() + " is closed");
@@ -614,6 +703,6 @@ final class Engine {
   }
 
   private Diagnosis diagnosis() {
-    return new Diagnosis(ledger, workers, System.nanoTime());
+    return new Diagnosis(ledger, source, workers, System.nanoTime());
   }
 }

@@ -19,6 +19,12 @@ public final class HostBatch {
   private final Extent[] extents;
   private final HostArray[] arrays;
 
+  /** The slot's own batch: this, or the one this is a shared view of. */
+  private final HostBatch own;
+
+  /** How many samples count; kept in the slot's own batch. */
+  private int size;
+
   /**
    * The batch of a host slot; belongs to no fill yet.
    *
@@ -26,6 +32,7 @@ public final class HostBatch {
    */
   HostBatch(BatchSpec spec, PinnedBuffer memory) {
     this.spec = spec;
+    this.own = this;
     this.access = new Access();
     this.extents = new Extent[spec.size()];
     this.arrays = new HostArray[spec.size()];
@@ -41,6 +48,7 @@ public final class HostBatch {
 
   private HostBatch(HostBatch original, Access access) {
     this.spec = original.spec;
+    this.own = original.own;
     this.access = access;
     this.extents = original.extents;
     this.arrays = new HostArray[original.arrays.length];
@@ -55,6 +63,7 @@ public final class HostBatch {
     for (Extent extent : extents) {
       extent.reset();
     }
+    size = spec.samples();
   }
 
   /** The fill has returned or thrown; on the thread that opened. Every later use is found. */
@@ -121,6 +130,28 @@ public final class HostBatch {
   public HostArray array(int i) {
     access.check(null);
     return arrays[i];
+  }
+
+  /**
+   * Says that only the first samples of this batch count, as in the last one of an epoch. Without a
+   * call all do. The arrays keep their shape; what they hold beyond is copied as it is.
+   *
+   * @param samples 1 to the first dimension of the first array
+   * @throws IllegalArgumentException if out of range
+   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   */
+  public void size(int samples) {
+    access.check(null);
+    if (samples < 1 || samples > spec.samples()) {
+      throw new IllegalArgumentException(
+          "a batch has 1 to " + spec.samples() + " samples, not " + samples);
+    }
+    own.size = samples;
+  }
+
+  /** How many samples of the last fill count. */
+  int size() {
+    return own.size;
   }
 
   /**

@@ -17,6 +17,8 @@ final class HostSlot {
     FILLED,
     /** Its target threw; holds the place of its index until that has been delivered. */
     FAILED,
+    /** No batch comes of it; holds the place of its index until a consumer gets there. */
+    PASSED,
     /** A queued copy reads it. */
     COPYING,
     /** Handed over without a copy: its twin device slot is the same memory. */
@@ -30,6 +32,8 @@ final class HostSlot {
 
   // The job, from claim to free.
   long sequence;
+  int epoch;
+  long index;
   int generation;
   int worker;
   long order;

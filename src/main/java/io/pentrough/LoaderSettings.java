@@ -10,6 +10,7 @@ record LoaderSettings(
     int hostSlots,
     int deviceSlots,
     long seed,
+    FailurePolicy failurePolicy,
     boolean ordered,
     boolean handOver,
     DeviceStream consumerStream,

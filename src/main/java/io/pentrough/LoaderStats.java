@@ -65,6 +65,7 @@ public final class LoaderStats {
   private final long batches;
   private final long bytes;
   private final long failures;
+  private final long skips;
   private final Histogram fills;
   private final Histogram slotWaits;
   private final Histogram copies;
@@ -91,6 +92,7 @@ public final class LoaderStats {
       long batches,
       long bytes,
       long failures,
+      long skips,
       Histogram fills,
       Histogram slotWaits,
       Histogram copies,
@@ -107,6 +109,7 @@ public final class LoaderStats {
     this.batches = batches;
     this.bytes = bytes;
     this.failures = failures;
+    this.skips = skips;
     this.fills = fills;
     this.slotWaits = slotWaits;
     this.copies = copies;
@@ -151,6 +154,7 @@ public final class LoaderStats {
         batches - earlier.batches,
         bytes - earlier.bytes,
         failures - earlier.failures,
+        skips - earlier.skips,
         fills.minus(earlier.fills),
         slotWaits.minus(earlier.slotWaits),
         copies.minus(earlier.copies),
@@ -185,6 +189,15 @@ public final class LoaderStats {
    */
   public long failures() {
     return failures;
+  }
+
+  /**
+   * Batches left out because their target failed, see {@link FailurePolicy#skip}.
+   *
+   * @return the number
+   */
+  public long skips() {
+    return skips;
   }
 
   /**
@@ -344,11 +357,12 @@ public final class LoaderStats {
     }
     text.append(
         format(
-            "; %s; failures: %d%n",
+            "; %s; failures: %d, skipped: %d%n",
             firstReadyNanos == NEVER
                 ? "no batch ready yet"
                 : "first batch ready after " + Units.duration(firstReadyNanos),
-            failures));
+            failures,
+            skips));
     text.append(
         format("%-14s%10s%10s%10s%10s%10s%10s%n", "", "count", "sum", "mean", "p50", "p99", "max"));
     appendTiming(text, "fill", fillTime());

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * host slot    FREE --claim--> FILLING --publish--> FILLED --startCopy--> COPYING --copied--> FREE
  *                                 |--fail---------> FAILED --takeFailure------------------> FREE
+ *                                 |--pass---------> PASSED --passOver---------------------> FREE
  *
  * device slot  FREE --startCopy--> COPYING --ready--> READY --take--> LEASED --release--> FREE
  *                                                                       |--lose--> LOST --returned--> FREE
@@ -32,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SlotLedger {
 
+  private final JobSource source;
   private final HostSlot[] host;
   private final DeviceSlot[] device;
   private final boolean ordered;
@@ -48,12 +51,14 @@ final class SlotLedger {
   /**
    * Makes an idle ledger.
    *
+   * @param source what the sequence numbers stand for
    * @param ordered whether batches are delivered in the order of their sequence numbers (I3), else
    *     as they get ready
    * @param handOver whether host slot and device slot of one number are the same memory; both rings
    *     then have one depth
    */
-  SlotLedger(int hostSlots, int deviceSlots, boolean ordered, boolean handOver) {
+  SlotLedger(JobSource source, int hostSlots, int deviceSlots, boolean ordered, boolean handOver) {
+    this.source = source;
     host = new HostSlot[hostSlots];
     for (int i = 0; i < hostSlots; i++) {
       host[i] = new HostSlot(i);
@@ -64,6 +69,9 @@ final class SlotLedger {
     }
     this.ordered = ordered;
     this.handOver = handOver;
+    for (long sequence : source.deliveredBefore()) {
+      delivered.add(sequence);
+    }
   }
 
   // ---- the worker's side
@@ -86,16 +94,13 @@ final class SlotLedger {
     if (slot == null) {
       return null;
     }
-    while (delivered.contains(nextClaim)) {
-      nextClaim++;
-    }
-    if (!delivered.reaches(nextClaim)) {
-      refusedByWindow = true;
+    if (!findNumberToClaim()) {
       return null;
     }
     slot.sequence = nextClaim++;
     slot.generation = generation;
     slot.worker = worker;
+    source.claimed(slot);
     slot.enter(HostSlot.State.FILLING, now);
     return slot;
   }
@@ -122,6 +127,15 @@ final class SlotLedger {
     return true;
   }
 
+  /** There will be no batch. False if nobody would have wanted it; the slot is free then. */
+  boolean pass(HostSlot slot, long now) {
+    if (!publish(slot, now)) {
+      return false;
+    }
+    slot.enter(HostSlot.State.PASSED, now);
+    return true;
+  }
+
   // ---- the copy's side
 
   /**
@@ -140,6 +154,8 @@ final class SlotLedger {
     nextCopy = from.sequence + 1;
     to.comesFrom(from);
     to.sequence = from.sequence;
+    to.epoch = from.epoch;
+    to.index = from.index;
     to.generation = generation;
     to.order = from.order;
     from.enter(handOver ? HostSlot.State.LENT : HostSlot.State.COPYING, now);
@@ -167,6 +183,20 @@ final class SlotLedger {
   // ---- the consumer's side
 
   /**
+   * Frees the places that a consumer has reached and that no batch comes of: those passed, and
+   * failures behind the end of their epoch. True if there were any.
+   */
+  boolean passOver(long now) {
+    boolean any = false;
+    for (HostSlot slot = nextToPass(); slot != null; slot = nextToPass()) {
+      deliver(slot.sequence);
+      free(slot, now);
+      any = true;
+    }
+    return any;
+  }
+
+  /**
    * The failure that is to be told next; null if there is none. Frees its slot: it is told once
    * (I3).
    */
@@ -184,8 +214,8 @@ final class SlotLedger {
       return null;
     }
     Failure failure =
-        new Failure(first.sequence, first.worker, Objects.requireNonNull(first.failure));
-    delivered.add(first.sequence);
+        new Failure(first.epoch, first.index, first.worker, Objects.requireNonNull(first.failure));
+    deliver(first.sequence);
     free(first, now);
     return failure;
   }
@@ -204,7 +234,7 @@ final class SlotLedger {
     if (first == null) {
       return null;
     }
-    delivered.add(first.sequence);
+    deliver(first.sequence);
     first.holder = holder;
     first.enter(DeviceSlot.State.LEASED, now);
     return first;
@@ -255,6 +285,18 @@ final class SlotLedger {
     dropUndelivered(now);
   }
 
+  /** Whether the source has an end, and everything before it has been delivered. */
+  boolean isExhausted() {
+    return delivered.lowestOpen() >= source.end();
+  }
+
+  /**
+   * Whether what comes of the slot will be delivered: no reset and no stop since it was claimed.
+   */
+  boolean isWanted(HostSlot slot) {
+    return !isStale(slot.generation);
+  }
+
   boolean isStopped() {
     return stopped;
   }
@@ -279,6 +321,16 @@ final class SlotLedger {
     return moved;
   }
 
+  /** How many batches, failures and passed numbers have been delivered so far. */
+  long deliveries() {
+    return delivered.deliveries();
+  }
+
+  /** See {@link DeliveredWindow#deliveredAbove}. */
+  LongStream deliveredAbove(long wasLowestOpen, long wereDelivered) {
+    return delivered.deliveredAbove(wasLowestOpen, wereDelivered);
+  }
+
   /** How many device slots the thread holds leases of. */
   int heldBy(Thread holder) {
     int held = 0;
@@ -299,26 +351,62 @@ final class SlotLedger {
   }
 
   /** What a target threw, and where. */
-  record Failure(long sequence, int worker, Throwable cause) {}
+  record Failure(int epoch, long index, int worker, Throwable cause) {}
 
   private boolean isStale(int slotGeneration) {
     return stopped || slotGeneration != generation;
   }
 
+  /** Moves to the next number that a worker may claim; false if there is none now. */
+  private boolean findNumberToClaim() {
+    while (nextClaim < source.end()) {
+      if (!delivered.reaches(nextClaim)) {
+        refusedByWindow = true;
+        return false;
+      }
+      if (!delivered.contains(nextClaim)) {
+        if (source.exists(nextClaim)) {
+          return true;
+        }
+        deliver(nextClaim); // claimed before a reset, and known since to stand for nothing
+      }
+      nextClaim++;
+    }
+    return false;
+  }
+
+  private void deliver(long sequence) {
+    delivered.add(sequence);
+    source.forgetBelow(delivered.lowestOpen() - DeliveredWindow.SIZE);
+  }
+
+  private @Nullable HostSlot nextToPass() {
+    for (HostSlot slot : host) {
+      boolean nothing =
+          slot.state == HostSlot.State.PASSED
+              || (slot.state == HostSlot.State.FAILED && !source.exists(slot.sequence));
+      if (nothing && (!ordered || slot.sequence == delivered.lowestOpen())) {
+        return slot;
+      }
+    }
+    return null;
+  }
+
   private @Nullable HostSlot nextToCopyInOrder() {
-    nextCopy = Math.max(nextCopy, delivered.lowestOpen());
+    while (delivered.contains(nextCopy)) {
+      nextCopy++;
+    }
     while (true) {
       HostSlot next = null;
       for (HostSlot slot : host) {
-        boolean waits = slot.state == HostSlot.State.FILLED || slot.state == HostSlot.State.FAILED;
-        if (waits && slot.sequence == nextCopy) {
+        if (isUndelivered(slot) && slot.sequence == nextCopy) {
           next = slot;
         }
       }
       if (next == null || next.state == HostSlot.State.FILLED) {
         return next;
       }
-      nextCopy++; // a failure needs no device slot; it is told when its turn comes
+      nextCopy++; // what brings no batch needs no device slot, and is told when its turn comes
     }
   }
 
@@ -343,7 +431,7 @@ final class SlotLedger {
 
   private void dropUndelivered(long now) {
     for (HostSlot slot : host) {
-      if (slot.state == HostSlot.State.FILLED || slot.state == HostSlot.State.FAILED) {
+      if (isUndelivered(slot)) {
         free(slot, now);
       }
     }
@@ -352,6 +440,13 @@ final class SlotLedger {
         free(slot, now);
       }
     }
+  }
+
+  private static boolean isUndelivered(HostSlot slot) {
+    return switch (slot.state) {
+      case FILLED, FAILED, PASSED -> true;
+      case FREE, FILLING, COPYING, LENT -> false;
+    };
   }
 
   private void free(HostSlot slot, long now) {

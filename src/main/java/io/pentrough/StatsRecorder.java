@@ -23,6 +23,7 @@ final class StatsRecorder {
   private long batches;
   private long bytes;
   private long failures;
+  private long skips;
   private final Histogram fills = new Histogram();
   private final Histogram slotWaits = new Histogram();
   private final Histogram copies = new Histogram();
@@ -79,6 +80,11 @@ final class StatsRecorder {
     failures++;
   }
 
+  /** A batch is left out. */
+  void skipped() {
+    skips++;
+  }
+
   /** A worker begins to wait for a host slot. */
   void workerIdle(long now) {
     workersIdle.begin(now);
@@ -124,6 +130,7 @@ final class StatsRecorder {
         batches,
         bytes,
         failures,
+        skips,
         fills.copy(),
         slotWaits.copy(),
         copies.copy(),

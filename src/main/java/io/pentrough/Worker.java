@@ -35,7 +35,7 @@ final class Worker implements Runnable {
     try {
       engine.device().bindThread();
       for (HostSlot slot = engine.claim(this); slot != null; slot = engine.claim(this)) {
-        engine.filled(this, slot, fill(slot));
+        engine.filled(this, slot, fill(slot), context.saidNoMore());
       }
     } catch (Throwable t) {
       engine.breakDown(t);
@@ -44,11 +44,18 @@ final class Worker implements Runnable {
     }
   }
 
-  /**
-   * Null if the batch is complete, else what the target threw; an Error too belongs to its index
-   * (I5).
-   */
+  /** Null if the target returned, else what it threw at the last attempt its policy grants. */
   private @Nullable Throwable fill(HostSlot slot) {
+    for (int attempt = 0; ; attempt++) {
+      Throwable failure = attempt(slot, attempt);
+      if (failure == null || !engine.mayRetry(slot, attempt, failure)) {
+        return failure;
+      }
+    }
+  }
+
+  /** Null if the target returned, else what it threw; an Error too belongs to its index (I5). */
+  private @Nullable Throwable attempt(HostSlot slot, int attempt) {
     HostSlotMemory memory = engine.memory(slot);
     if (poison) {
       memory.poison();
@@ -56,7 +63,7 @@ final class Worker implements Runnable {
     HostBatch batch = memory.batch;
     batch.open();
     try {
-      context.begin(Engine.EPOCH, slot.sequence, 0);
+      context.begin(slot.epoch, slot.index, attempt);
       target.fill(batch, context);
       return null;
     } catch (Throwable t) {

@@ -97,7 +97,13 @@ class SlotLedgerFuzzTest {
       int device = 1 + random.nextInt(4);
       hostDepth = handOver ? host + device : host;
       deviceDepth = handOver ? host + device : device;
-      ledger = new SlotLedger(hostDepth, deviceDepth, ordered, handOver);
+      ledger =
+          new SlotLedger(
+              new Schedule(new Fingerprint(0, 0, 0, 0), Schedule.ENDLESS, 1, 0, 1),
+              hostDepth,
+              deviceDepth,
+              ordered,
+              handOver);
       hostMemory = new Content[hostDepth];
       deviceMemory = handOver ? hostMemory : new Content[deviceDepth];
     }
@@ -202,15 +208,15 @@ class SlotLedgerFuzzTest {
       long expected = ledger.lowestOpen();
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
-        log("told of the failure of", failure.sequence());
-        tell(failure.sequence(), expected);
+        log("told of the failure of", failure.index());
+        tell(failure.index(), expected);
         String message = failure.cause().getMessage();
         assertTrue(
             failures.entrySet().stream()
                 .anyMatch(
                     entry ->
                         entry.getValue().equals(message)
-                            && entry.getKey().sequence == failure.sequence()
+                            && entry.getKey().sequence == failure.index()
                             && entry.getKey().generation == generation),
             "I4: the failure is of another index or generation");
         return true;

@@ -1,0 +1,103 @@
+package io.pentrough;
+
+import java.util.Objects;
+
+/**
+ * What a loader does when its target throws. Immutable.
+ *
+ * <p>Every failure counts in {@link LoaderStats#failures()}, and the last one is the cause of a
+ * {@link BatchTimeoutException}.
+ *
+ * <p><b>Threads.</b> Any.
+ */
+public final class FailurePolicy {
+
+  /** Told of every batch that is skipped. */
+  @FunctionalInterface
+  public interface SkipListener {
+
+    /**
+     * A batch is skipped. Called on the worker's thread, outside any lock; what it throws is logged
+     * and otherwise ignored.
+     *
+     * @param epoch the batch's epoch
+     * @param index its index
+     * @param cause what the target threw
+     */
+    void skipped(int epoch, long index, Throwable cause);
+  }
+
+  private static final SkipListener NOBODY = (epoch, index, cause) -> {};
+
+  private final int retries;
+  private final long skips;
+  private final SkipListener listener;
+
+  private FailurePolicy(int retries, long skips, SkipListener listener) {
+    this.retries = retries;
+    this.skips = skips;
+    this.listener = listener;
+  }
+
+  /**
+   * The default: a failure is told, as a {@link TargetException}, by the {@code get} whose turn it
+   * is.
+   *
+   * @return the policy
+   */
+  public static FailurePolicy fail() {
+    return new FailurePolicy(0, 0, NOBODY);
+  }
+
+  /**
+   * Calls the target again for the same batch, on the same thread and with the same random numbers
+   * (I8); {@link BatchContext#attempt()} counts. If the last attempt fails too, that failure is
+   * told.
+   *
+   * @param retries how many more attempts a batch gets, at least 1
+   * @return the policy
+   * @throws IllegalArgumentException if less than 1
+   */
+  public static FailurePolicy retry(int retries) {
+    return new FailurePolicy((int) atLeastOne("retries", retries), 0, NOBODY);
+  }
+
+  /**
+   * Leaves failed batches out: the next {@code get} delivers the next index, and the gap shows in
+   * the indexes. Once the bound is reached, failures are told.
+   *
+   * @param atMost how many batches of one loader may be left out, at least 1
+   * @param listener told of each; called on worker threads, by several at once
+   * @return the policy
+   * @throws IllegalArgumentException if less than 1
+   */
+  public static FailurePolicy skip(long atMost, SkipListener listener) {
+    return new FailurePolicy(
+        0, atLeastOne("atMost", atMost), Objects.requireNonNull(listener, "listener"));
+  }
+
+  int retries() {
+    return retries;
+  }
+
+  long skips() {
+    return skips;
+  }
+
+  SkipListener listener() {
+    return listener;
+  }
+
+  private static long atLeastOne(String what, long value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(what + " must be at least 1, not " + value);
+    }
+    return value;
+  }
+
+  /** For messages. */
+  @Override
+  public String toString() {
+    return retries > 0 ? "retry " + retries : skips > 0 ? "skip at most " + skips : "fail";
+  }
+}

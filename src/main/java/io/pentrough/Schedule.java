@@ -1,0 +1,280 @@
+package io.pentrough;
+
+import java.util.Arrays;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which (epoch, index) each sequence number stands for, and where the numbers end. Guarded by the
+ * engine's monitor.
+ *
+ * <p>Epochs follow each other without a gap in time, but not always in number: the end of an epoch
+ * may only be known when the target says so, and by then workers have claimed numbers behind it.
+ * The next epoch starts at the first number that was never claimed; those between stand for nothing
+ * and are passed over.
+ *
+ * <pre>
+ *   sequence   0 1 2 3 4 5 6 7 8 9 ...
+ *   epoch 0    0 1 2 e x x              "no more" at index 3, while 4 and 5 were being filled
+ *   epoch 1                0 1 2 ...
+ * </pre>
+ *
+ * A shard (first, stride) takes the indexes first, first + stride, ... of each epoch: below, a
+ * <em>step</em> counts those, an index is the target's.
+ */
+final class Schedule implements JobSource {
+
+  /** No end in sight. */
+  static final long ENDLESS = Long.MAX_VALUE;
+
+  private static final long[] NONE = {};
+
+  private final long declaredIndexes;
+  private final int epochs;
+  private final long first;
+  private final long stride;
+  private final Fingerprint fingerprint;
+  private final long[] deliveredBefore;
+
+  // The epochs that numbers are asked for, oldest first: a window that only grows at its end.
+  private int oldestEpoch;
+  private int known = 1;
+  private long[] start = new long[4];
+  private long[] steps = new long[4];
+  private long[] dataSteps = new long[4];
+
+  /** The number above every one ever claimed. */
+  private long claimed;
+
+  /** Numbers from the beginning on. */
+  Schedule(Fingerprint fingerprint, long declaredIndexes, int epochs, long first, long stride) {
+    this(fingerprint, declaredIndexes, epochs, first, stride, 0, first, NONE, NONE);
+  }
+
+  /**
+   * Numbers from a place on.
+   *
+   * @param fingerprint of the configuration
+   * @param declaredIndexes how many indexes an epoch has, over all shards; {@link #ENDLESS} if only
+   *     the target knows
+   * @param epochs how many epochs there are; {@link Integer#MAX_VALUE} if they never end
+   * @param epoch the epoch of sequence number 0
+   * @param index its index; one of the shard's, or behind the shard's last
+   * @param knownSteps how many steps that epoch and those after it have, as far as it is known
+   * @param deliveredBefore numbers that an earlier loader has delivered
+   */
+  Schedule(
+      Fingerprint fingerprint,
+      long declaredIndexes,
+      int epochs,
+      long first,
+      long stride,
+      int epoch,
+      long index,
+      long[] knownSteps,
+      long[] deliveredBefore) {
+    this.fingerprint = fingerprint;
+    this.deliveredBefore = deliveredBefore;
+    this.declaredIndexes = declaredIndexes;
+    this.epochs = epochs;
+    this.first = first;
+    this.stride = stride;
+    oldestEpoch = epoch;
+    start[0] = -stepsBelow(index);
+    steps[0] = declaredSteps();
+    for (long length : knownSteps) {
+      steps[known - 1] = length;
+      append(start[known - 1] + length);
+    }
+    extend();
+  }
+
+  @Override
+  public long[] deliveredBefore() {
+    return deliveredBefore;
+  }
+
+  @Override
+  public long end() {
+    int last = known - 1;
+    boolean lastOfAll = oldestEpoch + last >= epochs - 1;
+    return lastOfAll && steps[last] != ENDLESS ? Math.max(0, start[last] + steps[last]) : ENDLESS;
+  }
+
+  @Override
+  public boolean exists(long sequence) {
+    int at = at(sequence);
+    return sequence - start[at] < steps[at] && oldestEpoch + at < epochs;
+  }
+
+  int epoch(long sequence) {
+    return oldestEpoch + at(sequence);
+  }
+
+  long index(long sequence) {
+    return first + (sequence - start[at(sequence)]) * stride;
+  }
+
+  @Override
+  public void claimed(HostSlot slot) {
+    claimed(slot.sequence);
+    slot.epoch = epoch(slot.sequence);
+    slot.index = index(slot.sequence);
+  }
+
+  void claimed(long sequence) {
+    claimed = Math.max(claimed, sequence + 1);
+    extend();
+  }
+
+  @Override
+  public @Nullable String returned(HostSlot slot, boolean noMore) {
+    if (noMore) {
+      return noMore(slot.sequence)
+          ? null
+          : "the target said \"no more\" at index "
+              + slot.index
+              + ", but has made a batch for a higher index of epoch "
+              + slot.epoch;
+    }
+    return data(slot.sequence)
+        ? null
+        : "the target made a batch for index "
+            + slot.index
+            + ", but has said \"no more\" at a lower index of epoch "
+            + slot.epoch;
+  }
+
+  @Override
+  public String describe(long sequence) {
+    return describe(epoch(sequence), index(sequence));
+  }
+
+  @Override
+  public String describe(HostSlot slot) {
+    return describe(slot.epoch, slot.index);
+  }
+
+  private static String describe(int epoch, long index) {
+    return "index " + index + " of epoch " + epoch;
+  }
+
+  @Override
+  public Position position(long lowestOpen, long[] delivered) {
+    long[] existing = LongStream.of(delivered).filter(this::exists).toArray();
+    long last = existing.length == 0 ? lowestOpen : existing[existing.length - 1];
+    return new Position(
+        fingerprint,
+        epoch(lowestOpen),
+        index(lowestOpen),
+        stepsBetween(lowestOpen, last),
+        LongStream.of(existing).map(n -> distance(lowestOpen, n)).toArray());
+  }
+
+  /**
+   * The target has filled the number. False if it said before that there is no more at a lower
+   * index.
+   */
+  boolean data(long sequence) {
+    int at = at(sequence);
+    long step = sequence - start[at];
+    if (step >= steps[at]) {
+      return false;
+    }
+    dataSteps[at] = Math.max(dataSteps[at], step + 1);
+    return true;
+  }
+
+  /**
+   * The target has said "no more" at the number. False if it has filled a higher one of the same
+   * epoch before.
+   */
+  boolean noMore(long sequence) {
+    int at = at(sequence);
+    long step = sequence - start[at];
+    if (step < dataSteps[at]) {
+      return false;
+    }
+    if (step < steps[at]) {
+      steps[at] = step;
+      extend();
+    }
+    return true;
+  }
+
+  @Override
+  public void forgetBelow(long sequence) {
+    int gone = at(sequence);
+    if (gone > 0) {
+      shift(start, gone);
+      shift(steps, gone);
+      shift(dataSteps, gone);
+      oldestEpoch += gone;
+      known -= gone;
+    }
+  }
+
+  /** The number as it would be had no number been wasted since the other one. */
+  long distance(long from, long to) {
+    int epochFrom = at(from);
+    int epochTo = at(to);
+    long distance = to - start[epochTo] - (from - start[epochFrom]);
+    for (int i = epochFrom; i < epochTo; i++) {
+      distance += steps[i];
+    }
+    return distance;
+  }
+
+  /** The steps of the epochs from one number's to the one before another's. */
+  long[] stepsBetween(long from, long to) {
+    return Arrays.copyOfRange(steps, at(from), at(to));
+  }
+
+  /** Adds the epochs that begin among the claimed numbers or right behind them. */
+  private void extend() {
+    while (steps[known - 1] != ENDLESS && oldestEpoch + known < epochs) {
+      int last = known - 1;
+      long declaredEnd = start[last] + steps[last];
+      boolean declared = declaredIndexes != ENDLESS && steps[last] == declaredSteps();
+      long next = declared ? declaredEnd : Math.max(declaredEnd, claimed);
+      if (next > claimed) {
+        return;
+      }
+      append(next);
+    }
+  }
+
+  private void append(long next) {
+    if (known == start.length) {
+      start = Arrays.copyOf(start, 2 * known);
+      steps = Arrays.copyOf(steps, 2 * known);
+      dataSteps = Arrays.copyOf(dataSteps, 2 * known);
+    }
+    start[known] = next;
+    steps[known] = declaredSteps();
+    dataSteps[known] = 0;
+    known++;
+  }
+
+  /** The epoch that the number belongs to, counted from the oldest. */
+  private int at(long sequence) {
+    int at = known - 1;
+    while (at > 0 && sequence < start[at]) {
+      at--;
+    }
+    return at;
+  }
+
+  private long declaredSteps() {
+    return declaredIndexes == ENDLESS ? ENDLESS : stepsBelow(declaredIndexes);
+  }
+
+  /** How many indexes of the shard lie below an index. */
+  private long stepsBelow(long index) {
+    return index <= first ? 0 : (index - first - 1) / stride + 1;
+  }
+
+  private void shift(long[] values, int by) {
+    System.arraycopy(values, by, values, 0, known - by);
+  }
+}
