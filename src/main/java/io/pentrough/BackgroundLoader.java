@@ -2,10 +2,11 @@ package io.pentrough;
 
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
+import java.lang.ref.Reference;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,10 +33,12 @@ public final class BackgroundLoader implements AutoCloseable {
 
   private final Engine engine;
   private final LoaderSettings settings;
+  private final LeakReport leakReport;
 
   private BackgroundLoader(Engine engine, LoaderSettings settings) {
     this.engine = engine;
     this.settings = settings;
+    leakReport = engine.watchForLeak(this);
   }
 
   /**
@@ -48,7 +51,22 @@ public final class BackgroundLoader implements AutoCloseable {
    * @return a builder with the defaults given at its methods
    */
   public static Builder builder(Device device, BatchSpec spec, BatchTarget target) {
-    return new Builder(device, spec, target);
+    Job job =
+        new Job(Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(target, "target"));
+    return new Builder(device, new Content(job));
+  }
+
+  /**
+   * Starts the description of a loader whose batches are ordinary Java arrays. What the arrays are
+   * is inferred from the first batch, which {@link Builder#start()} has made on the calling thread;
+   * it is delivered like any other. From then on shapes and types are strict.
+   *
+   * @param device where the batches go; must stay open as long as the loader
+   * @param source makes the arrays of a batch; called from all workers at once
+   * @return a builder with the defaults given at its methods
+   */
+  public static Builder infer(Device device, ArraySource source) {
+    return new Builder(device, new Content(Objects.requireNonNull(source, "source")));
   }
 
   /**
@@ -65,7 +83,12 @@ public final class BackgroundLoader implements AutoCloseable {
    *     for itself
    */
   public DeviceBatch get() throws InterruptedException {
-    return engine.get(settings.consumerStream());
+    try {
+      return engine.get(settings.consumerStream());
+    } finally {
+      Reference.reachabilityFence(
+          this); // else it might be collected, and so closed, while it waits
+    }
   }
 
   /**
@@ -107,7 +130,11 @@ public final class BackgroundLoader implements AutoCloseable {
   public DeviceBatch get(DeviceStream stream, Duration timeout)
       throws InterruptedException, BatchTimeoutException {
     Objects.requireNonNull(stream, "stream");
-    return engine.get(stream, LoaderSettings.nanos(timeout));
+    try {
+      return engine.get(stream, LoaderSettings.nanos(timeout));
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   /**
@@ -160,6 +187,7 @@ public final class BackgroundLoader implements AutoCloseable {
    */
   @Override
   public void close() {
+    leakReport.closed();
     engine.close();
   }
 
@@ -170,33 +198,44 @@ public final class BackgroundLoader implements AutoCloseable {
    */
   public static final class Builder {
 
-    private static final AtomicInteger NUMBER = new AtomicInteger();
-
-    private final Device device;
-    private final BatchSpec spec;
-    private final BatchTarget target;
-    private int workers = 1;
-    private int hostSlots;
-    private int deviceSlots = 3;
-    private long seed;
-    private boolean ordered = true;
-    private boolean handOver;
-    private @Nullable String name;
-    private @Nullable DeviceStream consumerStream;
-    private Duration warnAfter = Duration.ofSeconds(30);
-    private Duration closeTimeout = Duration.ofSeconds(10);
-    private boolean interruptTargets = true;
+    private final LoaderOptions options;
+    private final Content content;
     private long batchesPerEpoch = Schedule.ENDLESS;
     private int epochs;
     private long shardFirst;
     private long shardStride = 1;
     private @Nullable Position startAt;
-    private FailurePolicy failurePolicy = FailurePolicy.fail();
 
-    private Builder(Device device, BatchSpec spec, BatchTarget target) {
-      this.device = Objects.requireNonNull(device, "device");
-      this.spec = Objects.requireNonNull(spec, "spec");
-      this.target = Objects.requireNonNull(target, "target");
+    private Builder(Device device, Content content) {
+      options = new LoaderOptions(device, "loader");
+      this.content = content;
+    }
+
+    /**
+     * Names the arrays of an {@link ArraySource}, in its order. Default: {@code "0"}, {@code "1"},
+     * ...
+     *
+     * @param names one for each array
+     * @return this
+     * @throws IllegalStateException if the arrays were given by a {@link BatchSpec}
+     */
+    public Builder names(String... names) {
+      content.names(List.of(names));
+      return this;
+    }
+
+    /**
+     * Says what an array of an {@link ArraySource} really holds. Default: signed integers, and
+     * floats.
+     *
+     * @param name the array
+     * @param dtype a type of the same size and kind, such as {@code UINT8} for a {@code byte} array
+     * @return this
+     * @throws IllegalStateException if the arrays were given by a {@link BatchSpec}
+     */
+    public Builder dtype(String name, DType dtype) {
+      content.dtype(name, dtype);
+      return this;
     }
 
     /**
@@ -207,7 +246,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if less than 1
      */
     public Builder workers(int workers) {
-      this.workers = atLeastOne("workers", workers);
+      options.workers(workers);
       return this;
     }
 
@@ -220,7 +259,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if less than 1
      */
     public Builder hostSlots(int hostSlots) {
-      this.hostSlots = atLeastOne("hostSlots", hostSlots);
+      options.hostSlots(hostSlots);
       return this;
     }
 
@@ -233,7 +272,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if less than 1
      */
     public Builder deviceSlots(int deviceSlots) {
-      this.deviceSlots = atLeastOne("deviceSlots", deviceSlots);
+      options.deviceSlots(deviceSlots);
       return this;
     }
 
@@ -244,7 +283,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @return this
      */
     public Builder seed(long seed) {
-      this.seed = seed;
+      options.seed(seed);
       return this;
     }
 
@@ -274,7 +313,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if less than 1
      */
     public Builder epochs(int epochs) {
-      this.epochs = atLeastOne("epochs", epochs);
+      this.epochs = LoaderOptions.atLeastOne("epochs", epochs);
       return this;
     }
 
@@ -317,7 +356,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @return this
      */
     public Builder onFailure(FailurePolicy policy) {
-      this.failurePolicy = Objects.requireNonNull(policy, "policy");
+      options.onFailure(policy);
       return this;
     }
 
@@ -328,7 +367,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @return this
      */
     public Builder name(String name) {
-      this.name = Objects.requireNonNull(name, "name");
+      options.name(name);
       return this;
     }
 
@@ -342,14 +381,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if the stream belongs to another device
      */
     public Builder consumerStream(DeviceStream stream) {
-      if (stream.device() != device) {
-        throw new IllegalArgumentException(
-            "the consumer stream belongs to "
-                + stream.device().name()
-                + ", the loader to "
-                + device.name());
-      }
-      this.consumerStream = stream;
+      options.consumerStream(stream);
       return this;
     }
 
@@ -361,7 +393,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @return this
      */
     public Builder unordered() {
-      this.ordered = false;
+      options.unordered();
       return this;
     }
 
@@ -372,7 +404,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @return this
      */
     public Builder handOver() {
-      this.handOver = true;
+      options.handOver();
       return this;
     }
 
@@ -384,10 +416,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if zero or less
      */
     public Builder warnAfter(Duration warnAfter) {
-      if (warnAfter.isZero() || warnAfter.isNegative()) {
-        throw new IllegalArgumentException("warnAfter must be more than zero, not " + warnAfter);
-      }
-      this.warnAfter = warnAfter;
+      options.warnAfter(warnAfter);
       return this;
     }
 
@@ -399,11 +428,43 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if negative
      */
     public Builder closeTimeout(Duration closeTimeout) {
-      if (closeTimeout.isNegative()) {
-        throw new IllegalArgumentException("closeTimeout must not be negative: " + closeTimeout);
-      }
-      this.closeTimeout = closeTimeout;
+      options.closeTimeout(closeTimeout);
       return this;
+    }
+
+    /**
+     * Logs a lease that is held longer than this, with the thread that got it and, with {@code
+     * -Dpentrough.leakDetection=true}, from where. Default: never.
+     *
+     * @param leaseWarnAfter more than zero
+     * @return this
+     * @throws IllegalArgumentException if zero or less
+     */
+    public Builder leaseWarnAfter(Duration leaseWarnAfter) {
+      options.leaseWarnAfter(leaseWarnAfter);
+      return this;
+    }
+
+    /**
+     * Refuses to start if pinned and device memory together would take more. Default: no bound.
+     *
+     * @param bytes at least 1
+     * @return this
+     * @throws IllegalArgumentException if less than 1
+     */
+    public Builder memoryBudget(long bytes) {
+      options.memoryBudget(bytes);
+      return this;
+    }
+
+    /**
+     * What {@link #start()} would allocate. Allocates nothing.
+     *
+     * @return the plan, whatever the budget
+     * @throws IllegalStateException if the arrays are still to be inferred
+     */
+    public MemoryPlan plan() {
+      return options.plan(content.spec().slotBytes());
     }
 
     /**
@@ -415,7 +476,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @return this
      */
     public Builder interruptTargets(boolean interruptTargets) {
-      this.interruptTargets = interruptTargets;
+      options.interruptTargets(interruptTargets);
       return this;
     }
 
@@ -431,59 +492,32 @@ public final class BackgroundLoader implements AutoCloseable {
      *     cannot
      */
     public BackgroundLoader start() {
-      int hostDepth = hostSlots == 0 ? Math.addExact(workers, 2) : hostSlots;
-      int bothDepths = Math.addExact(hostDepth, deviceSlots);
-      LoaderSettings settings =
-          new LoaderSettings(
-              name == null ? "loader-" + NUMBER.incrementAndGet() : name,
-              workers,
-              handOver ? bothDepths : hostDepth,
-              handOver ? bothDepths : deviceSlots,
-              seed,
-              failurePolicy,
-              ordered,
-              handOver,
-              consumerStream == null ? device.defaultStream() : consumerStream,
-              LoaderSettings.nanos(warnAfter),
-              LoaderSettings.nanos(closeTimeout),
-              interruptTargets,
-              Boolean.getBoolean("pentrough.debug"));
-      Engine engine = new Engine(device, spec, target, schedule(spec), settings);
+      Position from = startAt;
+      if (from == null) {
+        from = new Position(Fingerprint.NONE, 0, shardFirst, new long[0], new long[0]);
+      }
+      Job job = content.job(options, from);
+      Fingerprint fingerprint =
+          Fingerprint.of(job.spec(), options.seed(), batchesPerEpoch, shardFirst, shardStride);
+      if (startAt != null) {
+        startAt.requireSame(fingerprint);
+      }
+      Schedule schedule =
+          new Schedule(
+              job, fingerprint, batchesPerEpoch, lastEpoch(), shardFirst, shardStride, from);
+      MemoryPlan plan = options.planWithinBudget(job.spec().slotBytes());
+      LoaderSettings settings = options.settings();
+      Engine engine = new Engine(options.device(), schedule, plan, settings);
       engine.start();
       return new BackgroundLoader(engine, settings);
     }
 
-    private Schedule schedule(BatchSpec spec) {
-      Fingerprint fingerprint =
-          Fingerprint.of(spec, seed, batchesPerEpoch, shardFirst, shardStride);
-      int lastEpoch = batchesPerEpoch == Schedule.ENDLESS ? 1 : Integer.MAX_VALUE;
-      int howMany = epochs == 0 ? lastEpoch : epochs;
-      Position from = startAt;
-      if (from == null) {
-        return new Schedule(fingerprint, batchesPerEpoch, howMany, shardFirst, shardStride);
+    /** How many epochs there are; the largest integer for ever. */
+    private int lastEpoch() {
+      if (epochs > 0) {
+        return epochs;
       }
-      String difference = from.fingerprint().difference(fingerprint);
-      if (!difference.isEmpty()) {
-        throw new IllegalArgumentException(
-            "the position to start at is of a loader with " + difference + ": " + from);
-      }
-      return new Schedule(
-          fingerprint,
-          batchesPerEpoch,
-          howMany,
-          shardFirst,
-          shardStride,
-          from.epoch(),
-          from.index(),
-          from.epochSteps(),
-          from.delivered());
-    }
-
-    private static int atLeastOne(String what, int value) {
-      if (value < 1) {
-        throw new IllegalArgumentException(what + " must be at least 1, not " + value);
-      }
-      return value;
+      return batchesPerEpoch == Schedule.ENDLESS ? 1 : Integer.MAX_VALUE;
     }
   }
 }

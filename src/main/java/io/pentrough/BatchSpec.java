@@ -18,7 +18,7 @@ public final class BatchSpec {
   private static final long ALIGNMENT = 256;
 
   /** One slot is one buffer of the JDK, whose indexes are ints. */
-  private static final long MAX_SLOT_BYTES = 1L << 30;
+  static final long MAX_SLOT_BYTES = 1L << 30;
 
   private final List<ArraySpec> arrays;
   private final long slotBytes;
@@ -117,7 +117,7 @@ public final class BatchSpec {
 
   @Override
   public boolean equals(@Nullable Object other) {
-    return other instanceof BatchSpec that && arrays.equals(that.arrays);
+    return this == other || (other instanceof BatchSpec that && arrays.equals(that.arrays));
   }
 
   @Override

@@ -34,11 +34,11 @@ final class CopyThread implements Runnable {
 
   private @Nullable DeviceEvent firstReturning;
 
-  CopyThread(Engine engine, LoaderMemory memory, LoaderSettings settings) {
+  CopyThread(Engine engine, LoaderMemory memory, String name) {
     this.engine = engine;
     this.memory = memory;
-    inFlight = new DeviceSlot[settings.deviceSlots()];
-    thread = new Thread(this, "pentrough-" + settings.name() + "-copy");
+    inFlight = new DeviceSlot[memory.deviceSlots.size()];
+    thread = new Thread(this, "pentrough-" + name + "-copy");
     thread.setDaemon(true);
   }
 
@@ -91,7 +91,7 @@ final class CopyThread implements Runnable {
     HostSlotMemory source = memory.hostSlots.get(to.source().number);
     DeviceSlotMemory target = memory.deviceSlots.get(to.number);
     inFlight[(int) (queued++ % inFlight.length)] = to;
-    target.describe(source.batch);
+    target.describe(source.filled());
     DeviceStream stream = memory.copyStream;
     DeviceEvent lastReleased = target.lastReleased;
     if (lastReleased != null) {
@@ -147,7 +147,7 @@ final class CopyThread implements Runnable {
     } else if (returning != null) {
       returning.park(PARK_NANOS);
     } else {
-      LockSupport.park(this);
+      LockSupport.parkNanos(this, engine.lookAfterLeases());
     }
   }
 

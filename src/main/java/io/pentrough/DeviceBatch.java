@@ -27,12 +27,14 @@ public final class DeviceBatch implements AutoCloseable {
   private final DeviceBuffer.Guard guard = this::requireOpen;
   private @Nullable DeviceSlot slot;
   private @Nullable DeviceSlotMemory memory;
+  private @Nullable BatchSpec spec;
   private @Nullable DeviceEvent released;
   private int epoch;
   private long index;
   private int size;
   private long lowestOpen;
   private long deliveries;
+  private @Nullable LeakReport leakReport;
   private volatile boolean closed;
 
   DeviceBatch(Engine engine, DeviceStream stream) {
@@ -54,6 +56,7 @@ public final class DeviceBatch implements AutoCloseable {
     this.epoch = slot.epoch;
     this.index = slot.index;
     this.size = memory.size;
+    this.spec = memory.spec();
   }
 
   /**
@@ -99,10 +102,10 @@ public final class DeviceBatch implements AutoCloseable {
   /**
    * What the batch is made of.
    *
-   * @return the loader's specification
+   * @return the specification of this batch
    */
   public BatchSpec spec() {
-    return engine.spec();
+    return Objects.requireNonNull(spec);
   }
 
   /**
@@ -136,7 +139,7 @@ public final class DeviceBatch implements AutoCloseable {
    */
   public DeviceArray array(int position) {
     requireOpen();
-    return new DeviceArray(this, spec().array(position), memory().shapes[position]);
+    return new DeviceArray(this, spec().array(position), memory().shape(position));
   }
 
   /**
@@ -150,14 +153,32 @@ public final class DeviceBatch implements AutoCloseable {
    */
   @Override
   public void close() {
-    engine.release(this, Objects.requireNonNull(slot), Objects.requireNonNull(released));
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    if (leakReport != null) {
+      leakReport.closed();
+    }
+    engine.release(Objects.requireNonNull(slot), stream, Objects.requireNonNull(released));
   }
 
-  /** Under the engine's monitor; false if it was closed already. */
-  boolean markClosed() {
-    boolean first = !closed;
-    closed = true;
-    return first;
+  /** Reports this lease if it is collected unclosed; returns where it was got. */
+  Throwable watchForLeak(String loader) {
+    Engine owner = engine;
+    DeviceStream usedOn = stream;
+    DeviceSlot held = Objects.requireNonNull(slot);
+    DeviceEvent mark = Objects.requireNonNull(released);
+    LeakReport report =
+        LeakReport.watch(
+            this,
+            loader + ": the lease of batch " + index + " of epoch " + epoch,
+            new LeakReport.MadeHere(true),
+            () -> owner.release(held, usedOn, mark));
+    leakReport = report;
+    return report.madeAt();
   }
 
   void requireOpen() {

@@ -42,6 +42,11 @@ final class DeviceSlot {
   int generation;
   long order;
   @Nullable Thread holder;
+
+  /** Where the lease was got; only with leak detection. */
+  @Nullable Throwable leasedAt;
+
+  boolean warnedOfLease;
   private @Nullable HostSlot source;
 
   DeviceSlot(int number) {

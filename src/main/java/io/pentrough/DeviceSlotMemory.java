@@ -6,6 +6,7 @@ import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What a {@link DeviceSlot} is made of. Belongs to whoever the slot belongs to. */
@@ -16,8 +17,10 @@ final class DeviceSlotMemory {
   /** <em>Ready</em>: recorded behind the copy into this slot, and behind its stage. */
   final DeviceEvent ready;
 
-  /** Actual shape of each array of the batch that stands here. */
-  final int[][] shapes;
+  /** The arrays of the batch that stands here, and the shape of each in it. */
+  private @Nullable BatchSpec spec;
+
+  private int[][] shapes = {};
 
   /** How many bytes of the slot the batch takes. */
   long bytes;
@@ -39,17 +42,31 @@ final class DeviceSlotMemory {
   /** <em>Released</em>: one event for each stream this slot was ever leased for (I2). */
   private final List<Released> released = new ArrayList<>(1);
 
-  DeviceSlotMemory(DeviceBuffer buffer, DeviceEvent ready, int[][] shapes) {
+  DeviceSlotMemory(DeviceBuffer buffer, DeviceEvent ready) {
     this.buffer = buffer;
     this.ready = ready;
-    this.shapes = shapes;
   }
 
   /** Takes over what the batch says of itself. */
   void describe(HostBatch batch) {
+    if (!batch.spec().equals(spec)) {
+      spec = batch.spec();
+      shapes = new int[spec.size()][];
+      for (int i = 0; i < shapes.length; i++) {
+        shapes[i] = spec.array(i).shape();
+      }
+    }
     batch.copyShapesTo(shapes);
     bytes = batch.usedBytes();
     size = batch.size();
+  }
+
+  BatchSpec spec() {
+    return Objects.requireNonNull(spec);
+  }
+
+  int[] shape(int array) {
+    return shapes[array];
   }
 
   /**

@@ -39,7 +39,7 @@ final class Diagnosis {
           new WorkerState(
               worker.number,
               worker.thread,
-              slot == null ? null : source.describe(slot),
+              slot == null ? null : source.describe(slot.epoch, slot.index),
               now - worker.sinceNanos,
               worker.ended));
     }

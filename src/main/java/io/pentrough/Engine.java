@@ -29,7 +29,6 @@ final class Engine {
   private static final Logger LOG = System.getLogger("io.pentrough");
 
   private final Device device;
-  private final BatchSpec spec;
   private final LoaderSettings settings;
   private final LoaderMemory memory;
   private final CopyThread copyThread;
@@ -52,42 +51,25 @@ final class Engine {
   private int workersLeft;
   private int slotsLeft;
   private int consumersWaiting;
+  private int submittersWaiting;
 
   /** Allocates all memory; starts nothing. */
-  Engine(
-      Device device,
-      BatchSpec spec,
-      BatchTarget target,
-      JobSource source,
-      LoaderSettings settings) {
+  Engine(Device device, JobSource source, MemoryPlan plan, LoaderSettings settings) {
     this.device = device;
-    this.spec = spec;
     this.source = source;
     this.settings = settings;
     ledger =
         new SlotLedger(
-            source,
-            settings.hostSlots(),
-            settings.deviceSlots(),
-            settings.ordered(),
-            settings.handOver());
+            source, plan.hostSlots(), plan.deviceSlots(), settings.ordered(), settings.handOver());
     hostSlots = ledger.hostSlots();
     deviceSlots = ledger.deviceSlots();
-    slotsLeft = settings.hostSlots() + settings.deviceSlots();
+    slotsLeft = plan.hostSlots() + plan.deviceSlots();
     stats = new StatsRecorder(settings.workers());
-    memory =
-        LoaderMemory.allocate(
-            device,
-            spec,
-            settings.hostSlots(),
-            spec,
-            settings.deviceSlots(),
-            settings.handOver(),
-            settings.consumerStream());
-    copyThread = new CopyThread(this, memory, settings);
+    memory = LoaderMemory.allocate(device, plan, settings.handOver(), settings.consumerStream());
+    copyThread = new CopyThread(this, memory, settings.name());
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
-      made.add(new Worker(i, this, target, settings));
+      made.add(new Worker(i, this, settings));
     }
     workers = List.copyOf(made);
   }
@@ -119,12 +101,23 @@ final class Engine {
     }
   }
 
-  Device device() {
-    return device;
+  /** Closes this engine if its owner is collected unclosed. */
+  LeakReport watchForLeak(Object owner) {
+    return LeakReport.watch(
+        owner,
+        settings.name(),
+        new LeakReport.MadeHere(settings.leakDetection()),
+        this::closeInBackground);
   }
 
-  BatchSpec spec() {
-    return spec;
+  private void closeInBackground() {
+    Thread closer = new Thread(this::close, "pentrough-" + settings.name() + "-leaked");
+    closer.setDaemon(true);
+    closer.start();
+  }
+
+  Device device() {
+    return device;
   }
 
   HostSlotMemory memory(HostSlot slot) {
@@ -259,7 +252,7 @@ final class Engine {
   /** Hands filled slots over as they are: the device works in them without a copy. */
   private void lend(long now) {
     for (DeviceSlot slot = ledger.startCopy(now); slot != null; slot = ledger.startCopy(now)) {
-      memory(slot).describe(memory(slot.source()).batch);
+      memory(slot).describe(memory(slot.source()).filled());
       stats.firstReady(now);
       wakeConsumers();
     }
@@ -345,13 +338,17 @@ final class Engine {
 
   /** A failure of a copy, the driver or the library: terminal (I5). The first one counts. */
   void breakDown(Throwable failure) {
+    boolean first;
     synchronized (monitor) {
-      if (broken == null) {
+      first = broken == null;
+      if (first) {
         broken = failure;
-        LOG.log(Level.ERROR, settings.name() + ": the loader is broken", failure);
       }
       ledger.stop(System.nanoTime());
       wakeEverybody();
+    }
+    if (first) {
+      LOG.log(Level.ERROR, settings.name() + ": the loader is broken", failure);
     }
   }
 
@@ -396,6 +393,7 @@ final class Engine {
     Thread caller = Thread.currentThread();
     long asked = System.nanoTime();
     DeviceSlot slot;
+    boolean runsShort;
     synchronized (monitor) {
       slot = await(caller, asked, timeoutNanos);
       stats.consumerWaited(System.nanoTime() - asked);
@@ -404,10 +402,20 @@ final class Engine {
       }
       stats.delivered(memory(slot).bytes);
       lease.taken(ledger.lowestOpen(), ledger.deliveries());
+      runsShort = source.runsShort(settings.workers());
+    }
+    if (runsShort) {
+      LOG.log(
+          Level.WARNING,
+          "{0}: fewer jobs are queued than there are workers ({1}), so some of them wait: submit"
+              + " further ahead",
+          settings.name(),
+          settings.workers());
     }
     DeviceSlotMemory held = memory(slot);
     try {
       lease.of(slot, held, held.releasedOn(stream, device));
+      watch(lease, slot);
     } catch (Throwable t) {
       synchronized (monitor) {
         ledger.release(slot, System.nanoTime()); // nobody has used it
@@ -416,6 +424,16 @@ final class Engine {
       throw t;
     }
     return lease;
+  }
+
+  /** What was asked for in the way of looking after leases; nothing by default. */
+  private void watch(DeviceBatch lease, DeviceSlot slot) {
+    if (settings.leakDetection()) {
+      slot.leasedAt = lease.watchForLeak(settings.name());
+    }
+    if (settings.leaseWarnAfterNanos() != Long.MAX_VALUE) {
+      copyThread.wake(); // it looks after the time
+    }
   }
 
   private @Nullable DeviceSlot await(Thread caller, long asked, long timeoutNanos)
@@ -470,18 +488,13 @@ final class Engine {
    * Closing a batch: records <em>released</em> behind the consumer's work, then lets the slot be
    * reused (I2).
    */
-  void release(DeviceBatch lease, DeviceSlot slot, DeviceEvent released) {
-    synchronized (monitor) {
-      if (!lease.markClosed()) {
-        return;
-      }
-    }
+  void release(DeviceSlot slot, DeviceStream stream, DeviceEvent released) {
     DeviceSlotMemory held = memory(slot);
     try {
-      lease.stream().record(released);
+      stream.record(released);
     } catch (Throwable t) {
       synchronized (monitor) {
-        held.lostOn = lease.stream();
+        held.lostOn = stream;
         ledger.lose(slot, System.nanoTime());
       }
       breakDown(t);
@@ -492,6 +505,78 @@ final class Engine {
       ledger.release(slot, System.nanoTime());
     }
     copyThread.wake();
+  }
+
+  /**
+   * Names the leases that are held too long; returns the nanoseconds until it has to look again.
+   */
+  long lookAfterLeases() {
+    long bound = settings.leaseWarnAfterNanos();
+    if (bound == Long.MAX_VALUE) {
+      return bound;
+    }
+    long next = Long.MAX_VALUE;
+    for (DeviceSlot slot : deviceSlots) {
+      String overdue = null;
+      Throwable leasedAt;
+      synchronized (monitor) {
+        Thread holder = slot.holder;
+        leasedAt = slot.leasedAt;
+        if (holder != null && !slot.warnedOfLease) {
+          long held = System.nanoTime() - slot.sinceNanos;
+          if (held >= bound) {
+            slot.warnedOfLease = true;
+            overdue =
+                source.describe(slot.epoch, slot.index)
+                    + " has been leased for "
+                    + Units.duration(held)
+                    + " by thread "
+                    + holder.getName();
+          } else {
+            next = Math.min(next, bound - held);
+          }
+        }
+      }
+      if (overdue != null) {
+        LOG.log(Level.WARNING, settings.name() + ": " + overdue, leasedAt);
+      }
+    }
+    return next;
+  }
+
+  /** Waits for room in the queue. */
+  long submit(JobQueue jobs, Job job) throws InterruptedException {
+    synchronized (monitor) {
+      requireUsable();
+      while (jobs.isFull()) {
+        submittersWaiting++;
+        try {
+          monitor.wait();
+        } finally {
+          submittersWaiting--;
+        }
+        requireUsable();
+      }
+      return queue(jobs, job);
+    }
+  }
+
+  /** False if there is no room in the queue. */
+  boolean offer(JobQueue jobs, Job job) {
+    synchronized (monitor) {
+      requireUsable();
+      if (jobs.isFull()) {
+        return false;
+      }
+      queue(jobs, job);
+      return true;
+    }
+  }
+
+  private long queue(JobQueue jobs, Job job) {
+    long number = jobs.submit(job);
+    wakeWorker();
+    return number;
   }
 
   /**
@@ -647,6 +732,9 @@ final class Engine {
     }
     if (ledger.isExhausted()) {
       wakeConsumers();
+    }
+    if (submittersWaiting > 0) {
+      monitor.notifyAll();
     }
   }
 

@@ -8,6 +8,9 @@ import java.util.Locale;
  */
 record Fingerprint(int arrays, int seed, int epochLength, int shard) {
 
+  /** Of no configuration. */
+  static final Fingerprint NONE = new Fingerprint(0, 0, 0, 0);
+
   static Fingerprint of(BatchSpec spec, long seed, long declaredIndexes, long first, long stride) {
     return new Fingerprint(
         hash(spec.toString()),

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,7 @@ final class HostSlot {
 
   // The job, from claim to free.
   long sequence;
+  private @Nullable Job job;
   int epoch;
   long index;
   int generation;
@@ -41,6 +43,17 @@ final class HostSlot {
 
   HostSlot(int number) {
     this.number = number;
+  }
+
+  /** What the number in this slot stands for. */
+  void assign(Job job, int epoch, long index) {
+    this.job = job;
+    this.epoch = epoch;
+    this.index = index;
+  }
+
+  Job job() {
+    return Objects.requireNonNull(job);
   }
 
   void enter(State next, long now) {

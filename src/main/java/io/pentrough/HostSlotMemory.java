@@ -3,6 +3,8 @@ package io.pentrough;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** What a {@link HostSlot} is made of. Belongs to whoever the slot belongs to. */
 final class HostSlotMemory {
@@ -11,17 +13,33 @@ final class HostSlotMemory {
   private static final byte POISON = (byte) 0xFF;
 
   final PinnedBuffer pinned;
-  final HostBatch batch;
 
   /** <em>Copied</em>: recorded behind the copy out of this slot. */
   final DeviceEvent copied;
 
   boolean freed;
 
-  HostSlotMemory(PinnedBuffer pinned, HostBatch batch, DeviceEvent copied) {
+  /** The arrays of the last batch; a next one of the same arrays uses them again. */
+  private @Nullable HostBatch batch;
+
+  HostSlotMemory(PinnedBuffer pinned, DeviceEvent copied) {
     this.pinned = pinned;
-    this.batch = batch;
     this.copied = copied;
+  }
+
+  /** The slot's memory as a batch of these arrays. */
+  HostBatch batch(BatchSpec spec) {
+    HostBatch last = batch;
+    if (last == null || !last.spec().equals(spec)) {
+      last = new HostBatch(spec, pinned);
+      batch = last;
+    }
+    return last;
+  }
+
+  /** What the last fill made. */
+  HostBatch filled() {
+    return Objects.requireNonNull(batch);
   }
 
   /** Makes an element that the target forgets visible. */

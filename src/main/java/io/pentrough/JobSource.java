@@ -14,6 +14,9 @@ interface JobSource {
   /** The first number that does not exist, as far as is known. */
   long end();
 
+  /** Whether there may be numbers behind {@link #end()} one day. */
+  boolean mayGrow();
+
   /** Whether the number stands for a batch, as far as is known; false for one to be passed over. */
   boolean exists(long sequence);
 
@@ -27,11 +30,14 @@ interface JobSource {
    */
   @Nullable String returned(HostSlot slot, boolean noMore);
 
+  /** Whether so many workers have just run short of jobs; true once for each shortage. */
+  boolean runsShort(int workers);
+
   /** What the number stands for, for messages. */
   String describe(long sequence);
 
-  /** What a worker's slot stands for, for messages. */
-  String describe(HostSlot slot);
+  /** What a slot holds, for messages. */
+  String describe(int epoch, long index);
 
   /**
    * Where a new source would have to start.
@@ -41,6 +47,9 @@ interface JobSource {
    */
   Position position(long lowestOpen, long[] delivered);
 
-  /** Nobody will ask for a number below any more. */
-  void forgetBelow(long sequence);
+  /**
+   * Everything below the number has been delivered. Questions about it may still come for {@link
+   * DeliveredWindow#SIZE} numbers.
+   */
+  void delivered(long lowestOpen);
 }

@@ -45,30 +45,24 @@ final class LoaderMemory {
    *     now
    */
   static LoaderMemory allocate(
-      Device device,
-      BatchSpec hostSpec,
-      int hostCount,
-      BatchSpec deviceSpec,
-      int deviceCount,
-      boolean handOver,
-      DeviceStream usualStream) {
+      Device device, MemoryPlan plan, boolean handOver, DeviceStream usualStream) {
     Deque<AutoCloseable> opened = new ArrayDeque<>();
     try {
       DeviceStream copyStream = keep(opened, device.newStream());
       List<HostSlotMemory> host = new ArrayList<>();
-      for (int i = 0; i < hostCount; i++) {
-        PinnedBuffer pinned = keep(opened, device.allocatePinned(hostSpec.slotBytes()));
+      for (int i = 0; i < plan.hostSlots(); i++) {
+        PinnedBuffer pinned = keep(opened, device.allocatePinned(plan.hostSlotBytes()));
         DeviceEvent copied = keep(opened, device.newEvent());
-        host.add(new HostSlotMemory(pinned, new HostBatch(hostSpec, pinned), copied));
+        host.add(new HostSlotMemory(pinned, copied));
       }
       List<DeviceSlotMemory> resident = new ArrayList<>();
-      for (int i = 0; i < deviceCount; i++) {
+      for (int i = 0; i < plan.deviceSlots(); i++) {
         DeviceBuffer buffer =
             handOver
                 ? device.map(host.get(i).pinned)
-                : keep(opened, device.allocate(deviceSpec.slotBytes()));
+                : keep(opened, device.allocate(plan.deviceSlotBytes()));
         DeviceEvent ready = keep(opened, device.newEvent());
-        DeviceSlotMemory slot = new DeviceSlotMemory(buffer, ready, emptyShapes(deviceSpec));
+        DeviceSlotMemory slot = new DeviceSlotMemory(buffer, ready);
         keep(opened, slot.releasedOn(usualStream, device));
         resident.add(slot);
       }
@@ -137,13 +131,5 @@ final class LoaderMemory {
   private static <T extends AutoCloseable> T keep(Deque<AutoCloseable> opened, T resource) {
     opened.push(resource);
     return resource;
-  }
-
-  private static int[][] emptyShapes(BatchSpec spec) {
-    int[][] shapes = new int[spec.size()][];
-    for (int i = 0; i < shapes.length; i++) {
-      shapes[i] = spec.array(i).shape();
-    }
-    return shapes;
   }
 }

@@ -7,17 +7,17 @@ import java.time.Duration;
 record LoaderSettings(
     String name,
     int workers,
-    int hostSlots,
-    int deviceSlots,
     long seed,
     FailurePolicy failurePolicy,
     boolean ordered,
     boolean handOver,
     DeviceStream consumerStream,
     long warnAfterNanos,
+    long leaseWarnAfterNanos,
     long closeTimeoutNanos,
     boolean interruptTargets,
-    boolean poison) {
+    boolean poison,
+    boolean leakDetection) {
 
   /** The duration in nanoseconds, or as near as they reach: 292 years. */
   static long nanos(Duration duration) {

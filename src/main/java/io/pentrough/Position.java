@@ -88,8 +88,13 @@ public final class Position {
     return index;
   }
 
-  Fingerprint fingerprint() {
-    return fingerprint;
+  /** Refuses to be used by another configuration. */
+  void requireSame(Fingerprint other) {
+    String difference = fingerprint.difference(other);
+    if (!difference.isEmpty()) {
+      throw new IllegalArgumentException(
+          "the position to start at is of a loader with " + difference + ": " + this);
+    }
   }
 
   long[] epochSteps() {

@@ -27,12 +27,11 @@ final class Schedule implements JobSource {
   /** No end in sight. */
   static final long ENDLESS = Long.MAX_VALUE;
 
-  private static final long[] NONE = {};
-
   private final long declaredIndexes;
   private final int epochs;
   private final long first;
   private final long stride;
+  private final Job job;
   private final Fingerprint fingerprint;
   private final long[] deliveredBefore;
 
@@ -46,43 +45,35 @@ final class Schedule implements JobSource {
   /** The number above every one ever claimed. */
   private long claimed;
 
-  /** Numbers from the beginning on. */
-  Schedule(Fingerprint fingerprint, long declaredIndexes, int epochs, long first, long stride) {
-    this(fingerprint, declaredIndexes, epochs, first, stride, 0, first, NONE, NONE);
-  }
-
   /**
    * Numbers from a place on.
    *
+   * @param job what every number stands for, but for its epoch and index
    * @param fingerprint of the configuration
    * @param declaredIndexes how many indexes an epoch has, over all shards; {@link #ENDLESS} if only
    *     the target knows
    * @param epochs how many epochs there are; {@link Integer#MAX_VALUE} if they never end
-   * @param epoch the epoch of sequence number 0
-   * @param index its index; one of the shard's, or behind the shard's last
-   * @param knownSteps how many steps that epoch and those after it have, as far as it is known
-   * @param deliveredBefore numbers that an earlier loader has delivered
+   * @param from what sequence number 0 stands for, and what an earlier loader knew of its epochs
    */
   Schedule(
+      Job job,
       Fingerprint fingerprint,
       long declaredIndexes,
       int epochs,
       long first,
       long stride,
-      int epoch,
-      long index,
-      long[] knownSteps,
-      long[] deliveredBefore) {
+      Position from) {
+    this.job = job;
     this.fingerprint = fingerprint;
-    this.deliveredBefore = deliveredBefore;
+    deliveredBefore = from.delivered();
     this.declaredIndexes = declaredIndexes;
     this.epochs = epochs;
     this.first = first;
     this.stride = stride;
-    oldestEpoch = epoch;
-    start[0] = -stepsBelow(index);
+    oldestEpoch = from.epoch();
+    start[0] = -stepsBelow(from.index());
     steps[0] = declaredSteps();
-    for (long length : knownSteps) {
+    for (long length : from.epochSteps()) {
       steps[known - 1] = length;
       append(start[known - 1] + length);
     }
@@ -118,8 +109,7 @@ final class Schedule implements JobSource {
   @Override
   public void claimed(HostSlot slot) {
     claimed(slot.sequence);
-    slot.epoch = epoch(slot.sequence);
-    slot.index = index(slot.sequence);
+    slot.assign(job, epoch(slot.sequence), index(slot.sequence));
   }
 
   void claimed(long sequence) {
@@ -151,11 +141,7 @@ final class Schedule implements JobSource {
   }
 
   @Override
-  public String describe(HostSlot slot) {
-    return describe(slot.epoch, slot.index);
-  }
-
-  private static String describe(int epoch, long index) {
+  public String describe(int epoch, long index) {
     return "index " + index + " of epoch " + epoch;
   }
 
@@ -203,8 +189,18 @@ final class Schedule implements JobSource {
   }
 
   @Override
-  public void forgetBelow(long sequence) {
-    int gone = at(sequence);
+  public boolean mayGrow() {
+    return false;
+  }
+
+  @Override
+  public boolean runsShort(int workers) {
+    return false;
+  }
+
+  @Override
+  public void delivered(long lowestOpen) {
+    int gone = at(lowestOpen - DeliveredWindow.SIZE);
     if (gone > 0) {
       shift(start, gone);
       shift(steps, gone);

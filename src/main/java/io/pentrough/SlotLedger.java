@@ -236,6 +236,7 @@ final class SlotLedger {
     }
     deliver(first.sequence);
     first.holder = holder;
+    first.warnedOfLease = false;
     first.enter(DeviceSlot.State.LEASED, now);
     return first;
   }
@@ -244,6 +245,7 @@ final class SlotLedger {
   void release(DeviceSlot slot, long now) {
     require(slot.state == DeviceSlot.State.LEASED, "release", slot.state);
     slot.holder = null;
+    slot.leasedAt = null;
     slot.enter(handOver ? DeviceSlot.State.RETURNING : DeviceSlot.State.FREE, now);
   }
 
@@ -287,7 +289,7 @@ final class SlotLedger {
 
   /** Whether the source has an end, and everything before it has been delivered. */
   boolean isExhausted() {
-    return delivered.lowestOpen() >= source.end();
+    return !source.mayGrow() && delivered.lowestOpen() >= source.end();
   }
 
   /**
@@ -377,7 +379,7 @@ final class SlotLedger {
 
   private void deliver(long sequence) {
     delivered.add(sequence);
-    source.forgetBelow(delivered.lowestOpen() - DeliveredWindow.SIZE);
+    source.delivered(delivered.lowestOpen());
   }
 
   private @Nullable HostSlot nextToPass() {

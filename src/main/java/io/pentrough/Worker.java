@@ -16,14 +16,12 @@ final class Worker implements Runnable {
   boolean ended;
 
   private final Engine engine;
-  private final BatchTarget target;
   private final BatchContext context;
   private final boolean poison;
 
-  Worker(int number, Engine engine, BatchTarget target, LoaderSettings settings) {
+  Worker(int number, Engine engine, LoaderSettings settings) {
     this.number = number;
     this.engine = engine;
-    this.target = target;
     poison = settings.poison();
     context = new BatchContext(number, settings.seed());
     thread = new Thread(this, "pentrough-" + settings.name() + "-worker-" + number);
@@ -60,11 +58,12 @@ final class Worker implements Runnable {
     if (poison) {
       memory.poison();
     }
-    HostBatch batch = memory.batch;
+    Job job = slot.job();
+    HostBatch batch = memory.batch(job.spec());
     batch.open();
     try {
       context.begin(slot.epoch, slot.index, attempt);
-      target.fill(batch, context);
+      job.target().fill(batch, context);
       return null;
     } catch (Throwable t) {
       return t;

@@ -1,0 +1,25 @@
+package io.pentrough;
+
+/**
+ * Makes a batch as ordinary Java arrays, for {@link BackgroundLoader#infer}: the counterpart of an
+ * ELEKTRONN2 target that returns its arrays. A {@link BatchTarget}, which writes in place, saves a
+ * copy and the garbage.
+ *
+ * <p><b>Threads.</b> Called from all workers at once, and once from the thread that starts the
+ * loader.
+ */
+@FunctionalInterface
+public interface ArraySource {
+
+  /**
+   * Makes one batch.
+   *
+   * @param context which batch, and its random numbers; {@link BatchContext#noMore()} works here
+   *     too
+   * @return the arrays, in the order of their names: each a {@code byte[]}, {@code short[]}, {@code
+   *     int[]}, {@code long[]}, {@code float[]} or {@code double[]}, or nested arrays of one of
+   *     these, all rows of an axis equally long. The caller keeps nothing
+   * @throws Exception whatever goes wrong; told as a {@link TargetException} at this batch
+   */
+  Object[] arrays(BatchContext context) throws Exception;
+}

@@ -1,0 +1,112 @@
+package io.pentrough;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A target made of an {@link ArraySource}: one trial tells what its arrays are, and the trial's
+ * arrays become the batch they were made for.
+ */
+final class InferredTarget implements BatchTarget {
+
+  private final ArraySource source;
+  private final BatchSpec spec;
+  private final int trialEpoch;
+  private final long trialIndex;
+
+  /** Null once they have become their batch. */
+  private final AtomicReference<Object @Nullable []> trialArrays;
+
+  private InferredTarget(
+      ArraySource source, BatchSpec spec, BatchContext trial, Object[] trialArrays) {
+    this.source = source;
+    this.spec = spec;
+    this.trialEpoch = trial.epoch();
+    this.trialIndex = trial.index();
+    this.trialArrays = new AtomicReference<>(trialArrays);
+  }
+
+  /**
+   * Runs the trial, on the calling thread.
+   *
+   * @param context of the first batch that will be delivered
+   * @param names of the arrays; empty to number them
+   * @param overrides types by name, of the same size as the inferred ones
+   * @throws TargetException if the source throws
+   * @throws IllegalArgumentException if its arrays cannot be a batch
+   */
+  static InferredTarget infer(
+      ArraySource source, BatchContext context, List<String> names, Map<String, DType> overrides) {
+    Object[] arrays;
+    try {
+      arrays = source.arrays(context);
+    } catch (Throwable t) {
+      throw new TargetException(context.epoch(), context.index(), context.worker(), t);
+    }
+    if (context.saidNoMore() || arrays.length == 0) {
+      throw new IllegalArgumentException(
+          "the source made no arrays at index "
+              + context.index()
+              + " of epoch "
+              + context.epoch()
+              + ", the first one: there is nothing to infer the batch from");
+    }
+    if (!names.isEmpty() && names.size() != arrays.length) {
+      throw new IllegalArgumentException(
+          "the source made " + arrays.length + " arrays, but the names are " + names);
+    }
+    BatchSpec.Builder spec = BatchSpec.builder();
+    for (int i = 0; i < arrays.length; i++) {
+      String name = names.isEmpty() ? Integer.toString(i) : names.get(i);
+      DType inferred = JavaArrays.dtype(JavaArrays.storage(name, arrays[i]));
+      DType dtype = overrides.getOrDefault(name, inferred);
+      if (dtype.storage() != inferred.storage()) {
+        throw new IllegalArgumentException(
+            "array '"
+                + name
+                + "' is made of Java's "
+                + inferred.storage().name().toLowerCase(Locale.ROOT)
+                + " and cannot be "
+                + dtype.label());
+      }
+      spec.array(name, dtype, JavaArrays.shape(arrays[i]));
+    }
+    BatchSpec built = spec.build();
+    for (String name : overrides.keySet()) {
+      built.indexOf(name);
+    }
+    return new InferredTarget(source, built, context, arrays);
+  }
+
+  BatchSpec spec() {
+    return spec;
+  }
+
+  @Override
+  public void fill(HostBatch out, BatchContext context) throws Exception {
+    Object[] arrays = arrays(context);
+    if (context.saidNoMore()) {
+      return;
+    }
+    if (arrays.length != spec.size()) {
+      throw new IllegalArgumentException(
+          spec.size() + " arrays were inferred, but this batch has " + arrays.length);
+    }
+    for (int i = 0; i < arrays.length; i++) {
+      JavaArrays.copy(arrays[i], out.array(i));
+    }
+  }
+
+  private Object[] arrays(BatchContext context) throws Exception {
+    if (context.epoch() == trialEpoch && context.index() == trialIndex) {
+      Object[] arrays = trialArrays.getAndSet(null);
+      if (arrays != null) {
+        return arrays;
+      }
+    }
+    return source.arrays(context);
+  }
+}

@@ -1,0 +1,106 @@
+package io.pentrough;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Submitted jobs, numbered in order; each is kept until its batch has been delivered, as a reset
+ * runs it again. Guarded by the engine's monitor.
+ */
+final class JobQueue implements JobSource {
+
+  private final @Nullable Job[] jobs;
+  private long submitted;
+  private long lowestOpen;
+  private boolean shortage;
+
+  JobQueue(int capacity) {
+    jobs = new @Nullable Job[capacity];
+  }
+
+  boolean isFull() {
+    return open() == jobs.length;
+  }
+
+  /** How many jobs have been submitted and not yet delivered. */
+  long open() {
+    return submitted - lowestOpen;
+  }
+
+  int capacity() {
+    return jobs.length;
+  }
+
+  /** There must be room. */
+  long submit(Job job) {
+    jobs[place(submitted)] = job;
+    return submitted++;
+  }
+
+  @Override
+  public long[] deliveredBefore() {
+    return new long[0];
+  }
+
+  @Override
+  public long end() {
+    return submitted;
+  }
+
+  @Override
+  public boolean mayGrow() {
+    return true;
+  }
+
+  @Override
+  public boolean exists(long sequence) {
+    return true;
+  }
+
+  @Override
+  public void claimed(HostSlot slot) {
+    Job job = jobs[place(slot.sequence)];
+    if (job == null) {
+      throw new IllegalStateException("bug in Pentrough: job " + slot.sequence + " is gone");
+    }
+    slot.assign(job, 0, slot.sequence);
+  }
+
+  @Override
+  public @Nullable String returned(HostSlot slot, boolean noMore) {
+    return noMore ? "a job of a queue cannot say \"no more\": there is one batch to make" : null;
+  }
+
+  @Override
+  public String describe(long sequence) {
+    return "job " + sequence;
+  }
+
+  @Override
+  public String describe(int epoch, long index) {
+    return describe(index);
+  }
+
+  @Override
+  public Position position(long lowestOpen, long[] delivered) {
+    throw new IllegalStateException(
+        "a queue has no positions: what comes next is up to whoever submits");
+  }
+
+  @Override
+  public boolean runsShort(int workers) {
+    boolean before = shortage;
+    shortage = open() < workers;
+    return shortage && !before;
+  }
+
+  @Override
+  public void delivered(long lowestOpenNow) {
+    for (; lowestOpen < lowestOpenNow; lowestOpen++) {
+      jobs[place(lowestOpen)] = null;
+    }
+  }
+
+  private int place(long number) {
+    return (int) (number % jobs.length);
+  }
+}

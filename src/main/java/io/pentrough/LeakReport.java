@@ -1,0 +1,77 @@
+package io.pentrough;
+
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.ref.Cleaner;
+
+/**
+ * What happens when an object that should have been closed is collected instead: it is named, with
+ * where it came from if that was recorded, and what it held is given back. Must not refer to the
+ * object itself.
+ */
+final class LeakReport implements Runnable {
+
+  private static final Logger LOG = System.getLogger("io.pentrough");
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  private final String what;
+  private final Throwable madeAt;
+  private final Runnable giveBack;
+  private volatile boolean closed;
+
+  private LeakReport(String what, Throwable madeAt, Runnable giveBack) {
+    this.what = what;
+    this.madeAt = madeAt;
+    this.giveBack = giveBack;
+  }
+
+  /**
+   * Watches an object.
+   *
+   * @param what names it
+   * @param madeAt where it was made; without frames if that is not recorded
+   * @param giveBack called if it was not closed, on the cleaner's thread: must not block
+   */
+  static LeakReport watch(Object object, String what, Throwable madeAt, Runnable giveBack) {
+    LeakReport report = new LeakReport(what, madeAt, giveBack);
+    CLEANER.register(object, report);
+    return report;
+  }
+
+  Throwable madeAt() {
+    return madeAt;
+  }
+
+  /** The object has been closed as it should. */
+  void closed() {
+    closed = true;
+  }
+
+  @Override
+  public void run() {
+    if (closed) {
+      return;
+    }
+    LOG.log(Level.WARNING, what + " was never closed, and is given back now", madeAt);
+    giveBack.run();
+  }
+
+  /** Where something was made, for a log. */
+  static final class MadeHere extends Throwable {
+
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * The place of the call.
+     *
+     * @param withStack whether to record it
+     */
+    MadeHere(boolean withStack) {
+      super(
+          withStack ? "it was made here" : "-Dpentrough.leakDetection=true records where",
+          null,
+          false,
+          withStack);
+    }
+  }
+}
