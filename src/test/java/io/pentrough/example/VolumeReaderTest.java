@@ -3,6 +3,9 @@ package io.pentrough.example;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.jhdf.HdfFile;
+import io.jhdf.WritableHdfFile;
+import io.jhdf.api.DatasetCreationOptions;
 import java.lang.reflect.Array;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -64,6 +67,24 @@ class VolumeReaderTest {
       assertEquals((byte) i, volume.grey[i], "grey value of voxel " + i);
       assertEquals(2 - i % WIDTH % 3, volume.classes[i], "class of voxel " + i);
     }
+  }
+
+  @Test
+  void readsUnsignedLabelsOf64Bits() {
+    long[][][] labels = new long[2][3][4];
+    labels[1][2][3] = 1L << 40;
+    Path file = folder.resolve("v.h5");
+    try (WritableHdfFile hdf = HdfFile.write(file)) {
+      DatasetCreationOptions unsigned = DatasetCreationOptions.builder().unsigned().build();
+      hdf.putDataset("raw", TestVolumes.raw(2, 3, 4), unsigned);
+      hdf.putDataset("labels", labels, unsigned);
+    }
+
+    Volume volume = VolumeReader.read(file, "/raw", "/labels");
+
+    assertArrayEquals(new long[] {0, 1L << 40}, volume.labelValues);
+    assertEquals(1, volume.classes[volume.index(1, 2, 3)]);
+    assertEquals(0, volume.classes[volume.index(1, 2, 2)]);
   }
 
   @Test
