@@ -329,11 +329,10 @@ final class Engine {
     DeviceSlot slot;
     synchronized (monitor) {
       slot = await(caller, asked, timeoutNanos);
+      stats.consumerWaited(System.nanoTime() - asked);
       if (slot == null) {
         return null;
       }
-      long now = System.nanoTime();
-      stats.consumerWaited(now - asked);
       stats.delivered(memory(slot).bytes);
       if (ledger.windowHasMoved()) {
         wakeEveryWorker();

@@ -310,10 +310,9 @@ final class SlotLedger {
     while (true) {
       HostSlot next = null;
       for (HostSlot slot : host) {
-        if (slot.sequence == nextCopy && slot.generation == generation) {
-          if (slot.state == HostSlot.State.FILLED || slot.state == HostSlot.State.FAILED) {
-            next = slot;
-          }
+        boolean waits = slot.state == HostSlot.State.FILLED || slot.state == HostSlot.State.FAILED;
+        if (waits && slot.sequence == nextCopy) {
+          next = slot;
         }
       }
       if (next == null || next.state == HostSlot.State.FILLED) {
