@@ -37,7 +37,7 @@ import org.junit.jupiter.api.function.Executable;
  *
  * <p>After each test everything it made is closed, and nothing may be left alive.
  */
-@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 public abstract class DeviceContract {
 
   private static final long AN_HOUR = TimeUnit.HOURS.toNanos(1);
@@ -290,7 +290,7 @@ public abstract class DeviceContract {
     DeviceEvent event = event();
     assertThrows(IllegalStateException.class, event::isComplete);
     assertThrows(IllegalStateException.class, event::synchronize);
-    event.park(AN_HOUR);
+    event.park(AN_HOUR); // would not return
     stream.waitFor(event);
     increment(stream, buffer(1));
     stream.synchronize();
@@ -312,6 +312,7 @@ public abstract class DeviceContract {
     event.close();
     assertThrows(IllegalStateException.class, event::isComplete);
     assertThrows(IllegalStateException.class, event::synchronize);
+    event.park(AN_HOUR); // would not return: the gate is closed
     assertThrows(IllegalStateException.class, () -> stream.record(event));
     assertThrows(IllegalStateException.class, () -> stream.waitFor(event));
     settle(other);
@@ -777,6 +778,23 @@ public abstract class DeviceContract {
                 first.record(event);
                 event.synchronize();
                 second.synchronize();
+              }
+            });
+    assertTrue(bytes < rounds, bytes + " bytes in " + rounds + " rounds");
+  }
+
+  @Test
+  void parkingInVainAllocatesNoHeap() {
+    DeviceStream stream = stream();
+    DeviceEvent event = event();
+    hold(stream);
+    stream.record(event);
+    int rounds = 2_000;
+    long bytes =
+        allocatedBy(
+            () -> {
+              for (int i = 0; i < rounds; i++) {
+                event.park(1);
               }
             });
     assertTrue(bytes < rounds, bytes + " bytes in " + rounds + " rounds");
