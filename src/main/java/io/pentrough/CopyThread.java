@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -158,8 +159,8 @@ final class CopyThread implements Runnable {
   private void abandonCopies() {
     try {
       memory.copyStream.synchronize();
-    } catch (RuntimeException e) {
-      engine.breakDown(e);
+    } catch (Throwable t) {
+      engine.breakDown(t);
     }
     while (copied < queued) {
       engine.copied(oldest(copied++).source());
@@ -184,7 +185,7 @@ final class CopyThread implements Runnable {
           lost++;
         } else if (!engine.isGivenBack(slot)) {
           left++;
-        } else if (!isOver(held.lastReleased)) {
+        } else if (!isOver(slot, held)) {
           left++;
           polling = true;
         } else {
@@ -193,9 +194,7 @@ final class CopyThread implements Runnable {
           engine.slotFreed();
         }
       }
-      if (left == 0 && lost > 0) {
-        recoverLost(); // last, as nobody knows how long its stream will take
-      }
+      boolean onlyLost = left == 0 && lost > 0;
       for (HostSlot slot : engine.hostSlots()) {
         HostSlotMemory held = memory.hostSlots.get(slot.number);
         if (held.freed) {
@@ -212,7 +211,9 @@ final class CopyThread implements Runnable {
         memory.freeCopyStream();
         return;
       }
-      if (polling) {
+      if (onlyLost) {
+        recoverLost(); // last, as nobody knows how long its stream will take
+      } else if (polling) {
         LockSupport.parkNanos(this, PARK_NANOS);
       } else if (left > 0) {
         LockSupport.park(this);
@@ -230,18 +231,22 @@ final class CopyThread implements Runnable {
       try {
         stream.synchronize();
         engine.returned(slot);
-      } catch (RuntimeException e) {
-        memory.leave(slot.number, held, e);
+      } catch (Throwable t) {
+        memory.leave(slot.number, held, t);
       }
     }
   }
 
-  /** A mark that has failed will not run any more either. */
-  private static boolean isOver(@Nullable DeviceEvent event) {
+  /** Whether no consumer's work uses the slot any more. If nobody can tell, it is left for good. */
+  private boolean isOver(DeviceSlot slot, DeviceSlotMemory held) {
+    DeviceEvent released = held.lastReleased;
     try {
-      return event == null || event.isComplete();
-    } catch (RuntimeException e) {
-      return true;
+      return released == null || released.isComplete();
+    } catch (DeviceException e) {
+      return true; // a mark that has failed will not run any more either
+    } catch (Throwable t) {
+      memory.leave(slot.number, held, t);
+      return false;
     }
   }
 
