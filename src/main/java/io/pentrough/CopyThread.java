@@ -97,7 +97,6 @@ final class CopyThread implements Runnable {
     DeviceEvent lastReleased = target.lastReleased;
     if (lastReleased != null) {
       stream.waitFor(lastReleased); // I2: work of the last consumer may still be queued
-      target.lastReleased = null;
     }
     stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
     stream.record(source.copied);
@@ -112,7 +111,10 @@ final class CopyThread implements Runnable {
       moved = true;
     }
     while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
-      engine.ready(oldest(ready++));
+      DeviceSlot slot = oldest(ready++);
+      // Not before: if the copy fails, the wait for that work may never have come to an end (I7).
+      memory.deviceSlots.get(slot.number).lastReleased = null;
+      engine.ready(slot);
       moved = true;
     }
     return moved;
