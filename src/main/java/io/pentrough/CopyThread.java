@@ -193,7 +193,7 @@ final class CopyThread implements Runnable {
         } else {
           engine.returned(slot);
           memory.free(slot.number, held);
-          engine.slotFreed();
+          engine.freed(slot);
         }
       }
       boolean onlyLost = left == 0 && lost > 0;
@@ -204,7 +204,7 @@ final class CopyThread implements Runnable {
         }
         if (engine.is(slot, HostSlot.State.FREE)) {
           memory.free(slot.number, held);
-          engine.slotFreed();
+          engine.freed(slot);
         } else {
           left++;
         }

@@ -536,8 +536,17 @@ final class Engine {
     }
   }
 
-  void slotFreed() {
+  void freed(HostSlot slot) {
     synchronized (monitor) {
+      slot.freed = true;
+      slotsLeft--;
+      monitor.notifyAll();
+    }
+  }
+
+  void freed(DeviceSlot slot) {
+    synchronized (monitor) {
+      slot.freed = true;
       slotsLeft--;
       monitor.notifyAll();
     }
