@@ -35,6 +35,9 @@ final class DeviceSlot {
   State state = State.FREE;
   long sinceNanos;
 
+  /** Its memory has been given back, after the end. */
+  boolean freed;
+
   // The batch, from copy to free.
   long sequence;
   int generation;

@@ -1,7 +1,6 @@
 package io.pentrough;
 
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -25,14 +24,21 @@ final class Diagnosis {
   private final long waitedFor;
   private final String hostRing;
   private final String deviceRing;
-  private final @Nullable String advice;
+  private final @Nullable String leases;
   private final List<WorkerState> workers = new ArrayList<>();
 
   Diagnosis(SlotLedger ledger, List<Worker> workers, long now) {
     waitedFor = ledger.lowestOpen();
-    hostRing = ring(ledger.hostSlots(), HostSlot.State.class, slot -> slot.state);
-    deviceRing = ring(ledger.deviceSlots(), DeviceSlot.State.class, slot -> slot.state);
-    advice = advice(ledger);
+    boolean ending = ledger.isStopped();
+    hostRing =
+        ring(
+            ledger.hostSlots(),
+            slot -> inWords(slot.state, slot.state == HostSlot.State.FREE, slot.freed, ending));
+    deviceRing =
+        ring(
+            ledger.deviceSlots(),
+            slot -> inWords(slot.state, slot.state == DeviceSlot.State.FREE, slot.freed, ending));
+    leases = leases(ledger);
     for (Worker worker : workers) {
       HostSlot slot = worker.filling;
       this.workers.add(
@@ -55,8 +61,8 @@ final class Diagnosis {
     StringBuilder text = new StringBuilder();
     text.append("\n  host slots: ").append(hostRing);
     text.append("\n  device slots: ").append(deviceRing);
-    if (advice != null) {
-      text.append("\n  ").append(advice);
+    if (leases != null) {
+      text.append("\n  ").append(leases);
     }
     for (WorkerState worker : workers) {
       worker.describe(text);
@@ -64,28 +70,44 @@ final class Diagnosis {
     return text.toString();
   }
 
-  private static <S, E extends Enum<E>> String ring(
-      List<S> slots, Class<E> states, Function<S, E> stateOf) {
-    Map<E, Integer> counts = new EnumMap<>(states);
+  private static <S> String ring(List<S> slots, Function<S, String> stateOf) {
+    Map<String, Integer> counts = new TreeMap<>();
     for (S slot : slots) {
       counts.merge(stateOf.apply(slot), 1, Integer::sum);
     }
     return counts.entrySet().stream()
-        .map(count -> count.getValue() + " " + count.getKey().name().toLowerCase(Locale.ROOT))
+        .map(count -> count.getValue() + " " + count.getKey())
         .collect(Collectors.joining(", ", slots.size() + " = ", ""));
   }
 
-  /** If consumers hold every device slot, no batch can come however long one waits. */
-  private static @Nullable String advice(SlotLedger ledger) {
+  /** In the end a free slot is one whose memory is given back, or still used by queued work. */
+  private static String inWords(Enum<?> state, boolean free, boolean freed, boolean ending) {
+    if (freed) {
+      return "given back";
+    }
+    return free && ending ? "waiting for queued work" : state.name().toLowerCase(Locale.ROOT);
+  }
+
+  /**
+   * Who holds leases; if consumers hold every device slot, no batch can come however long one
+   * waits.
+   */
+  private static @Nullable String leases(SlotLedger ledger) {
     Map<String, Integer> holders = new TreeMap<>();
+    int leased = 0;
     for (DeviceSlot slot : ledger.deviceSlots()) {
       Thread holder = slot.holder;
-      if (holder == null) {
-        return null;
+      if (holder != null) {
+        holders.merge(holder.getName(), 1, Integer::sum);
+        leased++;
       }
-      holders.merge(holder.getName(), 1, Integer::sum);
     }
-    return "every device slot is leased " + holders + ": close a batch, or raise deviceSlots";
+    if (leased == 0) {
+      return null;
+    }
+    return leased == ledger.deviceSlots().size()
+        ? "every device slot is leased " + holders + ": close a batch, or raise deviceSlots"
+        : "leases held by " + holders;
   }
 
   private static String seconds(long nanos) {

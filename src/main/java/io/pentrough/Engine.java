@@ -7,7 +7,9 @@ import io.pentrough.device.DeviceStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +52,10 @@ final class Engine {
   private boolean terminated;
   private int workersLeft;
   private int slotsLeft;
+
+  /** Who has called close(), ever. */
+  private final Set<Thread> closers = new HashSet<>();
+
   private int consumersWaiting;
 
   /** Allocates all memory; starts nothing. */
@@ -455,6 +461,7 @@ final class Engine {
         return;
       }
       closing = true;
+      closers.add(Thread.currentThread());
       ledger.stop(started);
       wakeEverybody();
     }
@@ -493,17 +500,36 @@ final class Engine {
     return interrupted;
   }
 
+  /**
+   * Whether there is nothing left to wait for. A caller who has a slot himself does not wait for
+   * it, nor for those of others who are closing: they may be waiting for his.
+   */
   private boolean hasEnded(Thread caller) {
-    int mySlots = ledger.heldBy(caller) * (settings.handOver() ? 2 : 1);
-    int me = 0;
+    if (terminated || slotsOf(caller) == 0) {
+      return terminated && workersLeft == 0;
+    }
+    int slots = 0;
+    int targets = 0;
+    for (Thread closer : closers) {
+      slots += slotsOf(closer);
+      targets += isInTarget(closer) ? 1 : 0;
+    }
+    return workersLeft == targets && slotsLeft == slots;
+  }
+
+  /** How many slots are in the hands of a thread: leased, or being filled by it. */
+  private int slotsOf(Thread thread) {
+    int leased = ledger.heldBy(thread) * (settings.handOver() ? 2 : 1);
+    return leased + (isInTarget(thread) ? 1 : 0);
+  }
+
+  private boolean isInTarget(Thread thread) {
     for (Worker worker : workers) {
-      if (worker.thread == caller) {
-        mySlots += worker.filling == null ? 0 : 1;
-        me = 1;
+      if (worker.thread == thread) {
+        return worker.filling != null;
       }
     }
-    boolean onlyMine = mySlots + me > 0 && slotsLeft == mySlots;
-    return workersLeft == me && (terminated || onlyMine);
+    return false;
   }
 
   private void interruptTargets() {
@@ -535,8 +561,17 @@ final class Engine {
     }
   }
 
-  void slotFreed() {
+  void freed(HostSlot slot) {
     synchronized (monitor) {
+      slot.freed = true;
+      slotsLeft--;
+      monitor.notifyAll();
+    }
+  }
+
+  void freed(DeviceSlot slot) {
+    synchronized (monitor) {
+      slot.freed = true;
       slotsLeft--;
       monitor.notifyAll();
     }

@@ -28,6 +28,9 @@ final class HostSlot {
   State state = State.FREE;
   long sinceNanos;
 
+  /** Its memory has been given back, after the end. */
+  boolean freed;
+
   // The job, from claim to free.
   long sequence;
   int generation;
