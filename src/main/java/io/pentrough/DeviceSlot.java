@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * One place of the device ring, as the {@link SlotLedger} sees it. Its memory is a {@link
  * DeviceSlotMemory}.
  */
-final class DeviceSlot {
+final class DeviceSlot implements Delivery {
 
   enum State {
     /**

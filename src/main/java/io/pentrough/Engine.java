@@ -326,22 +326,35 @@ final class Engine {
         new DeviceBatch(this, stream); // before anything is taken that could be lost
     Thread caller = Thread.currentThread();
     long asked = System.nanoTime();
-    DeviceSlot slot;
+    Delivery delivery;
     synchronized (monitor) {
-      slot = await(caller, asked, timeoutNanos);
-      if (slot == null) {
-        return null;
+      delivery = await(caller, asked, timeoutNanos);
+      if (delivery instanceof DeviceSlot slot) {
+        stats.consumerWaited(System.nanoTime() - asked);
+        stats.delivered(memory(slot).bytes);
+      } else if (delivery instanceof SlotLedger.Failure) {
+        stats.failed();
+        wakeWorker(); // there is a free host slot
       }
-      long now = System.nanoTime();
-      stats.consumerWaited(now - asked);
-      stats.delivered(memory(slot).bytes);
       if (ledger.windowHasMoved()) {
         wakeEveryWorker();
       }
     }
+    if (delivery == null) {
+      return null;
+    }
+    if (delivery instanceof SlotLedger.Failure failure) {
+      // Not under the monitor: it asks what the target threw for its words.
+      throw new TargetException(EPOCH, failure.sequence(), failure.worker(), failure.cause());
+    }
+    return lease(lease, (DeviceSlot) delivery);
+  }
+
+  /** Makes the lease one of the slot. */
+  private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot) {
     DeviceSlotMemory held = memory(slot);
     try {
-      lease.of(slot, held, held.releasedOn(stream, device));
+      lease.of(slot, held, held.releasedOn(lease.stream(), device));
     } catch (Throwable t) {
       synchronized (monitor) {
         ledger.release(slot, System.nanoTime()); // nobody has used it
@@ -352,7 +365,8 @@ final class Engine {
     return lease;
   }
 
-  private @Nullable DeviceSlot await(Thread caller, long asked, long timeoutNanos)
+  /** Waits for what is to be delivered next; null if the time is over. */
+  private @Nullable Delivery await(Thread caller, long asked, long timeoutNanos)
       throws InterruptedException {
     while (true) {
       if (Thread.interrupted()) {
@@ -362,13 +376,7 @@ final class Engine {
       long now = System.nanoTime();
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
-        stats.failed();
-        if (ledger.windowHasMoved()) {
-          wakeEveryWorker();
-        } else {
-          wakeWorker();
-        }
-        throw new TargetException(EPOCH, failure.sequence(), failure.worker(), failure.cause());
+        return failure;
       }
       DeviceSlot slot = ledger.take(caller, now);
       if (slot != null) {

@@ -299,7 +299,7 @@ final class SlotLedger {
   }
 
   /** What a target threw, and where. */
-  record Failure(long sequence, int worker, Throwable cause) {}
+  record Failure(long sequence, int worker, Throwable cause) implements Delivery {}
 
   private boolean isStale(int slotGeneration) {
     return stopped || slotGeneration != generation;
