@@ -25,6 +25,7 @@ final class Diagnosis {
   private final long waitedFor;
   private final String hostRing;
   private final String deviceRing;
+  private final boolean heldBack;
   private final @Nullable String advice;
   private final List<WorkerState> workers = new ArrayList<>();
 
@@ -32,6 +33,7 @@ final class Diagnosis {
     waitedFor = ledger.lowestOpen();
     hostRing = ring(ledger.hostSlots(), HostSlot.State.class, slot -> slot.state);
     deviceRing = ring(ledger.deviceSlots(), DeviceSlot.State.class, slot -> slot.state);
+    heldBack = ledger.isHeldBack();
     advice = advice(ledger);
     for (Worker worker : workers) {
       HostSlot slot = worker.filling;
@@ -59,7 +61,7 @@ final class Diagnosis {
       text.append("\n  ").append(advice);
     }
     for (WorkerState worker : workers) {
-      worker.describe(text);
+      worker.describe(text, heldBack);
     }
     return text.toString();
   }
@@ -75,9 +77,16 @@ final class Diagnosis {
         .collect(Collectors.joining(", ", slots.size() + " = ", ""));
   }
 
-  /** If consumers hold every device slot, no batch can come however long one waits. */
+  /** What one index, or consumers that hold every device slot, keep from going on. */
   private static @Nullable String advice(SlotLedger ledger) {
     Map<String, Integer> holders = new TreeMap<>();
+    if (ledger.isHeldBack()) {
+      return "index "
+          + ledger.lowestOpen()
+          + " holds up the workers: it may be overtaken by no more than "
+          + DeliveredWindow.SIZE
+          + " others";
+    }
     for (DeviceSlot slot : ledger.deviceSlots()) {
       Thread holder = slot.holder;
       if (holder == null) {
@@ -94,12 +103,13 @@ final class Diagnosis {
 
   private record WorkerState(int number, Thread thread, long index, long nanos, boolean ended) {
 
-    void describe(StringBuilder text) {
+    void describe(StringBuilder text, boolean heldBack) {
       text.append("\n  worker ").append(number).append(": ");
       if (ended) {
         text.append("ended");
       } else if (index < 0) {
-        text.append("waiting for a free host slot for ").append(seconds(nanos));
+        text.append(heldBack ? "waiting for that index for " : "waiting for a free host slot for ")
+            .append(seconds(nanos));
       } else {
         text.append("in the target for index ").append(index);
         text.append(" for ").append(seconds(nanos));

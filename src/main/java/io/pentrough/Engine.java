@@ -96,6 +96,7 @@ final class Engine {
       for (Worker worker : workers) {
         synchronized (monitor) {
           workersLeft++;
+          worker.sinceNanos = System.nanoTime();
         }
         worker.thread.start();
       }
@@ -168,9 +169,11 @@ final class Engine {
   void filled(Worker worker, HostSlot slot, @Nullable Throwable failure) {
     synchronized (monitor) {
       long now = System.nanoTime();
+      long fillTime = now - worker.sinceNanos;
       worker.filling = null;
+      worker.sinceNanos = now;
       if (failure == null) {
-        stats.filled(now - worker.sinceNanos);
+        stats.filled(fillTime);
         ledger.publish(slot, now);
       } else {
         ledger.fail(slot, failure, now);
