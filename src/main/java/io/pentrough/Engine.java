@@ -318,13 +318,21 @@ final class Engine {
     return batch;
   }
 
+  static void requireSameDevice(DeviceStream stream, Device device) {
+    if (stream.device() != device) {
+      throw new IllegalArgumentException(
+          "the stream belongs to another device ("
+              + stream.device().name()
+              + ") than the loader ("
+              + device.name()
+              + "): use a stream of the loader's device");
+    }
+  }
+
   /** Null if the time is over; nothing has been taken then. */
   private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos)
       throws InterruptedException {
-    if (stream.device() != device) {
-      throw new IllegalArgumentException(
-          "the stream belongs to " + stream.device().name() + ", the loader to " + device.name());
-    }
+    requireSameDevice(stream, device);
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost
     Thread caller = Thread.currentThread();
