@@ -340,8 +340,8 @@ final class Engine {
     Delivery delivery;
     synchronized (monitor) {
       delivery = await(caller, asked, timeoutNanos);
+      stats.consumerWaited(System.nanoTime() - asked);
       if (delivery instanceof DeviceSlot slot) {
-        stats.consumerWaited(System.nanoTime() - asked);
         stats.delivered(memory(slot).bytes);
       } else if (delivery instanceof SlotLedger.Failure) {
         stats.failed();
