@@ -3,6 +3,7 @@ package io.pentrough;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +22,7 @@ final class CopyThread implements Runnable {
 
   private final Engine engine;
   private final LoaderMemory memory;
+  private final boolean handOver;
 
   /**
    * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
@@ -38,6 +40,7 @@ final class CopyThread implements Runnable {
   CopyThread(Engine engine, LoaderMemory memory, LoaderSettings settings) {
     this.engine = engine;
     this.memory = memory;
+    handOver = settings.handOver();
     inFlight = new DeviceSlot[settings.deviceSlots()];
     thread = new Thread(this, "pentrough-" + settings.name() + "-copy");
     thread.setDaemon(true);
@@ -124,7 +127,9 @@ final class CopyThread implements Runnable {
   private boolean completeReturns() {
     boolean moved = false;
     firstReturning = null;
-    for (DeviceSlot slot : engine.deviceSlots()) {
+    List<DeviceSlot> slots = handOver ? engine.deviceSlots() : List.of();
+    for (int i = 0; i < slots.size(); i++) { // an iterator would be heap for each batch (I6)
+      DeviceSlot slot = slots.get(i);
       if (!engine.is(slot, DeviceSlot.State.RETURNING)) {
         continue;
       }

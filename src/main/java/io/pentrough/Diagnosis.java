@@ -1,6 +1,8 @@
 package io.pentrough;
 
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -21,9 +23,15 @@ final class Diagnosis {
   /** How much of a stuck target's stack is shown. */
   private static final int FRAMES = 12;
 
+  private static final String GIVEN_BACK = "given back";
+
+  /** At the end: a free slot that a consumer's queued work may still use. */
+  private static final String QUEUED_WORK = "waiting for queued work";
+
   private final long waitedFor;
   private final String hostRing;
   private final String deviceRing;
+  private final boolean heldBack;
   private final @Nullable String leases;
   private final List<WorkerState> workers = new ArrayList<>();
 
@@ -33,12 +41,16 @@ final class Diagnosis {
     hostRing =
         ring(
             ledger.hostSlots(),
-            slot -> inWords(slot.state, slot.state == HostSlot.State.FREE, slot.freed, ending));
+            slot -> slot.state,
+            slot -> slot.freed ? GIVEN_BACK : word(slot.state));
     deviceRing =
         ring(
             ledger.deviceSlots(),
-            slot -> inWords(slot.state, slot.state == DeviceSlot.State.FREE, slot.freed, ending));
+            slot -> slot.state,
+            slot ->
+                slot.freed ? GIVEN_BACK : ending && isFree(slot) ? QUEUED_WORK : word(slot.state));
     leases = leases(ledger);
+    heldBack = ledger.isHeldBack();
     for (Worker worker : workers) {
       HostSlot slot = worker.filling;
       this.workers.add(
@@ -61,31 +73,38 @@ final class Diagnosis {
     StringBuilder text = new StringBuilder();
     text.append("\n  host slots: ").append(hostRing);
     text.append("\n  device slots: ").append(deviceRing);
+    if (heldBack) {
+      text.append("\n  index ").append(waitedFor);
+      text.append(" holds up the workers: it may be overtaken by no more than ");
+      text.append(DeliveredWindow.SIZE).append(" others");
+    }
     if (leases != null) {
       text.append("\n  ").append(leases);
     }
     for (WorkerState worker : workers) {
-      worker.describe(text);
+      worker.describe(text, heldBack);
     }
     return text.toString();
   }
 
-  private static <S> String ring(List<S> slots, Function<S, String> stateOf) {
-    Map<String, Integer> counts = new TreeMap<>();
-    for (S slot : slots) {
-      counts.merge(stateOf.apply(slot), 1, Integer::sum);
-    }
+  /** How many slots are in each state, in the order of a slot's life, free ones last. */
+  private static <S, E extends Enum<E>> String ring(
+      List<S> slots, Function<S, E> stateOf, Function<S, String> inWords) {
+    Map<String, Integer> counts = new LinkedHashMap<>();
+    slots.stream()
+        .sorted(Comparator.comparing(stateOf))
+        .forEach(slot -> counts.merge(inWords.apply(slot), 1, Integer::sum));
     return counts.entrySet().stream()
         .map(count -> count.getValue() + " " + count.getKey())
         .collect(Collectors.joining(", ", slots.size() + " = ", ""));
   }
 
-  /** In the end a free slot is one whose memory is given back, or still used by queued work. */
-  private static String inWords(Enum<?> state, boolean free, boolean freed, boolean ending) {
-    if (freed) {
-      return "given back";
-    }
-    return free && ending ? "waiting for queued work" : state.name().toLowerCase(Locale.ROOT);
+  private static String word(Enum<?> state) {
+    return state.name().toLowerCase(Locale.ROOT);
+  }
+
+  private static boolean isFree(DeviceSlot slot) {
+    return slot.state == DeviceSlot.State.FREE;
   }
 
   /**
@@ -116,12 +135,13 @@ final class Diagnosis {
 
   private record WorkerState(int number, Thread thread, long index, long nanos, boolean ended) {
 
-    void describe(StringBuilder text) {
+    void describe(StringBuilder text, boolean heldBack) {
       text.append("\n  worker ").append(number).append(": ");
       if (ended) {
         text.append("ended");
       } else if (index < 0) {
-        text.append("waiting for a free host slot for ").append(seconds(nanos));
+        text.append(heldBack ? "waiting for that index for " : "waiting for a free host slot for ")
+            .append(seconds(nanos));
       } else {
         text.append("in the target for index ").append(index);
         text.append(" for ").append(seconds(nanos));

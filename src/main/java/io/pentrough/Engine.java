@@ -102,6 +102,7 @@ final class Engine {
       for (Worker worker : workers) {
         synchronized (monitor) {
           workersLeft++;
+          worker.sinceNanos = System.nanoTime();
         }
         worker.thread.start();
       }
@@ -174,9 +175,11 @@ final class Engine {
   void filled(Worker worker, HostSlot slot, @Nullable Throwable failure) {
     synchronized (monitor) {
       long now = System.nanoTime();
+      long fillTime = now - worker.sinceNanos;
       worker.filling = null;
+      worker.sinceNanos = now;
       if (failure == null) {
-        stats.filled(now - worker.sinceNanos);
+        stats.filled(fillTime);
         ledger.publish(slot, now);
       } else {
         ledger.fail(slot, failure, now);
@@ -321,32 +324,54 @@ final class Engine {
     return batch;
   }
 
+  static void requireSameDevice(DeviceStream stream, Device device) {
+    if (stream.device() != device) {
+      throw new IllegalArgumentException(
+          "the stream belongs to another device ("
+              + stream.device().name()
+              + ") than the loader ("
+              + device.name()
+              + "): use a stream of the loader's device");
+    }
+  }
+
   /** Null if the time is over; nothing has been taken then. */
   private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos)
       throws InterruptedException {
-    if (stream.device() != device) {
-      throw new IllegalArgumentException(
-          "the stream belongs to " + stream.device().name() + ", the loader to " + device.name());
-    }
+    requireSameDevice(stream, device);
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost
     Thread caller = Thread.currentThread();
     long asked = System.nanoTime();
-    DeviceSlot slot;
+    Delivery delivery;
     synchronized (monitor) {
-      slot = await(caller, asked, timeoutNanos);
+      delivery = await(caller, asked, timeoutNanos);
       stats.consumerWaited(System.nanoTime() - asked);
-      if (slot == null) {
-        return null;
+      if (delivery instanceof DeviceSlot slot) {
+        stats.delivered(memory(slot).bytes);
+      } else if (delivery instanceof SlotLedger.Failure) {
+        stats.failed();
+        wakeWorker(); // there is a free host slot
       }
-      stats.delivered(memory(slot).bytes);
       if (ledger.windowHasMoved()) {
         wakeEveryWorker();
       }
     }
+    if (delivery == null) {
+      return null;
+    }
+    if (delivery instanceof SlotLedger.Failure failure) {
+      // Not under the monitor: it asks what the target threw for its words.
+      throw new TargetException(EPOCH, failure.sequence(), failure.worker(), failure.cause());
+    }
+    return lease(lease, (DeviceSlot) delivery);
+  }
+
+  /** Makes the lease one of the slot. */
+  private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot) {
     DeviceSlotMemory held = memory(slot);
     try {
-      lease.of(slot, held, held.releasedOn(stream, device));
+      lease.of(slot, held, held.releasedOn(lease.stream(), device));
     } catch (Throwable t) {
       synchronized (monitor) {
         ledger.release(slot, System.nanoTime()); // nobody has used it
@@ -357,7 +382,8 @@ final class Engine {
     return lease;
   }
 
-  private @Nullable DeviceSlot await(Thread caller, long asked, long timeoutNanos)
+  /** Waits for what is to be delivered next; null if the time is over. */
+  private @Nullable Delivery await(Thread caller, long asked, long timeoutNanos)
       throws InterruptedException {
     while (true) {
       if (Thread.interrupted()) {
@@ -367,13 +393,7 @@ final class Engine {
       long now = System.nanoTime();
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
-        stats.failed();
-        if (ledger.windowHasMoved()) {
-          wakeEveryWorker();
-        } else {
-          wakeWorker();
-        }
-        throw new TargetException(EPOCH, failure.sequence(), failure.worker(), failure.cause());
+        return failure;
       }
       DeviceSlot slot = ledger.take(caller, now);
       if (slot != null) {
