@@ -130,6 +130,7 @@ public final class BackgroundLoader implements AutoCloseable {
   public DeviceBatch get(DeviceStream stream, Duration timeout)
       throws InterruptedException, BatchTimeoutException {
     Objects.requireNonNull(stream, "stream");
+    Objects.requireNonNull(timeout, "timeout");
     try {
       return engine.get(stream, LoaderSettings.nanos(timeout));
     } finally {
@@ -179,8 +180,8 @@ public final class BackgroundLoader implements AutoCloseable {
    * queued before they closed their leases. After half of {@link Builder#closeTimeout} running
    * targets are interrupted. When the time is over this method returns all the same; it logs who
    * still uses what, with the stacks of stuck targets, and the memory is given back by whoever
-   * finishes last. Leases held by the calling thread are not waited for; closing them gives their
-   * memory back.
+   * finishes last. Leases held by the calling thread are not waited for, nor is the target it runs;
+   * closing them gives their memory back. Callers that hold something do not wait for each other.
    *
    * <p>Every {@code get} that waits ends with a {@link LoaderClosedException}. Idempotent. Not
    * interruptible; keeps the interrupt flag.
@@ -241,9 +242,9 @@ public final class BackgroundLoader implements AutoCloseable {
     /**
      * How many threads run the target. Default 1.
      *
-     * @param workers at least 1
+     * @param workers 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder workers(int workers) {
       options.workers(workers);
@@ -254,9 +255,9 @@ public final class BackgroundLoader implements AutoCloseable {
      * How many batches fit in pinned host memory: those being filled, waiting for their copy, or
      * being copied. Default: the workers and two more.
      *
-     * @param hostSlots at least 1
+     * @param hostSlots 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder hostSlots(int hostSlots) {
       options.hostSlots(hostSlots);
@@ -267,9 +268,9 @@ public final class BackgroundLoader implements AutoCloseable {
      * How many batches fit on the device: those being copied, ready, or leased. Default 3: one in
      * use, one ready, one under way.
      *
-     * @param deviceSlots at least 1
+     * @param deviceSlots 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder deviceSlots(int deviceSlots) {
       options.deviceSlots(deviceSlots);

@@ -145,6 +145,7 @@ public final class BatchQueue implements AutoCloseable {
   public DeviceBatch get(DeviceStream stream, Duration timeout)
       throws InterruptedException, BatchTimeoutException {
     Objects.requireNonNull(stream, "stream");
+    Objects.requireNonNull(timeout, "timeout");
     try {
       return engine.get(stream, LoaderSettings.nanos(timeout));
     } finally {
@@ -225,9 +226,9 @@ public final class BatchQueue implements AutoCloseable {
     /**
      * How many threads run targets. Default 1.
      *
-     * @param workers at least 1
+     * @param workers 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder workers(int workers) {
       options.workers(workers);
@@ -237,9 +238,9 @@ public final class BatchQueue implements AutoCloseable {
     /**
      * How many batches fit in pinned host memory. Default: the workers and two more.
      *
-     * @param hostSlots at least 1
+     * @param hostSlots 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder hostSlots(int hostSlots) {
       options.hostSlots(hostSlots);
@@ -249,9 +250,9 @@ public final class BatchQueue implements AutoCloseable {
     /**
      * How many batches fit on the device. Default 3.
      *
-     * @param deviceSlots at least 1
+     * @param deviceSlots 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder deviceSlots(int deviceSlots) {
       options.deviceSlots(deviceSlots);

@@ -37,6 +37,11 @@ final class JobQueue implements JobSource {
   }
 
   @Override
+  public @Nullable BatchSpec usualSpec() {
+    return null;
+  }
+
+  @Override
   public long[] deliveredBefore() {
     return new long[0];
   }

@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
  */
 interface JobSource {
 
+  /** The arrays of every batch; null if each may have its own. */
+  @Nullable BatchSpec usualSpec();
+
   /** Numbers that have been delivered in an earlier life, ascending. */
   long[] deliveredBefore();
 

@@ -9,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All memory, events and the copy stream of a loader: allocated whole or not at all (I6), given
@@ -40,12 +41,17 @@ final class LoaderMemory {
   /**
    * Allocates both rings.
    *
+   * @param usualSpec the arrays of every batch, if they are known
    * @param handOver whether a device slot is the device's view of the host slot of its number
    * @param usualStream the stream most leases will be for: its <em>released</em> events are made
    *     now
    */
   static LoaderMemory allocate(
-      Device device, MemoryPlan plan, boolean handOver, DeviceStream usualStream) {
+      Device device,
+      @Nullable BatchSpec usualSpec,
+      MemoryPlan plan,
+      boolean handOver,
+      DeviceStream usualStream) {
     Deque<AutoCloseable> opened = new ArrayDeque<>();
     try {
       DeviceStream copyStream = keep(opened, device.newStream());
@@ -53,7 +59,11 @@ final class LoaderMemory {
       for (int i = 0; i < plan.hostSlots(); i++) {
         PinnedBuffer pinned = keep(opened, device.allocatePinned(plan.hostSlotBytes()));
         DeviceEvent copied = keep(opened, device.newEvent());
-        host.add(new HostSlotMemory(pinned, copied));
+        HostSlotMemory slot = new HostSlotMemory(pinned, copied);
+        if (usualSpec != null) {
+          slot.batch(usualSpec);
+        }
+        host.add(slot);
       }
       List<DeviceSlotMemory> resident = new ArrayList<>();
       for (int i = 0; i < plan.deviceSlots(); i++) {
@@ -71,8 +81,8 @@ final class LoaderMemory {
       while (!opened.isEmpty()) {
         try {
           opened.pop().close();
-        } catch (Exception e) {
-          failure.addSuppressed(e);
+        } catch (Throwable t) {
+          failure.addSuppressed(t);
         }
       }
       throw failure;
@@ -88,6 +98,10 @@ final class LoaderMemory {
   void free(int number, DeviceSlotMemory slot) {
     slot.freed = true;
     give("the memory of device slot " + number, slot.buffer);
+    giveEvents(number, slot);
+  }
+
+  private void giveEvents(int number, DeviceSlotMemory slot) {
     give("the ready event of device slot " + number, slot.ready);
     for (DeviceSlotMemory.Released released : slot.releasedEvents()) {
       give("a released event of device slot " + number, released.event());
@@ -105,14 +119,17 @@ final class LoaderMemory {
     freeCopyStream();
   }
 
-  /** Leaves a slot unfreed for good, as nobody can tell whether it is in use. */
-  void leave(int number, DeviceSlotMemory slot, Exception why) {
+  /** Leaves a slot's memory unfreed for good, as nobody can tell whether it is in use. */
+  void leave(int number, DeviceSlotMemory slot, Throwable why) {
     slot.freed = true;
-    if (handOver) {
-      hostSlots.get(number).freed = true; // the same memory
-    }
     refused.add(
         "the memory of device slot " + number + ", whose last use cannot be told (" + why + ")");
+    giveEvents(number, slot);
+    if (handOver) { // the same memory
+      HostSlotMemory twin = hostSlots.get(number);
+      twin.freed = true;
+      give("the event of host slot " + number, twin.copied);
+    }
   }
 
   /** What the device refused to take back so far, and why. */
@@ -123,8 +140,8 @@ final class LoaderMemory {
   private void give(String what, AutoCloseable resource) {
     try {
       resource.close();
-    } catch (Exception e) {
-      refused.add(what + " (" + e + ")");
+    } catch (Throwable t) { // an Error too: there is more to give back
+      refused.add(what + " (" + t + ")");
     }
   }
 

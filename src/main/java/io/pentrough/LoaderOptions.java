@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class LoaderOptions {
 
+  /** More workers or slots than anybody needs, and few enough to be counted. */
+  private static final int MOST = 1 << 16;
+
   private static final AtomicInteger NUMBER = new AtomicInteger();
 
   private final Device device;
@@ -55,15 +58,15 @@ final class LoaderOptions {
   }
 
   void workers(int value) {
-    workers = atLeastOne("workers", value);
+    workers = checked("workers", value);
   }
 
   void hostSlots(int value) {
-    hostSlots = atLeastOne("hostSlots", value);
+    hostSlots = checked("hostSlots", value);
   }
 
   void deviceSlots(int value) {
-    deviceSlots = atLeastOne("deviceSlots", value);
+    deviceSlots = checked("deviceSlots", value);
   }
 
   void seed(long value) {
@@ -83,13 +86,8 @@ final class LoaderOptions {
   }
 
   void consumerStream(DeviceStream stream) {
-    if (stream.device() != device) {
-      throw new IllegalArgumentException(
-          "the consumer stream belongs to "
-              + stream.device().name()
-              + ", the loader to "
-              + device.name());
-    }
+    Objects.requireNonNull(stream, "consumerStream");
+    Engine.requireSameDevice(stream, device);
     consumerStream = stream;
   }
 
@@ -102,6 +100,7 @@ final class LoaderOptions {
   }
 
   void closeTimeout(Duration value) {
+    Objects.requireNonNull(value, "closeTimeout");
     if (value.isNegative()) {
       throw new IllegalArgumentException("closeTimeout must not be negative: " + value);
     }
@@ -125,8 +124,8 @@ final class LoaderOptions {
 
   /** What slots of this size would take. */
   MemoryPlan plan(long slotBytes) {
-    int hostDepth = hostSlots == 0 ? Math.addExact(workers, 2) : hostSlots;
-    int bothDepths = Math.addExact(hostDepth, deviceSlots);
+    int hostDepth = hostSlots == 0 ? workers + 2 : hostSlots;
+    int bothDepths = hostDepth + deviceSlots;
     return handOver
         ? new MemoryPlan(bothDepths, slotBytes, bothDepths, 0)
         : new MemoryPlan(hostDepth, slotBytes, deviceSlots, slotBytes);
@@ -165,6 +164,13 @@ final class LoaderOptions {
         Boolean.getBoolean("pentrough.leakDetection"));
   }
 
+  private static int checked(String what, int value) {
+    if (value < 1 || value > MOST) {
+      throw new IllegalArgumentException(what + " must be 1 to " + MOST + ", not " + value);
+    }
+    return value;
+  }
+
   static int atLeastOne(String what, int value) {
     if (value < 1) {
       throw new IllegalArgumentException(what + " must be at least 1, not " + value);
@@ -173,6 +179,7 @@ final class LoaderOptions {
   }
 
   private static Duration moreThanZero(String what, Duration value) {
+    Objects.requireNonNull(value, what);
     if (value.isZero() || value.isNegative()) {
       throw new IllegalArgumentException(what + " must be more than zero, not " + value);
     }

@@ -81,6 +81,11 @@ final class Schedule implements JobSource {
   }
 
   @Override
+  public BatchSpec usualSpec() {
+    return job.spec();
+  }
+
+  @Override
   public long[] deliveredBefore() {
     return deliveredBefore;
   }

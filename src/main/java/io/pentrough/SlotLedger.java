@@ -333,6 +333,11 @@ final class SlotLedger {
     return delivered.deliveredAbove(wasLowestOpen, wereDelivered);
   }
 
+  /** Whether no number can be claimed until the lowest open one has been delivered. */
+  boolean isHeldBack() {
+    return !delivered.reaches(nextClaim);
+  }
+
   /** How many device slots the thread holds leases of. */
   int heldBy(Thread holder) {
     int held = 0;
@@ -353,7 +358,7 @@ final class SlotLedger {
   }
 
   /** What a target threw, and where. */
-  record Failure(int epoch, long index, int worker, Throwable cause) {}
+  record Failure(int epoch, long index, int worker, Throwable cause) implements Delivery {}
 
   private boolean isStale(int slotGeneration) {
     return stopped || slotGeneration != generation;

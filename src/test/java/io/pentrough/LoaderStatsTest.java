@@ -196,7 +196,7 @@ class LoaderStatsTest {
 
     assertEquals(
         """
-        2 batches, 6.00 MiB in 1.00 s (2.0 batches/s, 6.00 MiB/s); first batch ready after 30 ns; failures: 0
+        2 batches, 6.00 MiB in 1.00 s (2.0 batches/s, 6.00 MiB/s); first batch ready after 30 ns; failures: 0, skipped: 0
                            count       sum      mean       p50       p99       max
         fill                   2   96.2 ms   48.1 ms   1.25 ms   95.0 ms   95.0 ms
         slot wait              1      0 ns      0 ns      0 ns      0 ns      0 ns

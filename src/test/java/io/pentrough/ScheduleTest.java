@@ -14,13 +14,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Which (epoch, index) a sequence number stands for. */
 class ScheduleTest {
 
-  private static final Fingerprint PRINT = new Fingerprint(1, 2, 3, 4);
-  private static final long[] NONE = {};
   private static final int FOR_EVER = Integer.MAX_VALUE;
 
   @Test
   void withoutAnEndThereIsOneEpoch() {
-    Schedule schedule = new Schedule(PRINT, Schedule.ENDLESS, 1, 0, 1);
+    Schedule schedule = Schedules.schedule(Schedule.ENDLESS, 1, 0, 1);
     assertEquals(Schedule.ENDLESS, schedule.end());
     assertEquals(0, schedule.epoch(1_000_000));
     assertEquals(1_000_000, schedule.index(1_000_000));
@@ -28,32 +26,32 @@ class ScheduleTest {
 
   @Test
   void declaredEpochsFollowEachOther() {
-    Schedule schedule = new Schedule(PRINT, 3, 2, 0, 1);
+    Schedule schedule = Schedules.schedule(3, 2, 0, 1);
     assertEquals(List.of("0.0", "0.1", "0.2", "1.0", "1.1", "1.2"), walk(schedule, 10));
     assertEquals(6, schedule.end());
   }
 
   @Test
   void aShardTakesItsIndexesOfEachEpoch() {
-    Schedule schedule = new Schedule(PRINT, 7, 2, 1, 3);
+    Schedule schedule = Schedules.schedule(7, 2, 1, 3);
     assertEquals(List.of("0.1", "0.4", "1.1", "1.4"), walk(schedule, 10));
-    Schedule last = new Schedule(PRINT, 7, 2, 0, 3);
+    Schedule last = Schedules.schedule(7, 2, 0, 3);
     assertEquals(List.of("0.0", "0.3", "0.6", "1.0", "1.3", "1.6"), walk(last, 10));
   }
 
   @Test
   void itStartsAnywhere() {
-    Schedule schedule = new Schedule(PRINT, 7, FOR_EVER, 1, 3, 5, 4, NONE, NONE);
+    Schedule schedule = Schedules.schedule(7, FOR_EVER, 1, 3, 5, 4);
     assertEquals(List.of("5.4", "6.1", "6.4", "7.1"), walk(schedule, 4));
-    Schedule behindTheLast = new Schedule(PRINT, 7, 7, 1, 3, 5, 7, NONE, NONE);
+    Schedule behindTheLast = Schedules.schedule(7, 7, 1, 3, 5, 7);
     assertEquals(List.of("6.1", "6.4"), walk(behindTheLast, 4));
-    Schedule behindAll = new Schedule(PRINT, 7, 6, 1, 3, 5, 7, NONE, NONE);
+    Schedule behindAll = Schedules.schedule(7, 6, 1, 3, 5, 7);
     assertEquals(0, behindAll.end());
   }
 
   @Test
   void theTargetEndsAnEpochBehindWhatWasClaimed() {
-    Schedule schedule = new Schedule(PRINT, Schedule.ENDLESS, 2, 0, 1);
+    Schedule schedule = Schedules.schedule(Schedule.ENDLESS, 2, 0, 1);
     for (int i = 0; i < 6; i++) {
       schedule.claimed(i);
     }
@@ -74,7 +72,7 @@ class ScheduleTest {
 
   @Test
   void dataBehindNoMoreIsTold() {
-    Schedule schedule = new Schedule(PRINT, Schedule.ENDLESS, 1, 0, 1);
+    Schedule schedule = Schedules.schedule(Schedule.ENDLESS, 1, 0, 1);
     for (int i = 0; i < 6; i++) {
       schedule.claimed(i);
     }
@@ -99,7 +97,7 @@ class ScheduleTest {
         expected.add(epoch + "." + index);
       }
     }
-    Schedule schedule = new Schedule(PRINT, Schedule.ENDLESS, epochs, first, stride);
+    Schedule schedule = Schedules.schedule(Schedule.ENDLESS, epochs, first, stride);
     List<String> got = new ArrayList<>();
     List<Long> answers = new ArrayList<>();
     long next = 0;
@@ -121,7 +119,7 @@ class ScheduleTest {
           got.add(schedule.epoch(told) + "." + schedule.index(told));
         }
         told++;
-        schedule.forgetBelow(told);
+        schedule.delivered(told);
       }
     }
     assertEquals(expected, got, "seed " + seed);

@@ -59,8 +59,11 @@ class SlotLedgerFuzzTest {
     }
   }
 
+  /** What a sequence number stands for. */
+  private record Place(int epoch, long index) {}
+
   /** What a fill wrote: no two fills write the same. */
-  private record Content(long sequence, int generation, int fill) {}
+  private record Content(long sequence, int epoch, long index, int generation, int fill) {}
 
   private static final class Run {
     private final Random random;
@@ -69,6 +72,8 @@ class SlotLedgerFuzzTest {
     private final int workers;
     private final int hostDepth;
     private final int deviceDepth;
+    private final boolean withEnds;
+    private final Schedule schedule;
     private final SlotLedger ledger;
     private final Deque<String> steps = new ArrayDeque<>();
     private long now;
@@ -83,10 +88,12 @@ class SlotLedgerFuzzTest {
     private final Map<DeviceSlot, Content> leases = new LinkedHashMap<>();
     private final Map<DeviceSlot, Content> returning = new LinkedHashMap<>();
     private final Set<Long> told = new HashSet<>();
+    private final Set<Place> toldPlaces = new HashSet<>();
+    private final Map<Place, Long> skipped = new HashMap<>();
+    private Place expected = new Place(0, 0);
     private final Map<Content, String> failures = new HashMap<>();
     private int generation;
     private int fills;
-    private long lastTold = -1;
 
     Run(int seed) {
       random = new Random(seed);
@@ -97,13 +104,9 @@ class SlotLedgerFuzzTest {
       int device = 1 + random.nextInt(4);
       hostDepth = handOver ? host + device : host;
       deviceDepth = handOver ? host + device : device;
-      ledger =
-          new SlotLedger(
-              new Schedule(new Fingerprint(0, 0, 0, 0), Schedule.ENDLESS, 1, 0, 1),
-              hostDepth,
-              deviceDepth,
-              ordered,
-              handOver);
+      withEnds = random.nextInt(2) == 0;
+      schedule = Schedules.schedule(Schedule.ENDLESS, withEnds ? Integer.MAX_VALUE : 1, 0, 1);
+      ledger = new SlotLedger(schedule, hostDepth, deviceDepth, ordered, handOver);
       hostMemory = new Content[hostDepth];
       deviceMemory = handOver ? hostMemory : new Content[deviceDepth];
     }
@@ -143,7 +146,8 @@ class SlotLedgerFuzzTest {
       assertFalse(filling.containsValue(slot), "two workers in one slot");
       assertFalse(told.contains(slot.sequence), "I3: a number that was told is made again");
       // I1: the target overwrites the slot at once; a copy that has yet to read it would read this.
-      hostMemory[slot.number] = new Content(slot.sequence, generation, ++fills);
+      hostMemory[slot.number] =
+          new Content(slot.sequence, slot.epoch, slot.index, generation, ++fills);
       filling.put(worker, slot);
     }
 
@@ -155,14 +159,29 @@ class SlotLedgerFuzzTest {
       HostSlot slot = Objects.requireNonNull(filling.remove(worker));
       Content content = hostMemory[slot.number];
       log("worker", worker, succeeds ? "publishes" : "fails", slot.sequence);
+      boolean current = content.generation == generation;
+      Place place = new Place(slot.epoch, slot.index);
       boolean wanted;
-      if (succeeds) {
+      if (withEnds && slot.index >= length(slot.epoch)) {
+        if (current) {
+          assertNull(schedule.returned(slot, true), "it is true that there is no more");
+        }
+        wanted = ledger.pass(slot, now);
+      } else if (succeeds) {
+        if (current) {
+          assertNull(schedule.returned(slot, false), "it is true that there is a batch");
+        }
         wanted = ledger.publish(slot, now);
+      } else if (random.nextInt(4) == 0) {
+        wanted = ledger.pass(slot, now);
+        if (wanted) {
+          skipped.put(place, slot.sequence);
+        }
       } else {
         failures.put(content, "failure of fill " + content.fill);
         wanted = ledger.fail(slot, new IllegalStateException(failures.get(content)), now);
       }
-      assertEquals(content.generation == generation, wanted, "I4: stale results only are dropped");
+      assertEquals(current, wanted, "I4: stale results only are dropped");
     }
 
     private void startCopy() {
@@ -205,18 +224,20 @@ class SlotLedgerFuzzTest {
 
     /** True if something was told. */
     private boolean take() {
-      long expected = ledger.lowestOpen();
+      ledger.passOver(now);
+      long sequence = ledger.lowestOpen();
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
         log("told of the failure of", failure.index());
-        tell(failure.index(), expected);
+        tell(new Place(failure.epoch(), failure.index()));
         String message = failure.cause().getMessage();
         assertTrue(
             failures.entrySet().stream()
                 .anyMatch(
                     entry ->
                         entry.getValue().equals(message)
-                            && entry.getKey().sequence == failure.index()
+                            && entry.getKey().index == failure.index()
+                            && entry.getKey().epoch == failure.epoch()
                             && entry.getKey().generation == generation),
             "I4: the failure is of another index or generation");
         return true;
@@ -226,7 +247,9 @@ class SlotLedgerFuzzTest {
         return false;
       }
       log(slot.sequence, "is taken from device", slot.number);
-      tell(slot.sequence, expected);
+      assertTrue(told.add(slot.sequence), "I3: told twice");
+      assertTrue(!ordered || slot.sequence == sequence, "I3: out of order");
+      tell(new Place(slot.epoch, slot.index));
       Content content = deviceMemory[slot.number];
       assertEquals(slot.sequence, content.sequence, "I4: another index");
       assertEquals(generation, content.generation, "I4: another generation");
@@ -234,13 +257,25 @@ class SlotLedgerFuzzTest {
       return true;
     }
 
-    private void tell(long sequence, long expected) {
-      assertTrue(told.add(sequence), "I3: told twice");
+    private void tell(Place place) {
+      assertTrue(toldPlaces.add(place), "I3: told twice");
+      assertTrue(!withEnds || place.index < length(place.epoch), "told behind the end");
       if (ordered) {
-        assertEquals(expected, sequence, "I3: out of order");
-        assertEquals(lastTold + 1, sequence, "I3: a number was passed over");
+        while (skipped.containsKey(expected)
+            || (withEnds && expected.index >= length(expected.epoch))) {
+          expected =
+              withEnds && expected.index >= length(expected.epoch)
+                  ? new Place(expected.epoch + 1, 0)
+                  : new Place(expected.epoch, expected.index + 1);
+        }
+        assertEquals(expected, place, "I3: out of order, or passed over");
+        expected = new Place(place.epoch, place.index + 1);
       }
-      lastTold = sequence;
+    }
+
+    /** How many batches an epoch has: some have none. */
+    private static int length(int epoch) {
+      return (epoch * 7 + 3) % 11;
     }
 
     private void release() {
@@ -270,6 +305,7 @@ class SlotLedgerFuzzTest {
 
     private void reset() {
       log("reset");
+      skipped.values().removeIf(sequence -> sequence >= ledger.lowestOpen());
       ledger.reset(now);
       generation++;
     }
@@ -285,7 +321,7 @@ class SlotLedgerFuzzTest {
       leases.forEach(
           (slot, content) ->
               assertSame(content, deviceMemory[slot.number], "I2: a leased batch was overwritten"));
-      if (ordered) {
+      if (ordered && !withEnds) {
         for (HostSlot slot : ledger.hostSlots()) {
           if (slot.state == HostSlot.State.FILLING && slot.generation == generation) {
             long ahead = slot.sequence - ledger.lowestOpen();
@@ -369,6 +405,7 @@ class SlotLedgerFuzzTest {
     @Override
     public String toString() {
       return (ordered ? "ordered" : "unordered")
+          + (withEnds ? " with ends" : "")
           + (handOver ? ", handed over, " : ", ")
           + workers
           + " workers, "
