@@ -180,8 +180,9 @@ public final class BackgroundLoader implements AutoCloseable {
    * queued before they closed their leases. After half of {@link Builder#closeTimeout} running
    * targets are interrupted. When the time is over this method returns all the same; it logs who
    * still uses what, with the stacks of stuck targets, and the memory is given back by whoever
-   * finishes last. Leases held by the calling thread are not waited for, nor is the target it runs;
-   * closing them gives their memory back. Callers that hold something do not wait for each other.
+   * finishes last. Leases held by the calling thread are not waited for; closing them gives their
+   * memory back. Called in a target, this method does not wait for that target. Callers that hold
+   * something do not wait for each other.
    *
    * <p>Every {@code get} that waits ends with a {@link LoaderClosedException}. Idempotent. Not
    * interruptible; keeps the interrupt flag.

@@ -100,12 +100,15 @@ final class Bench {
     return loader.get(stream, LONG);
   }
 
-  /** Waits for what is bound to happen. */
+  /**
+   * Waits for what is bound to happen. That it does not is no AssertionError, so a check that
+   * should find something wrong is not satisfied with it.
+   */
   static void until(String what, BooleanSupplier happened) {
     long start = System.nanoTime();
     while (!happened.getAsBoolean()) {
       if (System.nanoTime() - start > LONG.toNanos()) {
-        throw new AssertionError("in vain waited until " + what);
+        throw new IllegalStateException("in vain waited until " + what);
       }
       LockSupport.parkNanos(20_000);
     }

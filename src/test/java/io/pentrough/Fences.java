@@ -29,7 +29,7 @@ final class Fences {
         ScriptedDevice.Stream copies = device.newestStream();
         for (int i = 0; i < 3; i++) {
           int fills = i + 1;
-          Bench.until("the copy is queued", () -> device.queuedOn(copies) == 1);
+          Bench.until("the copy is queued", () -> device.queuedOn(copies) > 0);
           assertHeldBack(device, target, fills);
           assertTrue(device.step(copies));
           Bench.until("the slot is filled again", () -> target.fills() == fills + 1);
