@@ -423,6 +423,7 @@ final class Engine {
       if (!lease.markClosed()) {
         return;
       }
+      ledger.letGo(slot);
     }
     DeviceSlotMemory held = memory(slot);
     try {
