@@ -18,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  * for.
  *
  * <p><b>Threads.</b> Any thread may use and close it; passing it on takes the usual care of any
- * object. It counts as held by the thread that got it, wherever it is passed on: that thread's
- * {@code get} refuses to wait when it has all device slots out, so let one more be its own.
+ * object. It counts as held by the thread that got it, wherever it is passed on: {@code get}
+ * refuses to wait if that thread has got all there are, so a pipeline needs one device slot more
+ * than it has leases under way.
  */
 public final class DeviceBatch implements AutoCloseable {
 
@@ -154,16 +155,21 @@ public final class DeviceBatch implements AutoCloseable {
    */
   @Override
   public void close() {
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      closed = true;
+    DeviceSlot held = Objects.requireNonNull(slot);
+    if (!engine.letGo(this, held)) {
+      return;
     }
     if (leakReport != null) {
       leakReport.closed();
     }
-    engine.release(Objects.requireNonNull(slot), stream, Objects.requireNonNull(released));
+    engine.release(held, stream, Objects.requireNonNull(released));
+  }
+
+  /** Under the engine's monitor; false if it was closed already. */
+  boolean markClosed() {
+    boolean first = !closed;
+    closed = true;
+    return first;
   }
 
   /** Reports this lease if it is collected unclosed; returns where it was got. */

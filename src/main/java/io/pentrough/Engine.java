@@ -519,6 +519,17 @@ final class Engine {
     }
   }
 
+  /** Whether the lease was open; from now on nobody holds it, but nobody may have the slot yet. */
+  boolean letGo(DeviceBatch lease, DeviceSlot slot) {
+    synchronized (monitor) {
+      boolean first = lease.markClosed();
+      if (first) {
+        ledger.letGo(slot);
+      }
+      return first;
+    }
+  }
+
   /**
    * Closing a batch: records <em>released</em> behind the consumer's work, then lets the slot be
    * reused (I2).

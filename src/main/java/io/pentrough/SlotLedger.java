@@ -241,6 +241,14 @@ final class SlotLedger {
     return first;
   }
 
+  /**
+   * The lease is about to be closed: nobody holds it any more, but nobody may have the slot yet.
+   */
+  void letGo(DeviceSlot slot) {
+    require(slot.state == DeviceSlot.State.LEASED, "let go", slot.state);
+    slot.holder = null;
+  }
+
   /** The lease is closed and its release recorded (I2). */
   void release(DeviceSlot slot, long now) {
     require(slot.state == DeviceSlot.State.LEASED, "release", slot.state);

@@ -219,7 +219,6 @@ class TargetFailureTest {
         assertThrows(TargetException.class, loader::get);
       }
       untilWorkersRest("flags", 1);
-      assertTrue(!Caller.worker("flags", 0).isInterrupted());
     }
     assertTrue(flags.size() >= 6 && !flags.contains(true), flags.toString());
   }
@@ -233,7 +232,7 @@ class TargetFailureTest {
             .variableArray("middle", DType.UINT8, 256)
             .array("right", DType.UINT8, 256)
             .build();
-    List<String> refusals = new ArrayList<>(); // one worker, and read after the get
+    List<String> refusals = new ArrayList<>(); // of the first fill, read behind its get
     BatchTarget target =
         (out, context) -> {
           for (int i = 0; i < 256; i++) {
@@ -243,14 +242,16 @@ class TargetFailureTest {
           HostArray middle = out.array("middle");
           middle.resize(100);
           middle.set(0, new byte[100], 0, 100);
-          for (Runnable write :
-              List.<Runnable>of(
-                  () -> middle.setByte(-1, (byte) 9),
-                  () -> middle.setByte(100, (byte) 9),
-                  () -> middle.set(99, new byte[] {9, 9}, 0, 2),
-                  () -> middle.set(-1, new byte[] {9, 9}, 0, 2),
-                  () -> middle.set(90, ByteBuffer.wrap(new byte[11])))) {
-            refusals.add(assertThrows(IndexOutOfBoundsException.class, write::run).getMessage());
+          if (context.index() == 0) {
+            for (Runnable write :
+                List.<Runnable>of(
+                    () -> middle.setByte(-1, (byte) 9),
+                    () -> middle.setByte(100, (byte) 9),
+                    () -> middle.set(99, new byte[] {9, 9}, 0, 2),
+                    () -> middle.set(-1, new byte[] {9, 9}, 0, 2),
+                    () -> middle.set(90, ByteBuffer.wrap(new byte[11])))) {
+              refusals.add(assertThrows(IndexOutOfBoundsException.class, write::run).getMessage());
+            }
           }
           if (context.index() == 1) {
             out.array("right").setByte(256, (byte) 9);
@@ -262,7 +263,8 @@ class TargetFailureTest {
         assertFilled(batch.array("middle"), 100, 0);
         assertFilled(batch.array("right"), 256, 3);
       }
-      for (String refusal : List.copyOf(refusals.subList(0, 5))) {
+      assertEquals(5, refusals.size());
+      for (String refusal : refusals) {
         assertTrue(refusal.contains("'middle'") && refusal.contains("100"), refusal);
       }
       TargetException e = assertThrows(TargetException.class, loader::get);
