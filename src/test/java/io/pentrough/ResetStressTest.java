@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -13,8 +14,11 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -45,11 +49,21 @@ class ResetStressTest {
   /** Which call made which index. */
   private final AtomicIntegerArray indexOf = new AtomicIntegerArray(200_000);
 
-  private void fill(HostBatch out, BatchContext context) {
+  /** Calls stop here, half done, as long as it is not null. */
+  private volatile @Nullable CountDownLatch gate;
+
+  private final Semaphore halfDone = new Semaphore(0);
+
+  private void fill(HostBatch out, BatchContext context) throws InterruptedException {
     int call = calls.incrementAndGet();
     indexOf.set(call, (int) context.index());
     for (int i = 0; i < SPEC.size(); i++) {
       HostArray array = out.array(i);
+      CountDownLatch closed = gate;
+      if (i == 1 && closed != null) {
+        halfDone.release();
+        closed.await();
+      }
       for (int element = 0; element < array.elements(); element++) {
         array.setInt(element, call);
       }
@@ -62,7 +76,8 @@ class ResetStressTest {
 
   @ParameterizedTest(name = "{0} workers, ordered: {1}")
   @CsvSource({"1, true", "2, true", "4, true", "1, false", "2, false", "4, false"})
-  @DisplayName("I4: resets on unread batches tear none and let no old one through")
+  @DisplayName(
+      "I4: resets on unread batches and running calls tear none and let no old one through")
   void resets(int workers, boolean ordered) throws Exception {
     Random random = new Random(workers);
     try (HostDevice host = HostDevice.open();
@@ -103,6 +118,9 @@ class ResetStressTest {
           }
           callsBeforeReset = calls.get();
           loader.reset();
+          if (reset % 2 == 0) {
+            callsBeforeReset = resetOnRunningCall(loader);
+          }
         }
         assertTrue(delivered >= RESETS && interrupts > 0, delivered + " batches");
         assertTrue(calls.get() - told.size() >= RESETS, "each reset dropped one at least");
@@ -119,6 +137,20 @@ class ResetStressTest {
       SlowDevice.linger(64);
     }
     finished.keySet().removeAll(told);
+  }
+
+  /** Returns how many calls had begun by then. */
+  private int resetOnRunningCall(BackgroundLoader loader) throws InterruptedException {
+    CountDownLatch closed = new CountDownLatch(1);
+    gate = closed;
+    loader.reset(); // frees the slots that a call needs to begin
+    assertTrue(halfDone.tryAcquire(PATIENCE.toSeconds(), SECONDS), "no call begins");
+    int callsBefore = calls.get();
+    loader.reset();
+    gate = null;
+    closed.countDown();
+    halfDone.drainPermits();
+    return callsBefore;
   }
 
   /** The call that wrote every element of the batch. */
