@@ -74,9 +74,9 @@ final class Access {
     check(null);
     if (running.thread != Thread.currentThread()) {
       throw new IllegalStateException(
-          "shared() is called on "
+          "shared() is called on thread "
               + Thread.currentThread().getName()
-              + ": call it on the thread of the fill, and give the result to the others");
+              + ": call it on the fill's own thread and hand the view to the others");
     }
     return new Access(running, running.number);
   }

@@ -103,6 +103,7 @@ public final class BackgroundLoader implements AutoCloseable {
   public DeviceBatch get(DeviceStream stream, Duration timeout)
       throws InterruptedException, BatchTimeoutException {
     Objects.requireNonNull(stream, "stream");
+    Objects.requireNonNull(timeout, "timeout");
     return engine.get(stream, LoaderSettings.nanos(timeout));
   }
 
@@ -135,8 +136,8 @@ public final class BackgroundLoader implements AutoCloseable {
    * queued before they closed their leases. After half of {@link Builder#closeTimeout} running
    * targets are interrupted. When the time is over this method returns all the same; it logs who
    * still uses what, with the stacks of stuck targets, and the memory is given back by whoever
-   * finishes last. Leases held by the calling thread are not waited for; closing them gives their
-   * memory back.
+   * finishes last. Leases held by the calling thread are not waited for, nor is the target it runs;
+   * closing them gives their memory back. Callers that hold something do not wait for each other.
    *
    * <p>Every {@code get} that waits ends with a {@link LoaderClosedException}. Idempotent. Not
    * interruptible; keeps the interrupt flag.
@@ -152,6 +153,9 @@ public final class BackgroundLoader implements AutoCloseable {
    * <p><b>Threads.</b> For one thread at a time.
    */
   public static final class Builder {
+
+    /** More workers or slots than anybody needs, and few enough to be counted. */
+    private static final int MOST = 1 << 16;
 
     private static final AtomicInteger NUMBER = new AtomicInteger();
 
@@ -179,12 +183,12 @@ public final class BackgroundLoader implements AutoCloseable {
     /**
      * How many threads run the target. Default 1.
      *
-     * @param workers at least 1
+     * @param workers 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder workers(int workers) {
-      this.workers = atLeastOne("workers", workers);
+      this.workers = checked("workers", workers);
       return this;
     }
 
@@ -192,12 +196,12 @@ public final class BackgroundLoader implements AutoCloseable {
      * How many batches fit in pinned host memory: those being filled, waiting for their copy, or
      * being copied. Default: the workers and two more.
      *
-     * @param hostSlots at least 1
+     * @param hostSlots 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder hostSlots(int hostSlots) {
-      this.hostSlots = atLeastOne("hostSlots", hostSlots);
+      this.hostSlots = checked("hostSlots", hostSlots);
       return this;
     }
 
@@ -205,12 +209,12 @@ public final class BackgroundLoader implements AutoCloseable {
      * How many batches fit on the device: those being copied, ready, or leased. Default 3: one in
      * use, one ready, one under way.
      *
-     * @param deviceSlots at least 1
+     * @param deviceSlots 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder deviceSlots(int deviceSlots) {
-      this.deviceSlots = atLeastOne("deviceSlots", deviceSlots);
+      this.deviceSlots = checked("deviceSlots", deviceSlots);
       return this;
     }
 
@@ -246,13 +250,8 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if the stream belongs to another device
      */
     public Builder consumerStream(DeviceStream stream) {
-      if (stream.device() != device) {
-        throw new IllegalArgumentException(
-            "the consumer stream belongs to "
-                + stream.device().name()
-                + ", the loader to "
-                + device.name());
-      }
+      Objects.requireNonNull(stream, "consumerStream");
+      Engine.requireSameDevice(stream, device);
       this.consumerStream = stream;
       return this;
     }
@@ -288,6 +287,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if zero or less
      */
     public Builder warnAfter(Duration warnAfter) {
+      Objects.requireNonNull(warnAfter, "warnAfter");
       if (warnAfter.isZero() || warnAfter.isNegative()) {
         throw new IllegalArgumentException("warnAfter must be more than zero, not " + warnAfter);
       }
@@ -303,6 +303,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalArgumentException if negative
      */
     public Builder closeTimeout(Duration closeTimeout) {
+      Objects.requireNonNull(closeTimeout, "closeTimeout");
       if (closeTimeout.isNegative()) {
         throw new IllegalArgumentException("closeTimeout must not be negative: " + closeTimeout);
       }
@@ -335,8 +336,8 @@ public final class BackgroundLoader implements AutoCloseable {
      *     cannot
      */
     public BackgroundLoader start() {
-      int hostDepth = hostSlots == 0 ? Math.addExact(workers, 2) : hostSlots;
-      int bothDepths = Math.addExact(hostDepth, deviceSlots);
+      int hostDepth = hostSlots == 0 ? workers + 2 : hostSlots;
+      int bothDepths = hostDepth + deviceSlots;
       LoaderSettings settings =
           new LoaderSettings(
               name == null ? "loader-" + NUMBER.incrementAndGet() : name,
@@ -356,9 +357,9 @@ public final class BackgroundLoader implements AutoCloseable {
       return new BackgroundLoader(engine, settings);
     }
 
-    private static int atLeastOne(String what, int value) {
-      if (value < 1) {
-        throw new IllegalArgumentException(what + " must be at least 1, not " + value);
+    private static int checked(String what, int value) {
+      if (value < 1 || value > MOST) {
+        throw new IllegalArgumentException(what + " must be 1 to " + MOST + ", not " + value);
       }
       return value;
     }

@@ -1,7 +1,9 @@
 package io.pentrough;
 
 import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +22,7 @@ final class CopyThread implements Runnable {
 
   private final Engine engine;
   private final LoaderMemory memory;
+  private final boolean handOver;
 
   /**
    * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
@@ -37,6 +40,7 @@ final class CopyThread implements Runnable {
   CopyThread(Engine engine, LoaderMemory memory, LoaderSettings settings) {
     this.engine = engine;
     this.memory = memory;
+    handOver = settings.handOver();
     inFlight = new DeviceSlot[settings.deviceSlots()];
     thread = new Thread(this, "pentrough-" + settings.name() + "-copy");
     thread.setDaemon(true);
@@ -96,7 +100,6 @@ final class CopyThread implements Runnable {
     DeviceEvent lastReleased = target.lastReleased;
     if (lastReleased != null) {
       stream.waitFor(lastReleased); // I2: work of the last consumer may still be queued
-      target.lastReleased = null;
     }
     stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
     stream.record(source.copied);
@@ -111,7 +114,10 @@ final class CopyThread implements Runnable {
       moved = true;
     }
     while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
-      engine.ready(oldest(ready++));
+      DeviceSlot slot = oldest(ready++);
+      // Not before: if the copy fails, the wait for that work may never have come to an end (I7).
+      memory.deviceSlots.get(slot.number).lastReleased = null;
+      engine.ready(slot);
       moved = true;
     }
     return moved;
@@ -121,7 +127,9 @@ final class CopyThread implements Runnable {
   private boolean completeReturns() {
     boolean moved = false;
     firstReturning = null;
-    for (DeviceSlot slot : engine.deviceSlots()) {
+    List<DeviceSlot> slots = handOver ? engine.deviceSlots() : List.of();
+    for (int i = 0; i < slots.size(); i++) { // an iterator would be heap for each batch (I6)
+      DeviceSlot slot = slots.get(i);
       if (!engine.is(slot, DeviceSlot.State.RETURNING)) {
         continue;
       }
@@ -158,8 +166,8 @@ final class CopyThread implements Runnable {
   private void abandonCopies() {
     try {
       memory.copyStream.synchronize();
-    } catch (RuntimeException e) {
-      engine.breakDown(e);
+    } catch (Throwable t) {
+      engine.breakDown(t);
     }
     while (copied < queued) {
       engine.copied(oldest(copied++).source());
@@ -184,18 +192,16 @@ final class CopyThread implements Runnable {
           lost++;
         } else if (!engine.isGivenBack(slot)) {
           left++;
-        } else if (!isOver(held.lastReleased)) {
+        } else if (!isOver(slot, held)) {
           left++;
           polling = true;
         } else {
           engine.returned(slot);
           memory.free(slot.number, held);
-          engine.slotFreed();
+          engine.freed(slot);
         }
       }
-      if (left == 0 && lost > 0) {
-        recoverLost(); // last, as nobody knows how long its stream will take
-      }
+      boolean onlyLost = left == 0 && lost > 0;
       for (HostSlot slot : engine.hostSlots()) {
         HostSlotMemory held = memory.hostSlots.get(slot.number);
         if (held.freed) {
@@ -203,7 +209,7 @@ final class CopyThread implements Runnable {
         }
         if (engine.is(slot, HostSlot.State.FREE)) {
           memory.free(slot.number, held);
-          engine.slotFreed();
+          engine.freed(slot);
         } else {
           left++;
         }
@@ -212,7 +218,9 @@ final class CopyThread implements Runnable {
         memory.freeCopyStream();
         return;
       }
-      if (polling) {
+      if (onlyLost) {
+        recoverLost(); // last, as nobody knows how long its stream will take
+      } else if (polling) {
         LockSupport.parkNanos(this, PARK_NANOS);
       } else if (left > 0) {
         LockSupport.park(this);
@@ -230,18 +238,22 @@ final class CopyThread implements Runnable {
       try {
         stream.synchronize();
         engine.returned(slot);
-      } catch (RuntimeException e) {
-        memory.leave(slot.number, held, e);
+      } catch (Throwable t) {
+        memory.leave(slot.number, held, t);
       }
     }
   }
 
-  /** A mark that has failed will not run any more either. */
-  private static boolean isOver(@Nullable DeviceEvent event) {
+  /** Whether no consumer's work uses the slot any more. If nobody can tell, it is left for good. */
+  private boolean isOver(DeviceSlot slot, DeviceSlotMemory held) {
+    DeviceEvent released = held.lastReleased;
     try {
-      return event == null || event.isComplete();
-    } catch (RuntimeException e) {
-      return true;
+      return released == null || released.isComplete();
+    } catch (DeviceException e) {
+      return true; // a mark that has failed will not run any more either
+    } catch (Throwable t) {
+      memory.leave(slot.number, held, t);
+      return false;
     }
   }
 

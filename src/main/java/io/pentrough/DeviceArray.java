@@ -51,6 +51,9 @@ public final class DeviceArray {
    */
   public int dimension(int axis) {
     batch.requireOpen();
+    if (axis < 0 || axis >= shape.length) {
+      throw spec.noSuchAxis(axis);
+    }
     return shape[axis];
   }
 

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * for.
  *
  * <p><b>Threads.</b> Any thread may use and close it; passing it on takes the usual care of any
- * object.
+ * object. It counts as held by the thread that got it, wherever it is passed on: that thread's
+ * {@code get} refuses to wait when it has all device slots out, so let one more be its own.
  */
 public final class DeviceBatch implements AutoCloseable {
 

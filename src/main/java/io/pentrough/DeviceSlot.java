@@ -7,14 +7,9 @@ import org.jspecify.annotations.Nullable;
  * One place of the device ring, as the {@link SlotLedger} sees it. Its memory is a {@link
  * DeviceSlotMemory}.
  */
-final class DeviceSlot {
+final class DeviceSlot implements Delivery {
 
   enum State {
-    /**
-     * May be given to the next batch; work of its last consumer may still be queued, and the copy
-     * waits for it (I2).
-     */
-    FREE,
     /** A queued copy writes it. */
     COPYING,
     /** Waits for a consumer. */
@@ -27,13 +22,21 @@ final class DeviceSlot {
      */
     RETURNING,
     /** Its release could not be recorded: never used again. */
-    LOST
+    LOST,
+    /**
+     * May be given to the next batch; work of its last consumer may still be queued, and the copy
+     * waits for it (I2).
+     */
+    FREE
   }
 
   final int number;
 
   State state = State.FREE;
   long sinceNanos;
+
+  /** Its memory has been given back, after the end. */
+  boolean freed;
 
   // The batch, from copy to free.
   long sequence;

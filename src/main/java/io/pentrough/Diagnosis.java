@@ -1,7 +1,8 @@
 package io.pentrough;
 
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -22,17 +23,34 @@ final class Diagnosis {
   /** How much of a stuck target's stack is shown. */
   private static final int FRAMES = 12;
 
+  private static final String GIVEN_BACK = "given back";
+
+  /** At the end: a free slot that a consumer's queued work may still use. */
+  private static final String QUEUED_WORK = "waiting for queued work";
+
   private final long waitedFor;
   private final String hostRing;
   private final String deviceRing;
-  private final @Nullable String advice;
+  private final boolean heldBack;
+  private final @Nullable String leases;
   private final List<WorkerState> workers = new ArrayList<>();
 
   Diagnosis(SlotLedger ledger, List<Worker> workers, long now) {
     waitedFor = ledger.lowestOpen();
-    hostRing = ring(ledger.hostSlots(), HostSlot.State.class, slot -> slot.state);
-    deviceRing = ring(ledger.deviceSlots(), DeviceSlot.State.class, slot -> slot.state);
-    advice = advice(ledger);
+    boolean ending = ledger.isStopped();
+    hostRing =
+        ring(
+            ledger.hostSlots(),
+            slot -> slot.state,
+            slot -> slot.freed ? GIVEN_BACK : word(slot.state));
+    deviceRing =
+        ring(
+            ledger.deviceSlots(),
+            slot -> slot.state,
+            slot ->
+                slot.freed ? GIVEN_BACK : ending && isFree(slot) ? QUEUED_WORK : word(slot.state));
+    leases = leases(ledger);
+    heldBack = ledger.isHeldBack();
     for (Worker worker : workers) {
       HostSlot slot = worker.filling;
       this.workers.add(
@@ -55,37 +73,60 @@ final class Diagnosis {
     StringBuilder text = new StringBuilder();
     text.append("\n  host slots: ").append(hostRing);
     text.append("\n  device slots: ").append(deviceRing);
-    if (advice != null) {
-      text.append("\n  ").append(advice);
+    if (heldBack) {
+      text.append("\n  index ").append(waitedFor);
+      text.append(" holds up the workers: it may be overtaken by no more than ");
+      text.append(DeliveredWindow.SIZE).append(" others");
+    }
+    if (leases != null) {
+      text.append("\n  ").append(leases);
     }
     for (WorkerState worker : workers) {
-      worker.describe(text);
+      worker.describe(text, heldBack);
     }
     return text.toString();
   }
 
+  /** How many slots are in each state, in the order of a slot's life, free ones last. */
   private static <S, E extends Enum<E>> String ring(
-      List<S> slots, Class<E> states, Function<S, E> stateOf) {
-    Map<E, Integer> counts = new EnumMap<>(states);
-    for (S slot : slots) {
-      counts.merge(stateOf.apply(slot), 1, Integer::sum);
-    }
+      List<S> slots, Function<S, E> stateOf, Function<S, String> inWords) {
+    Map<String, Integer> counts = new LinkedHashMap<>();
+    slots.stream()
+        .sorted(Comparator.comparing(stateOf))
+        .forEach(slot -> counts.merge(inWords.apply(slot), 1, Integer::sum));
     return counts.entrySet().stream()
-        .map(count -> count.getValue() + " " + count.getKey().name().toLowerCase(Locale.ROOT))
+        .map(count -> count.getValue() + " " + count.getKey())
         .collect(Collectors.joining(", ", slots.size() + " = ", ""));
   }
 
-  /** If consumers hold every device slot, no batch can come however long one waits. */
-  private static @Nullable String advice(SlotLedger ledger) {
+  private static String word(Enum<?> state) {
+    return state.name().toLowerCase(Locale.ROOT);
+  }
+
+  private static boolean isFree(DeviceSlot slot) {
+    return slot.state == DeviceSlot.State.FREE;
+  }
+
+  /**
+   * Who holds leases; if consumers hold every device slot, no batch can come however long one
+   * waits.
+   */
+  private static @Nullable String leases(SlotLedger ledger) {
     Map<String, Integer> holders = new TreeMap<>();
+    int leased = 0;
     for (DeviceSlot slot : ledger.deviceSlots()) {
       Thread holder = slot.holder;
-      if (holder == null) {
-        return null;
+      if (holder != null) {
+        holders.merge(holder.getName(), 1, Integer::sum);
+        leased++;
       }
-      holders.merge(holder.getName(), 1, Integer::sum);
     }
-    return "every device slot is leased " + holders + ": close a batch, or raise deviceSlots";
+    if (leased == 0) {
+      return null;
+    }
+    return leased == ledger.deviceSlots().size()
+        ? "every device slot is leased " + holders + ": close a batch, or raise deviceSlots"
+        : "leases held by " + holders;
   }
 
   private static String seconds(long nanos) {
@@ -94,12 +135,13 @@ final class Diagnosis {
 
   private record WorkerState(int number, Thread thread, long index, long nanos, boolean ended) {
 
-    void describe(StringBuilder text) {
+    void describe(StringBuilder text, boolean heldBack) {
       text.append("\n  worker ").append(number).append(": ");
       if (ended) {
         text.append("ended");
       } else if (index < 0) {
-        text.append("waiting for a free host slot for ").append(seconds(nanos));
+        text.append(heldBack ? "waiting for that index for " : "waiting for a free host slot for ")
+            .append(seconds(nanos));
       } else {
         text.append("in the target for index ").append(index);
         text.append(" for ").append(seconds(nanos));

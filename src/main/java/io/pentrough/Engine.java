@@ -7,7 +7,9 @@ import io.pentrough.device.DeviceStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +52,10 @@ final class Engine {
   private boolean terminated;
   private int workersLeft;
   private int slotsLeft;
+
+  /** Who has called close(), ever. */
+  private final Set<Thread> closers = new HashSet<>();
+
   private int consumersWaiting;
 
   /** Allocates all memory; starts nothing. */
@@ -96,6 +102,7 @@ final class Engine {
       for (Worker worker : workers) {
         synchronized (monitor) {
           workersLeft++;
+          worker.sinceNanos = System.nanoTime();
         }
         worker.thread.start();
       }
@@ -168,9 +175,11 @@ final class Engine {
   void filled(Worker worker, HostSlot slot, @Nullable Throwable failure) {
     synchronized (monitor) {
       long now = System.nanoTime();
+      long fillTime = now - worker.sinceNanos;
       worker.filling = null;
+      worker.sinceNanos = now;
       if (failure == null) {
-        stats.filled(now - worker.sinceNanos);
+        stats.filled(fillTime);
         ledger.publish(slot, now);
       } else {
         ledger.fail(slot, failure, now);
@@ -315,33 +324,54 @@ final class Engine {
     return batch;
   }
 
+  static void requireSameDevice(DeviceStream stream, Device device) {
+    if (stream.device() != device) {
+      throw new IllegalArgumentException(
+          "the stream belongs to another device ("
+              + stream.device().name()
+              + ") than the loader ("
+              + device.name()
+              + "): use a stream of the loader's device");
+    }
+  }
+
   /** Null if the time is over; nothing has been taken then. */
   private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos)
       throws InterruptedException {
-    if (stream.device() != device) {
-      throw new IllegalArgumentException(
-          "the stream belongs to " + stream.device().name() + ", the loader to " + device.name());
-    }
+    requireSameDevice(stream, device);
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost
     Thread caller = Thread.currentThread();
     long asked = System.nanoTime();
-    DeviceSlot slot;
+    Delivery delivery;
     synchronized (monitor) {
-      slot = await(caller, asked, timeoutNanos);
-      if (slot == null) {
-        return null;
+      delivery = await(caller, asked, timeoutNanos);
+      stats.consumerWaited(System.nanoTime() - asked);
+      if (delivery instanceof DeviceSlot slot) {
+        stats.delivered(memory(slot).bytes);
+      } else if (delivery instanceof SlotLedger.Failure) {
+        stats.failed();
+        wakeWorker(); // there is a free host slot
       }
-      long now = System.nanoTime();
-      stats.consumerWaited(now - asked);
-      stats.delivered(memory(slot).bytes);
       if (ledger.windowHasMoved()) {
         wakeEveryWorker();
       }
     }
+    if (delivery == null) {
+      return null;
+    }
+    if (delivery instanceof SlotLedger.Failure failure) {
+      // Not under the monitor: it asks what the target threw for its words.
+      throw new TargetException(EPOCH, failure.sequence(), failure.worker(), failure.cause());
+    }
+    return lease(lease, (DeviceSlot) delivery);
+  }
+
+  /** Makes the lease one of the slot. */
+  private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot) {
     DeviceSlotMemory held = memory(slot);
     try {
-      lease.of(slot, held, held.releasedOn(stream, device));
+      lease.of(slot, held, held.releasedOn(lease.stream(), device));
     } catch (Throwable t) {
       synchronized (monitor) {
         ledger.release(slot, System.nanoTime()); // nobody has used it
@@ -352,7 +382,8 @@ final class Engine {
     return lease;
   }
 
-  private @Nullable DeviceSlot await(Thread caller, long asked, long timeoutNanos)
+  /** Waits for what is to be delivered next; null if the time is over. */
+  private @Nullable Delivery await(Thread caller, long asked, long timeoutNanos)
       throws InterruptedException {
     while (true) {
       if (Thread.interrupted()) {
@@ -362,13 +393,7 @@ final class Engine {
       long now = System.nanoTime();
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
-        stats.failed();
-        if (ledger.windowHasMoved()) {
-          wakeEveryWorker();
-        } else {
-          wakeWorker();
-        }
-        throw new TargetException(EPOCH, failure.sequence(), failure.worker(), failure.cause());
+        return failure;
       }
       DeviceSlot slot = ledger.take(caller, now);
       if (slot != null) {
@@ -456,6 +481,7 @@ final class Engine {
         return;
       }
       closing = true;
+      closers.add(Thread.currentThread());
       ledger.stop(started);
       wakeEverybody();
     }
@@ -494,17 +520,36 @@ final class Engine {
     return interrupted;
   }
 
+  /**
+   * Whether there is nothing left to wait for. A caller who has a slot himself does not wait for
+   * it, nor for those of others who are closing: they may be waiting for his.
+   */
   private boolean hasEnded(Thread caller) {
-    int mySlots = ledger.heldBy(caller) * (settings.handOver() ? 2 : 1);
-    int me = 0;
+    if (terminated || slotsOf(caller) == 0) {
+      return terminated && workersLeft == 0;
+    }
+    int slots = 0;
+    int targets = 0;
+    for (Thread closer : closers) {
+      slots += slotsOf(closer);
+      targets += isInTarget(closer) ? 1 : 0;
+    }
+    return workersLeft == targets && slotsLeft == slots;
+  }
+
+  /** How many slots are in the hands of a thread: leased, or being filled by it. */
+  private int slotsOf(Thread thread) {
+    int leased = ledger.heldBy(thread) * (settings.handOver() ? 2 : 1);
+    return leased + (isInTarget(thread) ? 1 : 0);
+  }
+
+  private boolean isInTarget(Thread thread) {
     for (Worker worker : workers) {
-      if (worker.thread == caller) {
-        mySlots += worker.filling == null ? 0 : 1;
-        me = 1;
+      if (worker.thread == thread) {
+        return worker.filling != null;
       }
     }
-    boolean onlyMine = mySlots + me > 0 && slotsLeft == mySlots;
-    return workersLeft == me && (terminated || onlyMine);
+    return false;
   }
 
   private void interruptTargets() {
@@ -536,8 +581,17 @@ final class Engine {
     }
   }
 
-  void slotFreed() {
+  void freed(HostSlot slot) {
     synchronized (monitor) {
+      slot.freed = true;
+      slotsLeft--;
+      monitor.notifyAll();
+    }
+  }
+
+  void freed(DeviceSlot slot) {
+    synchronized (monitor) {
+      slot.freed = true;
       slotsLeft--;
       monitor.notifyAll();
     }

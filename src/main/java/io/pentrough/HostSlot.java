@@ -9,8 +9,6 @@ import org.jspecify.annotations.Nullable;
 final class HostSlot {
 
   enum State {
-    /** Nobody's. */
-    FREE,
     /** A worker's: the target may be writing. */
     FILLING,
     /** Waits for its turn to be copied. */
@@ -20,13 +18,18 @@ final class HostSlot {
     /** A queued copy reads it. */
     COPYING,
     /** Handed over without a copy: its twin device slot is the same memory. */
-    LENT
+    LENT,
+    /** Nobody's. */
+    FREE
   }
 
   final int number;
 
   State state = State.FREE;
   long sinceNanos;
+
+  /** Its memory has been given back, after the end. */
+  boolean freed;
 
   // The job, from claim to free.
   long sequence;

@@ -77,8 +77,8 @@ final class LoaderMemory {
       while (!opened.isEmpty()) {
         try {
           opened.pop().close();
-        } catch (Exception e) {
-          failure.addSuppressed(e);
+        } catch (Throwable t) {
+          failure.addSuppressed(t);
         }
       }
       throw failure;
@@ -94,6 +94,10 @@ final class LoaderMemory {
   void free(int number, DeviceSlotMemory slot) {
     slot.freed = true;
     give("the memory of device slot " + number, slot.buffer);
+    giveEvents(number, slot);
+  }
+
+  private void giveEvents(int number, DeviceSlotMemory slot) {
     give("the ready event of device slot " + number, slot.ready);
     for (DeviceSlotMemory.Released released : slot.releasedEvents()) {
       give("a released event of device slot " + number, released.event());
@@ -111,14 +115,17 @@ final class LoaderMemory {
     freeCopyStream();
   }
 
-  /** Leaves a slot unfreed for good, as nobody can tell whether it is in use. */
-  void leave(int number, DeviceSlotMemory slot, Exception why) {
+  /** Leaves a slot's memory unfreed for good, as nobody can tell whether it is in use. */
+  void leave(int number, DeviceSlotMemory slot, Throwable why) {
     slot.freed = true;
-    if (handOver) {
-      hostSlots.get(number).freed = true; // the same memory
-    }
     refused.add(
         "the memory of device slot " + number + ", whose last use cannot be told (" + why + ")");
+    giveEvents(number, slot);
+    if (handOver) { // the same memory
+      HostSlotMemory twin = hostSlots.get(number);
+      twin.freed = true;
+      give("the event of host slot " + number, twin.copied);
+    }
   }
 
   /** What the device refused to take back so far, and why. */
@@ -129,8 +136,8 @@ final class LoaderMemory {
   private void give(String what, AutoCloseable resource) {
     try {
       resource.close();
-    } catch (Exception e) {
-      refused.add(what + " (" + e + ")");
+    } catch (Throwable t) { // an Error too: there is more to give back
+      refused.add(what + " (" + t + ")");
     }
   }
 

@@ -18,12 +18,15 @@ record LoaderSettings(
     boolean interruptTargets,
     boolean poison) {
 
-  /** The duration in nanoseconds, or as near as they reach: 292 years. */
+  /** The duration in nanoseconds: 0 if it is negative, and at most what they reach, 292 years. */
   static long nanos(Duration duration) {
+    if (duration.isNegative()) {
+      return 0; // not the negative number, from which no time could be subtracted
+    }
     try {
       return duration.toNanos();
     } catch (ArithmeticException e) {
-      return duration.isNegative() ? Long.MIN_VALUE : Long.MAX_VALUE;
+      return Long.MAX_VALUE;
     }
   }
 }

@@ -279,6 +279,11 @@ final class SlotLedger {
     return moved;
   }
 
+  /** Whether no number can be claimed until the lowest open one has been delivered. */
+  boolean isHeldBack() {
+    return !delivered.reaches(nextClaim);
+  }
+
   /** How many device slots the thread holds leases of. */
   int heldBy(Thread holder) {
     int held = 0;
@@ -299,7 +304,7 @@ final class SlotLedger {
   }
 
   /** What a target threw, and where. */
-  record Failure(long sequence, int worker, Throwable cause) {}
+  record Failure(long sequence, int worker, Throwable cause) implements Delivery {}
 
   private boolean isStale(int slotGeneration) {
     return stopped || slotGeneration != generation;

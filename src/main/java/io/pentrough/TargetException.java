@@ -24,10 +24,19 @@ public final class TargetException extends RuntimeException {
             + ", on worker "
             + worker
             + ": "
-            + cause,
+            + words(cause),
         cause);
     this.epoch = epoch;
     this.index = index;
+  }
+
+  /** What it says of itself; it is the target's code, and may fail in its turn. */
+  private static String words(Throwable cause) {
+    try {
+      return cause.toString();
+    } catch (Throwable t) {
+      return cause.getClass().getName();
+    }
   }
 
   /**

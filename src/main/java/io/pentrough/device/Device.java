@@ -78,6 +78,7 @@ public interface Device extends AutoCloseable {
    * @return the same bytes, as device memory
    * @throws UnsupportedOperationException if this device cannot
    * @throws IllegalArgumentException if the memory belongs to another device
+   * @throws IllegalStateException if the memory is closed
    */
   DeviceBuffer map(PinnedBuffer pinned);
 
@@ -92,7 +93,8 @@ public interface Device extends AutoCloseable {
 
   /**
    * The stream that work goes to when no stream is named: CUDA's legacy default stream, which waits
-   * for, and is waited for by, <em>blocking</em> streams only. Closing it does nothing.
+   * for, and is waited for by, <em>blocking</em> streams only. Closing it does nothing; it outlives
+   * {@link #close()} of the device like everything handed out.
    *
    * @return always the same stream
    */

@@ -43,6 +43,7 @@ public interface DeviceBuffer extends AutoCloseable {
    * @param guard asked at every use, on the using thread
    * @return a new slice, of at most 40 bytes of Java heap
    * @throws IndexOutOfBoundsException if the range leaves this buffer
+   * @throws IllegalStateException if this buffer is closed, or is a slice that may not be used
    */
   DeviceBuffer slice(long offset, long bytes, Guard guard);
 

@@ -25,7 +25,8 @@ public interface DeviceEvent extends AutoCloseable {
    * (CUDA) returns after a short while. Like {@link
    * java.util.concurrent.locks.LockSupport#parkNanos(long)} it also returns when the thread is
    * unparked or interrupted, or for no reason, so it belongs in a loop around {@link
-   * #isComplete()}. Never throws for a failed event.
+   * #isComplete()}. Never throws: for an event that has failed, is closed or was never recorded it
+   * returns at once, and {@link #isComplete()} says what is wrong.
    *
    * @param maxNanos the longest wait, in nanoseconds; returns at once if not positive
    */

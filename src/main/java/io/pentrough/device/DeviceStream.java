@@ -7,7 +7,9 @@ import java.nio.ByteBuffer;
  *
  * <p>All methods but {@link #read} and {@link #synchronize()} return before the operation has run.
  * An operation that fails when it runs fails every later one of this stream, and {@link
- * DeviceEvent#isComplete()} says so.
+ * DeviceEvent#isComplete()} says so. A stream that waits for a mark behind it fails with it. To
+ * queue more on such a stream is harmless: either it is refused with a {@link DeviceException}, or
+ * it never runs.
  *
  * <p><b>Threads.</b> Any thread may queue; operations of one thread keep their order. Two streams
  * are {@linkplain Object#equals equal} if they are the same queue of the device.
@@ -31,6 +33,7 @@ public interface DeviceStream extends AutoCloseable {
    * @param targetOffset first byte to write
    * @param bytes how many bytes, at least 0
    * @throws IndexOutOfBoundsException if the range leaves a buffer
+   * @throws IllegalArgumentException if a buffer belongs to another device
    * @throws IllegalStateException if a buffer or this stream is closed
    * @throws DeviceException if the device refuses
    */
@@ -47,6 +50,7 @@ public interface DeviceStream extends AutoCloseable {
    * @param targetOffset first byte to write
    * @param bytes how many bytes, at least 0
    * @throws IndexOutOfBoundsException if the range leaves a buffer
+   * @throws IllegalArgumentException if a buffer belongs to another device
    * @throws IllegalStateException if a buffer or this stream is closed
    * @throws DeviceException if the device refuses
    */
@@ -60,6 +64,8 @@ public interface DeviceStream extends AutoCloseable {
    * @param source all of it is read
    * @param target receives the bytes at its position, which moves behind them
    * @throws java.nio.BufferOverflowException if the target has too little room
+   * @throws java.nio.ReadOnlyBufferException if the target is read-only
+   * @throws IllegalArgumentException if the source belongs to another device
    * @throws IllegalStateException if the source or this stream is closed
    * @throws DeviceException if the copy or something before it failed
    */
@@ -70,6 +76,7 @@ public interface DeviceStream extends AutoCloseable {
    * event's earlier mark.
    *
    * @param event an event of the same device
+   * @throws IllegalArgumentException if the event belongs to another device
    * @throws IllegalStateException if the event or this stream is closed
    * @throws DeviceException if the device refuses
    */
@@ -80,6 +87,7 @@ public interface DeviceStream extends AutoCloseable {
    * complete. The calling thread does not wait. An event never recorded holds up nothing.
    *
    * @param event an event of the same device, recorded on any stream
+   * @throws IllegalArgumentException if the event belongs to another device
    * @throws IllegalStateException if the event or this stream is closed
    * @throws DeviceException if the device refuses
    */

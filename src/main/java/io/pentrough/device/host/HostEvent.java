@@ -60,9 +60,13 @@ final class HostEvent implements DeviceEvent {
 
   @Override
   public boolean isComplete() {
+    HostStream on;
+    long mark;
     synchronized (lock) {
-      return recordedOn().isComplete(ticket);
+      on = recordedOn();
+      mark = ticket;
     }
+    return on.isComplete(mark);
   }
 
   @Override
@@ -70,7 +74,7 @@ final class HostEvent implements DeviceEvent {
     HostStream on;
     long mark;
     synchronized (lock) {
-      on = stream;
+      on = closed ? null : stream;
       mark = ticket;
     }
     if (on != null && maxNanos > 0) {

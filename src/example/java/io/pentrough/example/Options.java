@@ -1,0 +1,131 @@
+package io.pentrough.example;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.host.HostDevice;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** What the command line says; the defaults suit the bundled volume. */
+@Command(
+    name = "train",
+    sortOptions = false,
+    usageHelpAutoWidth = true,
+    description = "Trains a voxel classifier on a 3D volume, fed by Pentrough.")
+final class Options {
+
+  static final String BUNDLED_VOLUME = "inia19.h5";
+
+  enum DeviceChoice {
+    AUTO,
+    HOST,
+    CUDA;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  @Option(
+      names = "--volume",
+      paramLabel = "FILE",
+      description = "HDF5 file (default: the bundled " + BUNDLED_VOLUME + ")")
+  @Nullable Path volume;
+
+  @Option(
+      names = "--raw",
+      paramLabel = "PATH",
+      description = "dataset of grey values, uint8 (default: ${DEFAULT-VALUE})")
+  String raw = "/volumes/raw";
+
+  @Option(
+      names = "--labels",
+      paramLabel = "PATH",
+      description =
+          "dataset of labels, integers with at most 16 distinct values (default: ${DEFAULT-VALUE})")
+  String labels = "/volumes/tissue";
+
+  @Option(
+      names = "--steps",
+      paramLabel = "N",
+      description = "batches to train on (default: ${DEFAULT-VALUE})")
+  int steps = 3000;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      description = "patches per batch (default: ${DEFAULT-VALUE})")
+  int batch = 256;
+
+  @Option(
+      names = "--patch",
+      paramLabel = "N",
+      description = "edge of a patch in voxels, odd (default: ${DEFAULT-VALUE})")
+  int patch = 7;
+
+  @Option(
+      names = "--workers",
+      paramLabel = "N",
+      description = "threads that draw patches (default: ${DEFAULT-VALUE})")
+  int workers = 2;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "the same seed gives the same result (default: ${DEFAULT-VALUE})")
+  long seed = 0;
+
+  @Option(
+      names = "--device",
+      paramLabel = "auto|host|cuda",
+      description = "where to train (default: ${DEFAULT-VALUE})")
+  DeviceChoice device = DeviceChoice.AUTO;
+
+  @Option(names = "--help", usageHelp = true, description = "shows this and exits")
+  boolean help;
+
+  /**
+   * Checks what each option says by itself.
+   *
+   * @throws BadInputException if a value is out of range
+   */
+  void check() {
+    within("--steps", steps, Integer.MAX_VALUE);
+    within("--batch", batch, Integer.MAX_VALUE);
+    within("--patch", patch, 1023);
+    within("--workers", workers, 256);
+    if (patch % 2 == 0) {
+      throw new BadInputException(
+          "--patch is " + patch + ", but must be odd, so that a voxel lies in the middle.");
+    }
+  }
+
+  private static void within(String option, int value, int most) {
+    if (value < 1 || value > most) {
+      throw new BadInputException(option + " is " + value + ", but must be 1 to " + most + ".");
+    }
+  }
+
+  Volume readVolume() {
+    return volume == null
+        ? VolumeReader.readResource(BUNDLED_VOLUME, raw, labels)
+        : VolumeReader.read(volume, raw, labels);
+  }
+
+  /** Opens the device that was asked for. */
+  Device openDevice() {
+    if (device == DeviceChoice.HOST) {
+      return HostDevice.open();
+    }
+    Device best = Device.best();
+    if (device == DeviceChoice.CUDA && best instanceof HostDevice) {
+      best.close();
+      throw new BadInputException(
+          "--device cuda cannot be had on this machine: " + best.description() + ".");
+    }
+    return best;
+  }
+}

@@ -1,0 +1,151 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.pentrough.device.DeviceStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** What the tests that drive a {@link ScriptedDevice} have in common. */
+final class Bench {
+
+  /** For waits that end at once unless the test fails. */
+  static final Duration LONG = Duration.ofSeconds(20);
+
+  /** For a close that is meant to run into its bound. */
+  static final Duration SHORT = Duration.ofMillis(60);
+
+  /** In all thread names, so that no other test's threads are taken for ours. */
+  static final String NAME = "bench";
+
+  static final BatchSpec SPEC = BatchSpec.builder().array("x", DType.INT32, 4).build();
+
+  private Bench() {}
+
+  /** Fills each batch with its index, and counts. */
+  static final class Numbers implements BatchTarget {
+    private final AtomicInteger fills = new AtomicInteger();
+    private volatile @Nullable Thread worker;
+
+    @Override
+    public void fill(HostBatch out, BatchContext context) {
+      worker = Thread.currentThread();
+      write(out, context);
+      fills.incrementAndGet();
+    }
+
+    int fills() {
+      return fills.get();
+    }
+
+    /** Whether the worker, of which there is one, has looked for a slot in vain. */
+    boolean workerIsParked() {
+      Thread thread = worker;
+      return thread != null && thread.getState() == Thread.State.WAITING;
+    }
+  }
+
+  static void write(HostBatch out, BatchContext context) {
+    HostArray x = out.array(0);
+    for (int i = 0; i < x.elements(); i++) {
+      x.setInt(i, (int) context.index());
+    }
+  }
+
+  static BackgroundLoader.Builder loader(ScriptedDevice device, BatchTarget target) {
+    return BackgroundLoader.builder(device, SPEC, target).name(NAME).closeTimeout(LONG);
+  }
+
+  /** What all elements are, as a kernel sees them. */
+  static int number(ByteBuffer bytes) {
+    int first = bytes.getInt(0);
+    for (int i = 0; i < bytes.limit(); i += Integer.BYTES) {
+      assertEquals(first, bytes.getInt(i), "a batch of two numbers");
+    }
+    return first;
+  }
+
+  /** What a batch holds, read on its stream, which must not be held. */
+  static int read(DeviceBatch batch) {
+    ByteBuffer bytes = ByteBuffer.allocate(16).order(ByteOrder.nativeOrder());
+    batch.array(0).copyTo(bytes);
+    return number(bytes.flip());
+  }
+
+  /** Queues a kernel that reads the batch when it is stepped. */
+  static LateReader lateReader(ScriptedDevice device, DeviceBatch batch) {
+    LateReader reader = new LateReader();
+    device.launch(batch.stream(), batch.array(0).buffer(), bytes -> reader.seen = number(bytes));
+    return reader;
+  }
+
+  static final class LateReader {
+    volatile int seen = -1;
+  }
+
+  static DeviceBatch get(BackgroundLoader loader) throws Exception {
+    return loader.get(LONG);
+  }
+
+  static DeviceBatch get(BackgroundLoader loader, DeviceStream stream) throws Exception {
+    return loader.get(stream, LONG);
+  }
+
+  /** Waits for what is bound to happen. */
+  static void until(String what, BooleanSupplier happened) {
+    long start = System.nanoTime();
+    while (!happened.getAsBoolean()) {
+      if (System.nanoTime() - start > LONG.toNanos()) {
+        throw new AssertionError("in vain waited until " + what);
+      }
+      LockSupport.parkNanos(20_000);
+    }
+  }
+
+  /** Everything given back, no thread left, and nothing done that must not be done. */
+  static void assertAllGone(ScriptedDevice device) {
+    until("nothing is live but " + device.live(), () -> device.live().isEmpty());
+    assertNoThreads();
+    assertEquals(List.of(), device.violations());
+  }
+
+  static void assertNoThreads() {
+    until("the loader's threads have ended", () -> threads().isEmpty());
+  }
+
+  static List<Thread> threads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("pentrough-" + NAME))
+        .toList();
+  }
+
+  static <T> FutureTask<T> async(String name, Callable<T> body) {
+    FutureTask<T> task = new FutureTask<>(body);
+    Thread thread = new Thread(task, name);
+    thread.setDaemon(true);
+    thread.start();
+    return task;
+  }
+
+  static FutureTask<Boolean> async(String name, Runnable body) {
+    return async(
+        name,
+        () -> {
+          body.run();
+          return true;
+        });
+  }
+
+  static <T> T join(FutureTask<T> task) throws Exception {
+    return task.get(LONG.toMillis(), TimeUnit.MILLISECONDS);
+  }
+}

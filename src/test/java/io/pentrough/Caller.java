@@ -1,0 +1,90 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/** A thread that a test steers, and its result. Every wait here is bounded, and none is a sleep. */
+final class Caller<T> {
+
+  private static final long PATIENCE_SECONDS = 30;
+
+  final Thread thread;
+  private final FutureTask<T> task;
+
+  private Caller(Callable<T> work) {
+    task = new FutureTask<>(work);
+    thread = new Thread(task, "caller");
+    thread.setDaemon(true);
+  }
+
+  static <T> Caller<T> start(Callable<T> work) {
+    Caller<T> caller = new Caller<>(work);
+    caller.thread.start();
+    return caller;
+  }
+
+  T result() throws Exception {
+    return task.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+  }
+
+  <X extends Throwable> X failure(Class<X> type) {
+    ExecutionException e =
+        assertThrows(ExecutionException.class, () -> task.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    return assertThrows(
+        type,
+        () -> {
+          throw e.getCause();
+        });
+  }
+
+  /** Until the thread waits in {@code get} for a batch. */
+  Caller<T> untilWaitingForBatch() {
+    until(() -> waitsIn(thread, Engine.class, "await"), "a thread to wait for a batch");
+    return this;
+  }
+
+  /** Whether a thread waits in a method, or in something that method calls. */
+  static boolean waitsIn(Thread thread, Class<?> type, String method) {
+    Thread.State state = thread.getState();
+    return (state == Thread.State.WAITING || state == Thread.State.TIMED_WAITING)
+        && Arrays.stream(thread.getStackTrace())
+            .anyMatch(
+                frame ->
+                    frame.getClassName().equals(type.getName())
+                        && frame.getMethodName().equals(method));
+  }
+
+  /** Polls: for what nothing could tell the test. */
+  @SuppressWarnings("ThreadPriorityCheck") // a good turn to the threads that are waited for
+  static void until(BooleanSupplier condition, String what) {
+    long start = System.nanoTime();
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() - start > TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS)) {
+        throw new AssertionError("waited in vain for " + what);
+      }
+      Thread.yield();
+    }
+  }
+
+  static void await(CountDownLatch latch) throws InterruptedException {
+    if (!latch.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+      throw new AssertionError("a latch was not opened in time");
+    }
+  }
+
+  /** The library's thread whose name ends so, of the loader of that name. */
+  static Thread worker(String loader, int number) {
+    String name = "pentrough-" + loader + "-worker-" + number;
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals(name))
+        .findFirst()
+        .orElseThrow(() -> new AssertionError("no thread " + name));
+  }
+}

@@ -1,0 +1,364 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.Bench.LateReader;
+import io.pentrough.Bench.Numbers;
+import io.pentrough.ScriptedDevice.Stream;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** close(): bounded, says who is in the way, and frees nothing that is in use (I7). */
+@Timeout(60)
+class CloseTest {
+
+  private final ScriptedDevice device = new ScriptedDevice();
+  private final LogCapture log = new LogCapture();
+  private final CountDownLatch go = new CountDownLatch(1);
+  private final CountDownLatch inTarget = new CountDownLatch(1);
+
+  @AfterEach
+  void letEverythingGo() {
+    go.countDown();
+    device.runAll();
+    Bench.assertAllGone(device);
+    log.close();
+  }
+
+  @Test
+  @DisplayName("I7: a queued copy keeps both of its slots; they are freed when it has run")
+  void copyQueued() {
+    BackgroundLoader loader =
+        Bench.loader(device.holdNewStreams(), new Numbers())
+            .hostSlots(3)
+            .deviceSlots(2)
+            .closeTimeout(Bench.SHORT)
+            .start();
+    Bench.until("two copies are queued", () -> device.calls("copyToDevice").size() == 2);
+
+    closeInTime(loader);
+
+    assertTrue(device.live("pinned") >= 2 && device.live("memory") == 2, () -> "" + device.live());
+    assertTrue(report().contains("host slots: 3 = 2 copying"), this::report);
+    assertTrue(report().contains("device slots: 2 = 2 copying"), this::report);
+  }
+
+  @Test
+  @DisplayName("I7: a target that heeds interrupts ends after half the bound; everything is freed")
+  void targetInterruptible() throws Exception {
+    BackgroundLoader loader =
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  inTarget.countDown();
+                  go.await();
+                })
+            .closeTimeout(Duration.ofMillis(2 * Bench.SHORT.toMillis()))
+            .start();
+    inTarget.await();
+
+    long started = System.nanoTime();
+    loader.close();
+
+    assertTrue(System.nanoTime() - started >= Bench.SHORT.toNanos(), "interrupted too early");
+    Bench.assertNoThreads(); // though nobody let the target go
+  }
+
+  @Test
+  @DisplayName("I7: a stuck target keeps its slot, and close() names it with its stack")
+  void targetStuck() throws Exception {
+    AtomicBoolean intact = new AtomicBoolean();
+    BackgroundLoader loader =
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  if (context.index() == 1) {
+                    ByteBuffer bytes = out.array(0).unsafeBuffer();
+                    bytes.putInt(0, 4711);
+                    inTarget.countDown();
+                    sitInTheWay();
+                    intact.set(bytes.getInt(0) == 4711);
+                  }
+                })
+            .closeTimeout(Bench.SHORT)
+            .start();
+    inTarget.await();
+    Bench.until("batch 0 is copied", () -> device.calls("record").size() == 2);
+
+    closeInTime(loader);
+
+    assertTrue(report().contains("worker 0: in the target for index 1"), this::report);
+    assertTrue(report().contains("CloseTest.sitInTheWay"), this::report);
+    assertTrue(report().contains("1 filling"), this::report);
+    Bench.until("all but the target's slot is freed", () -> device.live("memory") == 0);
+    Bench.until("all but the target's slot is freed", () -> device.live("pinned") == 1);
+    assertEquals(4711, device.livePinned().get(0).getInt(0), "the slot that is kept");
+    go.countDown();
+    Bench.assertAllGone(device);
+    assertTrue(intact.get(), "the target's memory stayed as it was");
+  }
+
+  /** Ignores interrupts. */
+  private void sitInTheWay() {
+    boolean interrupted = false;
+    while (go.getCount() > 0) {
+      try {
+        go.await();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
+  @DisplayName("close() leaves targets alone if told to")
+  void targetsNotInterrupted() throws Exception {
+    AtomicBoolean interrupted = new AtomicBoolean(true);
+    BackgroundLoader loader =
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  inTarget.countDown();
+                  sitInTheWay();
+                  interrupted.set(Thread.currentThread().isInterrupted());
+                })
+            .closeTimeout(Bench.SHORT)
+            .interruptTargets(false)
+            .start();
+    inTarget.await();
+
+    closeInTime(loader);
+
+    go.countDown();
+    Bench.assertNoThreads();
+    assertFalse(interrupted.get());
+  }
+
+  @Test
+  @DisplayName("I7: another thread's lease keeps its slot, and close() names the thread")
+  void leaseOpen() throws Exception {
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
+    DeviceBatch batch = Bench.get(loader);
+
+    Bench.join(Bench.async("closer", () -> closeInTime(loader)));
+
+    String holder = Thread.currentThread().getName();
+    assertTrue(report().contains("1 leased"), this::report);
+    assertTrue(report().contains("leases held by {" + holder + "=1}"), this::report);
+    assertEquals(List.of(batch.array(0).buffer().toString()), liveMemory());
+    assertEquals(0, Bench.read(batch), "the lease is good as long as it is open");
+    batch.close();
+  }
+
+  @Test
+  @DisplayName("I7: a consumer's queued work keeps the slot of a closed lease until it has run")
+  void releasePending() throws Exception {
+    Stream consumer = device.heldStream("consumer");
+    BackgroundLoader loader =
+        Bench.loader(device, new Numbers())
+            .consumerStream(consumer)
+            .closeTimeout(Bench.SHORT)
+            .start();
+    DeviceBatch first = Bench.get(loader);
+    LateReader reader = Bench.lateReader(device, first);
+    String memory = first.array(0).buffer().toString();
+    // Closed while the loader closes, so that no copy queues up behind it.
+    FutureTask<Boolean> closing = Bench.async("closer", () -> closeInTime(loader));
+    Bench.until("the loader is closing", () -> isClosed(loader));
+    first.close();
+    Bench.join(closing);
+
+    assertTrue(report().contains("1 waiting for queued work"), this::report);
+    assertTrue(report().contains("2 given back"), this::report);
+    assertEquals(List.of(memory), liveMemory());
+    assertTrue(device.step(consumer));
+    assertEquals(0, reader.seen);
+  }
+
+  @Test
+  @DisplayName("I7: leases of the closing thread are not waited for, and freed when it closes them")
+  void ownLeases() throws Exception {
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
+    DeviceBatch first = Bench.get(loader);
+    DeviceBatch second = Bench.get(loader);
+
+    closeWithoutWaiting(loader);
+
+    assertEquals(2, liveMemory().size(), () -> "" + device.live());
+    assertEquals(0, Bench.read(first));
+    assertEquals(1, Bench.read(second));
+    second.close();
+    first.close();
+  }
+
+  @ParameterizedTest(name = "in {0} targets")
+  @ValueSource(ints = {1, 2})
+  @DisplayName("I5: close() in the target, or in two at once, returns without waiting for itself")
+  void closeInTarget(int closers) throws Exception {
+    AtomicReference<BackgroundLoader> self = new AtomicReference<>();
+    CountDownLatch allThere = new CountDownLatch(closers + 1);
+    AtomicInteger intact = new AtomicInteger();
+    self.set(
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  Bench.write(out, context);
+                  if (context.index() < closers) {
+                    allThere.countDown();
+                    allThere.await();
+                    closeWithoutWaiting(Objects.requireNonNull(self.get()));
+                    assertEquals(context.index(), out.array(0).getInt(0));
+                    intact.incrementAndGet();
+                  }
+                })
+            .workers(2)
+            .start());
+    allThere.countDown();
+    Bench.assertNoThreads();
+    assertEquals(closers, intact.get(), "targets that closed in time and kept their slot");
+  }
+
+  @Test
+  @DisplayName("I5: two threads that hold leases and both close do not wait for each other")
+  void closeByTwoHolders() throws Exception {
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
+    CountDownLatch bothHold = new CountDownLatch(2);
+    CountDownLatch bothClosed = new CountDownLatch(2);
+    List<FutureTask<Boolean>> holders = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      holders.add(
+          Bench.async(
+              "holder-" + i,
+              () -> {
+                try (DeviceBatch batch = Bench.get(loader)) {
+                  bothHold.countDown();
+                  bothHold.await();
+                  closeWithoutWaiting(loader);
+                  bothClosed.countDown();
+                  bothClosed.await();
+                  return Bench.read(batch) == batch.index();
+                }
+              }));
+    }
+    for (FutureTask<Boolean> holder : holders) {
+      assertTrue(Bench.join(holder), "what a lease holds after close()");
+    }
+  }
+
+  @Test
+  @DisplayName("I5: every thread in close() or get() comes back, and the end is reported once")
+  void manyCloses() throws Exception {
+    BackgroundLoader loader =
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  inTarget.countDown();
+                  sitInTheWay();
+                })
+            .closeTimeout(Bench.SHORT)
+            .start();
+    inTarget.await();
+    FutureTask<DeviceBatch> waiting = Bench.async("consumer", () -> Bench.get(loader));
+    List<FutureTask<Boolean>> closers = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      closers.add(Bench.async("closer-" + i, loader::close));
+    }
+    for (FutureTask<Boolean> closer : closers) {
+      Bench.join(closer);
+    }
+    closeWithoutWaiting(loader); // it has waited once
+
+    ExecutionException end = assertThrows(ExecutionException.class, () -> Bench.join(waiting));
+    assertInstanceOf(LoaderClosedException.class, end.getCause());
+    assertEquals(1, log.containing("closed with memory still in use").size());
+    assertThrows(LoaderClosedException.class, loader::reset);
+  }
+
+  @Test
+  @DisplayName(
+      "I5, I7: a driver call that blocks holds up neither get() nor close(), and is waited for")
+  void driverBlocks() {
+    device.on("copyToDevice", 1, this::sitInTheWay);
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
+    Bench.until("the call blocks", () -> device.calls("copyToDevice").size() == 1);
+    assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
+
+    closeInTime(loader);
+
+    assertTrue(report().contains("1 copying"), this::report);
+    assertTrue(device.live("memory") > 0 && device.live("pinned") > 0, () -> "" + device.live());
+  }
+
+  @Test
+  @DisplayName("close() keeps the interrupt flag, and is not cut short by it")
+  void interruptedClose() throws Exception {
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
+    Bench.get(loader).close();
+    FutureTask<Boolean> closer =
+        Bench.async(
+            "closer",
+            () -> {
+              Thread.currentThread().interrupt();
+              loader.close();
+              return Thread.currentThread().isInterrupted();
+            });
+    assertTrue(Bench.join(closer), "the flag");
+    assertEquals(List.of(), device.live(), "close() has waited");
+  }
+
+  private static boolean isClosed(BackgroundLoader loader) {
+    try {
+      loader.reset();
+      return false;
+    } catch (LoaderClosedException e) {
+      return true;
+    }
+  }
+
+  /** For a loader whose bound is short, and runs out. */
+  private static void closeInTime(BackgroundLoader loader) {
+    long started = System.nanoTime();
+    loader.close();
+    long took = System.nanoTime() - started;
+    assertTrue(took >= Bench.SHORT.toNanos(), "close() gave up after " + took + " ns");
+    assertTrue(took < Bench.LONG.toNanos(), "close() took " + took + " ns");
+  }
+
+  private static void closeWithoutWaiting(BackgroundLoader loader) {
+    long started = System.nanoTime();
+    loader.close();
+    long took = System.nanoTime() - started;
+    assertTrue(took < Bench.LONG.toNanos() / 2, "close() took " + took + " ns");
+  }
+
+  private List<String> liveMemory() {
+    return device.live().stream().filter(name -> name.startsWith("memory")).toList();
+  }
+
+  /** What close() said of what it had to leave behind. */
+  private String report() {
+    return String.join("\n", log.containing("closed with memory still in use"));
+  }
+}

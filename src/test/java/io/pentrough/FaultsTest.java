@@ -1,0 +1,335 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.pentrough.Bench.LateReader;
+import io.pentrough.Bench.Numbers;
+import io.pentrough.ScriptedDevice.Stream;
+import io.pentrough.ScriptedDevice.Trigger;
+import io.pentrough.device.DeviceException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every call to the device failing in turn, and what is left then: nothing (I5, I6). */
+@Timeout(60)
+class FaultsTest {
+
+  private static final List<String> AT_START =
+      List.of("defaultStream", "newStream", "allocatePinned", "newEvent", "unsafeBuffer");
+  private static final List<String> AT_WORK = List.of("bindThread", "record", "isComplete");
+  private static final List<String> AT_THE_END =
+      List.of("close stream", "close pinned", "close event");
+
+  private final LogCapture log = new LogCapture();
+
+  @AfterEach
+  void stopCapturing() {
+    log.close();
+  }
+
+  @ParameterizedTest(name = "hand-over {0}")
+  @ValueSource(booleans = {false, true})
+  @DisplayName("I5, I6: whatever call fails, its cause arrives, nothing hangs, nothing stays live")
+  void everyCallInTurn(boolean handOver) throws Exception {
+    List<String> names = new ArrayList<>(AT_START);
+    names.addAll(AT_WORK);
+    names.addAll(AT_THE_END);
+    names.addAll(
+        handOver ? List.of("map") : List.of("allocate", "waitFor", "copyToDevice", "close memory"));
+    for (String name : names) {
+      for (boolean error : new boolean[] {false, true}) {
+        int nth = 1;
+        while (new Run(name, nth, error, handOver).sprung()) {
+          nth++;
+        }
+        assertTrue(nth > 1, name + " was never called");
+      }
+    }
+  }
+
+  /** One life of a loader in which one call fails. */
+  private final class Run {
+    private final String call;
+    private final Throwable fault;
+    private final boolean handOver;
+    private final ScriptedDevice device = new ScriptedDevice();
+    private final AtomicBoolean closing = new AtomicBoolean();
+    private final AtomicBoolean sprungInClose = new AtomicBoolean();
+    private final Trigger trigger;
+    private final List<Throwable> surfaced = new ArrayList<>();
+
+    Run(String call, int nth, boolean error, boolean handOver) throws Exception {
+      this.call = call;
+      this.handOver = handOver;
+      String message = call + ", number " + nth + (error ? " (an Error)" : "");
+      fault = error ? new Error(message) : new DeviceException(message);
+      trigger =
+          device.on(
+              call,
+              nth,
+              () -> {
+                sprungInClose.set(closing.get());
+                sneakyThrow(fault);
+              });
+      try {
+        live();
+      } catch (Throwable t) {
+        throw new AssertionError(message + (handOver ? ", handed over" : ""), t);
+      }
+    }
+
+    boolean sprung() {
+      return trigger.sprung();
+    }
+
+    private void live() throws Exception {
+      BackgroundLoader.Builder builder =
+          Bench.loader(
+                  device,
+                  (out, context) -> {
+                    if (context.index() >= 6) {
+                      throw new EndOfData(); // so the work before close() is over, and countable
+                    }
+                    Bench.write(out, context);
+                  })
+              .hostSlots(2)
+              .deviceSlots(2);
+      if (handOver) {
+        builder.handOver();
+      }
+      BackgroundLoader loader;
+      try {
+        loader = builder.start();
+      } catch (Throwable t) {
+        assertSame(fault, t, "what start() throws");
+        Bench.assertAllGone(device);
+        return;
+      }
+      try {
+        work(loader);
+      } catch (Throwable t) {
+        surfaced.add(t);
+        for (int i = 0; i < 2; i++) {
+          assertSame(
+              fault,
+              assertThrows(DeviceException.class, () -> Bench.get(loader)).getCause(),
+              "the cause of a later get");
+        }
+      }
+      closing.set(true);
+      loader.close();
+      assertTold();
+      assertLeft();
+    }
+
+    private void work(BackgroundLoader loader) throws Exception {
+      Stream second = device.stream("second");
+      for (int i = 0; i < 3; i++) {
+        take(Bench.get(loader), i);
+      }
+      take(Bench.get(loader, second), 3);
+      loader.reset();
+      take(Bench.get(loader, second), 4);
+      take(Bench.get(loader), 5);
+      TargetException end = assertThrowsUnlessBroken(loader);
+      assertEquals(6, end.index());
+    }
+
+    private void take(DeviceBatch batch, int expected) {
+      try (batch) {
+        assertEquals(expected, batch.index());
+      }
+    }
+
+    /** Not assertThrows: a DeviceException has to come out as it is. */
+    private TargetException assertThrowsUnlessBroken(BackgroundLoader loader) throws Exception {
+      try (DeviceBatch batch = Bench.get(loader)) {
+        return fail("got " + batch);
+      } catch (TargetException e) {
+        return e;
+      }
+    }
+
+    private void assertTold() {
+      for (Throwable t : surfaced) {
+        assertTrue(causes(t).contains(fault), () -> "another failure than ours: " + t);
+      }
+      if (sprung() && !sprungInClose.get()) {
+        assertTrue(log.thrown().contains(fault), "the log says why the loader broke");
+        // The last slots handed over come back when nobody calls get any more.
+        assertTrue(!surfaced.isEmpty() || (handOver && call.equals("isComplete")), "silence");
+      }
+    }
+
+    private void assertLeft() {
+      Bench.assertNoThreads();
+      assertEquals(List.of(), device.violations());
+      List<String> left = device.live();
+      boolean named = log.containing("not given back").stream().anyMatch(this::namesFault);
+      assertEquals(named ? 1 : 0, left.size(), () -> "not freed: " + left);
+      if (call.startsWith("close")) {
+        assertEquals(sprung(), named, "what could not be freed is named");
+      } else if (named) {
+        // Asked in vain whether a consumer still works there, close() leaves the slot alone.
+        assertTrue(call.equals("isComplete") && fault instanceof Error, () -> "left: " + left);
+      }
+    }
+
+    private boolean namesFault(String message) {
+      return message.contains(fault.getMessage() + ")");
+    }
+  }
+
+  @Test
+  @DisplayName("I6: if giving back fails as well, start() still throws the first failure")
+  void allocationAndCleanUpFail() {
+    ScriptedDevice device = new ScriptedDevice();
+    Error first = new Error("no more memory");
+    Error second = new Error("not freed");
+    device.on("allocate", 2, () -> sneakyThrow(first));
+    device.on("close pinned", 2, () -> sneakyThrow(second));
+
+    Error thrown = assertThrows(Error.class, () -> Bench.loader(device, new Numbers()).start());
+
+    assertSame(first, thrown);
+    assertEquals(List.of(second), List.of(thrown.getSuppressed()));
+    assertEquals(1, device.live().size(), "all but one is freed: " + device.live());
+    Bench.assertNoThreads();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"the copy", "the consumer's kernel"})
+  @DisplayName("I5: work that fails when it runs breaks the loader, with the cause for every get")
+  void queuedWorkFails(String what) throws Exception {
+    ScriptedDevice device = new ScriptedDevice();
+    RuntimeException cause = new DeviceException("misaligned address");
+    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).deviceSlots(1).start()) {
+      Stream consumer = device.heldStream("consumer");
+      DeviceBatch batch = Bench.get(loader, consumer);
+      if (what.equals("the copy")) {
+        device.failNextCopyWhenItRuns(cause);
+      } else {
+        device.launch(consumer, batch.array(0).buffer(), bytes -> sneakyThrow(cause));
+      }
+      batch.close();
+      device.runAll();
+      for (int i = 0; i < 3; i++) {
+        DeviceException thrown = assertThrows(DeviceException.class, () -> Bench.get(loader));
+        assertTrue(causes(thrown).contains(cause), () -> "the cause of " + thrown);
+      }
+      assertThrows(DeviceException.class, loader::reset);
+    }
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("I7: a copy that fails behind a consumer's work does not free what that work uses")
+  void copyFailsBehindPendingWork() throws Exception {
+    ScriptedDevice device = new ScriptedDevice();
+    Stream consumer = device.heldStream("consumer");
+    DeviceException cause = new DeviceException("no copy");
+    BackgroundLoader loader =
+        Bench.loader(device, new Numbers()).deviceSlots(1).closeTimeout(Bench.SHORT).start();
+    DeviceBatch batch = Bench.get(loader, consumer);
+    LateReader reader = Bench.lateReader(device, batch);
+    failNext(device, "copyToDevice", cause);
+    failNext(device, "synchronize", cause);
+    batch.close();
+    assertSame(cause, assertThrows(DeviceException.class, () -> Bench.get(loader)).getCause());
+
+    loader.close();
+
+    assertEquals(1, device.live("memory"), () -> "" + device.live());
+    assertTrue(device.step(consumer));
+    assertEquals(0, reader.seen);
+    Bench.assertAllGone(device);
+  }
+
+  // ---- leases whose close fails
+
+  @Test
+  @DisplayName(
+      "I2: a slot whose release could not be recorded is never reused; freed when it runs dry")
+  void recordFails() throws Exception {
+    ScriptedDevice device = new ScriptedDevice();
+    Stream consumer = device.heldStream("consumer");
+    DeviceException cause = new DeviceException("no mark");
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
+    DeviceBatch batch = Bench.get(loader, consumer);
+    String memory = batch.array(0).buffer().toString();
+    LateReader reader = Bench.lateReader(device, batch);
+    Bench.until("all slots are full", () -> device.calls("copyToDevice").size() == 3);
+    failNext(device, "record", cause);
+
+    assertSame(cause, assertThrows(DeviceException.class, batch::close));
+    batch.close(); // is closed all the same
+
+    for (int i = 0; i < 2; i++) {
+      assertSame(cause, assertThrows(DeviceException.class, () -> Bench.get(loader)).getCause());
+    }
+    loader.close();
+    assertTrue(device.live().contains(memory), "the slot is kept while its kernel may run");
+    Bench.until("all else is freed", () -> device.live("pinned") == 0);
+    assertEquals(1, device.live("memory"), () -> "all but that slot is freed: " + device.live());
+    assertEquals(1, log.containing("1 lost").size(), "the log tells what is left");
+    assertTrue(device.step(consumer));
+    assertEquals(0, reader.seen);
+    Bench.assertAllGone(device);
+    assertEquals(
+        1, device.calls("copyToDevice").stream().filter(c -> c.with().contains(memory)).count());
+  }
+
+  @ParameterizedTest(name = "hand-over {0}")
+  @ValueSource(booleans = {false, true})
+  @DisplayName("I6: a lost slot whose stream cannot be asked stays live, and is named")
+  void recordAndSynchronizeFail(boolean handOver) throws Exception {
+    ScriptedDevice device = new ScriptedDevice();
+    DeviceException cause = new DeviceException("no mark");
+    BackgroundLoader.Builder builder = Bench.loader(device, new Numbers());
+    BackgroundLoader loader = (handOver ? builder.handOver() : builder).start();
+    DeviceBatch batch = Bench.get(loader, device.heldStream("consumer"));
+    String memory = batch.array(0).buffer().toString();
+    failNext(device, "record", cause);
+    assertSame(cause, assertThrows(DeviceException.class, batch::close));
+    failNext(device, "synchronize", new DeviceException("cannot tell"));
+
+    loader.close();
+
+    Bench.assertNoThreads();
+    assertEquals(List.of(memory), device.live());
+    assertEquals(List.of(), device.violations());
+    assertEquals(1, log.containing("cannot tell").size());
+  }
+
+  private static void failNext(ScriptedDevice device, String call, Throwable cause) {
+    device.on(call, 1, () -> sneakyThrow(cause));
+  }
+
+  private static List<Throwable> causes(Throwable t) {
+    List<Throwable> causes = new ArrayList<>();
+    for (Throwable cause = t; cause != null; cause = cause.getCause()) {
+      causes.add(cause);
+    }
+    return causes;
+  }
+
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
+  private static <T extends Throwable> void sneakyThrow(Throwable t) throws T {
+    throw (T) t;
+  }
+
+  private static final class EndOfData extends Exception {
+    private static final long serialVersionUID = 1L;
+  }
+}

@@ -1,0 +1,119 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.Bench.LateReader;
+import io.pentrough.Bench.Numbers;
+import java.time.Duration;
+
+/**
+ * The checks of the fences, apart from their tests: {@link FencesTest} wants them to pass, and to
+ * fail on a device that breaks the fence.
+ */
+final class Fences {
+
+  /** After so many answers "not yet" the copy thread has gone round with every slot's state. */
+  private static final int ROUNDS = 3;
+
+  private Fences() {}
+
+  /** I1: a copy that has not run keeps its host slot from the worker, whatever else is free. */
+  static void checkStaging(ScriptedDevice device) throws Exception {
+    Numbers target = new Numbers();
+    device.holdNewStreams();
+    try (BackgroundLoader loader =
+        Bench.loader(device, target).hostSlots(1).deviceSlots(3).start()) {
+      try {
+        ScriptedDevice.Stream copies = device.newestStream();
+        for (int i = 0; i < 3; i++) {
+          int fills = i + 1;
+          Bench.until("the copy is queued", () -> device.queuedOn(copies) == 1);
+          assertHeldBack(device, target, fills);
+          assertTrue(device.step(copies));
+          Bench.until("the slot is filled again", () -> target.fills() == fills + 1);
+        }
+        for (int i = 0; i < 3; i++) {
+          try (DeviceBatch batch = Bench.get(loader)) {
+            assertEquals(i, Bench.read(batch));
+          }
+        }
+      } finally {
+        device.runAll();
+      }
+    }
+  }
+
+  /** I2: a copy into a slot runs behind what its last consumer has queued. */
+  static void checkDevice(ScriptedDevice device) throws Exception {
+    ScriptedDevice.Stream consumer = device.heldStream("consumer");
+    try (BackgroundLoader loader =
+        Bench.loader(device, new Numbers()).deviceSlots(1).consumerStream(consumer).start()) {
+      ScriptedDevice.Stream copies = device.newestStream();
+      try {
+        for (int i = 0; i < 3; i++) {
+          DeviceBatch batch = Bench.get(loader);
+          LateReader reader = Bench.lateReader(device, batch);
+          batch.close();
+          int marks = 2 * (i + 1);
+          // The first mark behind a copy says that the copy is queued.
+          Bench.until("the next copy is queued", () -> marksOn(device, copies) > marks);
+          assertEquals(1, device.queuedOn(copies), "the overwriting copy is held up");
+          assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
+          assertTrue(device.step(consumer));
+          assertEquals(i, reader.seen, "what a late kernel reads");
+        }
+      } finally {
+        device.runAll();
+      }
+    }
+  }
+
+  /** I1 where there is no copy: the host writes a slot only behind the consumer's work. */
+  static void checkHandOver(ScriptedDevice device) throws Exception {
+    ScriptedDevice.Stream consumer = device.heldStream("consumer");
+    Numbers target = new Numbers();
+    try (BackgroundLoader loader =
+        Bench.loader(device, target)
+            .hostSlots(1)
+            .deviceSlots(1)
+            .handOver()
+            .consumerStream(consumer)
+            .start()) {
+      try {
+        LateReader[] readers = new LateReader[2];
+        for (int i = 0; i < 2; i++) {
+          DeviceBatch batch = Bench.get(loader);
+          readers[i] = Bench.lateReader(device, batch);
+          batch.close();
+        }
+        for (int i = 0; i < 2; i++) {
+          int fills = 2 + i;
+          assertHeldBack(device, target, fills);
+          assertTrue(device.step(consumer));
+          assertEquals(i, readers[i].seen, "what a late kernel reads");
+          Bench.until("the slot is filled again", () -> target.fills() == fills + 1);
+        }
+      } finally {
+        device.runAll();
+      }
+    }
+  }
+
+  private static void assertHeldBack(ScriptedDevice device, Numbers target, int fills) {
+    int before = device.pendingAnswers();
+    Bench.until(
+        "the host has asked for the event in vain",
+        () ->
+            target.fills() > fills
+                || (device.pendingAnswers() >= before + ROUNDS && target.workerIsParked()));
+    assertEquals(fills, target.fills(), "batches filled while no slot is free");
+  }
+
+  private static long marksOn(ScriptedDevice device, ScriptedDevice.Stream stream) {
+    return device.calls("record").stream()
+        .filter(call -> call.on().equals(stream.toString()))
+        .count();
+  }
+}

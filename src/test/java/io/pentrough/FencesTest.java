@@ -1,0 +1,193 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.Bench.LateReader;
+import io.pentrough.Bench.Numbers;
+import io.pentrough.ScriptedDevice.Call;
+import io.pentrough.ScriptedDevice.Sabotage;
+import io.pentrough.ScriptedDevice.Stream;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.PinnedBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The fences between host, copies and kernels, on a device that runs everything too late. */
+@Timeout(60)
+class FencesTest {
+
+  private final ScriptedDevice device = new ScriptedDevice();
+
+  @Test
+  @DisplayName("I1: no worker gets a host slot before its copy has run, as the host sees it")
+  void stagingFence() throws Exception {
+    Fences.checkStaging(device);
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("I2: no copy overwrites a device slot before its consumer's queued work has run")
+  void deviceFence() throws Exception {
+    Fences.checkDevice(device);
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("I1: no worker gets a slot handed over before its consumer's queued work has run")
+  void handOverFence() throws Exception {
+    Fences.checkHandOver(device);
+    assertEquals(List.of(), device.calls("copyToDevice"), "copies");
+    assertEquals(List.of(), device.calls("allocate"), "device memory");
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("I2: each slot waits for the stream its own lease was for")
+  void twoConsumers() throws Exception {
+    Stream a = device.heldStream("a");
+    Stream b = device.heldStream("b");
+    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).deviceSlots(2).start()) {
+      DeviceBatch first = Bench.get(loader, a);
+      DeviceBatch second = Bench.get(loader, b);
+      LateReader readsFirst = Bench.lateReader(device, first);
+      LateReader readsSecond = Bench.lateReader(device, second);
+      second.close();
+      Bench.until("batch 2 is queued behind b", () -> device.calls("copyToDevice").size() == 3);
+      first.close();
+
+      assertTrue(device.step(a));
+      assertEquals(0, readsFirst.seen);
+      assertTrue(device.step(b));
+      assertEquals(1, readsSecond.seen);
+      device.runAll();
+      for (int i = 2; i < 6; i++) {
+        try (DeviceBatch batch = Bench.get(loader, i % 2 == 0 ? a : b)) {
+          assertEquals(i, Bench.read(batch));
+        }
+      }
+    }
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName(
+      "I2: every close records one event, one per slot and stream, and the next copy waits for it")
+  void everyCloseRecords() throws Exception {
+    List<Stream> streams = List.of(device.stream("a"), device.stream("b"), device.stream("c"));
+    List<String> leasedMemory = new ArrayList<>();
+    List<String> leasedFor = new ArrayList<>();
+    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).deviceSlots(2).start()) {
+      for (int i = 0; i < 24; i++) {
+        DeviceBatch batch = Bench.get(loader, streams.get(i * i % 3));
+        leasedMemory.add(batch.array(0).buffer().toString());
+        leasedFor.add(batch.stream().toString());
+        batch.close();
+        batch.close(); // does nothing
+      }
+    }
+
+    List<String> closedOn = new ArrayList<>();
+    Map<String, String> useOfEvent = new HashMap<>();
+    Map<String, String> toAwait = new HashMap<>();
+    Set<String> awaited = new HashSet<>();
+    int overwrites = 0;
+    for (Call call : device.calls()) {
+      if (call.name().equals("record") && leasedFor.contains(call.on())) {
+        String event = call.with().get(0);
+        String memory = leasedMemory.get(closedOn.size());
+        String use = memory + " on " + call.on();
+        assertEquals(use, useOfEvent.computeIfAbsent(event, e -> use), event);
+        toAwait.put(memory, event);
+        closedOn.add(call.on());
+      } else if (call.name().equals("waitFor")) {
+        awaited.add(call.with().get(0));
+      } else if (call.name().equals("copyToDevice")) {
+        String event = toAwait.remove(call.with().get(1));
+        assertTrue(event == null || awaited.contains(event), call + " waits for " + event);
+        overwrites += event == null ? 0 : 1;
+        awaited.clear();
+      }
+    }
+    assertEquals(leasedFor, closedOn, "the streams of the leases, and where closing them recorded");
+    assertTrue(overwrites >= 22, "copies into memory that was leased before: " + overwrites);
+    assertEquals(
+        useOfEvent.size(), Set.copyOf(useOfEvent.values()).size(), "one event per slot and stream");
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("a batch handed over lies where the target wrote it, and costs no copy")
+  void handOverIsInPlace() throws Exception {
+    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).handOver().start()) {
+      for (int i = 0; i < 20; i++) {
+        try (DeviceBatch batch = Bench.get(loader)) {
+          assertTrue(batch.array(0).buffer().toString().startsWith("pinned"));
+          assertEquals(i, Bench.read(batch));
+        }
+      }
+    }
+    assertEquals(List.of(), device.calls("copyToDevice"));
+    Bench.assertAllGone(device);
+  }
+
+  // ---- would the tests see it?
+
+  @ParameterizedTest
+  @EnumSource(names = {"ALWAYS_COMPLETE", "MARKED_TOO_EARLY"})
+  @DisplayName("the check of I1 finds a missing staging fence")
+  void stagingFenceBroken(Sabotage broken) {
+    assertThrows(AssertionError.class, () -> Fences.checkStaging(ScriptedDevice.with(broken)));
+    Bench.assertNoThreads();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"WAITS_IGNORED", "MARKED_TOO_EARLY"})
+  @DisplayName("the check of I2 finds a missing device fence")
+  void deviceFenceBroken(Sabotage broken) {
+    assertThrows(AssertionError.class, () -> Fences.checkDevice(ScriptedDevice.with(broken)));
+    Bench.assertNoThreads();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"ALWAYS_COMPLETE", "MARKED_TOO_EARLY"})
+  @DisplayName("the check of I1 finds a missing fence behind a slot handed over")
+  void handOverFenceBroken(Sabotage broken) {
+    assertThrows(AssertionError.class, () -> Fences.checkHandOver(ScriptedDevice.with(broken)));
+    Bench.assertNoThreads();
+  }
+
+  @Test
+  @DisplayName("the device notices memory that is freed in use, freed twice, or used when freed")
+  void violations() {
+    Stream stream = device.heldStream("s");
+    PinnedBuffer source = device.allocatePinned(16);
+    DeviceBuffer target = device.allocate(16);
+    stream.copyToDevice(source, 0, target, 0, 16);
+    source.close();
+    target.close();
+    target.close();
+    assertThrows(IllegalStateException.class, source::unsafeBuffer);
+    assertFalse(device.newEvent().toString().isEmpty());
+
+    assertEquals(
+        List.of(
+            "pinned-0 is closed while queued: a copy from pinned-0 to memory-1",
+            "memory-1 is closed while queued: a copy from pinned-0 to memory-1",
+            "memory-1 is closed twice",
+            "pinned-0 is used after it was closed: unsafeBuffer"),
+        device.violations());
+    assertEquals(List.of("event-2"), device.live());
+  }
+}

@@ -1,0 +1,149 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.host.HostDevice;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * I6: in steady state no Java heap per batch but the lease, on any thread of the library or the
+ * consumer.
+ */
+@Timeout(60)
+class HeapPerBatchTest {
+
+  private static final int WARM_UP = 3_000;
+  private static final int BATCHES = 20_000;
+
+  private static final int LEASE_BYTES = 128;
+  private static final int ARRAY_BYTES = 64;
+
+  /**
+   * What all library threads may allocate together, in a whole run: less than a byte per batch. The
+   * smallest object has 16 bytes, so one made for every twentieth batch would show; what the JVM
+   * itself does once in a while, such as resolving a call site for the first time, would not.
+   */
+  private static final long LIBRARY_BYTES = BATCHES * 16L / 20;
+
+  /** For what is not the library's, as above. */
+  private static final long CONSUMER_SLACK = LIBRARY_BYTES;
+
+  private static final BatchSpec SPEC =
+      BatchSpec.builder()
+          .array("image", DType.UINT8, 4, 8, 8)
+          .variableArray("label", DType.INT32, 4)
+          .build();
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private final HostDevice device = HostDevice.open();
+
+  @AfterEach
+  void nothingIsLeft() {
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    device.close();
+  }
+
+  private enum Delivery {
+    ORDERED,
+    UNORDERED,
+    HANDED_OVER
+  }
+
+  private static void fill(HostBatch out, BatchContext context) {
+    HostArray image = out.array("image");
+    for (int i = 0; i < 8; i++) {
+      image.setByte(i, (byte) context.random().nextInt(256));
+    }
+    out.array("label").setInt(0, (int) context.index());
+  }
+
+  private static void kernel() {}
+
+  @ParameterizedTest
+  @EnumSource
+  @DisplayName("I6: at most 128 bytes a lease and 64 an array asked for, and nothing else")
+  void nothingButTheLease(Delivery delivery) throws Exception {
+    try (DeviceStream stream = device.newStream()) {
+      BackgroundLoader.Builder builder =
+          BackgroundLoader.builder(device, SPEC, HeapPerBatchTest::fill)
+              .workers(2)
+              .consumerStream(stream);
+      switch (delivery) {
+        case ORDERED -> {}
+        case UNORDERED -> builder.unordered();
+        case HANDED_OVER -> builder.handOver();
+      }
+      try (BackgroundLoader loader = builder.start()) {
+        consume(loader, stream, WARM_UP, false);
+        consume(loader, stream, WARM_UP, true);
+        long[] library = libraryThreads();
+        assertTrue(library.length >= 4, "workers, copy thread, stream: " + library.length);
+
+        long libraryBefore = allocated(library);
+        long leases = consume(loader, stream, BATCHES, false);
+        long leasesAndArrays = consume(loader, stream, BATCHES, true);
+        long libraryBytes = allocated(library) - libraryBefore;
+
+        System.out.printf(
+            "heap per batch, %s: lease %.2f bytes, with two arrays and their buffers %.2f;"
+                + " all library threads %.4f%n",
+            delivery,
+            (double) leases / BATCHES,
+            (double) leasesAndArrays / BATCHES,
+            libraryBytes / 2.0 / BATCHES);
+        assertAtMost((long) BATCHES * LEASE_BYTES + CONSUMER_SLACK, leases);
+        assertAtMost(
+            (long) BATCHES * (LEASE_BYTES + 2 * ARRAY_BYTES) + CONSUMER_SLACK, leasesAndArrays);
+        assertAtMost(LIBRARY_BYTES, libraryBytes);
+      }
+    }
+  }
+
+  private static void assertAtMost(long limit, long bytes) {
+    assertTrue(bytes <= limit, bytes + " bytes, at most " + limit);
+  }
+
+  /** Consumes so many batches on this thread; returns what that allocated on it. */
+  private long consume(BackgroundLoader loader, DeviceStream stream, int batches, boolean arrays)
+      throws Exception {
+    long bytes = 0;
+    long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+    for (int i = 0; i < batches; i++) {
+      try (DeviceBatch batch = loader.get(PATIENCE)) {
+        if (arrays) {
+          bytes += batch.array("image").buffer().bytes();
+          bytes += batch.array("label").buffer().bytes();
+        }
+        HostDevice.launch(stream, HeapPerBatchTest::kernel);
+      }
+    }
+    long after = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+    assertEquals(arrays ? batches * (4L * 8 * 8 + 4 * Integer.BYTES) : 0, bytes);
+    return after - before;
+  }
+
+  private long[] libraryThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("pentrough-"))
+        .mapToLong(Thread::getId)
+        .toArray();
+  }
+
+  private long allocated(long[] ids) {
+    long[] bytes = threads.getThreadAllocatedBytes(ids);
+    assertTrue(Arrays.stream(bytes).allMatch(b -> b >= 0), "a thread has ended");
+    return Arrays.stream(bytes).sum();
+  }
+}

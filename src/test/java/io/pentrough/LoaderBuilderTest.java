@@ -1,0 +1,176 @@
+package io.pentrough;
+
+import static io.pentrough.Messages.assertSays;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.host.HostDevice;
+import java.time.Duration;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a loader can be told, and what it refuses. */
+@Timeout(60)
+class LoaderBuilderTest {
+
+  private final HostDevice device = HostDevice.open();
+
+  @AfterEach
+  void nothingIsLeft() {
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    device.close();
+  }
+
+  private BackgroundLoader.Builder loader() {
+    return BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill);
+  }
+
+  private static Arguments bad(
+      String setting, Object value, Consumer<BackgroundLoader.Builder> call) {
+    return Arguments.of(setting, value, call);
+  }
+
+  static Stream<Arguments> badSettings() {
+    int max = Integer.MAX_VALUE;
+    return Stream.of(
+        bad("workers", 0, b -> b.workers(0)),
+        bad("workers", -3, b -> b.workers(-3)),
+        bad("workers", max, b -> b.workers(max)),
+        bad("hostSlots", 0, b -> b.hostSlots(0)),
+        bad("hostSlots", max, b -> b.hostSlots(max)),
+        bad("deviceSlots", -1, b -> b.deviceSlots(-1)),
+        bad("deviceSlots", max, b -> b.deviceSlots(max)),
+        bad("warnAfter", Duration.ZERO, b -> b.warnAfter(Duration.ZERO)),
+        bad("warnAfter", Duration.ofDays(-1), b -> b.warnAfter(Duration.ofDays(-1))),
+        bad("closeTimeout", Duration.ofNanos(-1), b -> b.closeTimeout(Duration.ofNanos(-1))));
+  }
+
+  @ParameterizedTest(name = "{0} = {1}")
+  @MethodSource("badSettings")
+  @DisplayName(
+      "a value that makes no sense is refused where it is given; setting and value are named")
+  void badSettings(String setting, Object value, Consumer<BackgroundLoader.Builder> call)
+      throws Exception {
+    BackgroundLoader.Builder builder = loader();
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> call.accept(builder));
+    assertSays(e, setting);
+    assertSays(e, value.toString());
+    try (BackgroundLoader loader = builder.start()) {
+      Numbered.check(0, loader.get()); // as if it had not been said
+    }
+  }
+
+  @Test
+  @DisplayName("a consumer stream of another device is refused")
+  void foreignStream() {
+    try (HostDevice other = HostDevice.open();
+        DeviceStream foreign = other.newStream()) {
+      IllegalArgumentException e =
+          assertThrows(IllegalArgumentException.class, () -> loader().consumerStream(foreign));
+      assertSays(e, "another device");
+    }
+  }
+
+  @Test
+  @DisplayName("null is refused by name")
+  @SuppressWarnings("NullAway") // that is what is tried
+  void nulls() {
+    assertNamed("device", () -> BackgroundLoader.builder(null, Numbered.SPEC, Numbered::fill));
+    assertNamed("spec", () -> BackgroundLoader.builder(device, null, Numbered::fill));
+    assertNamed("target", () -> BackgroundLoader.builder(device, Numbered.SPEC, null));
+    assertNamed("name", () -> loader().name(null));
+    assertNamed("consumerStream", () -> loader().consumerStream(null));
+    assertNamed("warnAfter", () -> loader().warnAfter(null));
+    assertNamed("closeTimeout", () -> loader().closeTimeout(null));
+  }
+
+  private static void assertNamed(String what, Executable call) {
+    assertEquals(what, assertThrows(NullPointerException.class, call).getMessage());
+  }
+
+  @Test
+  @DisplayName("each start makes a loader of its own, with other batches under another seed")
+  void startsTwice() throws Exception {
+    BatchTarget draws = (out, context) -> out.array(0).setLong(0, context.random().nextLong());
+    BackgroundLoader.Builder builder = BackgroundLoader.builder(device, Numbered.SPEC, draws);
+    try (BackgroundLoader one = builder.seed(1).start();
+        BackgroundLoader same = builder.seed(1).start();
+        BackgroundLoader another = builder.seed(2).start();
+        DeviceBatch a = one.get();
+        DeviceBatch b = same.get();
+        DeviceBatch c = another.get()) {
+      assertEquals(Numbered.number(a), Numbered.number(b));
+      assertNotEquals(Numbered.number(a), Numbered.number(c));
+      assertEquals(0, a.index());
+      assertEquals(0, b.index());
+    }
+  }
+
+  @Test
+  @DisplayName("threads are daemons and bear the loader's name")
+  void threadNames() throws Exception {
+    try (BackgroundLoader loader = loader().name("evening").workers(2).start()) {
+      Numbered.check(0, loader.get());
+      assertTrue(Caller.worker("evening", 0).isDaemon());
+      assertTrue(Caller.worker("evening", 1).isDaemon());
+    }
+  }
+
+  @Test
+  @ResourceLock(Resources.SYSTEM_PROPERTIES)
+  @DisplayName(
+      "under -Dpentrough.debug=true a forgotten element shows, as NaN or -1, in every batch")
+  void poison() throws Exception {
+    BatchSpec spec =
+        BatchSpec.builder()
+            .array("real", DType.FLOAT32, 70)
+            .array("whole", DType.INT32, 70)
+            .build();
+    BatchTarget forgetsTheLast =
+        (out, context) -> {
+          for (int i = 0; i < 69; i++) {
+            out.array(0).setFloat(i, i);
+            out.array(1).setInt(i, i);
+          }
+          if (context.index() == 0) {
+            out.array(0).setFloat(69, 1); // what the slot's next batch must not show
+          }
+        };
+    String before = System.getProperty("pentrough.debug");
+    System.setProperty("pentrough.debug", "true");
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec, forgetsTheLast).hostSlots(1).start()) {
+      loader.get().close();
+      for (int i = 1; i < 4; i++) {
+        try (DeviceBatch batch = loader.get()) {
+          var real = HostDevice.bytes(batch.array(0).buffer()).asFloatBuffer();
+          var whole = HostDevice.bytes(batch.array(1).buffer()).asIntBuffer();
+          assertEquals(68f, real.get(68));
+          assertEquals(Float.NaN, real.get(69));
+          assertEquals(68, whole.get(68));
+          assertEquals(-1, whole.get(69));
+        }
+      }
+    } finally {
+      if (before == null) {
+        System.clearProperty("pentrough.debug");
+      } else {
+        System.setProperty("pentrough.debug", before);
+      }
+    }
+  }
+}

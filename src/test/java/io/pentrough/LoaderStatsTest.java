@@ -1,0 +1,244 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.LoaderStats.Timing;
+import io.pentrough.LoaderStats.Verdict;
+import java.time.Duration;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class LoaderStatsTest {
+
+  private static final long MS = 1_000_000;
+
+  /** nanoTime may be anything: also negative. */
+  private static final long START = -7_000 * MS;
+
+  private final StatsRecorder recorder = new StatsRecorder(2);
+
+  private static long at(long millis) {
+    return START + millis * MS;
+  }
+
+  @Test
+  void aSnapshotTellsWhatWasRecorded() {
+    recorder.started(at(0));
+    assertEquals(Optional.empty(), recorder.snapshot(at(0)).timeToFirstBatch());
+    recorder.filled(10);
+    recorder.filled(12);
+    recorder.slotWaited(3);
+    recorder.copied(4);
+    recorder.consumerWaited(5);
+    recorder.firstReady(at(30));
+    recorder.firstReady(at(40));
+    recorder.delivered(100);
+    recorder.delivered(50);
+    recorder.failed();
+    LoaderStats stats = recorder.snapshot(at(1000));
+    recorder.delivered(1);
+    recorder.filled(99);
+
+    assertEquals(2, stats.batches());
+    assertEquals(150, stats.bytes());
+    assertEquals(1, stats.failures());
+    assertEquals(Optional.of(Duration.ofMillis(30)), stats.timeToFirstBatch());
+    assertEquals(Duration.ofSeconds(1), stats.elapsed());
+    assertEquals(new Timing(2, 22, 12, 10, 12), stats.fillTime());
+    assertEquals(11, stats.fillTime().meanNanos());
+    assertEquals(new Timing(1, 3, 3, 3, 3), stats.slotWait());
+    assertEquals(new Timing(1, 4, 4, 4, 4), stats.copyTime());
+    assertEquals(new Timing(1, 5, 5, 5, 5), stats.consumerWait());
+  }
+
+  @Test
+  void sharesCountOverlapsOnceAndWorkersEach() {
+    recorder.started(at(0));
+    recorder.copyStarted(at(100)); // 100 to 300 and 200 to 400: busy for 300
+    recorder.copyStarted(at(200));
+    recorder.copyEnded(at(300));
+    recorder.copyEnded(at(400));
+    recorder.consumerStarving(at(0)); // 0 to 50 and 25 to 100: starved for 100
+    recorder.consumerStarving(at(25));
+    recorder.consumerFed(at(50));
+    recorder.consumerFed(at(100));
+    recorder.workerIdle(at(500)); // 500 to 600 and 500 to 800: 400 of two workers' 2000
+    recorder.workerIdle(at(500));
+    recorder.workerBusy(at(600));
+    recorder.workerBusy(at(800));
+    LoaderStats stats = recorder.snapshot(at(1000));
+    assertEquals(0.3, stats.copyBusyShare());
+    assertEquals(0.1, stats.starvedShare());
+    assertEquals(0.2, stats.workerIdleShare());
+  }
+
+  @Test
+  void whatIsStillGoingOnCountsUpToTheSnapshotAndNotTwice() {
+    recorder.started(at(0));
+    recorder.copyStarted(at(0));
+    recorder.consumerStarving(at(50));
+    recorder.workerIdle(at(80));
+    LoaderStats first = recorder.snapshot(at(100));
+    assertEquals(1.0, first.copyBusyShare());
+    assertEquals(0.5, first.starvedShare());
+    assertEquals(0.1, first.workerIdleShare());
+
+    recorder.consumerFed(at(125));
+    LoaderStats second = recorder.snapshot(at(200));
+    assertEquals(0.375, second.starvedShare());
+    assertEquals(0.25, second.minus(first).starvedShare());
+    assertEquals(0.5, second.minus(first).workerIdleShare());
+    assertEquals(1.0, second.minus(first).copyBusyShare());
+    assertThrows(IllegalStateException.class, () -> recorder.consumerFed(at(300)));
+  }
+
+  @Test
+  void aDifferenceIsAboutItsIntervalAlone() {
+    recorder.started(at(0));
+    recorder.firstReady(at(5));
+    for (int i = 0; i < 100; i++) {
+      recorder.filled(1000 * MS);
+      recorder.delivered(10);
+    }
+    recorder.failed();
+    LoaderStats first = recorder.snapshot(at(1000));
+    recorder.filled(8);
+    recorder.delivered(7);
+    LoaderStats second = recorder.snapshot(at(1500));
+    recorder.filled(9);
+    LoaderStats third = recorder.snapshot(at(1500));
+
+    LoaderStats interval = second.minus(first);
+    assertEquals(1, interval.batches());
+    assertEquals(7, interval.bytes());
+    assertEquals(0, interval.failures());
+    assertEquals(Duration.ofMillis(500), interval.elapsed());
+    assertEquals(new Timing(1, 8, 8, 8, 8), interval.fillTime());
+    assertEquals(new Timing(0, 0, 0, 0, 0), interval.copyTime());
+    assertEquals(Optional.of(Duration.ofMillis(5)), interval.timeToFirstBatch());
+    assertEquals(9, third.minus(first).minus(interval).fillTime().maxNanos());
+    assertEquals(Duration.ZERO, first.minus(first).elapsed());
+  }
+
+  @Test
+  void onlyEarlierSnapshotsOfTheSameLoaderAreSubtracted() {
+    StatsRecorder other = new StatsRecorder(2);
+    recorder.started(at(0));
+    other.started(at(0));
+    LoaderStats first = recorder.snapshot(at(1));
+    LoaderStats second = recorder.snapshot(at(1)); // the clock did not move between them
+    assertRefused(
+        "a later snapshot cannot be subtracted from an earlier one: exchange the two",
+        first,
+        second);
+    assertRefused(
+        "the statistics of another loader cannot be subtracted from these",
+        second,
+        other.snapshot(at(0)));
+    assertRefused(
+        "the two statistics begin at different moments: subtract whole snapshots",
+        recorder.snapshot(at(2)),
+        second.minus(first));
+  }
+
+  private static void assertRefused(String message, LoaderStats stats, LoaderStats earlier) {
+    assertEquals(
+        message,
+        assertThrows(IllegalArgumentException.class, () -> stats.minus(earlier)).getMessage());
+  }
+
+  /** Shares in thousandths; each row stands just on one side of a threshold. */
+  @ParameterizedTest
+  @CsvSource({
+    "  49,  49,    0, BALANCED",
+    "  49,  50,    0, CONSUMER",
+    "  49, 900, 1000, CONSUMER",
+    "  50,  50,  750, COPY",
+    "  50,  49,  750, PRODUCER",
+    "  51,  50,  749, PRODUCER",
+    "  50,  50,  749, BALANCED",
+    " 300, 400,  100, BALANCED",
+    " 620,  10,   90, PRODUCER",
+  })
+  void theVerdictFollowsTheShares(long starved, long idle, long copyBusy, Verdict verdict) {
+    assertEquals(verdict, stats(starved, idle, copyBusy, 1).verdict());
+  }
+
+  private LoaderStats stats(long starved, long idle, long copyBusy, int batches) {
+    recorder.started(at(0));
+    recorder.consumerStarving(at(0));
+    recorder.consumerFed(at(starved));
+    recorder.workerIdle(at(0));
+    recorder.workerIdle(at(0));
+    recorder.workerBusy(at(idle));
+    recorder.workerBusy(at(idle));
+    recorder.copyStarted(at(0));
+    recorder.copyEnded(at(copyBusy));
+    for (int i = 0; i < batches; i++) {
+      recorder.delivered(3 << 20);
+    }
+    return recorder.snapshot(at(1000));
+  }
+
+  @Test
+  void theTextHasTheFiguresTheEvidenceAndAdvice() {
+    recorder.started(at(0));
+    recorder.firstReady(at(0) + 30);
+    recorder.filled(1_234_567);
+    recorder.filled(95_000_000);
+    recorder.slotWaited(0);
+    recorder.copied(45_600);
+    recorder.consumerWaited(12_000_000_000L);
+
+    assertEquals(
+        """
+        2 batches, 6.00 MiB in 1.00 s (2.0 batches/s, 6.00 MiB/s); first batch ready after 30 ns; failures: 0
+                           count       sum      mean       p50       p99       max
+        fill                   2   96.2 ms   48.1 ms   1.25 ms   95.0 ms   95.0 ms
+        slot wait              1      0 ns      0 ns      0 ns      0 ns      0 ns
+        copy (at most)         1   45.6 us   45.6 us   45.6 us   45.6 us   45.6 us
+        consumer wait          1    12.0 s    12.0 s    12.0 s    12.0 s    12.0 s
+        loop starved 62 %, copy under way 9 %, workers (2) waiting for a slot 1 %
+        PRODUCER: the loop waited 62 % of the time for data while workers waited 1 % for a slot: add workers or make the target faster"""
+            .replace("\n", System.lineSeparator()),
+        stats(629, 19, 90, 2).toString());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        " 49 |  49 |   0 | BALANCED: the loop waited 4 % of the time for data and workers waited 4 %"
+            + " for a slot: nothing to change",
+        "  0 | 900 |   0 | CONSUMER: the loop waited 0 % of the time for data while workers waited"
+            + " 90 % for a slot: the loader keeps up, only a faster loop would gain",
+        "400 | 300 | 920 | COPY: the loop waited 40 % of the time for data with a copy under way"
+            + " 92 % of the time, and workers waited 30 % for a slot: copy fewer bytes, for example"
+            + " a narrower type that the device expands",
+        "300 | 400 | 100 | BALANCED: the loop waited 30 % of the time for data while workers waited"
+            + " 40 % for a slot: both wait in turns, more host and device slots even that out",
+      })
+  void eachVerdictGivesItsEvidence(long starved, long idle, long copyBusy, String lastLine) {
+    String text = stats(starved, idle, copyBusy, 1).toString();
+    assertEquals(lastLine, text.substring(text.lastIndexOf(System.lineSeparator())).strip());
+  }
+
+  @Test
+  void withNothingDeliveredThereIsNoVerdictToGive() {
+    LoaderStats stats = stats(980, 0, 0, 0);
+    assertEquals(Verdict.BALANCED, stats.verdict());
+    assertTrue(
+        stats
+            .toString()
+            .endsWith(
+                "BALANCED: no batch was delivered, so there is nothing to judge by; the loop waited"
+                    + " 98 % of the time for data"),
+        stats::toString);
+    assertTrue(stats.toString().contains("no batch ready yet"), stats::toString);
+    assertEquals(0, new StatsRecorder(3).snapshot(5).workerIdleShare(), "before the start");
+  }
+}

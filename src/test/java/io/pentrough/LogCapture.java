@@ -1,0 +1,53 @@
+package io.pentrough;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import java.util.logging.SimpleFormatter;
+
+/** What the library logs while this is open, instead of on standard error. */
+final class LogCapture extends Handler {
+
+  /** Kept here, as java.util.logging holds its loggers weakly. */
+  private final Logger logger = Logger.getLogger("io.pentrough");
+
+  private final SimpleFormatter formatter = new SimpleFormatter();
+  private final List<LogRecord> records = new ArrayList<>();
+
+  LogCapture() {
+    logger.addHandler(this);
+    logger.setUseParentHandlers(false);
+  }
+
+  @Override
+  public void publish(LogRecord logged) {
+    synchronized (records) {
+      records.add(logged);
+    }
+  }
+
+  /** The messages that contain the text. */
+  List<String> containing(String text) {
+    synchronized (records) {
+      return records.stream().map(formatter::formatMessage).filter(m -> m.contains(text)).toList();
+    }
+  }
+
+  /** What was logged as the reason why a loader broke down. */
+  List<Throwable> thrown() {
+    synchronized (records) {
+      return records.stream().map(LogRecord::getThrown).filter(t -> t != null).toList();
+    }
+  }
+
+  @Override
+  public void flush() {}
+
+  @Override
+  public void close() {
+    logger.removeHandler(this);
+    logger.setUseParentHandlers(true);
+  }
+}

@@ -1,0 +1,31 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.pentrough.device.host.HostDevice;
+
+/** The plainest batch: one number, which the target sets to the batch's index. */
+final class Numbered {
+
+  static final BatchSpec SPEC = BatchSpec.builder().array("number", DType.INT64, 1).build();
+  static final HostDevice.Usage NOTHING = new HostDevice.Usage(0, 0, 0, 0);
+
+  private Numbered() {}
+
+  static void fill(HostBatch out, BatchContext context) {
+    out.array(0).setLong(0, context.index());
+  }
+
+  /** What the batch holds on the device now. */
+  static long number(DeviceBatch batch) {
+    return HostDevice.bytes(batch.array(0).buffer()).getLong(0);
+  }
+
+  /** Checks that a lease is of that index and holds its data, and closes it. */
+  static void check(long index, DeviceBatch lease) {
+    try (lease) {
+      assertEquals(index, lease.index());
+      assertEquals(index, number(lease));
+    }
+  }
+}

@@ -1,0 +1,784 @@
+package io.pentrough;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.PinnedBuffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A device that the test drives: copies and kernels run when the test says so, and as late as it
+ * likes, so that a missing fence is wrong data every time.
+ *
+ * <p>A stream is a queue. On a <em>held</em> stream each copy and each kernel runs in a {@link
+ * #step}; on any other as soon as nothing before it waits. Marks and satisfied waits take no step.
+ * A copy reads its source when it runs.
+ *
+ * <p>Every call is recorded, and any call can be made to fail or to stop (see {@link #on}). What a
+ * user of the device must never do is written down as a {@linkplain #violations() violation}. Freed
+ * memory is overwritten.
+ */
+final class ScriptedDevice implements Device {
+
+  /** A fence that this device breaks, to prove that a test would see it. */
+  enum Sabotage {
+    /** {@code waitFor} holds up nothing. */
+    WAITS_IGNORED,
+    /** Every event answers "complete". */
+    ALWAYS_COMPLETE,
+    /** A mark is set in front of what is queued, not behind. */
+    MARKED_TOO_EARLY
+  }
+
+  /**
+   * One call.
+   *
+   * @param name for example {@code copyToDevice}
+   * @param on the stream, or the object itself
+   * @param with the buffers or the event, in the order of the call; empty where there are none
+   */
+  record Call(String name, String on, List<String> with) {
+    @Override
+    public String toString() {
+      return on + "." + name + with;
+    }
+  }
+
+  private static final byte FREED = (byte) 0xDD;
+
+  private final Object lock = new Object();
+  private final Set<Sabotage> sabotage = EnumSet.noneOf(Sabotage.class);
+  private final Stream defaultStream = new Stream("default", false);
+
+  // Guarded by the lock, like the state of everything this device hands out.
+  private final List<Call> calls = new ArrayList<>();
+  private final List<String> violations = new ArrayList<>();
+  private final List<Trap> traps = new ArrayList<>();
+  private final Set<Handle> live = new LinkedHashSet<>();
+  private final List<Stream> streams = new ArrayList<>(List.of(defaultStream));
+  private final Set<Thread> parked = new HashSet<>();
+  private boolean holdNewStreams;
+  private int made;
+  private int pendingAnswers;
+
+  /** Something that happens at a call instead of, or before, what it is for. */
+  private static final class Trap {
+    final String call;
+    final Runnable action;
+    int countdown;
+    boolean sprung;
+
+    Trap(String call, int countdown, Runnable action) {
+      this.call = call;
+      this.countdown = countdown;
+      this.action = action;
+    }
+  }
+
+  // ---- what a test says
+
+  static ScriptedDevice with(Sabotage... broken) {
+    ScriptedDevice device = new ScriptedDevice();
+    device.sabotage.addAll(List.of(broken));
+    return device;
+  }
+
+  /** From now on new streams are held. */
+  ScriptedDevice holdNewStreams() {
+    synchronized (lock) {
+      holdNewStreams = true;
+    }
+    return this;
+  }
+
+  /** A stream of the test's own: a consumer's. */
+  Stream stream(String name) {
+    return stream(name, false);
+  }
+
+  /** A stream of the test's own that waits for steps. */
+  Stream heldStream(String name) {
+    return stream(name, true);
+  }
+
+  private Stream stream(String name, boolean held) {
+    synchronized (lock) {
+      Stream stream = new Stream(name, held);
+      streams.add(stream);
+      return stream;
+    }
+  }
+
+  /** The stream that was made last; after a start the loader's copy stream. */
+  Stream newestStream() {
+    synchronized (lock) {
+      return streams.get(streams.size() - 1);
+    }
+  }
+
+  /** Runs the next copy or kernel; false if there is none, or something before it waits. */
+  boolean step(DeviceStream stream) {
+    synchronized (lock) {
+      Operation head = ((Stream) stream).queue.peek();
+      if (head == null || !head.takesStep() || !head.isRunnable()) {
+        return false;
+      }
+      ((Stream) stream).runHead();
+      settle();
+      return true;
+    }
+  }
+
+  /** Holds no stream any more, nor a new one. */
+  void runAll() {
+    synchronized (lock) {
+      holdNewStreams = false;
+      streams.forEach(stream -> stream.held = false);
+      settle();
+    }
+  }
+
+  /** How many copies and kernels have not run. */
+  int queuedOn(DeviceStream stream) {
+    synchronized (lock) {
+      return (int) ((Stream) stream).queue.stream().filter(Operation::takesStep).count();
+    }
+  }
+
+  /** Queues work that is given the bytes of a buffer when it runs. */
+  void launch(DeviceStream stream, DeviceBuffer buffer, Consumer<ByteBuffer> kernel) {
+    Memory memory = (Memory) buffer;
+    memory.guard.check();
+    synchronized (lock) {
+      ((Stream) stream)
+          .add(
+              new Operation("a kernel", memory.block) {
+                @Override
+                void run() {
+                  kernel.accept(memory.view());
+                }
+              });
+    }
+  }
+
+  /** Lets the next copy that runs fail, on whichever stream. */
+  void failNextCopyWhenItRuns(RuntimeException failure) {
+    on(
+        "run copy",
+        1,
+        () -> {
+          throw failure;
+        });
+  }
+
+  /**
+   * Does something at the n-th call of that name from now, on the calling thread, before the call
+   * has any effect. If it throws, the call fails with that.
+   */
+  Trigger on(String call, int nth, Runnable action) {
+    Trap trap = new Trap(call, nth, action);
+    synchronized (lock) {
+      traps.add(trap);
+    }
+    return () -> {
+      synchronized (lock) {
+        return trap.sprung;
+      }
+    };
+  }
+
+  /** Whether what was to happen {@link #on} a call has happened. */
+  interface Trigger {
+    boolean sprung();
+  }
+
+  // ---- what a test asks
+
+  /** What was done to this device that must not be done. */
+  List<String> violations() {
+    synchronized (lock) {
+      return List.copyOf(violations);
+    }
+  }
+
+  /** Everything handed out and not closed, streams of the test's own aside. */
+  List<String> live() {
+    synchronized (lock) {
+      return live.stream().map(Handle::toString).toList();
+    }
+  }
+
+  long live(String kind) {
+    return live().stream().filter(name -> name.startsWith(kind)).count();
+  }
+
+  /** The bytes of the live pinned buffers. */
+  List<ByteBuffer> livePinned() {
+    synchronized (lock) {
+      return live.stream()
+          .filter(Pinned.class::isInstance)
+          .map(pinned -> ((Pinned) pinned).view())
+          .toList();
+    }
+  }
+
+  List<Call> calls() {
+    synchronized (lock) {
+      return List.copyOf(calls);
+    }
+  }
+
+  List<Call> calls(String name) {
+    return calls().stream().filter(call -> call.name().equals(name)).toList();
+  }
+
+  /** How often an event has been asked and answered "pending". */
+  int pendingAnswers() {
+    synchronized (lock) {
+      return pendingAnswers;
+    }
+  }
+
+  // ---- Device
+
+  @Override
+  public String name() {
+    return "scripted";
+  }
+
+  @Override
+  public String description() {
+    return "scripted (driven by a test)";
+  }
+
+  @Override
+  public PinnedBuffer allocatePinned(long bytes) {
+    called("allocatePinned", "device");
+    synchronized (lock) {
+      return handOut(new Pinned("pinned-" + made++, (int) bytes));
+    }
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    called("allocate", "device");
+    synchronized (lock) {
+      return handOut(new Allocation("memory-" + made++, (int) bytes)).whole;
+    }
+  }
+
+  @Override
+  public DeviceBuffer map(PinnedBuffer pinned) {
+    Pinned own = (Pinned) pinned;
+    called("map", "device", own);
+    return new Memory(own, 0, own.size, () -> {}, false);
+  }
+
+  @Override
+  public DeviceStream newStream() {
+    called("newStream", "device");
+    synchronized (lock) {
+      Stream stream = handOut(new Stream("stream-" + made++, holdNewStreams));
+      streams.add(stream);
+      return stream;
+    }
+  }
+
+  @Override
+  public DeviceStream defaultStream() {
+    called("defaultStream", "device");
+    return defaultStream;
+  }
+
+  @Override
+  public DeviceEvent newEvent() {
+    called("newEvent", "device");
+    synchronized (lock) {
+      return handOut(new Event("event-" + made++));
+    }
+  }
+
+  @Override
+  public void bindThread() {
+    called("bindThread", "device");
+  }
+
+  @Override
+  public void close() {}
+
+  private <H extends Handle> H handOut(H handle) {
+    live.add(handle);
+    return handle;
+  }
+
+  private void called(String name, Object on, Object... with) {
+    List<Runnable> actions = new ArrayList<>();
+    synchronized (lock) {
+      calls.add(
+          new Call(name, on.toString(), List.of(with).stream().map(Object::toString).toList()));
+      for (Trap trap : traps) {
+        if (trap.call.equals(name) && --trap.countdown == 0) {
+          trap.sprung = true;
+          actions.add(trap.action);
+        }
+      }
+    }
+    actions.forEach(Runnable::run);
+  }
+
+  /** Runs all that takes no step, and tells whoever waits. Under the lock. */
+  private void settle() {
+    boolean moved;
+    do {
+      moved = false;
+      for (Stream stream : streams) {
+        Operation head = stream.queue.peek();
+        while (head != null && head.isRunnable() && !(stream.held && head.takesStep())) {
+          stream.runHead();
+          moved = true;
+          head = stream.queue.peek();
+        }
+      }
+    } while (moved);
+    lock.notifyAll();
+    parked.forEach(LockSupport::unpark);
+  }
+
+  /** Whatever is handed out and must be given back once. */
+  private abstract class Handle implements AutoCloseable {
+    final String name;
+    boolean closed;
+
+    Handle(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public void close() {
+      called("close " + name.replaceAll("-.*", ""), this);
+      synchronized (lock) {
+        if (closed) {
+          violations.add(name + " is closed twice");
+          return;
+        }
+        closed = true;
+        live.remove(this);
+        freed();
+      }
+    }
+
+    void freed() {}
+
+    void requireOpen(String use) {
+      if (closed) {
+        violations.add(name + " is used after it was closed: " + use);
+        throw new IllegalStateException(name + " is closed");
+      }
+    }
+
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  private abstract class Block extends Handle {
+    final int size;
+    private final ByteBuffer bytes;
+
+    /** What uses it and has not run. */
+    final List<Operation> queued = new ArrayList<>();
+
+    Block(String name, int size) {
+      super(name);
+      this.size = size;
+      bytes = ByteBuffer.allocateDirect(size);
+    }
+
+    ByteBuffer view() {
+      return bytes.duplicate().order(ByteOrder.nativeOrder());
+    }
+
+    @Override
+    void freed() {
+      for (Operation operation : queued) {
+        violations.add(name + " is closed while queued: " + operation.what);
+      }
+      while (bytes.hasRemaining()) {
+        bytes.put(FREED);
+      }
+      bytes.rewind();
+    }
+  }
+
+  private final class Pinned extends Block implements PinnedBuffer {
+    Pinned(String name, int size) {
+      super(name, size);
+    }
+
+    @Override
+    public long bytes() {
+      return size;
+    }
+
+    @Override
+    public ByteBuffer unsafeBuffer() {
+      called("unsafeBuffer", this);
+      synchronized (lock) {
+        requireOpen("unsafeBuffer");
+        return view();
+      }
+    }
+  }
+
+  private final class Allocation extends Block {
+    final Memory whole;
+
+    Allocation(String name, int size) {
+      super(name, size);
+      whole = new Memory(this, 0, size, () -> {}, true);
+    }
+  }
+
+  /** An allocation, a view of pinned memory, or a slice of either. */
+  private final class Memory implements DeviceBuffer {
+    private final Block block;
+    private final int start;
+    private final int size;
+    private final Guard guard;
+    private final boolean owner;
+
+    Memory(Block block, int start, int size, Guard guard, boolean owner) {
+      this.block = block;
+      this.start = start;
+      this.size = size;
+      this.guard = guard;
+      this.owner = owner;
+    }
+
+    ByteBuffer view() {
+      return block.view().slice(start, size).order(ByteOrder.nativeOrder());
+    }
+
+    @Override
+    public Device device() {
+      return ScriptedDevice.this;
+    }
+
+    @Override
+    public long bytes() {
+      return size;
+    }
+
+    @Override
+    public DeviceBuffer slice(long offset, long bytes, Guard sliceGuard) {
+      return new Memory(block, start + (int) offset, (int) bytes, sliceGuard, false);
+    }
+
+    @Override
+    public void close() {
+      if (owner) {
+        block.close();
+      }
+    }
+
+    @Override
+    public String toString() {
+      return block.name;
+    }
+  }
+
+  private abstract static class Operation {
+    final String what;
+    final List<Block> uses;
+
+    Operation(String what, Block... uses) {
+      this.what = what;
+      this.uses = List.of(uses);
+    }
+
+    boolean isRunnable() {
+      return true;
+    }
+
+    boolean takesStep() {
+      return true;
+    }
+
+    abstract void run();
+
+    /** The stream has failed, so this will not run. */
+    void abandon(Throwable failure) {}
+  }
+
+  /** A place in a stream. */
+  private static final class Mark extends Operation {
+    boolean done;
+    @Nullable Throwable failure;
+
+    Mark() {
+      super("a mark");
+    }
+
+    @Override
+    boolean takesStep() {
+      return false;
+    }
+
+    @Override
+    void run() {
+      done = true;
+    }
+
+    @Override
+    void abandon(Throwable why) {
+      failure = why;
+    }
+
+    boolean isPending() {
+      return !done && failure == null;
+    }
+  }
+
+  final class Stream extends Handle implements DeviceStream {
+    private final Deque<Operation> queue = new ArrayDeque<>();
+    private boolean held;
+    private @Nullable Throwable failure;
+
+    Stream(String name, boolean held) {
+      super(name);
+      this.held = held;
+    }
+
+    @Override
+    public Device device() {
+      return ScriptedDevice.this;
+    }
+
+    @Override
+    public void copyToDevice(
+        PinnedBuffer source,
+        long sourceOffset,
+        DeviceBuffer target,
+        long targetOffset,
+        long bytes) {
+      Pinned from = (Pinned) source;
+      Memory to = (Memory) target;
+      called("copyToDevice", this, from, to);
+      synchronized (lock) {
+        requireOpen("copyToDevice");
+        from.requireOpen("copyToDevice");
+        to.block.requireOpen("copyToDevice");
+        add(
+            new Operation("a copy from " + from + " to " + to, from, to.block) {
+              @Override
+              void run() {
+                called("run copy", Stream.this, from, to);
+                to.view().put((int) targetOffset, from.view(), (int) sourceOffset, (int) bytes);
+              }
+            });
+      }
+    }
+
+    @Override
+    public void copyToHost(
+        DeviceBuffer source,
+        long sourceOffset,
+        PinnedBuffer target,
+        long targetOffset,
+        long bytes) {
+      throw new UnsupportedOperationException("a loader copies to the device only");
+    }
+
+    @Override
+    public void read(DeviceBuffer source, ByteBuffer target) {
+      Memory from = (Memory) source;
+      launch(this, from, target::put);
+      synchronize();
+    }
+
+    @Override
+    public void record(DeviceEvent event) {
+      Event own = (Event) event;
+      called("record", this, own);
+      synchronized (lock) {
+        requireOpen("record");
+        own.requireOpen("record");
+        Mark mark = new Mark();
+        own.mark = mark;
+        if (sabotage.contains(Sabotage.MARKED_TOO_EARLY)) {
+          mark.done = true;
+        } else {
+          add(mark);
+        }
+      }
+    }
+
+    @Override
+    public void waitFor(DeviceEvent event) {
+      Event own = (Event) event;
+      called("waitFor", this, own);
+      synchronized (lock) {
+        requireOpen("waitFor");
+        own.requireOpen("waitFor");
+        Mark mark = own.mark;
+        if (mark != null && !sabotage.contains(Sabotage.WAITS_IGNORED)) {
+          add(waitFor(mark));
+        }
+      }
+    }
+
+    private static Operation waitFor(Mark mark) {
+      return new Operation("a wait") {
+        @Override
+        boolean isRunnable() {
+          return !mark.isPending();
+        }
+
+        @Override
+        boolean takesStep() {
+          return false;
+        }
+
+        @Override
+        void run() {
+          if (mark.failure != null) {
+            throw new DeviceException("what was waited for failed", mark.failure);
+          }
+        }
+      };
+    }
+
+    @Override
+    public void synchronize() {
+      called("synchronize", this);
+      Mark here = new Mark();
+      synchronized (lock) {
+        requireOpen("synchronize");
+        add(here);
+      }
+      await(here);
+    }
+
+    /** Under the lock. */
+    private void add(Operation operation) {
+      if (failure != null) {
+        operation.abandon(failure);
+        return;
+      }
+      queue.add(operation);
+      operation.uses.forEach(block -> block.queued.add(operation));
+      settle();
+    }
+
+    /** Under the lock. */
+    private void runHead() {
+      Operation head = queue.remove();
+      try {
+        head.run();
+      } catch (Throwable t) {
+        failure = t;
+        for (Operation later : queue) {
+          later.abandon(t);
+          later.uses.forEach(block -> block.queued.remove(later));
+        }
+        queue.clear();
+      }
+      head.uses.forEach(block -> block.queued.remove(head));
+    }
+  }
+
+  private void await(Mark mark) {
+    boolean interrupted = false;
+    synchronized (lock) {
+      while (mark.isPending()) {
+        try {
+          lock.wait();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    requireNotFailed(mark);
+  }
+
+  private static void requireNotFailed(Mark mark) {
+    if (mark.failure != null) {
+      throw new DeviceException("scripted: work before the mark failed", mark.failure);
+    }
+  }
+
+  private final class Event extends Handle implements DeviceEvent {
+    @Nullable Mark mark;
+
+    Event(String name) {
+      super(name);
+    }
+
+    @Override
+    public boolean isComplete() {
+      called("isComplete", this);
+      synchronized (lock) {
+        requireOpen("isComplete");
+        Mark asked = recorded();
+        requireNotFailed(asked);
+        boolean complete = asked.done || sabotage.contains(Sabotage.ALWAYS_COMPLETE);
+        if (!complete) {
+          pendingAnswers++;
+        }
+        return complete;
+      }
+    }
+
+    @Override
+    public void park(long maxNanos) {
+      Thread caller = Thread.currentThread();
+      synchronized (lock) {
+        if (mark == null || !mark.isPending()) {
+          return;
+        }
+        parked.add(caller);
+      }
+      LockSupport.parkNanos(this, maxNanos);
+      synchronized (lock) {
+        parked.remove(caller);
+      }
+    }
+
+    @Override
+    public void synchronize() {
+      called("synchronize event", this);
+      Mark asked;
+      synchronized (lock) {
+        requireOpen("synchronize");
+        asked = recorded();
+      }
+      await(asked);
+    }
+
+    private Mark recorded() {
+      if (mark == null) {
+        violations.add(name + " is asked, but was never recorded");
+        throw new IllegalStateException(name + " was never recorded");
+      }
+      return mark;
+    }
+  }
+}

@@ -1,0 +1,192 @@
+package io.pentrough.example;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class TrainTest {
+
+  @TempDir Path folder;
+
+  @Test
+  void printsDeviceFiguresAndStatistics() throws Exception {
+    Result result = train("--steps", "20", "--batch", "32", "--device", "host");
+
+    assertEquals(0, result.exitCode, result.err);
+    List<String> lines = result.out.lines().toList();
+    assertEquals("device: host", lines.get(0));
+    assertTrue(
+        lines
+            .get(1)
+            .matches(
+                "validation balanced accuracy: 0\\.\\d{3} \\(single-voxel baseline 0\\.\\d{3}\\)"),
+        lines.get(1));
+    assertTrue(lines.get(2).startsWith("20 batches, "), lines.get(2));
+    List<String> progress = result.err.lines().toList();
+    assertEquals(10, progress.size(), "a line every tenth of the way where there is no terminal");
+    assertTrue(
+        progress.get(9).matches("step 20 of 20: loss .*, \\d+ batches/s, .* % waiting"),
+        progress.get(9));
+  }
+
+  @Test
+  void sameSeedGivesTheSameFigureWhateverTheWorkers() throws Exception {
+    String first = figure("--seed", "7", "--workers", "1");
+
+    assertEquals(first, figure("--seed", "7", "--workers", "1"));
+    assertEquals(first, figure("--seed", "7", "--workers", "2"));
+    assertEquals(first, figure("--seed", "7", "--workers", "8"));
+    assertTrue(!first.equals(figure("--seed", "8")), "the seed changes nothing");
+  }
+
+  /** The loss at the end and the figures. */
+  private static String figure(String... args) throws Exception {
+    String[] all = Arrays.copyOf(args, args.length + 4);
+    System.arraycopy(new String[] {"--steps", "25", "--batch", "48"}, 0, all, args.length, 4);
+    Result result = train(all);
+    assertEquals(0, result.exitCode, result.err);
+    String progress = result.err.lines().toList().get(9);
+    return progress.substring(0, progress.indexOf(',')) + result.out.lines().toList().get(1);
+  }
+
+  @Test
+  void helpListsTheOptions() throws Exception {
+    Result result = train("--help");
+
+    assertEquals(0, result.exitCode);
+    for (String option :
+        List.of("--volume", "--raw", "--labels", "--steps", "--batch", "--patch")) {
+      assertTrue(result.out.contains(option + "="), option);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--steps, 0, 0",
+    "--steps, many, many",
+    "--batch, -3, -3",
+    "--batch, 100000000, 100000000",
+    "--patch, 4, 4",
+    "--patch, 0, 0",
+    "--patch, 39, 39",
+    "--workers, 0, 0",
+    "--seed, 1.5, 1.5",
+    "--device, abacus, abacus",
+    "--raw, /volumes/nothing, '/volumes/nothing; it has /volumes/raw'",
+    "--raw, /volumes/labels, uint16",
+    "--labels, /volumes, /volumes",
+    "--labels, /volumes/labels, more than 16 distinct values",
+    "--volume, no-such.h5, no-such.h5",
+    "--speed, 3, --speed"
+  })
+  void refusesInOneSentenceThatNamesTheValue(String option, String value, String named)
+      throws Exception {
+    String[] args = {option, value, "--steps", "1"}; // one step, should it be accepted
+    assertRefused(train(Arrays.copyOf(args, option.equals("--steps") ? 2 : 4)), named);
+  }
+
+  @Test
+  void refusesAnOptionWithoutValue() throws Exception {
+    assertRefused(train("--steps"), "--steps");
+  }
+
+  @Test
+  void refusesCudaWhereThereIsNone() throws Exception {
+    assertRefused(train("--device", "cuda"), "no CUDA: ");
+  }
+
+  @Test
+  void refusesAnotherKindOfFile() throws Exception {
+    Path file = Files.writeString(folder.resolve("text.h5"), "no HDF5");
+    assertRefused(train("--volume", file.toString(), "--steps", "1"), file.toString());
+  }
+
+  @Test
+  void refusesATruncatedFile() throws Exception {
+    byte[] whole;
+    try (var in = Train.class.getResourceAsStream("/" + Options.BUNDLED_VOLUME)) {
+      whole = in.readAllBytes();
+    }
+    for (int length : new int[] {8, 100, 5_000, whole.length / 2}) {
+      Path file = Files.write(folder.resolve("cut.h5"), Arrays.copyOf(whole, length));
+      assertRefused(train("--volume", file.toString(), "--steps", "1"), file.toString());
+    }
+  }
+
+  @Test
+  void refusesShapesThatDiffer() throws Exception {
+    assertRefused(
+        trainOn(TestVolumes.raw(6, 6, 20), true, TestVolumes.labels(6, 5, 20, 2)), "[6, 5, 20]");
+  }
+
+  @Test
+  void refusesAFlatImage() throws Exception {
+    assertRefused(trainOn(new byte[6][20], true, new int[6][20]), "[6, 20]");
+  }
+
+  @Test
+  void refusesSignedGreyValues() throws Exception {
+    assertRefused(
+        trainOn(TestVolumes.raw(6, 6, 20), false, TestVolumes.labels(6, 6, 20, 2)), "int8");
+  }
+
+  @Test
+  void refusesLabelsThatAreNoIntegers() throws Exception {
+    assertRefused(trainOn(TestVolumes.raw(6, 6, 20), true, new float[6][6][20]), "float32");
+  }
+
+  @Test
+  void refusesASingleLabel() throws Exception {
+    assertRefused(
+        trainOn(TestVolumes.raw(6, 6, 20), true, TestVolumes.labels(6, 6, 20, 1)), "label 0");
+  }
+
+  @Test
+  void refusesAClassThatOneRegionLacks() throws Exception {
+    int[][][] labels = TestVolumes.labels(6, 6, 20, 2);
+    labels[3][3][16] = 5;
+    assertRefused(
+        trainOn(TestVolumes.raw(6, 6, 20), true, labels),
+        "training region (x from 0 to 13) has no voxel labelled 5");
+  }
+
+  @Test
+  void refusesAPatchLargerThanTheVolume() throws Exception {
+    assertRefused(
+        trainOn(TestVolumes.raw(2, 6, 20), true, TestVolumes.labels(2, 6, 20, 2)), "2 x 6 x 14");
+  }
+
+  private Result trainOn(Object raw, boolean unsignedRaw, Object labels) throws Exception {
+    Path file = TestVolumes.write(folder.resolve("volume.h5"), raw, unsignedRaw, labels);
+    return train(
+        ("--volume " + file + " --raw /raw --labels /labels --patch 3 --steps 1").split(" "));
+  }
+
+  private static void assertRefused(Result result, String named) {
+    assertEquals(2, result.exitCode, result.err);
+    assertEquals("", result.out);
+    assertEquals(1, result.err.lines().count(), result.err);
+    assertTrue(result.err.contains(named), result.err);
+  }
+
+  private record Result(int exitCode, String out, String err) {}
+
+  private static Result train(String... args) throws Exception {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int exitCode =
+        Train.run(args, new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8));
+    return new Result(exitCode, out.toString(UTF_8), err.toString(UTF_8));
+  }
+}
