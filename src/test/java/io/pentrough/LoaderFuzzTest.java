@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.IntStream;
@@ -146,7 +148,7 @@ class LoaderFuzzTest {
     private final boolean slowTargets;
     private final boolean slowReaders;
     private final boolean interrupts;
-    private final Closer closer;
+    private final Set<Closer> closers; // one or two, who may then be at it at once
     private final long closeAt;
     private final Duration closeTimeout;
 
@@ -195,7 +197,8 @@ class LoaderFuzzTest {
       slowTargets = random.nextInt(2) == 0;
       slowReaders = random.nextInt(3) > 0;
       interrupts = random.nextInt(2) == 0;
-      closer = List.of(Closer.values()).get(random.nextInt(4));
+      List<Closer> choice = List.of(Closer.values());
+      closers = EnumSet.of(choice.get(random.nextInt(4)), choice.get(random.nextInt(4)));
       closeAt = random.nextInt(150);
       enoughTold = new CountDownLatch((int) closeAt + 1);
       // Half of it passes before a blocked target is interrupted.
@@ -237,7 +240,7 @@ class LoaderFuzzTest {
       started.countDown();
       consumers.forEach(consumer -> start("consumer-" + consumer.number, consumer::run));
       Thread waker = start("waker", this::wakeBlockedTargets);
-      if (closer == Closer.BYSTANDER) {
+      if (closers.contains(Closer.BYSTANDER)) {
         start(
             "bystander",
             () -> {
@@ -273,7 +276,9 @@ class LoaderFuzzTest {
       assertThrows(LoaderClosedException.class, running::get);
       assertThrows(LoaderClosedException.class, () -> running.get(Duration.ZERO));
       assertThrows(LoaderClosedException.class, running::reset);
-      eventually("I6: memory is left: " + before, () -> device.liveResources().equals(before));
+      eventually(
+          () -> "I6: memory is left: " + device.liveResources() + ", not " + before,
+          () -> device.liveResources().equals(before));
       for (DeviceStream stream : streams) {
         stream.synchronize(); // throws if late work found its memory freed (I7)
         stream.close();
@@ -282,7 +287,7 @@ class LoaderFuzzTest {
       buffers.forEach(PinnedBuffer::close);
       assertEquals(new HostDevice.Usage(0, 0, 0, 0), device.liveResources());
       device.close();
-      eventually("threads are left", () -> threadsBefore.containsAll(libraryThreads()));
+      eventually(() -> "threads are left", () -> threadsBefore.containsAll(libraryThreads()));
     }
 
     // ---- targets
@@ -299,11 +304,12 @@ class LoaderFuzzTest {
       if (resetsFromTargets && index % 23 == 5 && hasReset.add(index)) {
         reset();
       }
-      if (closer == Closer.TARGET && index == closeAt) {
+      boolean closes = closers.contains(Closer.TARGET) && index == closeAt;
+      if (closes) {
         close();
       }
       content.write(out, context, call, between);
-      if (deed.blocks()) {
+      if (deed.blocks() && !closes) { // nobody interrupts a target that has closed the loader
         new Blocked(mine.nextInt(2_000)).awaitInterrupt();
       }
       Throwable failure =
@@ -476,7 +482,7 @@ class LoaderFuzzTest {
       }
     }
 
-    private static void eventually(String otherwise, BooleanSupplier condition) {
+    private static void eventually(Supplier<String> otherwise, BooleanSupplier condition) {
       long deadline = System.nanoTime() + PATIENCE.toNanos();
       while (!condition.getAsBoolean()) {
         assertTrue(System.nanoTime() < deadline, otherwise);
@@ -515,7 +521,7 @@ class LoaderFuzzTest {
           + (resetsFromTargets ? ", resetting" : "")
           + ", %d workers, %d host slots, %d device slots, %d consumers, closed by %s at %d, %d told"
               .formatted(
-                  workers, hostSlots, deviceSlots, consumerCount, closer, closeAt, told.size());
+                  workers, hostSlots, deviceSlots, consumerCount, closers, closeAt, told.size());
     }
 
     /** Which target threw. */
@@ -560,7 +566,7 @@ class LoaderFuzzTest {
           for (int i = 0; i < steps && problems.isEmpty(); i++) {
             step();
           }
-          if (closer == Closer.CONSUMER && number == 0) {
+          if (closers.contains(Closer.CONSUMER) && number == 0) {
             Run.this.close();
             leases.forEach(this::checkNow); // they outlive the loader
           }
