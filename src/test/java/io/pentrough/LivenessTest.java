@@ -1,0 +1,159 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.host.HostDevice;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** I5: as long as somebody can go on, somebody does. */
+class LivenessTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private static final BatchSpec SPEC = BatchSpec.builder().array("index", DType.INT64, 1).build();
+
+  private final HostDevice device = HostDevice.open();
+  private final ExecutorService consumers = Executors.newCachedThreadPool();
+
+  @AfterEach
+  void end() {
+    consumers.shutdownNow();
+    device.close();
+  }
+
+  private static long read(DeviceBatch batch) {
+    return HostDevice.bytes(batch.array(0).buffer()).getLong(0);
+  }
+
+  @ParameterizedTest(name = "ordered: {0}, handed over: {1}")
+  @CsvSource({"true, false", "false, false", "true, true", "false, true"})
+  @DisplayName("I3, I5: 8 workers and 3 consumers get 10,000 batches through one slot each")
+  void narrowestRings(boolean ordered, boolean handOver) throws Exception {
+    int batches = 10_000;
+    BackgroundLoader.Builder builder =
+        BackgroundLoader.builder(
+                device, SPEC, (out, context) -> out.array(0).setLong(0, context.index()))
+            .workers(8)
+            .hostSlots(1)
+            .deviceSlots(1);
+    if (!ordered) {
+      builder.unordered();
+    }
+    if (handOver) {
+      builder.handOver();
+    }
+    Set<Long> told = ConcurrentHashMap.newKeySet();
+    AtomicInteger left = new AtomicInteger(batches);
+    try (BackgroundLoader loader = builder.start()) {
+      List<Future<?>> ends = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        ends.add(
+            consumers.submit(
+                () -> {
+                  while (left.getAndDecrement() > 0) {
+                    long asked = System.nanoTime();
+                    try (DeviceBatch batch = loader.get(PATIENCE)) {
+                      assertEquals(batch.index(), read(batch));
+                      assertTrue(told.add(batch.index()), "told twice");
+                    }
+                    long took = System.nanoTime() - asked;
+                    assertTrue(took < PATIENCE.toNanos() / 2, "a wake-up call is missing");
+                  }
+                  return null;
+                }));
+      }
+      for (Future<?> end : ends) {
+        end.get(3 * PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      }
+      assertEquals(batches, loader.stats().batches());
+    }
+    assertEquals(batches, told.size());
+    assertTrue(!ordered || told.stream().allMatch(index -> index < batches), "passed over one");
+  }
+
+  @Test
+  @DisplayName("unordered, a stuck index is overtaken by the whole window, and then waited for")
+  void stuckIndex() throws Exception {
+    long stuck = 3;
+    long end = stuck + DeliveredWindow.SIZE; // the first index beyond the window
+    CountDownLatch gate = new CountDownLatch(1);
+    AtomicLong highest = new AtomicLong();
+    BatchTarget target =
+        (out, context) -> {
+          highest.accumulateAndGet(context.index(), Math::max);
+          if (context.index() == stuck) {
+            gate.await();
+          }
+          out.array(0).setLong(0, context.index());
+        };
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, SPEC, target)
+            .workers(4)
+            .name("stuck")
+            .unordered()
+            .start()) {
+      BitSet told = new BitSet();
+      get(loader, told, (int) end - 1);
+      assertTrue(!told.get((int) stuck) && told.length() == end, "all others of the window");
+
+      awaitThreeParkedWorkers();
+      assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
+      assertEquals(end - 1, highest.get(), "a worker went beyond the window");
+
+      gate.countDown();
+      get(loader, told, 3 * DeliveredWindow.SIZE);
+      assertTrue(told.nextClearBit(0) >= end + 2 * DeliveredWindow.SIZE - 1, "stuck again");
+    }
+  }
+
+  private static void get(BackgroundLoader loader, BitSet told, int batches) throws Exception {
+    for (int i = 0; i < batches; i++) {
+      try (DeviceBatch batch = loader.get(PATIENCE)) {
+        int index = (int) read(batch);
+        assertEquals(batch.index(), index);
+        assertTrue(!told.get(index), "told twice");
+        told.set(index);
+      }
+    }
+  }
+
+  private static void awaitThreeParkedWorkers() {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (parkedWorkers() < 3) {
+      assertTrue(System.nanoTime() < deadline, "the workers go on");
+      SlowDevice.linger(64);
+    }
+  }
+
+  /** The one in the target waits in its gate. */
+  private static long parkedWorkers() {
+    return Thread.getAllStackTraces().entrySet().stream()
+        .filter(entry -> entry.getKey().getName().startsWith("pentrough-stuck-worker"))
+        .filter(
+            entry ->
+                List.of(entry.getValue()).stream()
+                        .anyMatch(frame -> frame.getMethodName().equals("park"))
+                    && List.of(entry.getValue()).stream()
+                        .anyMatch(frame -> frame.getMethodName().equals("claim")))
+        .count();
+  }
+}

@@ -1,0 +1,224 @@
+package io.pentrough;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.host.HostDevice;
+import java.nio.ByteBuffer;
+import java.util.Objects;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A host device whose copies take their time, as a GPU's do: they begin late and read their source
+ * in two parts with a pause between, all of it drawn from a seed. So whoever takes a copy for done
+ * before it is gets caught.
+ *
+ * <p>It can play a device stage too: the batch is then put in place only behind the first mark
+ * after its copy (<em>copied</em>) and ahead of the second (<em>ready</em>).
+ */
+final class SlowDevice implements Device {
+
+  private final HostDevice host;
+  private final long seed;
+  private final boolean slow;
+  private final boolean staged;
+  private final SlowStream defaultStream;
+  private int streams;
+
+  /**
+   * @param slow whether copies take their time, else they only pass through
+   * @param staged whether to play a stage
+   */
+  SlowDevice(HostDevice host, long seed, boolean slow, boolean staged) {
+    this.host = host;
+    this.seed = seed;
+    this.slow = slow;
+    this.staged = staged;
+    defaultStream = new SlowStream(host.defaultStream());
+  }
+
+  /** {@link HostDevice#launch} for streams of this device. */
+  static void launch(DeviceStream stream, Runnable work) {
+    HostDevice.launch(((SlowStream) stream).inner, work);
+  }
+
+  /** Passes time without sleeping: gives the processor away now and then. */
+  @SuppressWarnings("ThreadPriorityCheck") // nothing relies on it: it only mixes up who runs when
+  static void linger(int units) {
+    for (int i = 1; i <= units; i++) {
+      if (i % 64 == 0) {
+        Thread.yield();
+      } else {
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  /** How long to {@link #linger}: often not at all, mostly short, at most about a millisecond. */
+  static int someUnits(Random random) {
+    return random.nextInt(3) == 0 ? 0 : random.nextInt(1 << (1 + random.nextInt(13)));
+  }
+
+  HostDevice.Usage liveResources() {
+    return host.liveResources();
+  }
+
+  @Override
+  public String name() {
+    return "slow host";
+  }
+
+  @Override
+  public String description() {
+    return name();
+  }
+
+  @Override
+  public PinnedBuffer allocatePinned(long bytes) {
+    return host.allocatePinned(bytes);
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    return host.allocate(bytes);
+  }
+
+  @Override
+  public DeviceBuffer map(PinnedBuffer pinned) {
+    return host.map(pinned);
+  }
+
+  @Override
+  public synchronized DeviceStream newStream() {
+    streams++;
+    return new SlowStream(host.newStream());
+  }
+
+  @Override
+  public DeviceStream defaultStream() {
+    return defaultStream;
+  }
+
+  @Override
+  public DeviceEvent newEvent() {
+    return host.newEvent();
+  }
+
+  @Override
+  public void bindThread() {
+    host.bindThread();
+  }
+
+  @Override
+  public void close() {
+    host.close();
+  }
+
+  private final class SlowStream implements DeviceStream {
+
+    private final DeviceStream inner;
+    private final Random random = new Random(seed + streams);
+
+    // The stage; used by the one thread that queues copies.
+    private @Nullable DeviceBuffer received;
+    private @Nullable PinnedBuffer staging;
+    private @Nullable DeviceBuffer target;
+    private long targetOffset;
+    private long bytes;
+    private int marksBeforeStage;
+
+    SlowStream(DeviceStream inner) {
+      this.inner = inner;
+    }
+
+    @Override
+    public Device device() {
+      return SlowDevice.this;
+    }
+
+    @Override
+    public void copyToDevice(
+        PinnedBuffer source, long from, DeviceBuffer target, long to, long bytes) {
+      if (!staged || bytes == 0) {
+        copyInParts(source, from, target, to, bytes);
+        return;
+      }
+      if (received == null) {
+        received = host.allocate(source.bytes());
+        staging = host.allocatePinned(source.bytes());
+      }
+      copyInParts(source, from, received, 0, bytes);
+      this.target = target;
+      this.targetOffset = to;
+      this.bytes = bytes;
+      marksBeforeStage = 1;
+    }
+
+    private void copyInParts(
+        PinnedBuffer source, long from, DeviceBuffer target, long to, long bytes) {
+      long first = slow ? bytes / 2 : 0;
+      pause();
+      inner.copyToDevice(source, from, target, to, first);
+      pause();
+      inner.copyToDevice(source, from + first, target, to + first, bytes - first);
+    }
+
+    private void pause() {
+      int units = slow ? someUnits(random) : 0;
+      if (units > 0) {
+        HostDevice.launch(inner, () -> linger(units));
+      }
+    }
+
+    @Override
+    public void record(DeviceEvent event) {
+      DeviceBuffer waiting = target;
+      if (waiting != null && marksBeforeStage-- == 0) {
+        PinnedBuffer on = Objects.requireNonNull(staging);
+        pause();
+        inner.copyToHost(Objects.requireNonNull(received), 0, on, 0, bytes);
+        inner.copyToDevice(on, 0, waiting, targetOffset, bytes);
+        target = null;
+      }
+      inner.record(event);
+    }
+
+    @Override
+    public void copyToHost(
+        DeviceBuffer source, long from, PinnedBuffer target, long to, long bytes) {
+      inner.copyToHost(source, from, target, to, bytes);
+    }
+
+    @Override
+    public void read(DeviceBuffer source, ByteBuffer target) {
+      inner.read(source, target);
+    }
+
+    @Override
+    public void waitFor(DeviceEvent event) {
+      inner.waitFor(event);
+    }
+
+    @Override
+    public void synchronize() {
+      inner.synchronize();
+    }
+
+    @Override
+    public void close() {
+      if (received != null && staging != null) {
+        received.close();
+        staging.close();
+      }
+      inner.close();
+    }
+
+    @Override
+    public String toString() {
+      return "slow " + inner;
+    }
+  }
+}
