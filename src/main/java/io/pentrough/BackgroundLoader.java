@@ -53,7 +53,7 @@ public final class BackgroundLoader implements AutoCloseable {
   public static Builder builder(Device device, BatchSpec spec, BatchTarget target) {
     Job job =
         new Job(Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(target, "target"));
-    return new Builder(device, new Content(job));
+    return new Builder(device, new BatchContent(job));
   }
 
   /**
@@ -66,7 +66,7 @@ public final class BackgroundLoader implements AutoCloseable {
    * @return a builder with the defaults given at its methods
    */
   public static Builder infer(Device device, ArraySource source) {
-    return new Builder(device, new Content(Objects.requireNonNull(source, "source")));
+    return new Builder(device, new BatchContent(Objects.requireNonNull(source, "source")));
   }
 
   /**
@@ -201,14 +201,14 @@ public final class BackgroundLoader implements AutoCloseable {
   public static final class Builder {
 
     private final LoaderOptions options;
-    private final Content content;
+    private final BatchContent content;
     private long batchesPerEpoch = Schedule.ENDLESS;
     private int epochs;
     private long shardFirst;
     private long shardStride = 1;
     private @Nullable Position startAt;
 
-    private Builder(Device device, Content content) {
+    private Builder(Device device, BatchContent content) {
       options = new LoaderOptions(device, "loader");
       this.content = content;
     }

@@ -108,7 +108,7 @@ final class Content {
     expect(index, index(views), "index", 0);
     expect(call, views.get(0).getLong(Long.BYTES), "call of the target", 0);
     Philox4x32 random = new Philox4x32(seed);
-    random.begin(Engine.EPOCH, index);
+    random.begin(0, index);
     for (int i = 0; i < DRAWN; i++) {
       expect(random.nextInt(), views.get(1).getInt(i * Integer.BYTES), "drawn number", i);
     }

@@ -6,19 +6,19 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** What a loader's batches are: given with the arrays spelled out, or to be inferred. */
-final class Content {
+final class BatchContent {
 
   private final @Nullable Job given;
   private final @Nullable ArraySource source;
   private List<String> names = List.of();
   private final Map<String, DType> dtypes = new HashMap<>();
 
-  Content(Job given) {
+  BatchContent(Job given) {
     this.given = given;
     this.source = null;
   }
 
-  Content(ArraySource source) {
+  BatchContent(ArraySource source) {
     this.given = null;
     this.source = source;
   }
