@@ -105,6 +105,23 @@ class TargetFailureTest {
   }
 
   @Test
+  @DisplayName("I5: a failure ends the wait of a consumer, though nothing else happens")
+  void endsAWait() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    IOException failure = new IOException("the only one");
+    BatchTarget target =
+        (out, context) -> {
+          await(gate);
+          throw failure;
+        };
+    try (BackgroundLoader loader = loader(target).hostSlots(1).start()) {
+      Caller<DeviceBatch> caller = Caller.start(() -> loader.get()).untilWaitingForBatch();
+      gate.countDown();
+      assertSame(failure, caller.failure(TargetException.class).getCause());
+    }
+  }
+
+  @Test
   @DisplayName("I5: a target that overflows its stack fails its batch, not its worker")
   void stackOverflow() throws Exception {
     BatchTarget target =

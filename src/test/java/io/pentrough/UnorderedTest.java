@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import static io.pentrough.Caller.await;
+import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -99,7 +100,11 @@ class UnorderedTest {
           Numbered.fill(out, context);
         };
     try (BackgroundLoader loader =
-        BackgroundLoader.builder(device, Numbered.SPEC, slow).workers(2).unordered().start()) {
+        BackgroundLoader.builder(device, Numbered.SPEC, slow)
+            .workers(2)
+            .name("slow")
+            .unordered()
+            .start()) {
       BitSet seen = new BitSet();
       int others = 5 + DeliveredWindow.SIZE - 1;
       for (int i = 0; i < others; i++) {
@@ -111,6 +116,12 @@ class UnorderedTest {
           assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
       assertSays(e, "waiting for index 5", "index 5 of epoch 0 holds up the workers", "4096");
       gate.countDown();
+      // Until nothing but the delivery can set the workers going again.
+      until(() -> loader.stats().copyTime().count() == others + 1, "index 5 to be ready");
+      for (int i = 0; i < 2; i++) {
+        Thread worker = Caller.worker("slow", i);
+        until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+      }
       getOnce(loader, seen);
       assertTrue(seen.get(5), "nothing else was to be had");
       for (int i = 0; i < 100; i++) {
