@@ -201,7 +201,6 @@ final class CopyThread implements Runnable {
           engine.freed(slot);
         }
       }
-      boolean onlyLost = left == 0 && lost > 0;
       for (HostSlot slot : engine.hostSlots()) {
         HostSlotMemory held = memory.hostSlots.get(slot.number);
         if (held.freed) {
@@ -210,7 +209,7 @@ final class CopyThread implements Runnable {
         if (engine.is(slot, HostSlot.State.FREE)) {
           memory.free(slot.number, held);
           engine.freed(slot);
-        } else {
+        } else if (!engine.is(slot, HostSlot.State.LENT)) { // else counted with its device slot
           left++;
         }
       }
@@ -218,11 +217,11 @@ final class CopyThread implements Runnable {
         memory.freeCopyStream();
         return;
       }
-      if (onlyLost) {
+      if (left == 0) {
         recoverLost(); // last, as nobody knows how long its stream will take
       } else if (polling) {
         LockSupport.parkNanos(this, PARK_NANOS);
-      } else if (left > 0) {
+      } else {
         LockSupport.park(this);
       }
     }

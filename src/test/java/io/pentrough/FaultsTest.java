@@ -13,6 +13,7 @@ import io.pentrough.ScriptedDevice.Trigger;
 import io.pentrough.device.DeviceException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
@@ -256,6 +257,52 @@ class FaultsTest {
     Bench.assertAllGone(device);
   }
 
+  @Test
+  @DisplayName("I7: when a copy is refused, those that are still queued keep their slots")
+  void copyFailsBehindQueuedCopies() throws Exception {
+    ScriptedDevice device = new ScriptedDevice().holdNewStreams();
+    DeviceException cause = new DeviceException("no copy");
+    device.on("copyToDevice", 3, () -> sneakyThrow(cause));
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
+    assertSame(cause, assertThrows(DeviceException.class, () -> Bench.get(loader)).getCause());
+
+    loader.close();
+
+    assertTrue(device.live("memory") >= 2 && device.live("pinned") >= 2, () -> "" + device.live());
+    device.runAll();
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("I2, I7: a lost slot does not hold up the slot of a target that ends later")
+  void lostSlotAndLateTarget() throws Exception {
+    ScriptedDevice device = new ScriptedDevice();
+    Stream consumer = device.heldStream("consumer");
+    CountDownLatch go = new CountDownLatch(1);
+    BackgroundLoader loader =
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  if (context.index() == 1) {
+                    go.await();
+                  }
+                })
+            .closeTimeout(Bench.SHORT)
+            .interruptTargets(false)
+            .start();
+    DeviceBatch batch = Bench.get(loader, consumer);
+    Bench.lateReader(device, batch);
+    failNext(device, "record on consumer", new DeviceException("no mark"));
+    assertThrows(DeviceException.class, batch::close);
+    loader.close();
+    go.countDown();
+
+    Bench.until("the target's slot is freed", () -> device.live("pinned") == 0);
+    assertEquals(1, device.live("memory"), () -> "" + device.live());
+    assertTrue(device.step(consumer));
+    Bench.assertAllGone(device);
+  }
+
   // ---- leases whose close fails
 
   @Test
@@ -270,7 +317,7 @@ class FaultsTest {
     String memory = batch.array(0).buffer().toString();
     LateReader reader = Bench.lateReader(device, batch);
     Bench.until("all slots are full", () -> device.calls("copyToDevice").size() == 3);
-    failNext(device, "record", cause);
+    failNext(device, "record on consumer", cause);
 
     assertSame(cause, assertThrows(DeviceException.class, batch::close));
     batch.close(); // is closed all the same
@@ -300,7 +347,7 @@ class FaultsTest {
     BackgroundLoader loader = (handOver ? builder.handOver() : builder).start();
     DeviceBatch batch = Bench.get(loader, device.heldStream("consumer"));
     String memory = batch.array(0).buffer().toString();
-    failNext(device, "record", cause);
+    failNext(device, "record on consumer", cause);
     assertSame(cause, assertThrows(DeviceException.class, batch::close));
     failNext(device, "synchronize", new DeviceException("cannot tell"));
 

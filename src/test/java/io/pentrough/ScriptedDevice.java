@@ -187,7 +187,8 @@ final class ScriptedDevice implements Device {
 
   /**
    * Does something at the n-th call of that name from now, on the calling thread, before the call
-   * has any effect. If it throws, the call fails with that.
+   * has any effect. If it throws, the call fails with that. {@code "record on consumer"} are the
+   * calls for that stream.
    */
   Trigger on(String call, int nth, Runnable action) {
     Trap trap = new Trap(call, nth, action);
@@ -331,7 +332,8 @@ final class ScriptedDevice implements Device {
       calls.add(
           new Call(name, on.toString(), List.of(with).stream().map(Object::toString).toList()));
       for (Trap trap : traps) {
-        if (trap.call.equals(name) && --trap.countdown == 0) {
+        boolean meant = trap.call.equals(name) || trap.call.equals(name + " on " + on);
+        if (meant && --trap.countdown == 0) {
           trap.sprung = true;
           actions.add(trap.action);
         }
