@@ -214,12 +214,12 @@ public final class BatchQueue implements AutoCloseable {
     /**
      * How many jobs may be submitted and not yet delivered. Default 64.
      *
-     * @param jobs at least 1
+     * @param jobs 1 to 65,536
      * @return this
-     * @throws IllegalArgumentException if less than 1
+     * @throws IllegalArgumentException if out of that range
      */
     public Builder capacity(int jobs) {
-      capacity = LoaderOptions.atLeastOne("capacity", jobs);
+      capacity = LoaderOptions.checked("capacity", jobs);
       return this;
     }
 

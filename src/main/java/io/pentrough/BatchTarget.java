@@ -16,7 +16,8 @@ public interface BatchTarget {
    * {@link HostArray#fillZero()} first. The result should depend on nothing but the context's
    * epoch, index and random numbers: then the same seed gives the same batches with any number of
    * workers (I8). May block, and may use threads of its own on {@link HostBatch#shared()} as long
-   * as they are done when it returns.
+   * as they are done when it returns. A target that waits for a batch of its own loader waits for
+   * itself as soon as every worker does.
    *
    * @param out the arrays to fill, valid until this call returns
    * @param context which batch this is, and its random numbers, valid until this call returns

@@ -58,11 +58,11 @@ final class CopyThread implements Runnable {
       pump();
     } catch (Throwable t) {
       engine.breakDown(t);
-      abandonCopies();
     }
     try {
+      abandonCopies();
       while (!engine.isClosing()) {
-        LockSupport.park(this);
+        park(Long.MAX_VALUE);
       }
       reclaim();
     } catch (Throwable t) {
@@ -88,6 +88,7 @@ final class CopyThread implements Runnable {
         return;
       }
       waitForWork();
+      Thread.interrupted(); // as in park()
     }
   }
 
@@ -155,9 +156,8 @@ final class CopyThread implements Runnable {
     } else if (returning != null) {
       returning.park(PARK_NANOS);
     } else {
-      LockSupport.parkNanos(this, engine.lookAfterLeases());
+      park(engine.lookAfterLeases());
     }
-    Thread.interrupted(); // somebody's interrupt would make every later park return at once
   }
 
   /**
@@ -165,6 +165,9 @@ final class CopyThread implements Runnable {
    * runs nothing any more.
    */
   private void abandonCopies() {
+    if (ready == queued) {
+      return;
+    }
     try {
       memory.copyStream.synchronize();
     } catch (Throwable t) {
@@ -221,9 +224,9 @@ final class CopyThread implements Runnable {
       if (left == 0) {
         recoverLost(); // last, as nobody knows how long its stream will take
       } else if (polling) {
-        LockSupport.parkNanos(this, PARK_NANOS);
+        park(PARK_NANOS);
       } else {
-        LockSupport.park(this);
+        park(Long.MAX_VALUE);
       }
     }
   }
@@ -255,6 +258,11 @@ final class CopyThread implements Runnable {
       memory.leave(slot.number, held, t);
       return false;
     }
+  }
+
+  private void park(long nanos) {
+    LockSupport.parkNanos(this, nanos);
+    Thread.interrupted(); // somebody's interrupt would make every later park return at once
   }
 
   private DeviceSlot oldest(long position) {

@@ -36,7 +36,6 @@ public final class DeviceBatch implements AutoCloseable {
   private int size;
   private long lowestOpen;
   private long deliveries;
-  private @Nullable LeakReport leakReport;
   private volatile boolean closed;
 
   DeviceBatch(Engine engine, DeviceStream stream) {
@@ -159,9 +158,6 @@ public final class DeviceBatch implements AutoCloseable {
     if (!engine.letGo(this, held)) {
       return;
     }
-    if (leakReport != null) {
-      leakReport.closed();
-    }
     engine.release(held, stream, Objects.requireNonNull(released));
   }
 
@@ -172,20 +168,17 @@ public final class DeviceBatch implements AutoCloseable {
     return first;
   }
 
-  /** Reports this lease if it is collected unclosed; returns where it was got. */
-  Throwable watchForLeak(String loader) {
+  /** Reports this lease if it is collected unclosed. */
+  LeakReport watchForLeak(String loader) {
     Engine owner = engine;
     DeviceStream usedOn = stream;
     DeviceSlot held = Objects.requireNonNull(slot);
     DeviceEvent mark = Objects.requireNonNull(released);
-    LeakReport report =
-        LeakReport.watch(
-            this,
-            loader + ": the lease of batch " + index + " of epoch " + epoch,
-            new LeakReport.MadeHere(true),
-            () -> owner.release(held, usedOn, mark));
-    leakReport = report;
-    return report.madeAt();
+    return LeakReport.watch(
+        this,
+        loader + ": the lease of batch " + index + " of epoch " + epoch,
+        new LeakReport.MadeHere(true),
+        () -> owner.release(held, usedOn, mark));
   }
 
   void requireOpen() {

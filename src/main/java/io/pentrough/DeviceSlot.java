@@ -46,8 +46,8 @@ final class DeviceSlot implements Delivery {
   long order;
   @Nullable Thread holder;
 
-  /** Where the lease was got; only with leak detection. */
-  @Nullable Throwable leasedAt;
+  /** Tells if the lease is lost; only with leak detection. */
+  @Nullable LeakReport leakReport;
 
   boolean warnedOfLease;
   private @Nullable HostSlot source;

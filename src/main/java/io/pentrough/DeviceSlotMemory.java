@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 /** What a {@link DeviceSlot} is made of. Belongs to whoever the slot belongs to. */
 final class DeviceSlotMemory {
 
+  /** For how many streams a slot keeps events; beyond, the oldest one serves the next stream. */
+  private static final int MOST_STREAMS = 8;
+
   final DeviceBuffer buffer;
 
   /** <em>Ready</em>: recorded behind the copy into this slot, and behind its stage. */
@@ -79,6 +82,12 @@ final class DeviceSlotMemory {
       if (known.stream.equals(stream)) {
         return known.event;
       }
+    }
+    if (released.size() == MOST_STREAMS) {
+      // The mark of an earlier lease has been waited for before this batch came to stand here.
+      Released oldest = released.remove(0);
+      released.add(new Released(stream, oldest.event));
+      return oldest.event;
     }
     DeviceEvent event = device.newEvent();
     released.add(new Released(stream, event));

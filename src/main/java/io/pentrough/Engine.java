@@ -159,6 +159,7 @@ final class Engine {
         worker.parked = false;
         long now = System.nanoTime();
         HostSlot slot = ledger.claim(worker.number, now);
+        hasMoved(); // numbers that stand for nothing are delivered on the way
         if (slot != null || ledger.isStopped()) {
           stats.workerBusy(now);
         }
@@ -239,14 +240,19 @@ final class Engine {
 
   private @Nullable Throwable contradiction(HostSlot slot, boolean noMore) {
     String wrong = source.returned(slot, noMore);
-    return wrong == null ? null : new IllegalStateException(wrong);
+    if (wrong == null) {
+      return null;
+    }
+    stats.failed();
+    lastFailure = new IllegalStateException(wrong);
+    return lastFailure;
   }
 
   private void tellSkipped(int epoch, long index, Throwable thrown) {
     try {
       settings.failurePolicy().listener().skipped(epoch, index, thrown);
     } catch (Throwable t) {
-      LOG.log(Level.WARNING, settings.name() + ": the listener for skipped batches threw", t);
+      tell(Level.WARNING, "the listener for skipped batches threw", t);
     }
   }
 
@@ -363,7 +369,7 @@ final class Engine {
       wakeEverybody();
     }
     if (first) {
-      LOG.log(Level.ERROR, settings.name() + ": the loader is broken", failure);
+      tell(Level.ERROR, "the loader is broken", failure);
     }
   }
 
@@ -377,7 +383,7 @@ final class Engine {
       if (batch != null) {
         return batch;
       }
-      LOG.log(Level.WARNING, "{0}: {1}", settings.name(), diagnose(System.nanoTime() - asked));
+      tell(Level.WARNING, diagnose(System.nanoTime() - asked), null);
     }
   }
 
@@ -432,20 +438,21 @@ final class Engine {
     if (delivery == null) {
       return null;
     }
-    if (runsShort) {
-      LOG.log(
-          Level.WARNING,
-          "{0}: fewer jobs are queued than there are workers ({1}), so some of them wait: submit"
-              + " further ahead",
-          settings.name(),
-          settings.workers());
-    }
     if (delivery instanceof SlotLedger.Failure failure) {
       // Not under the monitor: it asks what the target threw for its words.
       throw new TargetException(
           failure.epoch(), failure.index(), failure.worker(), failure.cause());
     }
-    return lease(lease, (DeviceSlot) delivery);
+    DeviceBatch batch = lease(lease, (DeviceSlot) delivery);
+    if (runsShort) {
+      tell(
+          Level.WARNING,
+          "fewer jobs are queued than there are workers ("
+              + settings.workers()
+              + "), so some of them wait: submit further ahead",
+          null);
+    }
+    return batch;
   }
 
   /** Makes the lease one of the slot. */
@@ -467,7 +474,7 @@ final class Engine {
   /** What was asked for in the way of looking after leases; nothing by default. */
   private void watch(DeviceBatch lease, DeviceSlot slot) {
     if (settings.leakDetection()) {
-      slot.leasedAt = lease.watchForLeak(settings.name());
+      slot.leakReport = lease.watchForLeak(settings.name());
     }
     if (settings.leaseWarnAfterNanos() != Long.MAX_VALUE) {
       copyThread.wake(); // it looks after the time
@@ -503,7 +510,9 @@ final class Engine {
         throw new IllegalStateException(
             "this thread holds all "
                 + deviceSlots.size()
-                + " device slots and would wait for itself: close a batch first, or raise deviceSlots");
+                + " device slots and would wait for itself: close a batch first, or raise deviceSlots"
+                + " (a lease counts for the thread that got it; if others close yours, one slot more"
+                + " than they hold at once will do)");
       }
       long left = timeoutNanos - (now - asked);
       if (left <= 0) {
@@ -526,6 +535,11 @@ final class Engine {
       boolean first = lease.markClosed();
       if (first) {
         ledger.letGo(slot);
+        LeakReport report = slot.leakReport;
+        if (report != null) {
+          slot.leakReport = null;
+          report.closed();
+        }
       }
       return first;
     }
@@ -568,7 +582,7 @@ final class Engine {
       Throwable leasedAt;
       synchronized (monitor) {
         Thread holder = slot.holder;
-        leasedAt = slot.leasedAt;
+        leasedAt = slot.leakReport == null ? null : slot.leakReport.madeAt();
         if (holder != null && !slot.warnedOfLease) {
           long held = System.nanoTime() - slot.sinceNanos;
           if (held >= bound) {
@@ -585,7 +599,7 @@ final class Engine {
         }
       }
       if (overdue != null) {
-        LOG.log(Level.WARNING, settings.name() + ": " + overdue, leasedAt);
+        tell(Level.WARNING, overdue, leasedAt);
       }
     }
     return next;
@@ -706,41 +720,49 @@ final class Engine {
   }
 
   /**
-   * Whether there is nothing left to wait for. A caller who has a slot himself does not wait for
-   * it, nor for those of others who are closing: they may be waiting for his.
+   * Whether there is nothing left to wait for. A caller who holds something himself, a slot or the
+   * worker he runs on, does not wait for it, nor for what others who are closing hold: they may be
+   * waiting for his.
    */
   private boolean hasEnded(Thread caller) {
-    if (terminated || slotsOf(caller) == 0) {
+    if (slotsOf(caller) == 0 && !isWorker(caller)) {
       return terminated && workersLeft == 0;
     }
     int slots = 0;
-    int targets = 0;
+    int closingWorkers = 0;
     for (Thread closer : closers) {
       slots += slotsOf(closer);
-      targets += isInTarget(closer) ? 1 : 0;
+      closingWorkers += isWorker(closer) ? 1 : 0;
     }
-    return workersLeft == targets && slotsLeft == slots;
+    return workersLeft == closingWorkers && (terminated || slotsLeft == slots);
   }
 
   /** How many slots are in the hands of a thread: leased, or being filled by it. */
   private int slotsOf(Thread thread) {
-    int leased = ledger.heldBy(thread) * (settings.handOver() ? 2 : 1);
-    return leased + (isInTarget(thread) ? 1 : 0);
+    int slots = ledger.heldBy(thread) * (settings.handOver() ? 2 : 1);
+    for (Worker worker : workers) {
+      slots += worker.thread == thread && worker.filling != null ? 1 : 0;
+    }
+    return slots;
   }
 
-  private boolean isInTarget(Thread thread) {
+  private boolean isWorker(Thread thread) {
     for (Worker worker : workers) {
-      if (worker.thread == thread) {
-        return worker.filling != null;
+      if (worker.thread == thread && !worker.ended) {
+        return true;
       }
     }
     return false;
   }
 
+  /** Unless there is nothing to wait for any more; a target that is closing itself is let be. */
   private void interruptTargets() {
     synchronized (monitor) {
+      if (hasEnded(Thread.currentThread())) {
+        return;
+      }
       for (Worker worker : workers) {
-        if (worker.filling != null && worker.thread != Thread.currentThread()) {
+        if (worker.filling != null && !closers.contains(worker.thread)) {
           worker.thread.interrupt();
         }
       }
@@ -758,11 +780,10 @@ final class Engine {
       left = terminated ? null : diagnosis();
     }
     if (left != null) {
-      LOG.log(
+      tell(
           Level.WARNING,
-          "{0}: closed with memory still in use; it is freed by whoever finishes last. {1}",
-          settings.name(),
-          left);
+          "closed with memory still in use; it is freed by whoever finishes last. " + left,
+          null);
     }
   }
 
@@ -786,12 +807,10 @@ final class Engine {
   void terminated() {
     List<String> refused = memory.refused();
     if (!refused.isEmpty()) {
-      LOG.log(
+      tell(
           Level.WARNING,
-          "{0}: not given back to {1}: {2}",
-          settings.name(),
-          device.name(),
-          String.join(", ", refused));
+          "not given back to " + device.name() + ": " + String.join(", ", refused),
+          null);
     }
     synchronized (monitor) {
       terminated = true;
@@ -856,6 +875,15 @@ final class Engine {
     monitor.notifyAll();
     wakeEveryWorker();
     copyThread.wake();
+  }
+
+  /** Logs; a logger that throws must not cost a slot or a thread. */
+  private void tell(Level level, String text, @Nullable Throwable thrown) {
+    try {
+      LOG.log(level, settings.name() + ": " + text, thrown);
+    } catch (RuntimeException e) {
+      // There is nobody left to tell.
+    }
   }
 
   private String diagnose(long waitedNanos) {

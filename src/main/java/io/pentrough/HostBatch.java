@@ -134,7 +134,9 @@ public final class HostBatch {
 
   /**
    * Says that only the first samples of this batch count, as in the last one of an epoch. Without a
-   * call all do. The arrays keep their shape; what they hold beyond is copied as it is.
+   * call all do: the first dimension of the first array as specified, also where that array is
+   * variable and was resized. The arrays keep their shape; what they hold beyond is copied as it
+   * is.
    *
    * @param samples 1 to the first dimension of the first array
    * @throws IllegalArgumentException if out of range

@@ -55,6 +55,11 @@ final class HostSlot {
     this.index = index;
   }
 
+  /** A job may hold whatever its target refers to. */
+  void forgetJob() {
+    job = null;
+  }
+
   Job job() {
     return Objects.requireNonNull(job);
   }

@@ -44,6 +44,9 @@ final class InferredTarget implements BatchTarget {
     try {
       arrays = source.arrays(context);
     } catch (Throwable t) {
+      if (t instanceof InterruptedException) {
+        Thread.currentThread().interrupt();
+      }
       throw new TargetException(context.epoch(), context.index(), context.worker(), t);
     }
     if (context.saidNoMore() || arrays.length == 0) {

@@ -164,7 +164,7 @@ final class LoaderOptions {
         Boolean.getBoolean("pentrough.leakDetection"));
   }
 
-  private static int checked(String what, int value) {
+  static int checked(String what, int value) {
     if (value < 1 || value > MOST) {
       throw new IllegalArgumentException(what + " must be 1 to " + MOST + ", not " + value);
     }

@@ -253,7 +253,6 @@ final class SlotLedger {
   void release(DeviceSlot slot, long now) {
     require(slot.state == DeviceSlot.State.LEASED, "release", slot.state);
     slot.holder = null;
-    slot.leasedAt = null;
     slot.enter(handOver ? DeviceSlot.State.RETURNING : DeviceSlot.State.FREE, now);
   }
 
@@ -466,6 +465,7 @@ final class SlotLedger {
 
   private void free(HostSlot slot, long now) {
     slot.failure = null;
+    slot.forgetJob();
     slot.enter(HostSlot.State.FREE, now);
   }
 

@@ -15,11 +15,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -359,6 +362,69 @@ class CloseTest {
     loader.close();
     long took = System.nanoTime() - started;
     assertTrue(took < Bench.LONG.toNanos() / 2, "close() took " + took + " ns");
+  }
+
+  @Test
+  @DisplayName("I7: close() in a listener for skipped batches does not wait for its own worker")
+  void closeInListener() throws Exception {
+    AtomicReference<@Nullable BackgroundLoader> loader = new AtomicReference<>();
+    CountDownLatch started = new CountDownLatch(1);
+    CountDownLatch closed = new CountDownLatch(1);
+    FailurePolicy closing =
+        FailurePolicy.skip(
+            1,
+            (epoch, index, cause) -> {
+              awaitUninterruptibly(started);
+              Objects.requireNonNull(loader.get()).close();
+              closed.countDown();
+            });
+    loader.set(
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  throw new IllegalStateException("every batch fails");
+                })
+            .onFailure(closing)
+            .closeTimeout(Duration.ofMinutes(5))
+            .start());
+    started.countDown();
+    assertTrue(closed.await(60, TimeUnit.SECONDS), "close() waited for its own worker");
+  }
+
+  @Test
+  @DisplayName("close() interrupts no target as long as it need not wait for one")
+  void noEarlyInterrupt() throws Exception {
+    AtomicReference<@Nullable BackgroundLoader> loader = new AtomicReference<>();
+    CountDownLatch started = new CountDownLatch(1);
+    AtomicBoolean interrupted = new AtomicBoolean();
+    CountDownLatch closed = new CountDownLatch(2);
+    CyclicBarrier both = new CyclicBarrier(2);
+    loader.set(
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  awaitUninterruptibly(started);
+                  both.await();
+                  Objects.requireNonNull(loader.get()).close();
+                  if (Thread.currentThread().isInterrupted()) {
+                    interrupted.set(true);
+                  }
+                  closed.countDown();
+                })
+            .workers(2)
+            .closeTimeout(Duration.ofMinutes(5))
+            .start());
+    started.countDown();
+    assertTrue(closed.await(60, TimeUnit.SECONDS), "two closing targets waited for each other");
+    assertFalse(interrupted.get());
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   private List<String> liveMemory() {

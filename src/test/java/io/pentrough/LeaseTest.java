@@ -6,6 +6,7 @@ import static io.pentrough.Numbered.check;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
@@ -234,6 +235,24 @@ class LeaseTest {
           assertEquals(i, seen.get());
         }
       }
+    }
+  }
+
+  @Test
+  @DisplayName("I6: however many streams batches are got for, the events stay few")
+  void manyStreams() throws Exception {
+    try (BackgroundLoader loader = loader().deviceSlots(2).start()) {
+      int most = 0;
+      for (int i = 0; i < 200; i++) {
+        try (DeviceStream stream = device.newStream()) {
+          try (DeviceBatch batch = loader.get(stream, PATIENCE)) {
+            assertEquals(i, batch.index());
+          }
+          stream.synchronize();
+        }
+        most = Math.max(most, device.liveResources().events());
+      }
+      assertTrue(most < 40, most + " events");
     }
   }
 
