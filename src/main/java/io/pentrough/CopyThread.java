@@ -157,6 +157,7 @@ final class CopyThread implements Runnable {
     } else {
       LockSupport.parkNanos(this, engine.lookAfterLeases());
     }
+    Thread.interrupted(); // somebody's interrupt would make every later park return at once
   }
 
   /**

@@ -485,6 +485,7 @@ final class Engine {
       long now = System.nanoTime();
       if (ledger.passOver(now)) {
         wakeEveryWorker();
+        hasMoved();
       }
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {

@@ -42,6 +42,9 @@ final class Schedule implements JobSource {
   private long[] steps = new long[4];
   private long[] dataSteps = new long[4];
 
+  /** Numbers below will not be asked about. */
+  private long keptFrom = Long.MIN_VALUE;
+
   /** The number above every one ever claimed. */
   private long claimed;
 
@@ -205,14 +208,7 @@ final class Schedule implements JobSource {
 
   @Override
   public void delivered(long lowestOpen) {
-    int gone = at(lowestOpen - DeliveredWindow.SIZE);
-    if (gone > 0) {
-      shift(start, gone);
-      shift(steps, gone);
-      shift(dataSteps, gone);
-      oldestEpoch += gone;
-      known -= gone;
-    }
+    keptFrom = lowestOpen - DeliveredWindow.SIZE;
   }
 
   /** The number as it would be had no number been wasted since the other one. */
@@ -247,6 +243,9 @@ final class Schedule implements JobSource {
 
   private void append(long next) {
     if (known == start.length) {
+      forget();
+    }
+    if (known == start.length) {
       start = Arrays.copyOf(start, 2 * known);
       steps = Arrays.copyOf(steps, 2 * known);
       dataSteps = Arrays.copyOf(dataSteps, 2 * known);
@@ -257,13 +256,29 @@ final class Schedule implements JobSource {
     known++;
   }
 
-  /** The epoch that the number belongs to, counted from the oldest. */
+  /** Drops the epochs that nobody will ask about any more. */
+  private void forget() {
+    int gone = at(keptFrom);
+    shift(start, gone);
+    shift(steps, gone);
+    shift(dataSteps, gone);
+    oldestEpoch += gone;
+    known -= gone;
+  }
+
+  /** The last epoch that begins at or below the number, counted from the oldest. */
   private int at(long sequence) {
-    int at = known - 1;
-    while (at > 0 && sequence < start[at]) {
-      at--;
+    int low = 0;
+    int high = known;
+    while (high - low > 1) {
+      int middle = (low + high) >>> 1;
+      if (start[middle] <= sequence) {
+        low = middle;
+      } else {
+        high = middle;
+      }
     }
-    return at;
+    return low;
   }
 
   private long declaredSteps() {

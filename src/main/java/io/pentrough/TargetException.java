@@ -10,9 +10,10 @@ public final class TargetException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
-  /** Where the batch belongs. */
+  /** The epoch of the batch that is missing. */
   private final int epoch;
 
+  /** Its index. */
   private final long index;
 
   TargetException(int epoch, long index, int worker, Throwable cause) {

@@ -69,13 +69,14 @@ final class Worker implements Runnable {
       return t;
     } finally {
       batch.close();
-      Thread.interrupted(); // a flag the target left up would make every later park return at once
+      Thread.interrupted(); // a flag the target left up is not the next batch's
     }
   }
 
   /** Waits until somebody frees a slot; may also return for no reason. */
   void park() {
     LockSupport.park(this);
+    Thread.interrupted(); // somebody's interrupt would make every later park return at once
   }
 
   void wake() {
