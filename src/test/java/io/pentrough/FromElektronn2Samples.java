@@ -36,20 +36,19 @@ final class FromElektronn2Samples {
   static final class Data {
 
     volatile int difficulty;
-    int calls;
-    float firstMade;
+
+    /** The first label of every call, in no particular order. */
+    final List<Short> made = new ArrayList<>();
 
     /** As {@code D.getbatch} does: new arrays for each call. */
     synchronized Object[] getBatch(int batchSize, boolean flip, RandomGenerator random) {
       float[][][][][] image = new float[batchSize][1][3][9][9];
       short[] label = new short[batchSize];
       for (int i = 0; i < batchSize; i++) {
-        label[i] = (short) random.nextInt(1000);
+        label[i] = (short) random.nextInt(1 << 15);
         image[i][0][0][0][0] = flip ? -label[i] : label[i];
       }
-      if (calls++ == 0) {
-        firstMade = image[0][0][0][0][0];
-      }
+      made.add(label[0]);
       return new Object[] {image, label};
     }
 
@@ -57,7 +56,7 @@ final class FromElektronn2Samples {
     void writeBatch(HostArray image, HostArray label, boolean flip, RandomGenerator random) {
       image.fillZero();
       for (int i = 0; i < label.elements(); i++) {
-        short value = (short) random.nextInt(1000);
+        short value = (short) random.nextInt(1 << 15);
         label.setShort(i, value);
         image.setFloat(i * 3 * 9 * 9, flip ? -value : value);
       }
