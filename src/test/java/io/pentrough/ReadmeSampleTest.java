@@ -6,11 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.regex.MatchResult;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -22,7 +19,6 @@ import org.junit.jupiter.api.parallel.Resources;
 class ReadmeSampleTest {
 
   private static final Path README = Path.of("README.md");
-  private static final Path SAMPLE = Path.of("src/test/java/io/pentrough/ReadmeSample.java");
 
   @Test
   @ResourceLock(Resources.SYSTEM_OUT)
@@ -49,21 +45,7 @@ class ReadmeSampleTest {
   @Test
   @DisplayName("README.md carries the compiled sample, but for the line breaks")
   void readmeHasIt() throws Exception {
-    String source = Files.readString(SAMPLE);
-    String sample =
-        source.substring(
-            source.indexOf("// [sample]") + "// [sample]".length(), source.indexOf("// [/sample]"));
-    List<String> blocks =
-        Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL)
-            .matcher(Files.readString(README))
-            .results()
-            .map((MatchResult block) -> squeezed(block.group(1)))
-            .toList();
-    assertTrue(blocks.contains(squeezed(sample)), "README.md lacks the sample of " + SAMPLE);
-  }
-
-  /** The formatter breaks lines in its own way. */
-  private static String squeezed(String code) {
-    return code.replaceAll("\\s+", "");
+    String sample = Snippets.compiled(ReadmeSample.class).get("sample");
+    assertTrue(Snippets.shown(README).contains(sample), "README.md lacks the compiled sample");
   }
 }

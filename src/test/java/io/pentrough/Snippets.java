@@ -1,0 +1,44 @@
+package io.pentrough;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/** Samples that stand twice: compiled in a test source, and in a document for people to read. */
+final class Snippets {
+
+  private static final Path SOURCES = Path.of("src/test/java/io/pentrough");
+  private static final Pattern MARKED =
+      Pattern.compile("// \\[([a-z-]+)]\\n(.*?)// \\[/\\1]", Pattern.DOTALL);
+  private static final Pattern FENCED = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL);
+
+  private Snippets() {}
+
+  /** What stands between {@code // [name]} and {@code // [/name]} in the source of a class. */
+  static Map<String, String> compiled(Class<?> type) throws IOException {
+    Map<String, String> byName = new LinkedHashMap<>();
+    MARKED
+        .matcher(Files.readString(SOURCES.resolve(type.getSimpleName() + ".java")))
+        .results()
+        .forEach(match -> byName.put(match.group(1), squeezed(match.group(2))));
+    return byName;
+  }
+
+  /** The Java blocks of a document, in its order. */
+  static List<String> shown(Path document) throws IOException {
+    return FENCED
+        .matcher(Files.readString(document))
+        .results()
+        .map(match -> squeezed(match.group(1)))
+        .toList();
+  }
+
+  /** The formatter breaks lines in its own way. */
+  private static String squeezed(String code) {
+    return code.replaceAll("\\s+", "");
+  }
+}

@@ -1,0 +1,171 @@
+package io.pentrough;
+
+import io.pentrough.LoaderStats.Verdict;
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.host.HostDevice;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Provokes each verdict of {@link LoaderStats} on the host device, with targets, copies and steps
+ * that only take time, and prints the statistics: what docs/reading-the-stats.md shows.
+ *
+ * <p>{@code mvn -q test-compile exec:java -Dexec.mainClass=io.pentrough.StatsGallery}
+ */
+public final class StatsGallery {
+
+  /**
+   * One program: what takes how long, and what the loader was given.
+   *
+   * @param verdict what the document says about it
+   * @param dtype of the million elements a batch has
+   * @param fillMillis how long the target takes
+   * @param copyMillisPerMiB how long a copy takes, for each MiB
+   * @param stepMillis how long the loop works on a batch
+   * @param pauseMillis how much longer the loop takes for every tenth batch
+   * @param queued whether the loop queues its work on the stream, as on a GPU, and does not wait
+   */
+  record Exhibit(
+      String title,
+      Verdict verdict,
+      DType dtype,
+      int workers,
+      int hostSlots,
+      int fillMillis,
+      int copyMillisPerMiB,
+      int stepMillis,
+      int pauseMillis,
+      boolean queued) {}
+
+  static final List<Exhibit> EXHIBITS =
+      List.of(
+          exhibit("the target is slow", Verdict.PRODUCER, DType.UINT8, 1, 3, 20, 1, 8, 0),
+          exhibit("three workers", Verdict.CONSUMER, DType.UINT8, 3, 5, 20, 1, 8, 0),
+          exhibit("the copy is slow", Verdict.COPY, DType.FLOAT32, 2, 4, 4, 5, 8, 0),
+          exhibit("uint8 for float32", Verdict.CONSUMER, DType.UINT8, 2, 4, 4, 5, 8, 0),
+          exhibit("the loop is slow", Verdict.CONSUMER, DType.UINT8, 2, 4, 8, 1, 12, 0),
+          exhibit("the loop pauses", Verdict.BALANCED, DType.UINT8, 1, 1, 10, 1, 4, 100),
+          exhibit("twelve host slots", Verdict.CONSUMER, DType.UINT8, 1, 12, 10, 1, 4, 100),
+          new Exhibit("the stream is slow", Verdict.COPY, DType.UINT8, 2, 4, 8, 1, 12, 0, true));
+
+  private StatsGallery() {}
+
+  private static Exhibit exhibit(
+      String title,
+      Verdict verdict,
+      DType dtype,
+      int workers,
+      int hostSlots,
+      int fillMillis,
+      int copyMillisPerMiB,
+      int stepMillis,
+      int pauseMillis) {
+    return new Exhibit(
+        title,
+        verdict,
+        dtype,
+        workers,
+        hostSlots,
+        fillMillis,
+        copyMillisPerMiB,
+        stepMillis,
+        pauseMillis,
+        false);
+  }
+
+  /**
+   * Prints all of them; takes some 25 seconds.
+   *
+   * @param args none
+   */
+  public static void main(String[] args) throws InterruptedException {
+    for (Exhibit exhibit : EXHIBITS) {
+      System.out.printf("== %s%n%s%n%n", exhibit.title(), run(exhibit, 200, 1_000_000));
+    }
+  }
+
+  /**
+   * Runs a program.
+   *
+   * @param nanosPerMilli how long a millisecond is to be; 0 to go as fast as the machine can
+   */
+  static LoaderStats run(Exhibit exhibit, int batches, long nanosPerMilli)
+      throws InterruptedException {
+    BatchSpec spec = BatchSpec.builder().array("image", exhibit.dtype(), 1 << 20).build();
+    long copyNanos = (spec.slotBytes() >> 20) * exhibit.copyMillisPerMiB() * nanosPerMilli;
+    try (HostDevice host = HostDevice.open();
+        Device device = behindSlowLink(host, copyNanos);
+        DeviceStream work = host.newStream();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(
+                    device, spec, (out, context) -> pass(exhibit.fillMillis() * nanosPerMilli))
+                .workers(exhibit.workers())
+                .hostSlots(exhibit.hostSlots())
+                .consumerStream(slowStream(work, device, 0))
+                .start()) {
+      for (int i = 0; i < batches; i++) {
+        try (DeviceBatch batch = loader.get()) {
+          boolean pause = batch.index() % 10 == 9;
+          long step = (exhibit.stepMillis() + (pause ? exhibit.pauseMillis() : 0)) * nanosPerMilli;
+          if (exhibit.queued()) {
+            HostDevice.launch(work, () -> pass(step));
+          } else {
+            pass(step);
+          }
+        }
+      }
+      return loader.stats();
+    }
+  }
+
+  private static void pass(long nanos) {
+    try {
+      TimeUnit.NANOSECONDS.sleep(nanos);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the loader is being closed
+    }
+  }
+
+  /** The host as a device whose copies to the device take a while longer. */
+  private static Device behindSlowLink(HostDevice host, long copyNanos) {
+    return proxy(
+        Device.class,
+        (device, method, args) ->
+            method.getName().equals("newStream")
+                ? slowStream(host.newStream(), (Device) device, copyNanos)
+                : call(host, method, args));
+  }
+
+  private static DeviceStream slowStream(DeviceStream stream, Device device, long copyNanos) {
+    return proxy(
+        DeviceStream.class,
+        (self, method, args) -> {
+          if (method.getName().equals("device")) {
+            return device;
+          }
+          if (method.getName().equals("copyToDevice")) {
+            HostDevice.launch(stream, () -> pass(copyNanos));
+          }
+          return call(stream, method, args);
+        });
+  }
+
+  private static <T> T proxy(Class<T> type, InvocationHandler handler) {
+    return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
+  }
+
+  private static @Nullable Object call(Object target, Method method, Object @Nullable [] args)
+      throws Throwable {
+    try {
+      return method.invoke(target, args);
+    } catch (InvocationTargetException e) {
+      throw e.getCause();
+    }
+  }
+}
