@@ -26,6 +26,11 @@ import org.jspecify.annotations.Nullable;
  * failure of the device or of the library ends the loader: every later {@code get} throws a {@link
  * io.pentrough.device.DeviceException} with the same cause.
  *
+ * <p><b>Forgotten loaders.</b> One that is collected unclosed is reported in the log and closed;
+ * with {@code -Dpentrough.leakDetection=true} the report says where it was started, and leases are
+ * watched alike. A loader whose target refers to it, or to an object that does, is never collected
+ * while its workers run.
+ *
  * <p><b>Threads.</b> All methods may be called from any thread; several may wait in {@code get} at
  * once.
  */
