@@ -1,5 +1,8 @@
 package io.pentrough.example;
 
+import java.util.Locale;
+import java.util.zip.CRC32C;
+
 /**
  * A grey volume and the class of each of its voxels, one byte each, decoded once and kept.
  *
@@ -42,6 +45,20 @@ final class Volume {
   /** The position of a voxel in {@link #grey} and {@link #classes}. */
   int index(int z, int y, int x) {
     return (z * height + y) * width + x;
+  }
+
+  /** What tells it from another volume: size and checksum, as one line. */
+  String identity() {
+    CRC32C checksum = new CRC32C();
+    checksum.update(grey);
+    checksum.update(classes);
+    return String.format(
+        Locale.ROOT,
+        "a volume of %d x %d x %d with checksum %08x",
+        depth,
+        height,
+        width,
+        checksum.getValue());
   }
 
   /** Copies the patch around a voxel, in the order of the volume. */

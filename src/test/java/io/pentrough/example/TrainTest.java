@@ -81,12 +81,17 @@ class TrainTest {
     "--patch, 0, 0",
     "--patch, 39, 39",
     "--workers, 0, 0",
+    "--checkpoint, ., --checkpoint .",
+    "--checkpoint, no-such-folder/run, NoSuchFile",
+    "--checkpoint, pom.xml/run, pom.xml",
+    "--checkpoint-every, 0, 0",
+    "--resume, no-such-file, no-such-file",
+    "--resume, pom.xml, pom.xml is no checkpoint",
     "--seed, 1.5, 1.5",
     "--device, abacus, abacus",
     "--raw, /volumes/nothing, '/volumes/nothing; it has /volumes/raw'",
     "--raw, /volumes/labels, uint16",
     "--labels, /volumes, /volumes",
-    "--labels, /volumes/labels, more than 16 distinct values",
     "--volume, no-such.h5, no-such.h5",
     "--speed, 3, --speed"
   })
