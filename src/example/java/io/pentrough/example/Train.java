@@ -39,7 +39,13 @@ public final class Train {
    * @throws Exception if training fails, other than by a wrong option or file
    */
   public static void main(String[] args) throws Exception {
-    int exitCode = run(args, System.out, System.err);
+    int exitCode;
+    CtrlC ctrlC = new CtrlC();
+    try {
+      exitCode = run(args, System.out, System.err);
+    } finally {
+      ctrlC.stopWatching();
+    }
     if (exitCode != 0) {
       System.exit(exitCode);
     }
