@@ -108,6 +108,12 @@ final class Options {
               + " the same, the rest may differ")
   @Nullable Path resume;
 
+  @Option(
+      names = "--plot",
+      paramLabel = "FILE",
+      description = "where to draw the loss over the steps, as PNG")
+  @Nullable Path plot;
+
   @Option(names = "--help", usageHelp = true, description = "shows this and exits")
   boolean help;
 

@@ -85,6 +85,7 @@ public final class Train {
   private static int train(Options options, PrintStream out, PrintStream err)
       throws BatchTimeoutException {
     OutputFile checkpoint = Options.outputFile("--checkpoint", options.checkpoint);
+    OutputFile plot = Options.outputFile("--plot", options.plot);
     Volume volume = options.readVolume();
     int border = (int) Math.round(volume.width * TRAINING_SHARE);
     Region training = new Region("training", volume, 0, border, options.patch);
@@ -149,6 +150,9 @@ public final class Train {
           evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
     }
     out.println(stats);
+    if (plot != null && state.step() > 0) {
+      LossPlot.write(plot, state.losses(), err);
+    }
     return interrupted ? INTERRUPTED : 0;
   }
 

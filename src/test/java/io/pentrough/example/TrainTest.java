@@ -66,7 +66,16 @@ class TrainTest {
 
     assertEquals(0, result.exitCode);
     for (String option :
-        List.of("--volume", "--raw", "--labels", "--steps", "--batch", "--patch")) {
+        List.of(
+            "--volume",
+            "--raw",
+            "--labels",
+            "--steps",
+            "--batch",
+            "--patch",
+            "--checkpoint",
+            "--resume",
+            "--plot")) {
       assertTrue(result.out.contains(option + "="), option);
     }
   }
@@ -85,6 +94,7 @@ class TrainTest {
     "--checkpoint, no-such-folder/run, NoSuchFile",
     "--checkpoint, pom.xml/run, pom.xml",
     "--checkpoint-every, 0, 0",
+    "--plot, no-such-folder/loss.png, no-such-folder",
     "--resume, no-such-file, no-such-file",
     "--resume, pom.xml, pom.xml is no checkpoint",
     "--seed, 1.5, 1.5",
