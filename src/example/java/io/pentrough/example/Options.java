@@ -49,7 +49,8 @@ final class Options {
       names = "--labels",
       paramLabel = "PATH",
       description =
-          "dataset of labels, integers with at most 16 distinct values (default: ${DEFAULT-VALUE})")
+          "dataset of labels, any integers: at most 16 distinct values are classes, more are ids of"
+              + " objects, whose boundaries are to be found (default: ${DEFAULT-VALUE})")
   String labels = "/volumes/tissue";
 
   @Option(

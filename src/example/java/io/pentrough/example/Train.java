@@ -135,6 +135,9 @@ public final class Train {
     }
 
     out.println("device: " + deviceName);
+    if (volume.boundaries) {
+      out.println("task: boundaries, for the labels are ids of more than 16 objects");
+    }
     if (interrupted) {
       out.println(
           ("interrupted after step " + state.step() + " of " + options.steps)

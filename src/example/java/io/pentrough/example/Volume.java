@@ -29,17 +29,36 @@ final class Volume {
   /** The label that stands for each class in the file, ascending. */
   final long[] labelValues;
 
-  Volume(int depth, int height, int width, byte[] grey, byte[] classes, long[] labelValues) {
+  /** Whether the classes are 0 for inner and 1 for boundary, found from the ids of objects. */
+  final boolean boundaries;
+
+  Volume(
+      int depth,
+      int height,
+      int width,
+      byte[] grey,
+      byte[] classes,
+      long[] labelValues,
+      boolean boundaries) {
     this.depth = depth;
     this.height = height;
     this.width = width;
     this.grey = grey;
     this.classes = classes;
     this.labelValues = labelValues;
+    this.boundaries = boundaries;
   }
 
   int classCount() {
     return labelValues.length;
+  }
+
+  /** What a voxel of a class is called in messages. */
+  String describe(int classNumber) {
+    if (boundaries) {
+      return classNumber == 0 ? "inner voxel" : "boundary voxel";
+    }
+    return "voxel labelled " + labelValues[classNumber];
   }
 
   /** The position of a voxel in {@link #grey} and {@link #classes}. */
