@@ -5,8 +5,10 @@ import io.pentrough.BatchSpec;
 import io.pentrough.BatchTimeoutException;
 import io.pentrough.DeviceBatch;
 import io.pentrough.LoaderStats;
+import io.pentrough.MemoryPlan;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
+import io.pentrough.device.host.HostDevice;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
@@ -104,6 +106,7 @@ public final class Train {
           BackgroundLoader.builder(device, spec, target)
               .workers(options.workers)
               .seed(options.seed);
+      requireMemory(device, builder.plan(), options);
       classifier =
           new VoxelClassifier(
               options.patch, volume.classCount(), options.batch, greyHistogram, options.seed);
@@ -157,6 +160,21 @@ public final class Train {
       LossPlot.write(plot, state.losses(), err);
     }
     return interrupted ? INTERRUPTED : 0;
+  }
+
+  /**
+   * Refuses too large a request before anything is allocated. Other devices have memory of their
+   * own, and refuse when they are asked for it.
+   */
+  private static void requireMemory(Device device, MemoryPlan plan, Options options) {
+    long limit = DirectMemory.limit();
+    if (device instanceof HostDevice && plan.totalBytes() > limit) {
+      throw new BadInputException(
+          ("--batch " + options.batch + ", --patch " + options.patch + " and --workers ")
+              + (options.workers + " ask for " + plan + ", but this JVM may have ")
+              + (limit / (1 << 20) + " MiB of direct memory; take less, or raise")
+              + " -XX:MaxDirectMemorySize.");
+    }
   }
 
   private static void step(BackgroundLoader loader, TrainingState state, Progress progress)
