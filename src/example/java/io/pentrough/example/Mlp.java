@@ -2,7 +2,11 @@ package io.pentrough.example;
 
 import dev.ludovic.netlib.blas.BLAS;
 import dev.ludovic.netlib.blas.JavaBLAS;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -109,6 +113,40 @@ final class Mlp {
       }
       result[n] = best;
     }
+  }
+
+  /** Writes the weights and the optimiser's state for {@link #read}. */
+  void write(DataOutput out) throws IOException {
+    out.writeInt(updates);
+    out.writeInt(parameters.length);
+    for (float[] values : state()) {
+      for (float value : values) {
+        out.writeFloat(value);
+      }
+    }
+  }
+
+  /**
+   * Takes over what another network has written.
+   *
+   * @throws IllegalArgumentException if it was one of another size
+   */
+  void read(DataInput in) throws IOException {
+    int savedUpdates = in.readInt();
+    int length = in.readInt();
+    if (length != parameters.length) {
+      throw new IllegalArgumentException(length + " parameters, not " + parameters.length);
+    }
+    for (float[] values : state()) {
+      for (int i = 0; i < length; i++) {
+        values[i] = in.readFloat();
+      }
+    }
+    updates = savedUpdates;
+  }
+
+  private List<float[]> state() {
+    return List.of(parameters, gradientMean, gradientSquare);
   }
 
   // BLAS counts by columns: a sample is a column of its matrices.

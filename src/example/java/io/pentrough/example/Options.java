@@ -3,6 +3,7 @@ package io.pentrough.example;
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -17,6 +18,9 @@ import picocli.CommandLine.Option;
 final class Options {
 
   static final String BUNDLED_VOLUME = "inia19.h5";
+
+  /** So that no array of the network's gets too long. */
+  private static final int MOST_PATCHES = 1 << 20;
 
   enum DeviceChoice {
     AUTO,
@@ -45,7 +49,8 @@ final class Options {
       names = "--labels",
       paramLabel = "PATH",
       description =
-          "dataset of labels, integers with at most 16 distinct values (default: ${DEFAULT-VALUE})")
+          "dataset of labels, any integers: at most 16 distinct values are classes, more are ids of"
+              + " objects, whose boundaries are to be found (default: ${DEFAULT-VALUE})")
   String labels = "/volumes/tissue";
 
   @Option(
@@ -84,6 +89,32 @@ final class Options {
       description = "where to train (default: ${DEFAULT-VALUE})")
   DeviceChoice device = DeviceChoice.AUTO;
 
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "FILE",
+      description = "where to save the run on its way, at the end and on Ctrl-C")
+  @Nullable Path checkpoint;
+
+  @Option(
+      names = "--checkpoint-every",
+      paramLabel = "N",
+      description = "steps between two checkpoints (default: ${DEFAULT-VALUE})")
+  int checkpointEvery = 500;
+
+  @Option(
+      names = "--resume",
+      paramLabel = "FILE",
+      description =
+          "goes on from this checkpoint; --patch, --batch, --steps, --seed and the volume must be"
+              + " the same, the rest may differ")
+  @Nullable Path resume;
+
+  @Option(
+      names = "--plot",
+      paramLabel = "FILE",
+      description = "where to draw the loss over the steps, as PNG")
+  @Nullable Path plot;
+
   @Option(names = "--help", usageHelp = true, description = "shows this and exits")
   boolean help;
 
@@ -94,13 +125,39 @@ final class Options {
    */
   void check() {
     within("--steps", steps, Integer.MAX_VALUE);
-    within("--batch", batch, Integer.MAX_VALUE);
+    within("--batch", batch, MOST_PATCHES);
     within("--patch", patch, 1023);
     within("--workers", workers, 256);
+    within("--checkpoint-every", checkpointEvery, Integer.MAX_VALUE);
     if (patch % 2 == 0) {
       throw new BadInputException(
           "--patch is " + patch + ", but must be odd, so that a voxel lies in the middle.");
     }
+  }
+
+  /**
+   * The file that an option names.
+   *
+   * @return null if it names none
+   * @throws BadInputException if it cannot be written
+   */
+  static @Nullable OutputFile outputFile(String option, @Nullable Path file) {
+    if (file == null) {
+      return null;
+    }
+    OutputFile output = new OutputFile(option, file);
+    output.requireWritable();
+    return output;
+  }
+
+  /** What a run must have in common with the one it resumes. */
+  List<String> configuration(Volume volume) {
+    return List.of(
+        "--patch " + patch,
+        "--batch " + batch,
+        "--steps " + steps,
+        "--seed " + seed,
+        volume.identity());
   }
 
   private static void within(String option, int value, int most) {

@@ -22,13 +22,22 @@ final class Progress implements AutoCloseable {
   private final int reportEvery;
 
   private final long start = System.nanoTime();
+  private final int firstStep;
   private int step;
   private long waitedNanos;
   private double lossSinceReport;
   private int stepsSinceReport;
 
-  Progress(PrintStream err, int steps) {
+  /**
+   * Starts the clock.
+   *
+   * @param done steps that an earlier run has made
+   * @param steps all together
+   */
+  Progress(PrintStream err, int done, int steps) {
     this.err = err;
+    this.firstStep = done;
+    this.step = done;
     this.steps = steps;
     boolean terminal = err == System.err && errorIsTerminal();
     reportEvery = Math.max(1, steps / (terminal ? 100 : 10));
@@ -70,7 +79,7 @@ final class Progress implements AutoCloseable {
             Locale.ROOT,
             "loss %.3f, %.0f batches/s, %.1f %% waiting",
             lossSinceReport / stepsSinceReport,
-            step / (nanos * 1e-9),
+            (step - firstStep) / (nanos * 1e-9),
             100 * waitedNanos / nanos);
     lossSinceReport = 0;
     stepsSinceReport = 0;

@@ -52,8 +52,8 @@ final class Region {
     for (int c = 0; c < before.length; c++) {
       if (before[c][rows] == 0) {
         throw new BadInputException(
-            ("The " + name + " region (x from " + fromX + " to " + (toX - 1) + ") has no voxel")
-                + (" labelled " + volume.labelValues[c] + " around which a patch of " + patch)
+            ("The " + name + " region (x from " + fromX + " to " + (toX - 1) + ") has no ")
+                + (volume.describe(c) + " around which a patch of " + patch)
                 + " voxels fits.");
       }
     }

@@ -2,16 +2,18 @@ package io.pentrough.example;
 
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
-import io.pentrough.BatchTarget;
 import io.pentrough.BatchTimeoutException;
 import io.pentrough.DeviceBatch;
 import io.pentrough.LoaderStats;
+import io.pentrough.MemoryPlan;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.host.HostDevice;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
@@ -24,7 +26,10 @@ import picocli.CommandLine.ParameterException;
 public final class Train {
 
   private static final double TRAINING_SHARE = 0.7;
-  private static final float LEARNING_RATE = 5e-3f;
+
+  /** The exit code that shells know for a process ended by Ctrl-C: 128 + SIGINT. */
+  static final int INTERRUPTED = 130;
+
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private Train() {}
@@ -36,19 +41,24 @@ public final class Train {
    * @throws Exception if training fails, other than by a wrong option or file
    */
   public static void main(String[] args) throws Exception {
-    int exitCode = run(args, System.out, System.err);
+    int exitCode;
+    CtrlC ctrlC = new CtrlC();
+    try {
+      exitCode = run(args, System.out, System.err);
+    } finally {
+      ctrlC.stopWatching();
+    }
     if (exitCode != 0) {
       System.exit(exitCode);
     }
   }
 
   /**
-   * Runs the example.
+   * Runs the example. An interrupt of the thread ends it early, but in order.
    *
-   * @return the exit code: 0, or 2 for a wrong option or file
+   * @return the exit code: 0, 2 for a wrong option or file, or {@link #INTERRUPTED}
    */
-  static int run(String[] args, PrintStream out, PrintStream err)
-      throws InterruptedException, BatchTimeoutException {
+  static int run(String[] args, PrintStream out, PrintStream err) throws BatchTimeoutException {
     Options options = new Options();
     CommandLine commandLine = new CommandLine(options).setCaseInsensitiveEnumValuesAllowed(true);
     try {
@@ -58,9 +68,12 @@ public final class Train {
         return 0;
       }
       options.check();
-      train(options, out, err);
-      return 0;
+      return train(options, out, err);
     } catch (ParameterException | BadInputException e) {
+      if (Thread.interrupted()) { // what was being read may fail by it
+        err.println("Interrupted.");
+        return INTERRUPTED;
+      }
       err.println(e.getMessage());
       return 2;
     } catch (OutOfMemoryError e) {
@@ -71,64 +84,119 @@ public final class Train {
     }
   }
 
-  private static void train(Options options, PrintStream out, PrintStream err)
-      throws InterruptedException, BatchTimeoutException {
+  private static int train(Options options, PrintStream out, PrintStream err)
+      throws BatchTimeoutException {
+    OutputFile checkpoint = Options.outputFile("--checkpoint", options.checkpoint);
+    OutputFile plot = Options.outputFile("--plot", options.plot);
     Volume volume = options.readVolume();
     int border = (int) Math.round(volume.width * TRAINING_SHARE);
     Region training = new Region("training", volume, 0, border, options.patch);
     Region validation = new Region("validation", volume, border, volume.width, options.patch);
     int[][] greyHistogram = training.greyHistogram();
-
     BatchSpec spec = PatchSampler.spec(options.batch, options.patch);
-    VoxelClassifier classifier =
-        new VoxelClassifier(
-            options.patch, volume.classCount(), options.batch, greyHistogram, options.seed);
     PatchSampler target = new PatchSampler(volume, training, options.patch);
 
-    String device;
+    VoxelClassifier classifier;
+    TrainingState state;
+    String deviceName;
     LoaderStats stats;
-    try (Device opened = options.openDevice();
-        BackgroundLoader loader = startLoader(options, opened, spec, target);
-        Progress progress = new Progress(err, options.steps)) {
-      for (int step = 0; step < options.steps; step++) {
-        float learningRate = LEARNING_RATE * (1 - (float) step / options.steps);
-        long asked = System.nanoTime();
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
-          long waited = System.nanoTime() - asked;
-          float loss =
-              classifier.train(
-                  HostDevice.bytes(batch.array("image").buffer()),
-                  HostDevice.bytes(batch.array("label").buffer()),
-                  learningRate);
-          progress.step(loss, waited);
-        }
+    boolean interrupted = false;
+    try (Device device = options.openDevice()) {
+      BackgroundLoader.Builder builder =
+          BackgroundLoader.builder(device, spec, target)
+              .workers(options.workers)
+              .seed(options.seed);
+      requireMemory(device, builder.plan(), options);
+      classifier =
+          new VoxelClassifier(
+              options.patch, volume.classCount(), options.batch, greyHistogram, options.seed);
+      state = new TrainingState(classifier, options.steps);
+      List<String> configuration = options.configuration(volume);
+      if (options.resume != null) {
+        Checkpoint.read(options.resume, configuration, state);
+        builder.startAt(Objects.requireNonNull(state.position()));
       }
-      device = opened.description();
-      stats = loader.stats();
+      try (BackgroundLoader loader = start(builder, options);
+          Progress progress = new Progress(err, state.step(), options.steps)) {
+        try {
+          while (!state.isDone()) {
+            step(loader, state, progress);
+            if (checkpoint != null
+                && (state.isDone() || state.step() % options.checkpointEvery == 0)) {
+              Checkpoint.write(checkpoint, configuration, state);
+            }
+          }
+        } catch (InterruptedException e) {
+          interrupted = true;
+          if (checkpoint != null && state.position() != null) {
+            Checkpoint.write(checkpoint, configuration, state);
+          }
+        }
+        deviceName = device.description();
+        stats = loader.stats();
+      }
     }
 
-    Evaluation evaluation = new Evaluation(volume, validation);
-    out.println("device: " + device);
-    out.printf(
-        Locale.ROOT,
-        "validation balanced accuracy: %.3f (single-voxel baseline %.3f)%n",
-        evaluation.balancedAccuracy(classifier),
-        evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
+    out.println("device: " + deviceName);
+    if (volume.boundaries) {
+      out.println("task: boundaries, for the labels are ids of more than 16 objects");
+    }
+    if (interrupted) {
+      out.println(
+          ("interrupted after step " + state.step() + " of " + options.steps)
+              + (checkpoint == null || state.position() == null
+                  ? ""
+                  : "; --resume " + options.checkpoint + " goes on from there"));
+    } else {
+      Evaluation evaluation = new Evaluation(volume, validation);
+      out.printf(
+          Locale.ROOT,
+          "validation balanced accuracy: %.3f (single-voxel baseline %.3f)%n",
+          evaluation.balancedAccuracy(classifier),
+          evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
+    }
     out.println(stats);
+    if (plot != null && state.step() > 0) {
+      LossPlot.write(plot, state.losses(), err);
+    }
+    return interrupted ? INTERRUPTED : 0;
   }
 
-  private static BackgroundLoader startLoader(
-      Options options, Device device, BatchSpec spec, BatchTarget target) {
+  /**
+   * Refuses too large a request before anything is allocated. Other devices have memory of their
+   * own, and refuse when they are asked for it.
+   */
+  private static void requireMemory(Device device, MemoryPlan plan, Options options) {
+    long limit = DirectMemory.limit();
+    if (device instanceof HostDevice && plan.totalBytes() > limit) {
+      throw new BadInputException(
+          ("--batch " + options.batch + ", --patch " + options.patch + " and --workers ")
+              + (options.workers + " ask for " + plan + ", but this JVM may have ")
+              + (limit / (1 << 20) + " MiB of direct memory; take less, or raise")
+              + " -XX:MaxDirectMemorySize.");
+    }
+  }
+
+  private static void step(BackgroundLoader loader, TrainingState state, Progress progress)
+      throws InterruptedException, BatchTimeoutException {
+    long asked = System.nanoTime();
+    try (DeviceBatch batch = loader.get(PATIENCE)) {
+      long waited = System.nanoTime() - asked;
+      progress.step(state.learn(batch), waited);
+    }
+  }
+
+  private static BackgroundLoader start(BackgroundLoader.Builder builder, Options options) {
     try {
-      return BackgroundLoader.builder(device, spec, target)
-          .workers(options.workers)
-          .seed(options.seed)
-          .start();
+      return builder.start();
     } catch (DeviceException e) {
       throw new BadInputException(
           ("--batch " + options.batch + ", --patch " + options.patch + " and --workers ")
               + (options.workers + " ask for too much memory: " + e.getMessage()),
           e);
+    } catch (IllegalArgumentException e) {
+      throw new BadInputException(
+          "--resume " + options.resume + " does not fit this run: " + e.getMessage() + ".", e);
     }
   }
 }

@@ -4,16 +4,14 @@ import io.jhdf.HdfFile;
 import io.jhdf.api.Dataset;
 import io.jhdf.api.Group;
 import io.jhdf.api.Node;
-import io.jhdf.api.dataset.ChunkedDataset;
 import io.jhdf.exceptions.HdfInvalidPathException;
 import io.jhdf.object.datatype.DataType;
 import io.jhdf.object.datatype.FixedPoint;
 import io.jhdf.object.datatype.FloatingPoint;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
-import java.lang.reflect.Array;
-import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,12 +40,38 @@ final class VolumeReader {
       throw new BadInputException("There is no file " + file + ".");
     }
     try (HdfFile hdf = new HdfFile(file)) {
+      requireWhole(file, hdf.getUserBlockSize());
       return new VolumeReader(hdf, file.toString()).read(greyPath, labelPath);
     } catch (BadInputException e) {
       throw e;
-    } catch (RuntimeException e) { // jhdf answers damage with exceptions of many types
+    } catch (IOException
+        | RuntimeException e) { // jhdf answers damage with exceptions of many types
       throw new BadInputException(
           file + " cannot be read as HDF5: it is another kind of file, or damaged.", e);
+    }
+  }
+
+  /** Compares with the length that the superblock states: jhdf reads zeros behind the end. */
+  private static void requireWhole(Path file, long superblock) throws IOException {
+    try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
+      in.seek(superblock + 8); // behind the signature
+      int version = in.readByte();
+      // Version 2 says first how wide an address is; 0 and 1 say much more before.
+      in.seek(superblock + (version >= 2 ? 9 : 13));
+      int addressBytes = in.readByte();
+      in.seek(superblock + (version >= 2 ? 12 : version == 1 ? 28 : 24) + 2L * addressBytes);
+      if (addressBytes == Long.BYTES) {
+        long stated = Long.reverseBytes(in.readLong()); // little endian
+        if (in.length() < stated) {
+          throw new BadInputException(
+              file
+                  + " is truncated: it has "
+                  + in.length()
+                  + " bytes, but should have "
+                  + stated
+                  + ".");
+        }
+      }
     }
   }
 
@@ -95,66 +119,44 @@ final class VolumeReader {
     }
 
     byte[] greyValues = new byte[(int) voxels];
-    readRows(
+    readPlanes(
         grey,
-        size,
-        (row, at) -> {
-          int[] values = (int[]) row; // what jhdf makes of uint8
-          for (int i = 0; i < values.length; i++) {
-            greyValues[at + i] = (byte) values[i];
+        (z, values, from) -> {
+          int at = z * size[1] * size[2];
+          for (int i = 0; i < size[1] * size[2]; i++) {
+            greyValues[at + i] = (byte) values[from + i];
           }
         });
-
-    byte[] classes = new byte[(int) voxels];
-    LabelClasses found = new LabelClasses(in(labelPath));
-    readRows(
-        labels,
-        size,
-        (row, at) -> {
-          int count = Array.getLength(row);
-          for (int i = 0; i < count; i++) {
-            long value =
-                row instanceof BigInteger[] unsigned
-                    ? unsigned[i].longValue()
-                    : Array.getLong(row, i);
-            classes[at + i] = found.classOf(value);
-          }
-        });
-    long[] labelValues = found.sortAscending(classes);
+    LabelClasses found = new LabelClasses(size[0], size[1], size[2]);
+    readPlanes(labels, (z, values, from) -> found.addPlane(values, from));
+    long[] labelValues = found.labelValues();
     if (labelValues.length == 1) {
       throw new BadInputException(
           in(labelPath) + " has the one label " + labelValues[0] + " only: nothing to tell apart.");
     }
-    return new Volume(size[0], size[1], size[2], greyValues, classes, labelValues);
+    return new Volume(
+        size[0], size[1], size[2], greyValues, found.finish(), labelValues, found.areBoundaries());
   }
 
-  /** Receives a run of voxels along x: a Java array of some integer type, and its place. */
-  private interface RowSink {
-    void accept(Object row, int at);
+  /** Receives a plane of z: where it begins in an array that is used again. */
+  private interface PlaneSink {
+    void accept(int z, long[] values, int from);
   }
 
-  /** Reads chunk by chunk, or slice by slice, so that no second copy of the volume arises. */
-  private static void readRows(Dataset dataset, int[] size, RowSink sink) {
-    int[] step =
-        dataset instanceof ChunkedDataset chunked
-            ? chunked.getChunkDimensions()
-            : new int[] {1, size[1], size[2]};
-    for (int z = 0; z < size[0]; z += step[0]) {
-      for (int y = 0; y < size[1]; y += step[1]) {
-        for (int x = 0; x < size[2]; x += step[2]) {
-          int[] extent = {
-            Math.min(step[0], size[0] - z),
-            Math.min(step[1], size[1] - y),
-            Math.min(step[2], size[2] - x)
-          };
-          Object[] box = (Object[]) dataset.getData(new long[] {z, y, x}, extent);
-          for (int dz = 0; dz < extent[0]; dz++) {
-            Object[] slice = (Object[]) box[dz];
-            for (int dy = 0; dy < extent[1]; dy++) {
-              sink.accept(slice[dy], ((z + dz) * size[1] + y + dy) * size[2] + x);
-            }
-          }
-        }
+  private void readPlanes(Dataset dataset, PlaneSink sink) {
+    PlaneReader reader = new PlaneReader(dataset);
+    int[] size = dataset.getDimensions();
+    int plane = size[1] * size[2];
+    int atOnce = reader.planesAtOnce();
+    long[] values = new long[Math.multiplyExact(atOnce, plane)];
+    for (int z = 0; z < size[0]; z += atOnce) {
+      if (Thread.currentThread().isInterrupted()) {
+        throw new BadInputException("Reading " + file + " was interrupted.");
+      }
+      int planes = Math.min(atOnce, size[0] - z);
+      reader.read(z, planes, values);
+      for (int i = 0; i < planes; i++) {
+        sink.accept(z + i, values, i * plane);
       }
     }
   }

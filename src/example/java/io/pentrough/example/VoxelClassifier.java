@@ -1,5 +1,8 @@
 package io.pentrough.example;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /** Tells the class of the voxel in the middle of a patch of grey values. Not thread safe. */
@@ -75,6 +78,20 @@ final class VoxelClassifier {
    */
   void classify(ByteBuffer images, int[] result) {
     network.classify(input, load(images), result);
+  }
+
+  /** Writes the network's weights and its optimiser's state. */
+  void writeNetwork(DataOutput out) throws IOException {
+    network.write(out);
+  }
+
+  /**
+   * Takes over what {@link #writeNetwork} has written.
+   *
+   * @throws IllegalArgumentException if that was a network of another size
+   */
+  void readNetwork(DataInput in) throws IOException {
+    network.read(in);
   }
 
   private int load(ByteBuffer images) {

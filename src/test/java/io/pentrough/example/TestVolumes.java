@@ -23,7 +23,7 @@ final class TestVolumes {
     for (int c = 0; c < classCount; c++) {
       labelValues[c] = c;
     }
-    return new Volume(depth, height, width, grey, classes, labelValues);
+    return new Volume(depth, height, width, grey, classes, labelValues, false);
   }
 
   /** A file with the datasets /raw and /labels, in chunks of the given shape or contiguous. */

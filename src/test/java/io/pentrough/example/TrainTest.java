@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.lang.management.BufferPoolMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -66,7 +68,16 @@ class TrainTest {
 
     assertEquals(0, result.exitCode);
     for (String option :
-        List.of("--volume", "--raw", "--labels", "--steps", "--batch", "--patch")) {
+        List.of(
+            "--volume",
+            "--raw",
+            "--labels",
+            "--steps",
+            "--batch",
+            "--patch",
+            "--checkpoint",
+            "--resume",
+            "--plot")) {
       assertTrue(result.out.contains(option + "="), option);
     }
   }
@@ -81,12 +92,18 @@ class TrainTest {
     "--patch, 0, 0",
     "--patch, 39, 39",
     "--workers, 0, 0",
+    "--checkpoint, ., --checkpoint .",
+    "--checkpoint, no-such-folder/run, NoSuchFile",
+    "--checkpoint, pom.xml/run, pom.xml",
+    "--checkpoint-every, 0, 0",
+    "--plot, no-such-folder/loss.png, no-such-folder",
+    "--resume, no-such-file, no-such-file",
+    "--resume, pom.xml, pom.xml is no checkpoint",
     "--seed, 1.5, 1.5",
     "--device, abacus, abacus",
     "--raw, /volumes/nothing, '/volumes/nothing; it has /volumes/raw'",
     "--raw, /volumes/labels, uint16",
     "--labels, /volumes, /volumes",
-    "--labels, /volumes/labels, more than 16 distinct values",
     "--volume, no-such.h5, no-such.h5",
     "--speed, 3, --speed"
   })
@@ -94,6 +111,24 @@ class TrainTest {
       throws Exception {
     String[] args = {option, value, "--steps", "1"}; // one step, should it be accepted
     assertRefused(train(Arrays.copyOf(args, option.equals("--steps") ? 2 : 4)), named);
+  }
+
+  @Test
+  void refusesMoreMemoryThanThereIsBeforeItTakesAny() throws Exception {
+    long before = directBytes();
+    Result result = train("--batch", "1048576", "--workers", "4", "--steps", "1");
+
+    // 2 GiB at least are needed; the tests run with 1 GiB.
+    assertRefused(result, "-XX:MaxDirectMemorySize");
+    assertTrue(result.err.contains("6 slots of "), result.err);
+    assertEquals(before, directBytes());
+  }
+
+  private static long directBytes() {
+    return ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream()
+        .filter(pool -> pool.getName().equals("direct"))
+        .mapToLong(BufferPoolMXBean::getMemoryUsed)
+        .sum();
   }
 
   @Test
@@ -122,6 +157,52 @@ class TrainTest {
       Path file = Files.write(folder.resolve("cut.h5"), Arrays.copyOf(whole, length));
       assertRefused(train("--volume", file.toString(), "--steps", "1"), file.toString());
     }
+  }
+
+  @Test
+  void refusesATruncatedContiguousFile() throws Exception {
+    Path file =
+        TestVolumes.write(
+            folder.resolve("cut.h5"),
+            TestVolumes.raw(20, 20, 20),
+            true,
+            TestVolumes.labels(20, 20, 20, 2));
+    byte[] whole = Files.readAllBytes(file);
+    for (int eighths = 1; eighths < 8; eighths++) {
+      Files.write(file, Arrays.copyOf(whole, whole.length * eighths / 8));
+      assertRefused(
+          train("--volume", file.toString(), "--raw", "/raw", "--labels", "/labels"),
+          file.toString());
+    }
+  }
+
+  @Test
+  void trainsOnTheBoundariesOfObjects() throws Exception {
+    int[][][] ids = new int[8][12][40];
+    for (int z = 0; z < 8; z++) {
+      for (int y = 0; y < 12; y++) {
+        for (int x = 0; x < 40; x++) {
+          ids[z][y][x] = y / 4 * 10 + x / 4;
+        }
+      }
+    }
+    Result result = trainOn(TestVolumes.raw(8, 12, 40), true, ids);
+
+    assertEquals(0, result.exitCode, result.err);
+    assertTrue(result.out.contains("task: boundaries"), result.out);
+  }
+
+  @Test
+  void refusesARegionWithoutBoundaries() throws Exception {
+    int[][][] ids = TestVolumes.labels(8, 12, 40, 40); // left of the border each x is an object
+    for (int[][] slice : ids) {
+      for (int[] row : slice) {
+        Arrays.fill(row, 27, 40, 100);
+      }
+    }
+    assertRefused(
+        trainOn(TestVolumes.raw(8, 12, 40), true, ids),
+        "training region (x from 0 to 27) has no inner voxel");
   }
 
   @Test

@@ -1,0 +1,98 @@
+package io.pentrough.example;
+
+import io.pentrough.DeviceBatch;
+import io.pentrough.Position;
+import io.pentrough.device.host.HostDevice;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/** A classifier in training, and how far it has come. Not thread safe. */
+final class TrainingState {
+
+  private static final float LEARNING_RATE = 5e-3f;
+
+  private final VoxelClassifier classifier;
+  private final float[] losses;
+  private int step;
+  private @Nullable Position position;
+
+  /**
+   * A training that has not begun.
+   *
+   * @param steps how many there will be; the learning rate falls to 0 over them
+   */
+  TrainingState(VoxelClassifier classifier, int steps) {
+    this.classifier = classifier;
+    this.losses = new float[steps];
+  }
+
+  /** Learns from the next batch, and returns the mean loss before that. */
+  float learn(DeviceBatch batch) {
+    float learningRate = LEARNING_RATE * (1 - (float) step / losses.length);
+    float loss =
+        classifier.train(
+            HostDevice.bytes(batch.array("image").buffer()),
+            HostDevice.bytes(batch.array("label").buffer()),
+            learningRate);
+    losses[step++] = loss;
+    position = batch.position();
+    return loss;
+  }
+
+  /** How many batches it has learned from. */
+  int step() {
+    return step;
+  }
+
+  boolean isDone() {
+    return step == losses.length;
+  }
+
+  /** Where the loader goes on; null before the first step. */
+  @Nullable Position position() {
+    return position;
+  }
+
+  /** The loss of each step so far. */
+  float[] losses() {
+    return Arrays.copyOf(losses, step);
+  }
+
+  /**
+   * Writes it for {@link #read}.
+   *
+   * @throws IllegalStateException before the first step
+   */
+  void write(DataOutput out) throws IOException {
+    if (position == null) {
+      throw new IllegalStateException("nothing has been learned that could be saved");
+    }
+    out.writeInt(step);
+    for (int i = 0; i < step; i++) {
+      out.writeFloat(losses[i]);
+    }
+    out.writeUTF(position.toString());
+    classifier.writeNetwork(out);
+  }
+
+  /**
+   * Goes where another one was.
+   *
+   * @throws IllegalArgumentException if it was one of another size, or nothing of the kind
+   */
+  void read(DataInput in) throws IOException {
+    int saved = in.readInt();
+    if (saved < 1 || saved > losses.length) {
+      throw new IllegalArgumentException("step " + saved + " of " + losses.length);
+    }
+    for (int i = 0; i < saved; i++) {
+      losses[i] = in.readFloat();
+    }
+    position = Position.parse(in.readUTF());
+    classifier.readNetwork(in);
+    step = saved;
+  }
+}
