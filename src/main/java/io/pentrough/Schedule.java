@@ -77,6 +77,9 @@ final class Schedule implements JobSource {
       steps[known - 1] = length;
       append(start[known - 1] + length);
     }
+    if (deliveredBefore.length > 0) { // these will not be claimed, but epochs end among them, too
+      claimed = deliveredBefore[deliveredBefore.length - 1] + 1;
+    }
     extend();
   }
 
@@ -92,9 +95,12 @@ final class Schedule implements JobSource {
 
   @Override
   public long end() {
-    int last = known - 1;
-    boolean lastOfAll = oldestEpoch + last >= epochs - 1;
-    return lastOfAll && steps[last] != ENDLESS ? Math.max(0, start[last] + steps[last]) : ENDLESS;
+    long last = (long) epochs - 1 - oldestEpoch; // the last epoch of all, counted from the oldest
+    if (last < 0) {
+      return 0; // it starts behind them all
+    }
+    boolean isKnown = last < known && steps[(int) last] != ENDLESS;
+    return isKnown ? Math.max(0, start[(int) last] + steps[(int) last]) : ENDLESS;
   }
 
   @Override
@@ -153,13 +159,26 @@ final class Schedule implements JobSource {
   @Override
   public Position position(long lowestOpen, long[] delivered) {
     long[] existing = LongStream.of(delivered).filter(this::exists).toArray();
-    long last = existing.length == 0 ? lowestOpen : existing[existing.length - 1];
+    long open = existing.length == 0 ? lowestOpen : firstOpen(lowestOpen, existing);
+    long[] above = LongStream.of(existing).filter(n -> n > open).toArray();
+    long last = above.length == 0 ? open : above[above.length - 1];
+    int at = at(open);
     return new Position(
         fingerprint,
-        epoch(lowestOpen),
-        index(lowestOpen),
-        stepsBetween(lowestOpen, last),
-        LongStream.of(existing).map(n -> distance(lowestOpen, n)).toArray());
+        oldestEpoch + at,
+        first + Math.min(open - start[at], steps[at]) * stride,
+        stepsBetween(open, last),
+        LongStream.of(above).map(n -> distance(open, n)).toArray());
+  }
+
+  /** The first number from one on that stands for a batch and has not been delivered. */
+  private long firstOpen(long from, long[] delivered) {
+    long end = end();
+    long open = from;
+    while (open < end && (!exists(open) || Arrays.binarySearch(delivered, open) >= 0)) {
+      open++;
+    }
+    return open;
   }
 
   /**
