@@ -233,7 +233,11 @@ final class Engine {
       stats.skipped();
       return true;
     }
-    ledger.fail(slot, failure, now);
+    if (thrown == null) {
+      ledger.contradict(slot, failure, now);
+    } else {
+      ledger.fail(slot, failure, now);
+    }
     return false;
   }
 
@@ -485,6 +489,7 @@ final class Engine {
       long now = System.nanoTime();
       if (ledger.passOver(now)) {
         wakeEveryWorker();
+        hasMoved(); // a queue may have room for another job, and nobody else will say so
       }
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
@@ -634,6 +639,7 @@ final class Engine {
       requireUsable();
       ledger.reset(System.nanoTime());
       wakeEveryWorker();
+      wakeConsumers(); // the number waited for may lie behind the end, and is not asked for again
     }
     copyThread.wake();
   }
