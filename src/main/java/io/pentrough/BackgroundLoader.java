@@ -497,8 +497,21 @@ public final class BackgroundLoader implements AutoCloseable {
      *     event; what had been allocated is given back
      * @throws UnsupportedOperationException if {@link #handOver()} was asked of a device that
      *     cannot
+     * @throws IllegalArgumentException if the memory is over budget, the shard is empty, or the
+     *     position to start at is of another configuration
+     * @throws TargetException if the {@link ArraySource} fails at the first batch
      */
     public BackgroundLoader start() {
+      if (shardFirst >= batchesPerEpoch) {
+        throw new IllegalArgumentException(
+            "shard "
+                + shardFirst
+                + " of "
+                + shardStride
+                + " is empty: an epoch has "
+                + batchesPerEpoch
+                + " batches; use fewer shards");
+      }
       Position from = startAt;
       if (from == null) {
         from = new Position(Fingerprint.NONE, 0, shardFirst, new long[0], new long[0]);
@@ -524,7 +537,7 @@ public final class BackgroundLoader implements AutoCloseable {
       if (epochs > 0) {
         return epochs;
       }
-      return batchesPerEpoch == Schedule.ENDLESS ? 1 : Integer.MAX_VALUE;
+      return batchesPerEpoch == Schedule.ENDLESS ? 1 : Schedule.FOR_EVER;
     }
   }
 }

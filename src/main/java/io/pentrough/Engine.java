@@ -234,7 +234,11 @@ final class Engine {
       stats.skipped();
       return true;
     }
-    ledger.fail(slot, failure, now);
+    if (thrown == null) {
+      ledger.contradict(slot, failure, now);
+    } else {
+      ledger.fail(slot, failure, now);
+    }
     return false;
   }
 
@@ -492,7 +496,7 @@ final class Engine {
       long now = System.nanoTime();
       if (ledger.passOver(now)) {
         wakeEveryWorker();
-        hasMoved();
+        hasMoved(); // a queue may have room for another job, and nobody else will say so
       }
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
@@ -649,6 +653,7 @@ final class Engine {
       requireUsable();
       ledger.reset(System.nanoTime());
       wakeEveryWorker();
+      wakeConsumers(); // the number waited for may lie behind the end, and is not asked for again
     }
     copyThread.wake();
   }
@@ -690,6 +695,7 @@ final class Engine {
       interruptTargets();
     }
     interrupted |= awaitEnd(started, bound);
+    interrupted |= joinThreads();
     reportEnd();
     if (interrupted) {
       Thread.currentThread().interrupt();
@@ -711,6 +717,32 @@ final class Engine {
         }
         try {
           TimeUnit.NANOSECONDS.timedWait(monitor, left);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    }
+    return interrupted;
+  }
+
+  /** Waits for the last instructions of threads that have ended; true if interrupted meanwhile. */
+  private boolean joinThreads() {
+    List<Thread> ending = new ArrayList<>();
+    synchronized (monitor) {
+      for (Worker worker : workers) {
+        if (worker.ended) {
+          ending.add(worker.thread);
+        }
+      }
+      if (terminated) {
+        ending.add(copyThread.thread);
+      }
+    }
+    boolean interrupted = false;
+    for (Thread thread : ending) {
+      while (thread.isAlive()) {
+        try {
+          thread.join();
         } catch (InterruptedException e) {
           interrupted = true;
         }

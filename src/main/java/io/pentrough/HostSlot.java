@@ -44,6 +44,9 @@ final class HostSlot {
   long order;
   @Nullable Throwable failure;
 
+  /** The failure is one of the answers themselves, and so told behind the end, too. */
+  boolean toldAnyway;
+
   HostSlot(int number) {
     this.number = number;
   }

@@ -27,6 +27,9 @@ final class Schedule implements JobSource {
   /** No end in sight. */
   static final long ENDLESS = Long.MAX_VALUE;
 
+  /** Epochs without end. */
+  static final int FOR_EVER = Integer.MAX_VALUE;
+
   private final long declaredIndexes;
   private final int epochs;
   private final long first;
@@ -55,7 +58,7 @@ final class Schedule implements JobSource {
    * @param fingerprint of the configuration
    * @param declaredIndexes how many indexes an epoch has, over all shards; {@link #ENDLESS} if only
    *     the target knows
-   * @param epochs how many epochs there are; {@link Integer#MAX_VALUE} if they never end
+   * @param epochs how many epochs there are; {@link #FOR_EVER} if they never end
    * @param from what sequence number 0 stands for, and what an earlier loader knew of its epochs
    */
   Schedule(
@@ -80,6 +83,9 @@ final class Schedule implements JobSource {
       steps[known - 1] = length;
       append(start[known - 1] + length);
     }
+    if (deliveredBefore.length > 0) { // these will not be claimed, but epochs end among them, too
+      claimed = deliveredBefore[deliveredBefore.length - 1] + 1;
+    }
     extend();
   }
 
@@ -95,9 +101,12 @@ final class Schedule implements JobSource {
 
   @Override
   public long end() {
-    int last = known - 1;
-    boolean lastOfAll = oldestEpoch + last >= epochs - 1;
-    return lastOfAll && steps[last] != ENDLESS ? Math.max(0, start[last] + steps[last]) : ENDLESS;
+    long last = (long) epochs - 1 - oldestEpoch; // the last epoch of all, counted from the oldest
+    if (last < 0) {
+      return 0; // it starts behind them all
+    }
+    boolean isKnown = last < known && steps[(int) last] != ENDLESS;
+    return isKnown ? Math.max(0, start[(int) last] + steps[(int) last]) : ENDLESS;
   }
 
   @Override
@@ -127,6 +136,11 @@ final class Schedule implements JobSource {
 
   @Override
   public @Nullable String returned(HostSlot slot, boolean noMore) {
+    if (noMore && epochs == FOR_EVER && slot.sequence == start[at(slot.sequence)]) {
+      return "the target said \"no more\" at the first index of epoch "
+          + slot.epoch
+          + ": epochs without a batch would follow each other for ever; say how many epochs there are";
+    }
     if (noMore) {
       return noMore(slot.sequence)
           ? null
@@ -156,13 +170,26 @@ final class Schedule implements JobSource {
   @Override
   public Position position(long lowestOpen, long[] delivered) {
     long[] existing = LongStream.of(delivered).filter(this::exists).toArray();
-    long last = existing.length == 0 ? lowestOpen : existing[existing.length - 1];
+    long open = existing.length == 0 ? lowestOpen : firstOpen(lowestOpen, existing);
+    long[] above = LongStream.of(existing).filter(n -> n > open).toArray();
+    long last = above.length == 0 ? open : above[above.length - 1];
+    int at = at(open);
     return new Position(
         fingerprint,
-        epoch(lowestOpen),
-        index(lowestOpen),
-        stepsBetween(lowestOpen, last),
-        LongStream.of(existing).map(n -> distance(lowestOpen, n)).toArray());
+        oldestEpoch + at,
+        first + Math.min(open - start[at], steps[at]) * stride,
+        stepsBetween(open, last),
+        LongStream.of(above).map(n -> distance(open, n)).toArray());
+  }
+
+  /** The first number from one on that stands for a batch and has not been delivered. */
+  private long firstOpen(long from, long[] delivered) {
+    long end = end();
+    long open = from;
+    while (open < end && (!exists(open) || Arrays.binarySearch(delivered, open) >= 0)) {
+      open++;
+    }
+    return open;
   }
 
   /**

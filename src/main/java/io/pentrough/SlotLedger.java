@@ -136,6 +136,15 @@ final class SlotLedger {
     return true;
   }
 
+  /**
+   * The target's answer contradicts an earlier one. Told like a failure, but also where that lies
+   * behind the end of its epoch.
+   */
+  boolean contradict(HostSlot slot, Throwable failure, long now) {
+    slot.toldAnyway = fail(slot, failure, now);
+    return slot.toldAnyway;
+  }
+
   // ---- the copy's side
 
   /**
@@ -183,14 +192,18 @@ final class SlotLedger {
   // ---- the consumer's side
 
   /**
-   * Frees the places that a consumer has reached and that no batch comes of: those passed, and
-   * failures behind the end of their epoch. True if there were any.
+   * Frees the places that a consumer has reached and that no batch comes of: those passed, those
+   * behind the end of their epoch, and what was thrown there. True if there were any.
    */
   boolean passOver(long now) {
     boolean any = false;
     for (HostSlot slot = nextToPass(); slot != null; slot = nextToPass()) {
       deliver(slot.sequence);
       free(slot, now);
+      any = true;
+    }
+    while (isWasted(delivered.lowestOpen())) { // and a reset has emptied its slot
+      deliver(delivered.lowestOpen());
       any = true;
     }
     return any;
@@ -398,12 +411,28 @@ final class SlotLedger {
     for (HostSlot slot : host) {
       boolean nothing =
           slot.state == HostSlot.State.PASSED
-              || (slot.state == HostSlot.State.FAILED && !source.exists(slot.sequence));
+              || (slot.state == HostSlot.State.FAILED
+                  && !slot.toldAnyway
+                  && !source.exists(slot.sequence));
       if (nothing && (!ordered || slot.sequence == delivered.lowestOpen())) {
         return slot;
       }
     }
     return null;
+  }
+
+  /** Whether no batch is, and nothing will be heard of the number. */
+  private boolean isWasted(long sequence) {
+    if (sequence >= source.end() || source.exists(sequence)) {
+      return false;
+    }
+    for (HostSlot slot : host) {
+      boolean holdsIt = isUndelivered(slot) || slot.state == HostSlot.State.FILLING;
+      if (holdsIt && slot.sequence == sequence && !isStale(slot.generation)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private @Nullable HostSlot nextToCopyInOrder() {
@@ -466,6 +495,7 @@ final class SlotLedger {
   private void free(HostSlot slot, long now) {
     slot.failure = null;
     slot.forgetJob();
+    slot.toldAnyway = false;
     slot.enter(HostSlot.State.FREE, now);
   }
 

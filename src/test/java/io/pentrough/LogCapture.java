@@ -8,7 +8,7 @@ import java.util.logging.Logger;
 import java.util.logging.SimpleFormatter;
 
 /** What the library logs while this is open, instead of on standard error. */
-final class LogCapture extends Handler {
+final class LogCapture extends Handler implements AutoCloseable {
 
   /** Kept here, as java.util.logging holds its loggers weakly. */
   private final Logger logger = Logger.getLogger("io.pentrough");

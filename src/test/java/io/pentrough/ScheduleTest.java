@@ -82,6 +82,19 @@ class ScheduleTest {
     assertFalse(schedule.data(5), "there was to be no more at 5");
   }
 
+  @Test
+  void endlessEpochsWithoutABatchAreTold() {
+    Schedule schedule = Schedules.schedule(3, FOR_EVER, 0, 1);
+    HostSlot slot = new HostSlot(0);
+    slot.sequence = 0;
+    schedule.claimed(slot);
+    String wrong = schedule.returned(slot, true);
+    assertTrue(wrong != null && wrong.contains("first index of epoch 0"), wrong);
+    slot.sequence = 1;
+    schedule.claimed(slot);
+    assertEquals(null, schedule.returned(slot, true), "an epoch may be shorter than declared");
+  }
+
   /** Against a model that simply lists what a target of given epoch lengths would give. */
   @ParameterizedTest(name = "seed {0}")
   @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19})

@@ -105,7 +105,7 @@ class SlotLedgerFuzzTest {
       hostDepth = handOver ? host + device : host;
       deviceDepth = handOver ? host + device : device;
       withEnds = random.nextInt(2) == 0;
-      schedule = Schedules.schedule(Schedule.ENDLESS, withEnds ? Integer.MAX_VALUE : 1, 0, 1);
+      schedule = Schedules.schedule(Schedule.ENDLESS, withEnds ? 1_000_000 : 1, 0, 1);
       ledger = new SlotLedger(schedule, hostDepth, deviceDepth, ordered, handOver);
       hostMemory = new Content[hostDepth];
       deviceMemory = handOver ? hostMemory : new Content[deviceDepth];

@@ -1,0 +1,565 @@
+package io.pentrough;
+
+import static io.pentrough.Caller.await;
+import static io.pentrough.Caller.until;
+import static io.pentrough.Messages.assertSays;
+import static io.pentrough.Numbered.check;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.host.HostDevice;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Where a source of batches ends, and how an epoch follows another. */
+@Timeout(60)
+class EndsTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final HostDevice device = HostDevice.open();
+
+  @AfterEach
+  void nothingIsLeft() {
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    device.close();
+  }
+
+  private BackgroundLoader.Builder loader(BatchTarget target) {
+    return BackgroundLoader.builder(device, Numbered.SPEC, target).name("ends");
+  }
+
+  /** A target whose epochs have these lengths. */
+  private static BatchTarget endingAfter(int... lengths) {
+    return (out, context) -> {
+      if (context.index() >= lengths[context.epoch()]) {
+        context.noMore();
+        return;
+      }
+      Numbered.fill(out, context);
+    };
+  }
+
+  /** All batches up to the end, as "epoch.index". */
+  private static List<String> drain(BackgroundLoader loader) throws Exception {
+    List<String> places = new ArrayList<>();
+    try {
+      while (true) {
+        try (DeviceBatch batch = loader.get(PATIENCE)) {
+          assertEquals(batch.index(), Numbered.number(batch));
+          places.add(batch.epoch() + "." + batch.index());
+        }
+      }
+    } catch (NoSuchElementException end) {
+      return places;
+    }
+  }
+
+  private static List<String> places(int... lengths) {
+    List<String> places = new ArrayList<>();
+    for (int epoch = 0; epoch < lengths.length; epoch++) {
+      for (int index = 0; index < lengths[epoch]; index++) {
+        places.add(epoch + "." + index);
+      }
+    }
+    return places;
+  }
+
+  private static Throwable cause(TargetException e) {
+    return Objects.requireNonNull(e.getCause());
+  }
+
+  @ParameterizedTest(name = "{0} workers, ordered: {1}, handed over: {2}")
+  @CsvSource({
+    "1, true, false",
+    "4, true, false",
+    "1, false, false",
+    "4, false, false",
+    "4, true, true",
+    "4, false, true"
+  })
+  @DisplayName("I3: declared epochs, and those the target ends, come whole; then there is no more")
+  void wholeEpochs(int workers, boolean ordered, boolean handOver) throws Exception {
+    int[][] lengthsOfRuns = {{3}, {0}, {5, 0, 1, 7}, {0, 0, 2}, {1, 1, 1, 1, 1, 1, 1, 1}, {4, 0}};
+    for (int[] lengths : lengthsOfRuns) {
+      BackgroundLoader.Builder undeclared =
+          loader(endingAfter(lengths)).workers(workers).epochs(lengths.length);
+      BackgroundLoader.Builder atMostFive =
+          loader(endingAfter(lengths)).workers(workers).batchesPerEpoch(5).epochs(lengths.length);
+      int[] cut = lengths.clone();
+      for (int i = 0; i < cut.length; i++) {
+        cut[i] = Math.min(5, cut[i]);
+      }
+      assertAllCome(undeclared, ordered, handOver, places(lengths));
+      assertAllCome(atMostFive, ordered, handOver, places(cut));
+    }
+  }
+
+  private static void assertAllCome(
+      BackgroundLoader.Builder builder, boolean ordered, boolean handOver, List<String> expected)
+      throws Exception {
+    if (!ordered) {
+      builder.unordered();
+    }
+    if (handOver) {
+      builder.handOver();
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      List<String> got = drain(loader);
+      if (ordered) {
+        assertEquals(expected, got);
+      } else {
+        assertEquals(expected.size(), got.size(), "I3: " + got);
+        assertEquals(new HashSet<>(expected), new HashSet<>(got));
+      }
+      assertThrows(NoSuchElementException.class, () -> loader.get(Duration.ZERO), "still no more");
+      NoSuchElementException end = assertThrows(NoSuchElementException.class, loader::get);
+      assertSays(end, "ends has no more batches");
+    }
+  }
+
+  @Test
+  @DisplayName("declared epochs are not asked for an index behind their end, and start at 0 again")
+  void declaredLength() throws Exception {
+    Set<String> asked = ConcurrentHashMap.newKeySet();
+    BatchTarget target =
+        (out, context) -> {
+          assertTrue(asked.add(context.epoch() + "." + context.index()), "asked twice");
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader = loader(target).workers(3).batchesPerEpoch(4).epochs(3).start()) {
+      assertEquals(places(4, 4, 4), drain(loader));
+    }
+    assertEquals(new HashSet<>(places(4, 4, 4)), asked);
+  }
+
+  @Test
+  @DisplayName("without a number of epochs, declared ones go on for ever")
+  void foreverByDefault() throws Exception {
+    try (BackgroundLoader loader = loader(Numbered::fill).batchesPerEpoch(1).start()) {
+      for (int epoch = 0; epoch < DeliveredWindow.SIZE + 100; epoch++) {
+        try (DeviceBatch batch = loader.get(PATIENCE)) {
+          assertEquals(epoch, batch.epoch());
+          assertEquals(0, batch.index());
+        }
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("epochs run on: the next one is on the device before this one's last is delivered")
+  void noPauseBetweenEpochs() throws Exception {
+    try (BackgroundLoader loader =
+        loader(Numbered::fill).batchesPerEpoch(3).epochs(2).deviceSlots(4).start()) {
+      for (int i = 0; i < 2; i++) {
+        check(i, loader.get(PATIENCE));
+      }
+      // 0.2 and all of epoch 1 fill the device's slots.
+      until(() -> loader.stats().copyTime().count() == 6, "the next epoch to be made");
+      assertEquals(2, loader.stats().batches());
+      assertEquals(List.of("0.2", "1.0", "1.1", "1.2"), drain(loader));
+    }
+  }
+
+  @Test
+  @DisplayName("epochs that the target ends run on, too, as far as host slots are left")
+  void noPauseAtAnUnknownEnd() throws Exception {
+    try (BackgroundLoader loader =
+        loader(endingAfter(3, 2)).epochs(2).hostSlots(5).deviceSlots(5).start()) {
+      until(() -> loader.stats().copyTime().count() == 5, "the next epoch to be made");
+      assertEquals(0, loader.stats().batches());
+      assertEquals(places(3, 2), drain(loader));
+    }
+  }
+
+  @ParameterizedTest(name = "ordered: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("I5: the end is told to every consumer that waits")
+  void everyWaitingConsumer(boolean ordered) throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() >= 1) {
+            await(gate);
+            context.noMore();
+          }
+          Numbered.fill(out, context);
+        };
+    BackgroundLoader.Builder builder = loader(target).workers(2);
+    if (!ordered) {
+      builder.unordered();
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      check(0, loader.get(PATIENCE));
+      List<Caller<DeviceBatch>> waiting = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        Caller<DeviceBatch> timed = Caller.start(() -> loader.get(PATIENCE));
+        waiting.add(timed.untilWaitingForBatch());
+        waiting.add(Caller.start(loader::get).untilWaitingForBatch());
+      }
+      gate.countDown();
+      for (Caller<DeviceBatch> caller : waiting) {
+        caller.failure(NoSuchElementException.class);
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("I5: with the end known, the last batch ends the wait of all who do not get it")
+  void lastBatchEndsTheWait() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          await(gate);
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader = loader(target).batchesPerEpoch(1).epochs(1).start()) {
+      List<Caller<@Nullable DeviceBatch>> waiting = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        waiting.add(
+            Caller.<@Nullable DeviceBatch>start(
+                    () -> {
+                      try {
+                        return loader.get();
+                      } catch (NoSuchElementException e) {
+                        return null;
+                      }
+                    })
+                .untilWaitingForBatch());
+      }
+      gate.countDown();
+      int got = 0;
+      for (Caller<@Nullable DeviceBatch> caller : waiting) {
+        DeviceBatch batch = caller.result();
+        if (batch != null) {
+          check(0, batch);
+          got++;
+        }
+      }
+      assertEquals(1, got);
+    }
+  }
+
+  @Test
+  @DisplayName("a get with a timeout: \"not yet\" while the target has not answered, then the end")
+  void timeoutAtTheEnd() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            await(gate);
+            context.noMore();
+            return;
+          }
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader = loader(target).start()) {
+      check(0, loader.get(PATIENCE));
+      BatchTimeoutException notYet =
+          assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
+      assertSays(notYet, "waiting for index 1 of epoch 0");
+      assertNull(notYet.getCause());
+      gate.countDown();
+      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+    }
+  }
+
+  @Test
+  @DisplayName("a partial last batch says its size, and only that one")
+  void partialLastBatch() throws Exception {
+    BatchSpec spec =
+        BatchSpec.builder().array("x", DType.INT32, 8, 2).array("y", DType.INT8, 8).build();
+    BatchTarget target =
+        (out, context) -> {
+          out.array("x").setInt(0, (int) context.index());
+          if (context.index() == 2) {
+            out.shared().size(3);
+          }
+        };
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec, target)
+            .hostSlots(1)
+            .deviceSlots(1)
+            .batchesPerEpoch(3)
+            .epochs(2)
+            .start()) {
+      List<Integer> sizes = new ArrayList<>();
+      for (DeviceBatch batch : loader.batches()) {
+        sizes.add(batch.size());
+        assertEquals(16, batch.array("x").elements(), "arrays keep their shape");
+      }
+      assertEquals(List.of(8, 8, 3, 8, 8, 3), sizes);
+    }
+  }
+
+  @Test
+  @DisplayName("batches(): closes each lease before the next, and the last one at the end")
+  void iteration() throws Exception {
+    try (BackgroundLoader loader = loader(endingAfter(4)).deviceSlots(1).hostSlots(1).start()) {
+      List<DeviceBatch> seen = new ArrayList<>();
+      for (DeviceBatch batch : loader.batches()) {
+        for (DeviceBatch earlier : seen) {
+          assertThrows(IllegalStateException.class, () -> earlier.array(0), "it is closed");
+        }
+        assertEquals(seen.size(), Numbered.number(batch));
+        seen.add(batch);
+      }
+      assertEquals(4, seen.size());
+      assertThrows(IllegalStateException.class, () -> seen.get(3).array(0), "closed at the end");
+      Iterator<DeviceBatch> atTheEnd = loader.batches().iterator();
+      assertFalse(atTheEnd.hasNext());
+      assertThrows(NoSuchElementException.class, atTheEnd::next);
+    }
+  }
+
+  @Test
+  @DisplayName("batches(): a failure is thrown at its place, and iterating goes on behind it")
+  void iterationPastAFailure() throws Exception {
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            throw new IllegalArgumentException("one");
+          }
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader =
+        loader(target).deviceSlots(1).batchesPerEpoch(3).epochs(1).start()) {
+      Iterator<DeviceBatch> batches = loader.batches().iterator();
+      assertEquals(0, batches.next().index());
+      assertThrows(TargetException.class, batches::hasNext);
+      assertTrue(batches.hasNext());
+      assertTrue(batches.hasNext(), "asking again takes nothing");
+      assertEquals(2, batches.next().index());
+      assertFalse(batches.hasNext());
+    }
+  }
+
+  @Test
+  @DisplayName("batches(): an interrupt becomes a CancellationException, and the flag is kept")
+  void iterationInterrupted() throws Exception {
+    CountDownLatch began = new CountDownLatch(1);
+    CountDownLatch gate = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            await(gate);
+          }
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader = loader(target).start()) {
+      Caller<Boolean> caller =
+          Caller.start(
+              () -> {
+                Iterator<DeviceBatch> batches = loader.batches().iterator();
+                DeviceBatch first = batches.next();
+                began.countDown();
+                assertThrows(CancellationException.class, batches::hasNext);
+                assertThrows(IllegalStateException.class, () -> first.array(0), "it is closed");
+                return Thread.currentThread().isInterrupted();
+              });
+      await(began);
+      caller.untilWaitingForBatch().thread.interrupt();
+      assertTrue(caller.result());
+      gate.countDown();
+      check(1, loader.get(PATIENCE));
+    }
+  }
+
+  @Test
+  @DisplayName("\"no more\" below an index that has data is an error, told at its place")
+  void noMoreBelowData() throws Exception {
+    CountDownLatch made = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            await(made);
+            context.noMore();
+            return;
+          }
+          Numbered.fill(out, context);
+          if (context.index() == 3) {
+            made.countDown(); // this worker has made 2 before
+          }
+        };
+    // One worker waits at index 1, the other makes 0, 2, 3, ... one after the other.
+    try (BackgroundLoader loader = loader(target).workers(2).hostSlots(6).start()) {
+      check(0, loader.get(PATIENCE));
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      assertEquals(1, e.index());
+      assertSays(
+          cause(e), "said \"no more\" at index 1", "made a batch for a higher index of epoch 0");
+      check(2, loader.get(PATIENCE));
+    }
+  }
+
+  @ParameterizedTest(name = "{0} epochs")
+  @ValueSource(ints = {1, 2})
+  @DisplayName("data behind \"no more\" is an error, and told though it lies behind the end")
+  void dataBehindNoMore(int epochs) throws Exception {
+    CountDownLatch claimed = new CountDownLatch(1);
+    CountDownLatch ended = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.epoch() == 0 && context.index() == 1) {
+            await(claimed);
+            context.noMore();
+            return;
+          }
+          if (context.epoch() == 0 && context.index() == 2) {
+            claimed.countDown();
+            await(ended);
+          }
+          Numbered.fill(out, context);
+          if (context.epoch() == 1 && context.index() >= 1) {
+            context.noMore();
+          }
+        };
+    try (BackgroundLoader loader = loader(target).workers(2).epochs(epochs).hostSlots(6).start()) {
+      Thread[] workers = {Caller.worker("ends", 0), Caller.worker("ends", 1)};
+      until(
+          () ->
+              Caller.waitsIn(workers[0], Worker.class, "park")
+                  || Caller.waitsIn(workers[1], Worker.class, "park"),
+          "the other worker to find the end");
+      ended.countDown();
+      until(
+          () ->
+              Caller.waitsIn(workers[0], Worker.class, "park")
+                  && Caller.waitsIn(workers[1], Worker.class, "park"),
+          "both to have returned");
+      check(0, loader.get(PATIENCE));
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      assertEquals(2, e.index());
+      assertEquals(0, e.epoch());
+      assertSays(
+          cause(e), "made a batch for index 2", "said \"no more\" at a lower index of epoch 0");
+      assertEquals(epochs == 1 ? List.of() : List.of("1.0"), drain(loader));
+    }
+  }
+
+  @Test
+  @DisplayName("a target that throws behind the end fails no batch: there is none")
+  void throwsBehindTheEnd() throws Exception {
+    CountDownLatch ended = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            context.noMore();
+            ended.countDown();
+            return;
+          }
+          if (context.index() > 1) {
+            await(ended);
+            throw new IllegalStateException("there is no such file");
+          }
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader = loader(target).workers(4).epochs(1).start()) {
+      assertEquals(places(1), drain(loader));
+    }
+  }
+
+  @ParameterizedTest(name = "ordered: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("I5: a reset right at the end of an epoch, or of all, loses no batch and no end")
+  void resetNearTheEnd(boolean ordered) throws Exception {
+    for (int resetAfter = 0; resetAfter <= 5; resetAfter++) {
+      for (int epochs = 1; epochs <= 2; epochs++) {
+        BackgroundLoader.Builder builder =
+            loader(endingAfter(3, 2)).epochs(epochs).workers(3).hostSlots(8).deviceSlots(6);
+        if (!ordered) {
+          builder.unordered();
+        }
+        try (BackgroundLoader loader = builder.start()) {
+          Thread[] workers = {
+            Caller.worker("ends", 0), Caller.worker("ends", 1), Caller.worker("ends", 2)
+          };
+          List<String> got = new ArrayList<>();
+          int all = epochs == 1 ? 3 : 5;
+          for (int i = 0; i < Math.min(resetAfter, all); i++) {
+            try (DeviceBatch batch = loader.get(PATIENCE)) {
+              got.add(batch.epoch() + "." + batch.index());
+            }
+          }
+          for (Thread worker : workers) { // the ends are known, and lie in slots
+            until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+          }
+          loader.reset();
+          got.addAll(drain(loader));
+          assertEquals(all, got.size(), "reset after " + resetAfter + ": " + got);
+          assertEquals(new HashSet<>(epochs == 1 ? places(3) : places(3, 2)), new HashSet<>(got));
+        }
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("I5: a reset while a target behind the end still runs does not hide the end")
+  void resetHidesNoEnd() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    CountDownLatch claimed = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 0) {
+            Numbered.fill(out, context);
+          } else if (context.epoch() == 0 && context.index() == 1) {
+            await(claimed);
+            context.noMore();
+          } else if (context.epoch() == 0 && context.index() == 2) {
+            claimed.countDown(); // before the end is known
+            await(gate);
+            context.noMore();
+          } else {
+            context.noMore();
+          }
+        };
+    try (BackgroundLoader loader = loader(target).workers(2).hostSlots(8).epochs(2).start()) {
+      try (DeviceBatch first = loader.get(PATIENCE)) {
+        assertEquals(0, first.epoch());
+      }
+      Thread[] workers = {Caller.worker("ends", 0), Caller.worker("ends", 1)};
+      until(
+          () ->
+              Caller.waitsIn(workers[0], Worker.class, "park")
+                  || Caller.waitsIn(workers[1], Worker.class, "park"),
+          "a worker to run out of numbers");
+      Caller<DeviceBatch> waiting = Caller.start(loader::get).untilWaitingForBatch();
+      loader.reset();
+      try (DeviceBatch second = waiting.result()) {
+        assertEquals(1, second.epoch());
+      }
+      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      gate.countDown();
+    }
+  }
+
+  @Test
+  @DisplayName("a shard that has no batch in any epoch is refused, not searched for ever")
+  void emptyShard() {
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> loader(Numbered::fill).batchesPerEpoch(2).shard(2, 3).start());
+    assertSays(e, "shard 2 of 3 is empty", "2 batches");
+  }
+}

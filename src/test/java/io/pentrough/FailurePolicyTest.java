@@ -1,0 +1,348 @@
+package io.pentrough;
+
+import static io.pentrough.Caller.await;
+import static io.pentrough.Caller.until;
+import static io.pentrough.Messages.assertSays;
+import static io.pentrough.Numbered.check;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.host.HostDevice;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is done about a target that throws: tell, try again, or leave out. */
+@Timeout(60)
+class FailurePolicyTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final HostDevice device = HostDevice.open();
+
+  @AfterEach
+  void nothingIsLeft() {
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    device.close();
+  }
+
+  private BackgroundLoader.Builder loader(BatchTarget target, FailurePolicy policy) {
+    return BackgroundLoader.builder(device, Numbered.SPEC, target).name("policy").onFailure(policy);
+  }
+
+  private record Skip(int epoch, long index, Throwable cause) {}
+
+  @Test
+  @DisplayName("I8: retry: the same random numbers, attempts counted from 0, every failure counted")
+  void retry() throws Exception {
+    List<String> attempts = new ArrayList<>(); // one worker, and read after the last get
+    List<Long> drawn = new ArrayList<>();
+    BatchTarget target =
+        (out, context) -> {
+          drawn.add(context.random().nextLong());
+          attempts.add(context.index() + "/" + context.attempt());
+          if (context.index() == 1 && context.attempt() < 2) {
+            throw new IOException("busy");
+          }
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader =
+        loader(target, FailurePolicy.retry(2)).batchesPerEpoch(3).epochs(1).start()) {
+      for (int i = 0; i < 3; i++) {
+        check(i, loader.get(PATIENCE));
+      }
+      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      assertEquals(2, loader.stats().failures());
+      assertEquals(0, loader.stats().skips());
+      assertEquals(3, loader.stats().batches());
+    }
+    assertEquals(List.of("0/0", "1/0", "1/1", "1/2", "2/0"), attempts);
+    assertEquals(drawn.get(1), drawn.get(2));
+    assertEquals(drawn.get(1), drawn.get(3));
+    assertEquals(3, drawn.stream().distinct().count());
+  }
+
+  @Test
+  @DisplayName("I3: retry: if the last attempt fails, too, that failure is told at its place, once")
+  void retriesRunOut() throws Exception {
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            throw new IOException("attempt " + context.attempt());
+          }
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader = loader(target, FailurePolicy.retry(3)).workers(2).start()) {
+      check(0, loader.get(PATIENCE));
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      assertEquals(1, e.index());
+      assertSays(Objects.requireNonNull(e.getCause()), "attempt 3");
+      check(2, loader.get(PATIENCE));
+      assertEquals(4, loader.stats().failures());
+    }
+  }
+
+  @Test
+  @DisplayName("retry: \"no more\" from an attempt that then failed does not count")
+  void noMoreOfAFailedAttempt() throws Exception {
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 0 && context.attempt() == 0) {
+            context.noMore();
+            throw new IOException("first");
+          }
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader = loader(target, FailurePolicy.retry(1)).start()) {
+      check(0, loader.get(PATIENCE));
+      check(1, loader.get(PATIENCE));
+    }
+  }
+
+  @Test
+  @DisplayName("retry: not after a reset or a close, which want nothing of it any more")
+  void noRetryWhenUnwanted() throws Exception {
+    CountDownLatch inTarget = new CountDownLatch(1);
+    CountDownLatch gate = new CountDownLatch(1);
+    AtomicInteger calls = new AtomicInteger();
+    BatchTarget target =
+        (out, context) -> {
+          if (calls.getAndIncrement() == 0) {
+            inTarget.countDown();
+            await(gate);
+            throw new IOException("late");
+          }
+          assertEquals(0, context.attempt());
+          Numbered.fill(out, context);
+        };
+    try (BackgroundLoader loader = loader(target, FailurePolicy.retry(Integer.MAX_VALUE)).start()) {
+      await(inTarget);
+      loader.reset();
+      gate.countDown();
+      check(0, loader.get(PATIENCE));
+    }
+    BatchTarget hopeless =
+        (out, context) -> {
+          throw new IOException("for ever");
+        };
+    BackgroundLoader loader = loader(hopeless, FailurePolicy.retry(Integer.MAX_VALUE)).start();
+    until(() -> loader.stats().failures() > 100, "many attempts");
+    loader.close(); // returns, with nothing left
+  }
+
+  @ParameterizedTest(name = "ordered: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("I3: skip: gaps in the indexes, listener told, counted; beyond the bound it fails")
+  void skip(boolean ordered) throws Exception {
+    List<Skip> skips = Collections.synchronizedList(new ArrayList<>());
+    IllegalArgumentException failure = new IllegalArgumentException("no such patch");
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() % 3 == 1) {
+            throw failure;
+          }
+          Numbered.fill(out, context);
+        };
+    BackgroundLoader.Builder builder =
+        loader(target, FailurePolicy.skip(2, (e, i, cause) -> skips.add(new Skip(e, i, cause))))
+            .batchesPerEpoch(9)
+            .epochs(1);
+    if (!ordered) {
+      builder.unordered();
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      List<Long> got = new ArrayList<>();
+      List<Long> failed = new ArrayList<>();
+      try {
+        while (true) {
+          try (DeviceBatch batch = loader.get(PATIENCE)) {
+            got.add(batch.index());
+          } catch (TargetException e) {
+            assertSame(failure, e.getCause());
+            failed.add(e.index());
+          }
+        }
+      } catch (NoSuchElementException end) {
+        got.sort(null);
+        assertEquals(List.of(0L, 2L, 3L, 5L, 6L, 8L), got);
+      }
+      assertEquals(List.of(7L), failed);
+      assertEquals(List.of(new Skip(0, 1, failure), new Skip(0, 4, failure)), skips);
+      LoaderStats stats = loader.stats();
+      assertEquals(3, stats.failures());
+      assertEquals(2, stats.skips());
+      assertEquals(6, stats.batches());
+    }
+  }
+
+  @Test
+  @ResourceLock("java.util.logging")
+  @DisplayName("skip: what the listener throws is logged, and nothing else comes of it")
+  void listenerThrows() throws Exception {
+    LogCapture log = new LogCapture();
+    AssertionError wrong = new AssertionError("in the listener");
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 0) {
+            throw new IOException("zero");
+          }
+          Numbered.fill(out, context);
+        };
+    try (log;
+        BackgroundLoader loader =
+            loader(
+                    target,
+                    FailurePolicy.skip(
+                        5,
+                        (epoch, index, cause) -> {
+                          throw wrong;
+                        }))
+                .start()) {
+      check(1, loader.get(PATIENCE));
+      check(2, loader.get(PATIENCE));
+      assertEquals(1, log.containing("policy: the listener for skipped batches threw").size());
+      assertEquals(List.of(wrong), log.thrown());
+    }
+  }
+
+  @Test
+  @DisplayName("skip: the listener is called with no lock held, on the worker's thread")
+  void slowListener() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    CountDownLatch told = new CountDownLatch(1);
+    List<String> threads = Collections.synchronizedList(new ArrayList<>());
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 0) {
+            throw new IOException("zero");
+          }
+          Numbered.fill(out, context);
+        };
+    FailurePolicy policy =
+        FailurePolicy.skip(
+            1,
+            (epoch, index, cause) -> {
+              threads.add(Thread.currentThread().getName());
+              told.countDown();
+              try {
+                await(gate);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+    try (BackgroundLoader loader = loader(target, policy).workers(2).start()) {
+      await(told);
+      check(1, loader.get(PATIENCE)); // made by the other worker meanwhile
+      gate.countDown();
+    }
+    assertTrue(threads.get(0).startsWith("pentrough-policy-worker-"), threads.get(0));
+  }
+
+  @ParameterizedTest(name = "ordered: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("skip: a target that always fails does not run ahead of whoever gets")
+  void skipDoesNotRunAhead(boolean ordered) throws Exception {
+    AtomicInteger fills = new AtomicInteger();
+    BatchTarget target =
+        (out, context) -> {
+          throw new IOException("fill " + fills.incrementAndGet());
+        };
+    BackgroundLoader.Builder builder =
+        loader(target, FailurePolicy.skip(Long.MAX_VALUE, (epoch, index, cause) -> {}))
+            .workers(2)
+            .hostSlots(4);
+    if (!ordered) {
+      builder.unordered();
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      for (int looks = 1; looks <= 5; looks++) {
+        for (int i = 0; i < 2; i++) {
+          Thread worker = Caller.worker("policy", i);
+          until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+        }
+        assertEquals(4 * looks, fills.get());
+        assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
+        int next = 4 * (looks + 1);
+        until(() -> fills.get() == next, "the slots to be filled again");
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("the last failure is the cause of a timeout; without one there is none")
+  void causeOfATimeout() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    IOException last = new IOException("the last one");
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            throw context.attempt() == 0 ? new IOException("an earlier one") : last;
+          }
+          if (context.index() == 2) {
+            await(gate);
+          }
+          Numbered.fill(out, context);
+        };
+    FailurePolicy policy = FailurePolicy.retry(1);
+    try (BackgroundLoader loader = loader(target, policy).deviceSlots(2).start()) {
+      DeviceBatch first = loader.get(PATIENCE);
+      assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      BatchTimeoutException e =
+          assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
+      assertSame(last, e.getCause());
+      assertSays(e, "waiting for index 2");
+      check(0, first);
+      gate.countDown();
+      check(2, loader.get(PATIENCE));
+    }
+    try (BackgroundLoader loader =
+        loader(
+                (out, context) -> {
+                  if (context.index() == 1) {
+                    new CountDownLatch(1).await(); // until close interrupts it
+                  }
+                },
+                FailurePolicy.fail())
+            .closeTimeout(Duration.ofMillis(200))
+            .start()) {
+      loader.get(PATIENCE).close();
+      assertNull(
+          assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)))
+              .getCause());
+    }
+  }
+
+  @Test
+  @SuppressWarnings("NullAway") // that is what is tried
+  @DisplayName("bad bounds are refused, naming them")
+  void badBounds() {
+    assertSays(
+        assertThrows(IllegalArgumentException.class, () -> FailurePolicy.retry(0)),
+        "retries must be at least 1, not 0");
+    assertSays(
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> FailurePolicy.skip(-1, (epoch, index, cause) -> {})),
+        "atMost must be at least 1, not -1");
+    assertSays(
+        assertThrows(NullPointerException.class, () -> FailurePolicy.skip(1, null)), "listener");
+    assertEquals("retry 2", FailurePolicy.retry(2).toString());
+    assertEquals("fail", FailurePolicy.fail().toString());
+  }
+}
