@@ -3,6 +3,7 @@ package io.pentrough;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
+import java.lang.ref.Reference;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -159,8 +160,12 @@ public final class DeviceBatch implements AutoCloseable {
     if (!engine.letGo(this, held)) {
       return;
     }
-    if (leakReport != null) {
-      leakReport.closed();
+    try {
+      if (leakReport != null) {
+        leakReport.closed();
+      }
+    } finally {
+      Reference.reachabilityFence(this); // else it might be collected, and reported, before that
     }
     engine.release(held, stream, Objects.requireNonNull(released));
   }
