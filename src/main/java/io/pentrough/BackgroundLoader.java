@@ -516,7 +516,7 @@ public final class BackgroundLoader implements AutoCloseable {
       if (from == null) {
         from = new Position(Fingerprint.NONE, 0, shardFirst, new long[0], new long[0]);
       }
-      Job job = content.job(options, from);
+      Job job = content.job(options, firstBatch(from));
       Fingerprint fingerprint =
           Fingerprint.of(job.spec(), options.seed(), batchesPerEpoch, shardFirst, shardStride);
       if (startAt != null) {
@@ -530,6 +530,16 @@ public final class BackgroundLoader implements AutoCloseable {
       Engine engine = new Engine(options.device(), schedule, plan, settings);
       engine.start();
       return new BackgroundLoader(engine, settings);
+    }
+
+    /** The first batch from a position on, as far as that is known before the target is asked. */
+    private InferredTarget.Start firstBatch(Position from) {
+      boolean atAnEnd = from.index() >= batchesPerEpoch;
+      return new InferredTarget.Start(
+          atAnEnd ? from.epoch() + 1 : from.epoch(),
+          atAnEnd ? shardFirst : from.index(),
+          shardFirst,
+          lastEpoch());
     }
 
     /** How many epochs there are; the largest integer for ever. */

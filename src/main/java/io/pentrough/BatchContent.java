@@ -3,6 +3,7 @@ package io.pentrough;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What a loader's batches are: given with the arrays spelled out, or to be inferred. */
@@ -30,7 +31,7 @@ final class BatchContent {
 
   void dtype(String name, DType dtype) {
     requireSource();
-    dtypes.put(name, dtype);
+    dtypes.put(Objects.requireNonNull(name, "name"), Objects.requireNonNull(dtype, "dtype"));
   }
 
   BatchSpec spec() {
@@ -42,13 +43,12 @@ final class BatchContent {
   }
 
   /** What a worker has to do for each batch; infers it where needed, on this thread. */
-  Job job(LoaderOptions options, Position first) {
+  Job job(LoaderOptions options, InferredTarget.Start first) {
     if (given != null) {
       return given;
     }
     BatchContext context = new BatchContext(0, options.seed());
-    context.begin(first.epoch(), first.index(), 0);
-    InferredTarget target = InferredTarget.infer(requireSource(), context, names, dtypes);
+    InferredTarget target = InferredTarget.infer(requireSource(), context, first, names, dtypes);
     return new Job(target.spec(), target);
   }
 

@@ -3,6 +3,7 @@ package io.pentrough;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
+import java.lang.ref.Reference;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -155,7 +156,13 @@ public final class DeviceBatch implements AutoCloseable {
   @Override
   public void close() {
     DeviceSlot held = Objects.requireNonNull(slot);
-    if (!engine.letGo(this, held)) {
+    boolean first;
+    try {
+      first = engine.letGo(this, held);
+    } finally {
+      Reference.reachabilityFence(this); // else it might be collected, and reported, before that
+    }
+    if (!first) {
       return;
     }
     engine.release(held, stream, Objects.requireNonNull(released));

@@ -32,6 +32,7 @@ final class Diagnosis {
   private final String hostRing;
   private final String deviceRing;
   private final boolean heldBack;
+  private final String whyIdle;
   private final @Nullable String leases;
   private final List<WorkerState> workers = new ArrayList<>();
 
@@ -51,6 +52,10 @@ final class Diagnosis {
                 slot.freed ? GIVEN_BACK : ending && isFree(slot) ? QUEUED_WORK : word(slot.state));
     leases = leases(ledger);
     heldBack = ledger.isHeldBack();
+    whyIdle =
+        heldBack
+            ? "waiting for that one"
+            : ledger.hasNumbersLeft() ? "waiting for a free host slot" : source.whyIdle();
     for (Worker worker : workers) {
       HostSlot slot = worker.filling;
       this.workers.add(
@@ -82,7 +87,7 @@ final class Diagnosis {
       text.append("\n  ").append(leases);
     }
     for (WorkerState worker : workers) {
-      worker.describe(text, heldBack);
+      worker.describe(text, whyIdle);
     }
     return text.toString();
   }
@@ -136,13 +141,12 @@ final class Diagnosis {
   private record WorkerState(
       int number, Thread thread, @Nullable String job, long nanos, boolean ended) {
 
-    void describe(StringBuilder text, boolean heldBack) {
+    void describe(StringBuilder text, String whyIdle) {
       text.append("\n  worker ").append(number).append(": ");
       if (ended) {
         text.append("ended");
       } else if (job == null) {
-        text.append(heldBack ? "waiting for that one for " : "waiting for a free host slot for ")
-            .append(seconds(nanos));
+        text.append(whyIdle).append(" for ").append(seconds(nanos));
       } else {
         text.append("in the target for ").append(job);
         text.append(" for ").append(seconds(nanos));

@@ -12,6 +12,14 @@ import org.jspecify.annotations.Nullable;
  */
 final class InferredTarget implements BatchTarget {
 
+  /**
+   * Where a loader starts.
+   *
+   * @param indexOfLaterEpochs the first index of every epoch behind that one
+   * @param epochs how many there are
+   */
+  record Start(int epoch, long index, long indexOfLaterEpochs, int epochs) {}
+
   private final ArraySource source;
   private final BatchSpec spec;
   private final int trialEpoch;
@@ -32,22 +40,27 @@ final class InferredTarget implements BatchTarget {
   /**
    * Runs the trial, on the calling thread.
    *
-   * @param context of the first batch that will be delivered
+   * @param context for the trial; afterwards of the batch that it made
+   * @param first the batch to try
    * @param names of the arrays; empty to number them
    * @param overrides types by name, of the same size as the inferred ones
    * @throws TargetException if the source throws
    * @throws IllegalArgumentException if its arrays cannot be a batch
    */
   static InferredTarget infer(
-      ArraySource source, BatchContext context, List<String> names, Map<String, DType> overrides) {
-    Object[] arrays;
-    try {
-      arrays = source.arrays(context);
-    } catch (Throwable t) {
-      if (t instanceof InterruptedException) {
-        Thread.currentThread().interrupt();
-      }
-      throw new TargetException(context.epoch(), context.index(), context.worker(), t);
+      ArraySource source,
+      BatchContext context,
+      Start first,
+      List<String> names,
+      Map<String, DType> overrides) {
+    Object[] arrays = {};
+    if (first.epoch < first.epochs) {
+      context.begin(first.epoch, first.index, 0);
+      arrays = trial(source, context);
+    }
+    if (context.saidNoMore() && first.epoch + 1 < first.epochs) { // started at an epoch's end
+      context.begin(first.epoch + 1, first.indexOfLaterEpochs, 0);
+      arrays = trial(source, context);
     }
     if (context.saidNoMore() || arrays.length == 0) {
       throw new IllegalArgumentException(
@@ -75,13 +88,35 @@ final class InferredTarget implements BatchTarget {
                 + " and cannot be "
                 + dtype.label());
       }
-      spec.array(name, dtype, JavaArrays.shape(arrays[i]));
+      spec.array(name, dtype, JavaArrays.shape(name, arrays[i]));
     }
     BatchSpec built = spec.build();
     for (String name : overrides.keySet()) {
       built.indexOf(name);
     }
     return new InferredTarget(source, built, context, arrays);
+  }
+
+  private static Object[] trial(ArraySource source, BatchContext context) {
+    try {
+      return requireArrays(source.arrays(context), context);
+    } catch (Throwable t) {
+      if (t instanceof InterruptedException) {
+        Thread.currentThread().interrupt();
+      }
+      throw new TargetException(context.epoch(), context.index(), context.worker(), t);
+    }
+  }
+
+  /** A source is the user's code, and may return null whatever its type says. */
+  private static Object[] requireArrays(Object @Nullable [] arrays, BatchContext context) {
+    if (arrays != null) {
+      return arrays;
+    }
+    if (context.saidNoMore()) {
+      return new Object[0];
+    }
+    throw new IllegalArgumentException("the source returned null instead of its arrays");
   }
 
   BatchSpec spec() {
@@ -110,6 +145,6 @@ final class InferredTarget implements BatchTarget {
         return arrays;
       }
     }
-    return source.arrays(context);
+    return requireArrays(source.arrays(context), context);
   }
 }

@@ -5,6 +5,7 @@ import java.lang.reflect.Array;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Shapes of nested rectangular Java arrays, and the way from them into a {@link HostArray}. */
 final class JavaArrays {
@@ -12,7 +13,10 @@ final class JavaArrays {
   private JavaArrays() {}
 
   /** The Java primitive at the bottom of the nesting. */
-  static Storage storage(String name, Object array) {
+  static Storage storage(String name, @Nullable Object array) {
+    if (array == null) {
+      throw new IllegalArgumentException("array '" + name + "' is null");
+    }
     Class<?> type = array.getClass();
     while (type.isArray()) {
       type = type.getComponentType();
@@ -50,8 +54,8 @@ final class JavaArrays {
     };
   }
 
-  /** The shape, slowest axis first, by the first row of each axis. */
-  static int[] shape(Object array) {
+  /** The shape, slowest axis first; refuses an array that is not rectangular. */
+  static int[] shape(String name, Object array) {
     List<Integer> shape = new ArrayList<>();
     Object row = array;
     while (row != null && row.getClass().isArray()) {
@@ -59,7 +63,33 @@ final class JavaArrays {
       shape.add(length);
       row = length > 0 && row instanceof Object[] rows ? rows[0] : null;
     }
-    return shape.stream().mapToInt(Integer::intValue).toArray();
+    int[] found = shape.stream().mapToInt(Integer::intValue).toArray();
+    requireRectangular(name, array, found, 0);
+    return found;
+  }
+
+  private static void requireRectangular(
+      String name, @Nullable Object array, int[] shape, int axis) {
+    if (array == null) {
+      throw new IllegalArgumentException("array '" + name + "' has a row that is null");
+    }
+    int length = Array.getLength(array);
+    if (length != shape[axis]) {
+      throw new IllegalArgumentException(
+          "array '"
+              + name
+              + "' is ragged: along axis "
+              + axis
+              + " one row has "
+              + length
+              + " elements, the first has "
+              + shape[axis]);
+    }
+    if (array instanceof Object[] rows) {
+      for (Object row : rows) {
+        requireRectangular(name, row, shape, axis + 1);
+      }
+    }
   }
 
   /** Copies an array of the very shape and type of the target. */
@@ -70,7 +100,7 @@ final class JavaArrays {
       throw new IllegalArgumentException(
           spec + " was inferred, but this batch has " + from.getClass().getSimpleName());
     }
-    int[] shape = shape(from);
+    int[] shape = shape(spec.name(), from);
     if (!Arrays.equals(shape, spec.shape())) {
       throw new IllegalArgumentException(
           spec + " was inferred, but this batch has the shape " + Arrays.toString(shape));
@@ -80,17 +110,6 @@ final class JavaArrays {
 
   /** Copies the rows below an axis; returns the index behind the last element. */
   private static int copy(Object from, HostArray to, int[] shape, int axis, int index) {
-    if (Array.getLength(from) != shape[axis]) {
-      throw new IllegalArgumentException(
-          "array '"
-              + to.spec().name()
-              + "' is ragged: along axis "
-              + axis
-              + " one row has "
-              + Array.getLength(from)
-              + " elements, the first has "
-              + shape[axis]);
-    }
     if (from instanceof Object[] rows) {
       int next = index;
       for (Object row : rows) {

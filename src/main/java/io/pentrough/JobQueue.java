@@ -76,8 +76,13 @@ final class JobQueue implements JobSource {
   }
 
   @Override
+  public String whyIdle() {
+    return "waiting for a job";
+  }
+
+  @Override
   public String describe(long sequence) {
-    return "job " + sequence;
+    return "job " + sequence + (sequence < submitted ? "" : ", which has not been submitted");
   }
 
   @Override

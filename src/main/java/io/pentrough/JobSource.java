@@ -36,6 +36,9 @@ interface JobSource {
   /** Whether so many workers have just run short of jobs; true once for each shortage. */
   boolean runsShort(int workers);
 
+  /** Why a worker rests though it has a host slot, for messages. */
+  String whyIdle();
+
   /** What the number stands for, for messages. */
   String describe(long sequence);
 

@@ -158,6 +158,11 @@ final class Schedule implements JobSource {
   }
 
   @Override
+  public String whyIdle() {
+    return "nothing left to make";
+  }
+
+  @Override
   public String describe(long sequence) {
     return describe(epoch(sequence), index(sequence));
   }

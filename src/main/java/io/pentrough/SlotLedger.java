@@ -358,6 +358,11 @@ final class SlotLedger {
     return !delivered.reaches(nextClaim);
   }
 
+  /** Whether a worker would find a number to claim, as far as is known. */
+  boolean hasNumbersLeft() {
+    return nextClaim < source.end();
+  }
+
   /** How many device slots the thread holds leases of. */
   int heldBy(Thread holder) {
     int held = 0;

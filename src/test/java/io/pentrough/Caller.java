@@ -3,6 +3,7 @@ package io.pentrough;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -79,12 +80,15 @@ final class Caller<T> {
     }
   }
 
-  /** The library's thread whose name ends so, of the loader of that name. */
+  /**
+   * The library's thread whose name ends so, of the loader of that name. The newest: that of an
+   * earlier loader may not quite have ended.
+   */
   static Thread worker(String loader, int number) {
     String name = "pentrough-" + loader + "-worker-" + number;
     return Thread.getAllStackTraces().keySet().stream()
         .filter(thread -> thread.getName().equals(name))
-        .findFirst()
+        .max(Comparator.comparingLong(Thread::getId))
         .orElseThrow(() -> new AssertionError("no thread " + name));
   }
 }

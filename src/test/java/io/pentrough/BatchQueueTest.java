@@ -1,0 +1,284 @@
+package io.pentrough;
+
+import static io.pentrough.Caller.await;
+import static io.pentrough.Caller.until;
+import static io.pentrough.Messages.assertSays;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.host.HostDevice;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.ResourceLock;
+
+/** Jobs with arrays of their own. */
+@Timeout(60)
+@ResourceLock("java.util.logging")
+class BatchQueueTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final HostDevice device = HostDevice.open();
+  private final LogCapture log = new LogCapture();
+
+  @AfterEach
+  void nothingIsLeft() {
+    log.close();
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    device.close();
+  }
+
+  private BatchQueue.Builder queue() {
+    return BatchQueue.builder(device, 4096).name("jobs");
+  }
+
+  private static void check(long number, DeviceBatch batch) {
+    Numbered.check(number, batch);
+  }
+
+  private static long submit(BatchQueue queue) throws InterruptedException {
+    return queue.submit(Numbered.SPEC, Numbered::fill);
+  }
+
+  @Test
+  @DisplayName("each job has its own arrays, and they come in the order of submission")
+  void ownShapesInOrder() throws Exception {
+    int jobs = 200;
+    try (BatchQueue queue = queue().workers(4).hostSlots(3).deviceSlots(2).capacity(jobs).start()) {
+      for (int i = 0; i < jobs; i++) {
+        int number = i;
+        DType type = i % 2 == 0 ? DType.INT64 : DType.INT16;
+        BatchSpec spec =
+            BatchSpec.builder()
+                .array("head", type, 1 + i % 7, 2)
+                .variableArray("tail-" + i % 3, DType.INT32, 20)
+                .build();
+        long submitted =
+            queue.submit(
+                spec,
+                (out, context) -> {
+                  assertEquals(number, context.index());
+                  assertEquals(spec, out.spec());
+                  if (type == DType.INT64) {
+                    out.array("head").setLong(1, number);
+                  } else {
+                    out.array("head").setShort(1, (short) number);
+                  }
+                  out.array(1).resize(number % 21);
+                });
+        assertEquals(i, submitted);
+      }
+      for (int i = 0; i < jobs; i++) {
+        try (DeviceBatch batch = queue.get(PATIENCE)) {
+          assertEquals(i, batch.index());
+          DeviceArray head = batch.array("head");
+          assertEquals(1 + i % 7, head.dimension(0));
+          var bytes = HostDevice.bytes(head.buffer());
+          assertEquals(i, i % 2 == 0 ? bytes.getLong(8) : bytes.getShort(2));
+          assertEquals(i % 21, batch.array("tail-" + i % 3).elements());
+          assertThrows(IllegalStateException.class, batch::position);
+        }
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("capacity: offer refuses and submit waits until a batch is delivered")
+  void capacity() throws Exception {
+    try (BatchQueue queue = queue().capacity(2).start()) {
+      assertEquals(0, submit(queue));
+      assertTrue(queue.offer(Numbered.SPEC, Numbered::fill));
+      assertFalse(queue.offer(Numbered.SPEC, Numbered::fill));
+      Caller<Long> submitter = untilSubmitting(queue);
+      check(0, queue.get(PATIENCE));
+      assertEquals(2, submitter.result());
+      assertFalse(queue.offer(Numbered.SPEC, Numbered::fill));
+      check(1, queue.get(PATIENCE));
+      check(2, queue.get(PATIENCE));
+    }
+  }
+
+  private static Caller<Long> untilSubmitting(BatchQueue queue) {
+    Caller<Long> submitter = Caller.start(() -> submit(queue));
+    until(() -> Caller.waitsIn(submitter.thread, Engine.class, "submit"), "submit to wait");
+    return submitter;
+  }
+
+  @Test
+  @DisplayName("I5: a submit that waits ends with an interrupt, having queued nothing, or a close")
+  void submitInterruptedOrClosed() throws Exception {
+    BatchQueue queue = queue().capacity(1).start();
+    submit(queue);
+    Caller<Long> interrupted = untilSubmitting(queue);
+    interrupted.thread.interrupt();
+    interrupted.failure(InterruptedException.class);
+    check(0, queue.get(PATIENCE));
+    assertEquals(1, submit(queue), "nothing was queued");
+    Caller<Long> closed = untilSubmitting(queue);
+    queue.close();
+    assertSays(closed.failure(LoaderClosedException.class), "jobs is closed");
+    assertThrows(LoaderClosedException.class, () -> queue.offer(Numbered.SPEC, Numbered::fill));
+    assertThrows(LoaderClosedException.class, () -> queue.get(PATIENCE));
+  }
+
+  @Test
+  @DisplayName("I5: a skipped job makes room, also while the consumer goes on waiting")
+  void skippedJobMakesRoom() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    try (BatchQueue queue =
+        queue().capacity(1).onFailure(FailurePolicy.skip(1, (epoch, index, cause) -> {})).start()) {
+      queue.submit(
+          Numbered.SPEC,
+          (out, context) -> {
+            await(gate);
+            throw new IOException("skip me");
+          });
+      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get(PATIENCE)).untilWaitingForBatch();
+      Caller<Long> submitter = untilSubmitting(queue);
+      gate.countDown();
+      assertEquals(1, submitter.result());
+      check(1, consumer.result());
+      assertEquals(1, queue.stats().skips());
+    }
+  }
+
+  @Test
+  @DisplayName("fewer jobs than workers: said once for each shortage")
+  void shortage() throws Exception {
+    try (BatchQueue queue = queue().workers(2).start()) {
+      for (int round = 1; round <= 2; round++) {
+        int first = (round - 1) * 5;
+        for (int i = 0; i < 5; i++) {
+          submit(queue);
+        }
+        for (int i = 0; i < 3; i++) {
+          check(first + i, queue.get(PATIENCE));
+          assertEquals(round - 1, log.containing("fewer jobs are queued").size());
+        }
+        for (int i = 3; i < 5; i++) {
+          check(first + i, queue.get(PATIENCE));
+          assertEquals(round, log.containing("fewer jobs are queued").size());
+        }
+      }
+      assertSays(
+          new Throwable(log.containing("fewer jobs are queued").get(0)),
+          "jobs: fewer jobs are queued than there are workers (2)");
+    }
+  }
+
+  @Test
+  @DisplayName("reset runs every undelivered job again, and no other")
+  void reset() throws Exception {
+    AtomicInteger runs = new AtomicInteger();
+    BatchTarget target =
+        (out, context) -> {
+          runs.incrementAndGet();
+          Numbered.fill(out, context);
+        };
+    try (BatchQueue queue = queue().hostSlots(4).deviceSlots(4).start()) {
+      for (int i = 0; i < 3; i++) {
+        queue.submit(Numbered.SPEC, target);
+      }
+      check(0, queue.get(PATIENCE));
+      until(() -> queue.stats().copyTime().count() == 3, "all three to be ready");
+      queue.reset();
+      check(1, queue.get(PATIENCE));
+      check(2, queue.get(PATIENCE));
+      assertEquals(5, runs.get());
+    }
+  }
+
+  @Test
+  @DisplayName("a job larger than a slot is refused when submitted, naming both sizes")
+  void tooLarge() throws Exception {
+    BatchSpec large = BatchSpec.builder().array("x", DType.INT8, 4097).build();
+    try (BatchQueue queue = queue().start()) {
+      IllegalArgumentException e =
+          assertThrows(IllegalArgumentException.class, () -> queue.submit(large, Numbered::fill));
+      assertSays(e, Long.toString(large.slotBytes()), "4096", "largestBatchBytes");
+      assertThrows(IllegalArgumentException.class, () -> queue.offer(large, Numbered::fill));
+      BatchSpec fits = BatchSpec.builder().array("x", DType.INT8, 4096).build();
+      assertEquals(0, queue.submit(fits, (out, context) -> {}), "nothing was queued");
+      queue.get(PATIENCE).close();
+    }
+    assertThrows(IllegalArgumentException.class, () -> BatchQueue.builder(device, 0));
+    assertThrows(IllegalArgumentException.class, () -> BatchQueue.builder(device, (1L << 30) + 1));
+    assertThrows(IllegalArgumentException.class, () -> queue().capacity(0));
+  }
+
+  @Test
+  @DisplayName("I3: a job that throws, or says \"no more\", is told at its place; the rest come")
+  void failingJobs() throws Exception {
+    IOException failure = new IOException("job one");
+    try (BatchQueue queue = queue().workers(2).start()) {
+      submit(queue);
+      queue.submit(
+          Numbered.SPEC,
+          (out, context) -> {
+            throw failure;
+          });
+      queue.submit(Numbered.SPEC, (out, context) -> context.noMore());
+      submit(queue);
+      check(0, queue.get(PATIENCE));
+      assertSame(
+          failure, assertThrows(TargetException.class, () -> queue.get(PATIENCE)).getCause());
+      TargetException noMore = assertThrows(TargetException.class, () -> queue.get(PATIENCE));
+      assertEquals(2, noMore.index());
+      assertSays(noMore, "cannot say \"no more\"");
+      check(3, queue.get(PATIENCE));
+    }
+  }
+
+  @Test
+  @DisplayName("I5: nothing is queued: get waits, says so, and is woken by the next job")
+  void nothingQueued() throws Exception {
+    try (BatchQueue queue = queue().start()) {
+      check(submit(queue), queue.get(PATIENCE));
+      Thread worker = Caller.worker("jobs", 0);
+      until(() -> Caller.waitsIn(worker, Worker.class, "park"), "the worker to rest");
+      BatchTimeoutException e =
+          assertThrows(BatchTimeoutException.class, () -> queue.get(Duration.ofMillis(1)));
+      assertSays(
+          e, "waiting for job 1, which has not been submitted", "worker 0: waiting for a job for");
+      assertFalse(Messages.message(e).contains("waiting for a free host slot"));
+      Caller<DeviceBatch> caller = Caller.start(() -> queue.get()).untilWaitingForBatch();
+      submit(queue);
+      check(1, caller.result());
+    }
+  }
+
+  @Test
+  @DisplayName("I7: closed with jobs queued and one running: none is started, all is given back")
+  void closedWithJobsQueued() throws Exception {
+    CountDownLatch running = new CountDownLatch(1);
+    List<Long> started = new ArrayList<>(); // one worker
+    BatchTarget target =
+        (out, context) -> {
+          started.add(context.index());
+          running.countDown();
+          await(new CountDownLatch(1)); // until close interrupts it
+        };
+    BatchQueue queue = queue().closeTimeout(Duration.ofSeconds(1)).start();
+    for (int i = 0; i < 5; i++) {
+      queue.submit(Numbered.SPEC, target);
+    }
+    await(running);
+    Caller<DeviceBatch> caller = Caller.start(() -> queue.get(PATIENCE)).untilWaitingForBatch();
+    queue.close();
+    caller.failure(LoaderClosedException.class);
+    assertEquals(List.of(0L), started);
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    queue.close();
+  }
+}

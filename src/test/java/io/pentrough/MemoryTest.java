@@ -1,0 +1,213 @@
+package io.pentrough;
+
+import static io.pentrough.Caller.until;
+import static io.pentrough.Messages.assertSays;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.host.HostDevice;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Memory that is known beforehand, and given back though nobody closes (I6, I7). */
+@Timeout(120)
+@ResourceLock("java.util.logging")
+@ResourceLock(Resources.SYSTEM_PROPERTIES)
+class MemoryTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private static final BatchSpec SPEC = BatchSpec.builder().array("x", DType.UINT8, 1024).build();
+
+  private final HostDevice device = HostDevice.open();
+  private final LogCapture log = new LogCapture();
+
+  @AfterEach
+  void nothingIsLeft() {
+    log.close();
+    System.clearProperty("pentrough.leakDetection");
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    device.close();
+  }
+
+  private BackgroundLoader.Builder loader() {
+    return BackgroundLoader.builder(device, SPEC, (out, context) -> {}).name("memory");
+  }
+
+  @Test
+  @DisplayName("I6: the plan counts both rings, allocates nothing, and is what start allocates")
+  void plan() {
+    BackgroundLoader.Builder builder = loader().hostSlots(5).deviceSlots(2).memoryBudget(1);
+    MemoryPlan plan = builder.plan();
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    assertEquals(new MemoryPlan(5, 1024, 2, 1024), plan);
+    assertEquals(5 * 1024, plan.pinnedBytes());
+    assertEquals(2 * 1024, plan.deviceBytes());
+    assertEquals(7 * 1024, plan.totalBytes());
+    assertEquals(
+        new MemoryPlan(7, 1024, 7, 0), loader().hostSlots(5).deviceSlots(2).handOver().plan());
+    assertEquals(new MemoryPlan(6, 500, 3, 500), BatchQueue.builder(device, 500).workers(4).plan());
+    assertSays(new Throwable(plan.toString()), "5 slots", "2 slots");
+  }
+
+  @Test
+  @DisplayName("I6: over the budget start refuses, with the plan, and allocates nothing")
+  void budget() {
+    BackgroundLoader.Builder builder = loader().hostSlots(5).deviceSlots(2);
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class, () -> builder.memoryBudget(7 * 1024 - 1).start());
+    assertSays(e, "memoryBudget", builder.plan().toString(), "hostSlots");
+    assertEquals(Numbered.NOTHING, device.liveResources());
+    builder.memoryBudget(7 * 1024).start().close();
+    builder.handOver().start().close();
+    BatchQueue.Builder queue = BatchQueue.builder(device, 1024).memoryBudget(1024);
+    assertThrows(IllegalArgumentException.class, queue::start);
+    assertThrows(IllegalArgumentException.class, () -> loader().memoryBudget(0));
+  }
+
+  /** Until the collector has found what nobody refers to any more, and it has been told. */
+  private void untilLogged(String text) {
+    until(
+        () -> {
+          System.gc();
+          return !log.containing(text).isEmpty();
+        },
+        text);
+  }
+
+  /** In a method of its own, so that nothing on the stack refers to the loader. */
+  private void leakLoader() throws Exception {
+    BackgroundLoader loader = loader().start();
+    loader.get(PATIENCE).close();
+  }
+
+  private void leakQueue() throws Exception {
+    BatchQueue queue = BatchQueue.builder(device, 1024).name("memory").start();
+    queue.submit(SPEC, (out, context) -> {});
+    queue.get(PATIENCE).close();
+  }
+
+  @ParameterizedTest(name = "leak detection: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("a loader collected unclosed is named, and its memory given back")
+  void leakedLoader(boolean detection) throws Exception {
+    System.setProperty("pentrough.leakDetection", Boolean.toString(detection));
+    leakLoader();
+    assertNotEquals(Numbered.NOTHING, device.liveResources());
+    untilLogged("memory was never closed, and is given back now");
+    until(() -> Numbered.NOTHING.equals(device.liveResources()), "its memory to be given back");
+    assertEquals(detection, wasMadeIn("leakLoader"));
+    assertSays(log.thrown().get(0), detection ? "made here" : "-Dpentrough.leakDetection=true");
+  }
+
+  @Test
+  @DisplayName("a queue collected unclosed likewise")
+  void leakedQueue() throws Exception {
+    leakQueue();
+    untilLogged("memory was never closed, and is given back now");
+    until(() -> Numbered.NOTHING.equals(device.liveResources()), "its memory to be given back");
+  }
+
+  private boolean wasMadeIn(String method) {
+    return Arrays.stream(log.thrown().get(0).getStackTrace())
+        .anyMatch(
+            frame ->
+                frame.getClassName().equals(MemoryTest.class.getName())
+                    && frame.getMethodName().equals(method));
+  }
+
+  @Test
+  @DisplayName("closed ones are not reported, whenever they are collected")
+  void closedIsNotReported() throws Exception {
+    System.setProperty("pentrough.leakDetection", "true");
+    for (int i = 0; i < 20; i++) {
+      try (BackgroundLoader loader = loader().start()) {
+        loader.get(PATIENCE).close();
+      }
+    }
+    leakLoader(); // registered last: reported when the others have been collected, or with them
+    untilLogged("memory was never closed");
+    until(() -> Numbered.NOTHING.equals(device.liveResources()), "its memory to be given back");
+    assertEquals(1, log.containing("memory was never closed").size());
+  }
+
+  private static void leakLease(BackgroundLoader loader) throws Exception {
+    assertEquals(0, loader.get(PATIENCE).index());
+  }
+
+  @Test
+  @DisplayName("with leak detection a lease collected unclosed is named, and its slot comes back")
+  void leakedLease() throws Exception {
+    System.setProperty("pentrough.leakDetection", "true");
+    try (BackgroundLoader loader = loader().deviceSlots(1).start()) {
+      leakLease(loader);
+      untilLogged("memory: the lease of batch 0 of epoch 0 was never closed");
+      assertTrue(wasMadeIn("leakLease"));
+      for (int i = 1; i < 4; i++) {
+        try (DeviceBatch batch = getFromAnotherThread(loader)) {
+          assertEquals(i, batch.index());
+        }
+      }
+    }
+    assertEquals(1, log.containing("never closed").size());
+  }
+
+  /** The thread that lost the lease would be told at once that it holds every slot. */
+  private static DeviceBatch getFromAnotherThread(BackgroundLoader loader) throws Exception {
+    return Caller.start(() -> loader.get(PATIENCE)).result();
+  }
+
+  @ParameterizedTest(name = "leak detection: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("a lease held longer than leaseWarnAfter is named with its thread, once")
+  void leaseHeldLong(boolean detection) throws Exception {
+    System.setProperty("pentrough.leakDetection", Boolean.toString(detection));
+    try (BackgroundLoader loader =
+        loader().deviceSlots(3).leaseWarnAfter(Duration.ofMillis(1)).start()) {
+      CountDownLatch gate = new CountDownLatch(1);
+      CountDownLatch held = new CountDownLatch(1);
+      Caller<Long> holder =
+          Caller.start(
+              () -> {
+                Thread.currentThread().setName("forgetful");
+                try (DeviceBatch batch = loader.get(PATIENCE)) {
+                  held.countDown();
+                  Caller.await(gate);
+                  return batch.index();
+                }
+              });
+      Caller.await(held);
+      String overdue = "index 0 of epoch 0 has been leased for";
+      until(() -> !log.containing(overdue).isEmpty(), "the warning");
+      List<String> others = new ArrayList<>();
+      for (int i = 1; i <= 3; i++) { // each wakes the copy thread, which looks again
+        try (DeviceBatch batch = loader.get(PATIENCE)) {
+          String other = "index " + batch.index() + " of epoch 0 has been leased";
+          others.add(other);
+          until(() -> log.containing(other).size() == 1, "the next warning");
+        }
+      }
+      assertEquals(1, log.containing(overdue).size());
+      assertTrue(log.containing(overdue).get(0).endsWith("by thread forgetful"));
+      assertTrue(log.containing(overdue).get(0).startsWith("memory: "));
+      assertEquals(3, others.size());
+      assertEquals(detection ? 4 : 0, log.thrown().size());
+      gate.countDown();
+      assertEquals(0, holder.result());
+    }
+  }
+}
