@@ -12,6 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,6 +52,20 @@ class TrainTest {
     assertEquals(first, figure("--seed", "7", "--workers", "2"));
     assertEquals(first, figure("--seed", "7", "--workers", "8"));
     assertTrue(!first.equals(figure("--seed", "8")), "the seed changes nothing");
+  }
+
+  /** A third of the default steps; the same seed and steps give the same figure everywhere. */
+  @Test
+  void beatsTheBaselineByMuch() throws Exception {
+    Result result = train("--steps", "1000");
+
+    assertEquals(0, result.exitCode, result.err);
+    Matcher figures =
+        Pattern.compile("balanced accuracy: (0\\.\\d+) \\(single-voxel baseline (0\\.\\d+)\\)")
+            .matcher(result.out);
+    assertTrue(figures.find(), result.out);
+    double margin = Double.parseDouble(figures.group(1)) - Double.parseDouble(figures.group(2));
+    assertTrue(margin >= 0.05, "only " + margin + " above the baseline");
   }
 
   /** The loss at the end and the figures. */
