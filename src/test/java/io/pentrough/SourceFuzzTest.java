@@ -106,6 +106,9 @@ class SourceFuzzTest {
       if (isSkipped(epoch, index)) {
         throw new IllegalStateException("fails always");
       }
+      for (long i = index * 7919 % 13 * 2_000; i > 0; i--) {
+        Thread.onSpinWait(); // so that unordered batches overtake each other
+      }
       HostArray array = out.array(0);
       array.setLong(0, epoch);
       array.setLong(1, index);
