@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * closed.
  *
  * <p>Each {@code get} makes a new object, of at most 128 bytes, and 64 more for each array asked
- * for.
+ * for (with compressed object pointers, which the JVM uses on heaps below 32 GB).
  *
  * <p><b>Threads.</b> Any thread may use and close it; passing it on takes the usual care of any
  * object. It counts as held by the thread that got it, wherever it is passed on: {@code get}
