@@ -217,9 +217,7 @@ final class SlotLedger {
     HostSlot first = null;
     for (HostSlot slot : host) {
       if (slot.state == HostSlot.State.FAILED
-          && (ordered
-              ? slot.sequence == delivered.lowestOpen()
-              : first == null || slot.order < first.order)) {
+          && comesNext(slot.sequence, slot.order, first == null ? Long.MAX_VALUE : first.order)) {
         first = slot;
       }
     }
@@ -238,9 +236,7 @@ final class SlotLedger {
     DeviceSlot first = null;
     for (DeviceSlot slot : device) {
       if (slot.state == DeviceSlot.State.READY
-          && (ordered
-              ? slot.sequence == delivered.lowestOpen()
-              : first == null || slot.order < first.order)) {
+          && comesNext(slot.sequence, slot.order, first == null ? Long.MAX_VALUE : first.order)) {
         first = slot;
       }
     }
@@ -384,6 +380,11 @@ final class SlotLedger {
 
   /** What a target threw, and where. */
   record Failure(int epoch, long index, int worker, Throwable cause) implements Delivery {}
+
+  /** Whether a number is the next to be delivered, or comes before the best one found so far. */
+  private boolean comesNext(long sequence, long order, long bestOrder) {
+    return ordered ? sequence == delivered.lowestOpen() : order < bestOrder;
+  }
 
   private boolean isStale(int slotGeneration) {
     return stopped || slotGeneration != generation;
