@@ -130,14 +130,46 @@ public final class BackgroundLoader implements AutoCloseable {
    * @throws io.pentrough.device.DeviceException if the loader is broken
    * @throws IllegalArgumentException if the stream belongs to another device
    * @throws IllegalStateException if this thread alone holds every device slot, and so would wait
-   *     for itself
+   *     for itself; or if the stream is being captured into a graph
    */
   public DeviceBatch get(DeviceStream stream, Duration timeout)
       throws InterruptedException, BatchTimeoutException {
     Objects.requireNonNull(stream, "stream");
     Objects.requireNonNull(timeout, "timeout");
     try {
-      return engine.get(stream, LoaderSettings.nanos(timeout));
+      return engine.get(stream, LoaderSettings.nanos(timeout), false);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * Hands a batch out as soon as its copy is queued, and lets the stream wait for the copy instead
+   * of the calling thread: what is queued on the stream from now on sees the batch. The calling
+   * thread may still wait for a target. The host must not look at the bytes before the stream has
+   * come that far ({@link DeviceArray#copyTo} waits for it). If the copy fails after this method
+   * has returned, so does the stream behind it, and the loader is broken.
+   *
+   * @param stream the stream the batch will be used on; closing the batch marks the place on it
+   * @param timeout the longest wait; zero or less looks once
+   * @return a lease, to be closed by the caller
+   * @throws BatchTimeoutException if none was queued in time; nothing has been taken, and the
+   *     message is a diagnosis
+   * @throws InterruptedException if the thread is interrupted; nothing has been taken
+   * @throws TargetException if the target failed for the batch whose turn it is
+   * @throws java.util.NoSuchElementException if the source has an end and all has been delivered
+   * @throws LoaderClosedException if the loader is closed, or gets closed meanwhile
+   * @throws io.pentrough.device.DeviceException if the loader is broken
+   * @throws IllegalArgumentException if the stream belongs to another device
+   * @throws IllegalStateException if this thread alone holds every device slot, and so would wait
+   *     for itself; or if the stream is being captured into a graph
+   */
+  public DeviceBatch getQueued(DeviceStream stream, Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    Objects.requireNonNull(stream, "stream");
+    Objects.requireNonNull(timeout, "timeout");
+    try {
+      return engine.get(stream, LoaderSettings.nanos(timeout), true);
     } finally {
       Reference.reachabilityFence(this);
     }

@@ -147,7 +147,36 @@ public final class BatchQueue implements AutoCloseable {
     Objects.requireNonNull(stream, "stream");
     Objects.requireNonNull(timeout, "timeout");
     try {
-      return engine.get(stream, LoaderSettings.nanos(timeout));
+      return engine.get(stream, LoaderSettings.nanos(timeout), false);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * Hands a batch out as soon as its copy is queued, and lets the stream wait for the copy instead
+   * of the calling thread: what is queued on the stream from now on sees the batch. The calling
+   * thread may still wait for a target. The host must not look at the bytes before the stream has
+   * come that far ({@link DeviceArray#copyTo} waits for it). If the copy fails after this method
+   * has returned, so does the stream behind it, and the loader is broken.
+   *
+   * @param stream the stream the batch will be used on
+   * @param timeout the longest wait; zero or less looks once
+   * @return a lease, to be closed by the caller
+   * @throws BatchTimeoutException if it did not get ready in time; nothing has been taken
+   * @throws InterruptedException if the thread is interrupted; nothing has been taken
+   * @throws TargetException if the target failed for the job whose turn it is
+   * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
+   * @throws io.pentrough.device.DeviceException if the queue is broken
+   * @throws IllegalArgumentException if the stream belongs to another device
+   * @throws IllegalStateException if this thread alone holds every device slot
+   */
+  public DeviceBatch getQueued(DeviceStream stream, Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    Objects.requireNonNull(stream, "stream");
+    Objects.requireNonNull(timeout, "timeout");
+    try {
+      return engine.get(stream, LoaderSettings.nanos(timeout), true);
     } finally {
       Reference.reachabilityFence(this);
     }

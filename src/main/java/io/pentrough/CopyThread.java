@@ -106,6 +106,7 @@ final class CopyThread implements Runnable {
     stream.record(source.copied);
     // A stage is queued here (I9).
     stream.record(target.ready);
+    engine.queued(to);
   }
 
   private boolean completeCopies() {
@@ -115,10 +116,7 @@ final class CopyThread implements Runnable {
       moved = true;
     }
     while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
-      DeviceSlot slot = oldest(ready++);
-      // Not before: if the copy fails, the wait for that work may never have come to an end (I7).
-      memory.deviceSlots.get(slot.number).lastReleased = null;
-      engine.ready(slot);
+      engine.ready(oldest(ready++));
       moved = true;
     }
     return moved;
@@ -177,7 +175,7 @@ final class CopyThread implements Runnable {
       engine.copied(oldest(copied++).source());
     }
     while (ready < queued) {
-      engine.ready(oldest(ready++));
+      engine.abandoned(oldest(ready++));
     }
   }
 

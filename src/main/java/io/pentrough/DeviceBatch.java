@@ -151,11 +151,17 @@ public final class DeviceBatch implements AutoCloseable {
    *
    * @throws io.pentrough.device.DeviceException if the device refuses to mark the place. The memory
    *     is then not reused, and the loader is broken: every later {@code get} throws the same cause
-   * @throws IllegalStateException if the stream has been closed; with the same consequences
+   * @throws IllegalStateException if the stream has been closed, with the same consequences; or if
+   *     it is being captured into a graph: the batch then stays open, to be closed behind the
+   *     capture
    */
   @Override
   public void close() {
     DeviceSlot held = Objects.requireNonNull(slot);
+    if (closed) {
+      return;
+    }
+    engine.requireClosable(stream);
     boolean first;
     try {
       first = engine.letGo(this, held);

@@ -14,11 +14,11 @@ final class DeviceSlot implements Delivery {
     COPYING,
     /** Waits for a consumer. */
     READY,
-    /** A consumer's, until the lease is closed. */
+    /** A consumer's, until the lease is closed; a queued copy may still write it. */
     LEASED,
     /**
-     * Handed over without a copy and given back; the host may not write before the consumer's work
-     * has run.
+     * Given back too early to be reused: handed over without a copy, so that the host may not write
+     * before the consumer's work has run; or its own copy is not known to have ended.
      */
     RETURNING,
     /** Its release could not be recorded: never used again. */
@@ -45,6 +45,14 @@ final class DeviceSlot implements Delivery {
   int generation;
   long order;
   @Nullable Thread holder;
+
+  /** From the reservation for a copy until the host has seen it end. */
+  boolean underCopy;
+
+  /** The copy has been queued, so that a stream can wait for it. */
+  boolean copyQueued;
+
+  long copySinceNanos;
 
   /** Tells if the lease is lost; only with leak detection. */
   @Nullable LeakReport leakReport;

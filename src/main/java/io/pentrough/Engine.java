@@ -57,6 +57,10 @@ final class Engine {
   private final Set<Thread> closers = new HashSet<>();
 
   private int consumersWaiting;
+
+  /** Those of them that are content with a queued copy. */
+  private int earlyConsumersWaiting;
+
   private int submittersWaiting;
 
   /** Allocates all memory; starts nothing. */
@@ -307,15 +311,41 @@ final class Engine {
     }
   }
 
+  /** A copy has been queued: consumers whose stream is to wait for it need not. */
+  void queued(DeviceSlot slot) {
+    synchronized (monitor) {
+      ledger.queued(slot);
+      if (earlyConsumersWaiting > 0) {
+        monitor.notifyAll();
+      }
+    }
+  }
+
   void ready(DeviceSlot slot) {
     synchronized (monitor) {
-      long now = System.nanoTime();
-      stats.copied(now - slot.sinceNanos);
-      stats.copyEnded(now);
-      if (ledger.ready(slot, now)) {
-        stats.firstReady(now);
-        wakeConsumers();
+      if (slot.state == DeviceSlot.State.COPYING || slot.state == DeviceSlot.State.LEASED) {
+        // Not before: if the copy fails, the wait for that work may never have ended (I7). And not
+        // behind the close of a lease taken early, which has recorded the next one.
+        memory(slot).lastReleased = null;
       }
+      copyEnded(slot);
+    }
+  }
+
+  /** A copy of which nobody knows whether it ran, but that does not run any more. */
+  void abandoned(DeviceSlot slot) {
+    synchronized (monitor) {
+      copyEnded(slot);
+    }
+  }
+
+  private void copyEnded(DeviceSlot slot) {
+    long now = System.nanoTime();
+    stats.copied(now - slot.copySinceNanos);
+    stats.copyEnded(now);
+    if (ledger.ready(slot, now)) {
+      stats.firstReady(now);
+      wakeConsumers();
     }
   }
 
@@ -383,7 +413,7 @@ final class Engine {
   DeviceBatch get(DeviceStream stream) throws InterruptedException {
     long asked = System.nanoTime();
     while (true) {
-      DeviceBatch batch = poll(stream, settings.warnAfterNanos());
+      DeviceBatch batch = poll(stream, settings.warnAfterNanos(), false);
       if (batch != null) {
         return batch;
       }
@@ -391,10 +421,15 @@ final class Engine {
     }
   }
 
-  DeviceBatch get(DeviceStream stream, long timeoutNanos)
+  /**
+   * Waits at most so long.
+   *
+   * @param early whether the stream waits for the copy, instead of the caller
+   */
+  DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean early)
       throws InterruptedException, BatchTimeoutException {
     long asked = System.nanoTime();
-    DeviceBatch batch = poll(stream, timeoutNanos);
+    DeviceBatch batch = poll(stream, timeoutNanos, early);
     if (batch == null) {
       long waited = System.nanoTime() - asked;
       Throwable cause;
@@ -417,21 +452,37 @@ final class Engine {
     }
   }
 
+  /** What a capture writes down would run again and again, on memory that has gone on by then. */
+  private static void requireNotCapturing(DeviceStream stream) {
+    if (stream.isCapturing()) {
+      throw captured();
+    }
+  }
+
+  private static IllegalStateException captured() {
+    return new IllegalStateException(
+        "the stream is being captured into a graph: get and close batches outside the capture"
+            + " (copy what the graph shall read into a buffer of your own)");
+  }
+
   /** Null if the time is over; nothing has been taken then. */
-  private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos)
+  private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos, boolean early)
       throws InterruptedException {
     requireSameDevice(stream, device);
+    requireNotCapturing(stream);
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost
     Thread caller = Thread.currentThread();
     long asked = System.nanoTime();
     Delivery delivery;
     boolean runsShort = false;
+    boolean underCopy = false;
     synchronized (monitor) {
-      delivery = await(caller, asked, timeoutNanos);
+      delivery = await(caller, asked, timeoutNanos, early);
       stats.consumerWaited(System.nanoTime() - asked);
       if (delivery instanceof DeviceSlot slot) {
         stats.delivered(memory(slot).bytes);
+        underCopy = slot.underCopy;
         lease.taken(ledger.lowestOpen(), ledger.deliveries());
         runsShort = source.runsShort(settings.workers());
       } else if (delivery instanceof SlotLedger.Failure) {
@@ -447,7 +498,7 @@ final class Engine {
       throw new TargetException(
           failure.epoch(), failure.index(), failure.worker(), failure.cause());
     }
-    DeviceBatch batch = lease(lease, (DeviceSlot) delivery);
+    DeviceBatch batch = lease(lease, (DeviceSlot) delivery, underCopy);
     if (runsShort) {
       tell(
           Level.WARNING,
@@ -460,9 +511,12 @@ final class Engine {
   }
 
   /** Makes the lease one of the slot. */
-  private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot) {
+  private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot, boolean underCopy) {
     DeviceSlotMemory held = memory(slot);
     try {
+      if (underCopy) {
+        lease.stream().waitFor(held.ready);
+      }
       lease.of(slot, held, held.releasedOn(lease.stream(), device));
       watch(lease, slot);
     } catch (Throwable t) {
@@ -486,7 +540,7 @@ final class Engine {
   }
 
   /** Waits for what is to be delivered next; null if the time is over. */
-  private @Nullable Delivery await(Thread caller, long asked, long timeoutNanos)
+  private @Nullable Delivery await(Thread caller, long asked, long timeoutNanos, boolean early)
       throws InterruptedException {
     while (true) {
       if (Thread.interrupted()) {
@@ -502,7 +556,7 @@ final class Engine {
       if (failure != null) {
         return failure;
       }
-      DeviceSlot slot = ledger.take(caller, now);
+      DeviceSlot slot = early ? ledger.takeEarly(caller, now) : ledger.take(caller, now);
       if (slot != null) {
         return slot;
       }
@@ -523,13 +577,28 @@ final class Engine {
         return null;
       }
       consumersWaiting++;
+      earlyConsumersWaiting += early ? 1 : 0;
       stats.consumerStarving(now);
       try {
         TimeUnit.NANOSECONDS.timedWait(monitor, left);
       } finally {
         consumersWaiting--;
+        earlyConsumersWaiting -= early ? 1 : 0;
         stats.consumerFed(System.nanoTime());
       }
+    }
+  }
+
+  /** Refuses to close a lease whose release would be written down instead of recorded. */
+  void requireClosable(DeviceStream stream) {
+    boolean capturing;
+    try {
+      capturing = stream.isCapturing();
+    } catch (RuntimeException e) {
+      return; // recording the release will fail, and say so
+    }
+    if (capturing) {
+      throw captured();
     }
   }
 

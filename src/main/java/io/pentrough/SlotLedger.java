@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * device slot  FREE --startCopy--> COPYING --ready--> READY --take--> LEASED --release--> FREE
  *                                                                       |--lose--> LOST --returned--> FREE
  *
+ * taken early          COPYING --takeEarly--> LEASED --ready--> LEASED as above
+ *                                               |--release--> RETURNING --ready--> FREE
+ *
  * handed over without a copy: host slot and device slot of one number are the same memory
  *              FILLED --startCopy--> LENT -----------------------------------------------returned--> FREE
  *              FREE ----startCopy--> READY --take--> LEASED --release--> RETURNING ------returned--> FREE
@@ -167,6 +170,9 @@ final class SlotLedger {
     to.index = from.index;
     to.generation = generation;
     to.order = from.order;
+    to.underCopy = !handOver;
+    to.copyQueued = false;
+    to.copySinceNanos = now;
     from.enter(handOver ? HostSlot.State.LENT : HostSlot.State.COPYING, now);
     to.enter(handOver ? DeviceSlot.State.READY : DeviceSlot.State.COPYING, now);
     return to;
@@ -178,15 +184,25 @@ final class SlotLedger {
     free(slot, now);
   }
 
-  /** The batch stands on the device. False if nobody wants it any more; its slot is free then. */
+  /** The copy has been queued: from now on a stream can wait for it. */
+  void queued(DeviceSlot slot) {
+    slot.copyQueued = true;
+  }
+
+  /**
+   * The batch stands on the device. True if it waits for a consumer now; else it has one already,
+   * or its slot is free because nobody wants it any more.
+   */
   boolean ready(DeviceSlot slot, long now) {
-    require(slot.state == DeviceSlot.State.COPYING, "ready", slot.state);
-    if (isStale(slot.generation)) {
+    require(slot.underCopy, "ready", slot.state);
+    slot.underCopy = false;
+    boolean wanted = slot.state == DeviceSlot.State.COPYING && !isStale(slot.generation);
+    if (wanted) {
+      slot.enter(DeviceSlot.State.READY, now);
+    } else if (slot.state == DeviceSlot.State.COPYING || slot.state == DeviceSlot.State.RETURNING) {
       free(slot, now);
-      return false;
     }
-    slot.enter(DeviceSlot.State.READY, now);
-    return true;
+    return wanted;
   }
 
   // ---- the consumer's side
@@ -233,9 +249,19 @@ final class SlotLedger {
 
   /** Gives the batch that is to be delivered next to a consumer; null if it is not ready. */
   @Nullable DeviceSlot take(Thread holder, long now) {
+    return take(holder, false, now);
+  }
+
+  /** The same, but content with a batch whose copy is only queued. */
+  @Nullable DeviceSlot takeEarly(Thread holder, long now) {
+    return take(holder, true, now);
+  }
+
+  private @Nullable DeviceSlot take(Thread holder, boolean early, long now) {
     DeviceSlot first = null;
     for (DeviceSlot slot : device) {
-      if (slot.state == DeviceSlot.State.READY
+      boolean there = slot.state == DeviceSlot.State.READY || (early && isQueuedAndWanted(slot));
+      if (there
           && comesNext(slot.sequence, slot.order, first == null ? Long.MAX_VALUE : first.order)) {
         first = slot;
       }
@@ -262,7 +288,8 @@ final class SlotLedger {
   void release(DeviceSlot slot, long now) {
     require(slot.state == DeviceSlot.State.LEASED, "release", slot.state);
     slot.holder = null;
-    slot.enter(handOver ? DeviceSlot.State.RETURNING : DeviceSlot.State.FREE, now);
+    boolean inUse = handOver || slot.underCopy;
+    slot.enter(inUse ? DeviceSlot.State.RETURNING : DeviceSlot.State.FREE, now);
   }
 
   /**
@@ -384,6 +411,10 @@ final class SlotLedger {
   /** Whether a number is the next to be delivered, or comes before the best one found so far. */
   private boolean comesNext(long sequence, long order, long bestOrder) {
     return ordered ? sequence == delivered.lowestOpen() : order < bestOrder;
+  }
+
+  private boolean isQueuedAndWanted(DeviceSlot slot) {
+    return slot.state == DeviceSlot.State.COPYING && slot.copyQueued && !isStale(slot.generation);
   }
 
   private boolean isStale(int slotGeneration) {

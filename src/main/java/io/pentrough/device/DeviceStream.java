@@ -94,6 +94,18 @@ public interface DeviceStream extends AutoCloseable {
   void waitFor(DeviceEvent event);
 
   /**
+   * Whether what is queued now is written down for later instead of being run (CUDA's stream
+   * capture).
+   *
+   * @return true while a capture is under way; a device without such a thing says false
+   * @throws IllegalStateException if this stream is closed
+   * @throws DeviceException if the device failed
+   */
+  default boolean isCapturing() {
+    return false;
+  }
+
+  /**
    * Waits until everything queued so far has run. Not interruptible.
    *
    * @throws IllegalStateException if this stream is closed

@@ -26,6 +26,16 @@ public interface PinnedBuffer extends AutoCloseable {
   ByteBuffer unsafeBuffer();
 
   /**
+   * Whether the device had to fall back to ordinary memory, whose copies hold up the thread that
+   * queues them. Only where the application allowed it.
+   *
+   * @return false for memory as it should be
+   */
+  default boolean isPageable() {
+    return false;
+  }
+
+  /**
    * Frees the memory. No copy may be under way from or to it. Idempotent.
    *
    * @throws DeviceException if the device refuses; the memory then counts as leaked

@@ -4,12 +4,13 @@ import java.io.File;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * Finds out why CUDA cannot be used, by looking only: no library is loaded and no class of JCuda
- * touched, so asking changes nothing for later.
+ * Finds out why CUDA cannot be used as far as looking can tell: no library is loaded and no class
+ * of JCuda touched, so asking changes nothing for later.
  *
  * @param osName {@code os.name}
  * @param osArch {@code os.arch}
@@ -28,25 +29,8 @@ record CudaProbe(
   /** The version in the names of JCuda's native libraries: the one this project builds with. */
   private static final String JCUDA_VERSION = "12.6.0";
 
-  /**
-   * Where drivers live that the linker's cache knows about: distributions, containers with NVIDIA's
-   * toolkit, WSL, NixOS.
-   */
-  private static final List<String> USUAL_LINUX_FOLDERS =
-      List.of(
-          "/usr/lib/x86_64-linux-gnu",
-          "/lib/x86_64-linux-gnu",
-          "/usr/lib64",
-          "/lib64",
-          "/usr/lib",
-          "/lib",
-          "/usr/lib/x86_64-linux-gnu/nvidia/current",
-          "/usr/lib64/nvidia",
-          "/usr/local/nvidia/lib64",
-          "/usr/local/nvidia/lib",
-          "/usr/local/cuda/compat",
-          "/usr/lib/wsl/lib",
-          "/run/opengl-driver/lib");
+  /** Looked for here, as nothing else can tell a missing driver before JCuda is touched. */
+  private static final String WINDOWS_DRIVER = "nvcuda.dll";
 
   static CudaProbe ofThisMachine() {
     String osName = System.getProperty("os.name");
@@ -63,33 +47,37 @@ record CudaProbe(
         path -> new File(path).isFile());
   }
 
-  /** Completes the sentence "no CUDA: ...". */
-  String whyUnavailable() {
-    boolean windows = isWindows(osName);
-    boolean linux = osName.equals("Linux");
-    if (!(windows || linux) || !(osArch.equals("amd64") || osArch.equals("x86_64"))) {
-      return "JCuda runs on Linux and Windows on x86-64 only, and this is %s on %s"
-          .formatted(osName, osArch);
+  /** Why JCuda cannot even be tried here; completes the sentence "no CUDA: ...". */
+  Optional<String> whyImpossible() {
+    boolean x86 = osArch.equals("amd64") || osArch.equals("x86_64");
+    if (!x86 || !(isWindows(osName) || osName.equals("Linux"))) {
+      return Optional.of(
+          "JCuda runs on Linux and Windows on x86-64 only, and this is %s on %s"
+              .formatted(osName, osArch));
     }
     if (!hasResource.test("jcuda/driver/JCudaDriver.class")) {
-      return "JCuda is not on the class path; add org.jcuda:jcuda:" + JCUDA_VERSION;
+      return Optional.of("JCuda is not on the class path; add org.jcuda:jcuda:" + JCUDA_VERSION);
     }
-    String platform = windows ? "windows-x86_64" : "linux-x86_64";
-    String binding =
-        windows
-            ? "JCudaDriver-" + JCUDA_VERSION + "-" + platform + ".dll"
-            : "libJCudaDriver-" + JCUDA_VERSION + "-" + platform + ".so";
+    String binding = bindingFile();
     if (!hasResource.test("lib/" + binding) && !isIn(libraryFolders, binding)) {
-      return "JCuda's native library %s is not on the class path; add org.jcuda:jcuda-natives:%s:%s"
-          .formatted(binding, JCUDA_VERSION, platform);
+      return Optional.of(
+          "JCuda's native library %s is not on the class path; add org.jcuda:jcuda-natives:%s:%s"
+              .formatted(binding, JCUDA_VERSION, platform()));
     }
-    String driver = windows ? "nvcuda.dll" : "libcuda.so.1";
-    if (!isIn(libraryFolders, driver) && !(linux && isIn(USUAL_LINUX_FOLDERS, driver))) {
-      return "no NVIDIA driver found (no %s on the library path or in the usual folders)"
-          .formatted(driver);
+    if (isWindows(osName) && !isIn(libraryFolders, WINDOWS_DRIVER)) {
+      return Optional.of("no NVIDIA driver found (no " + WINDOWS_DRIVER + " on the path)");
     }
-    return "an NVIDIA driver is installed, but this version of Pentrough has no CUDA device yet"
-        + " (it is next on the roadmap)";
+    return Optional.empty();
+  }
+
+  /** The file name of JCuda's native library on this platform. */
+  String bindingFile() {
+    String name = "JCudaDriver-" + JCUDA_VERSION + "-" + platform();
+    return isWindows(osName) ? name + ".dll" : "lib" + name + ".so";
+  }
+
+  private String platform() {
+    return isWindows(osName) ? "windows-x86_64" : "linux-x86_64";
   }
 
   private boolean isIn(List<String> folders, String file) {

@@ -6,9 +6,10 @@ import io.pentrough.device.DeviceProvider;
 import java.util.Optional;
 
 /**
- * Announces CUDA to {@link Device#best()}. In this version it can only say why there is none.
+ * Announces CUDA to {@link Device#best()}.
  *
- * <p>It looks at file names and resources: it loads no native code and no class of JCuda.
+ * <p>Asking it loads native code where there is some, and never leaves a class behind whose
+ * initialiser has failed. Classes that mention JCuda are touched only where JCuda is.
  */
 public final class CudaProvider implements DeviceProvider {
 
@@ -27,16 +28,21 @@ public final class CudaProvider implements DeviceProvider {
 
   @Override
   public Optional<String> whyUnavailable() {
-    return Optional.of(CudaProbe.ofThisMachine().whyUnavailable());
+    Optional<String> impossible = CudaProbe.ofThisMachine().whyImpossible();
+    return impossible.isPresent() ? impossible : CudaDevice.whyUnavailable();
   }
 
   /**
-   * Refuses.
+   * Opens device 0, see {@link CudaDevice#open(int)}.
    *
-   * @throws DeviceException always, with the reason
+   * @throws DeviceException if CUDA cannot be used here
    */
   @Override
   public Device open(String whyNoBetter) {
-    throw new DeviceException("cuda: " + CudaProbe.ofThisMachine().whyUnavailable());
+    Optional<String> why = whyUnavailable();
+    if (why.isPresent()) {
+      throw new DeviceException("no CUDA: " + why.get());
+    }
+    return CudaDevice.open(0);
   }
 }

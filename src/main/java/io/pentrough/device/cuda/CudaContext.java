@@ -1,0 +1,125 @@
+package io.pentrough.device.cuda;
+
+import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
+import static jcuda.driver.JCudaDriver.cuCtxPushCurrent;
+import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
+import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRelease;
+import static jcuda.driver.JCudaDriver.cuThreadExchangeStreamCaptureMode;
+
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUstreamCaptureMode;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A context of the driver, on which threads it is current, and how long it is needed: a primary
+ * context is given back when its device is closed and the last handle in it is gone; one of the
+ * application's stays the application's.
+ */
+final class CudaContext {
+
+  /** The context a library thread has been bound to; its calls need no push and pop. */
+  private static final ThreadLocal<@Nullable CudaContext> BOUND = new ThreadLocal<>();
+
+  /** Where the driver writes what was popped. Nobody reads it, so all threads may share it. */
+  private static final CUcontext POPPED = new CUcontext();
+
+  final String name;
+  final CUcontext handle;
+
+  /** The device whose primary context this is; null if the context is the application's. */
+  private final @Nullable CUdevice primaryOf;
+
+  private final Object lock = new Object();
+  private boolean closed;
+  private int live;
+
+  CudaContext(String name, CUcontext handle, @Nullable CUdevice primaryOf) {
+    this.name = name;
+    this.handle = handle;
+    this.primaryOf = primaryOf;
+  }
+
+  /** Makes the context current for a call; what it returns goes to {@link #exit}. */
+  boolean enter() {
+    if (BOUND.get() == this) {
+      return false;
+    }
+    CudaDriver.call(name, "cuCtxPushCurrent", c -> cuCtxPushCurrent(c), handle);
+    return true;
+  }
+
+  void exit(boolean pushed) {
+    if (pushed) {
+      CudaDriver.call(name, "cuCtxPopCurrent", c -> cuCtxPopCurrent(c), POPPED);
+    }
+  }
+
+  /** See {@link io.pentrough.device.Device#bindThread()}. */
+  void bindThread() {
+    makeCurrent();
+    // Else a query of ours would invalidate a capture that a thread of the application began.
+    int[] mode = {CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED};
+    CudaDriver.call(
+        name, "cuThreadExchangeStreamCaptureMode", m -> cuThreadExchangeStreamCaptureMode(m), mode);
+    BOUND.set(this);
+  }
+
+  void makeCurrent() {
+    CudaDriver.call(name, "cuCtxSetCurrent", c -> cuCtxSetCurrent(c), handle);
+  }
+
+  /** Before a handle is made: none is from close() on. */
+  void handleComes() {
+    synchronized (lock) {
+      if (closed) {
+        throw new IllegalStateException(name + " is closed: it hands out nothing new");
+      }
+      live++;
+    }
+  }
+
+  /** Before a handle is made on behalf of one that exists, which may be after close(). */
+  void handleComesLate() {
+    synchronized (lock) {
+      live++;
+    }
+  }
+
+  void handleGone() {
+    boolean last;
+    synchronized (lock) {
+      live--;
+      last = closed && live == 0;
+    }
+    if (last) {
+      release();
+    }
+  }
+
+  int live() {
+    synchronized (lock) {
+      return live;
+    }
+  }
+
+  void close() {
+    synchronized (lock) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      if (live > 0) {
+        return;
+      }
+    }
+    release();
+  }
+
+  private void release() {
+    if (primaryOf != null) {
+      CudaDriver.call(
+          name, "cuDevicePrimaryCtxRelease", d -> cuDevicePrimaryCtxRelease(d), primaryOf);
+    }
+  }
+}

@@ -1,0 +1,595 @@
+package io.pentrough.device.cuda;
+
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.JCudaDriver.CU_STREAM_LEGACY;
+import static jcuda.driver.JCudaDriver.CU_STREAM_PER_THREAD;
+import static jcuda.driver.JCudaDriver.cuCtxGetDevice;
+import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
+import static jcuda.driver.JCudaDriver.cuCtxPushCurrent;
+import static jcuda.driver.JCudaDriver.cuDeviceGet;
+import static jcuda.driver.JCudaDriver.cuDeviceGetAttribute;
+import static jcuda.driver.JCudaDriver.cuDeviceGetName;
+import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRelease;
+import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
+import static jcuda.driver.JCudaDriver.cuDeviceTotalMem;
+import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
+import static jcuda.driver.JCudaDriver.cuStreamCreate;
+import static jcuda.driver.JCudaDriver.cuStreamGetCtx;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.PinnedBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Supplier;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUevent_flags;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstream_flags;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An NVIDIA GPU, through the CUDA <em>driver</em> API and JCuda.
+ *
+ * <p><b>Contexts.</b> {@link #open(int)} uses the device's primary context, which CUDA's runtime
+ * API, cuBLAS and other libraries in the process share; it stays current on the thread that opened
+ * the device, so that JCuda's own calls work there. {@link #attach(CUcontext)} uses a context of
+ * the application, and never destroys it: it must outlive everything made here. Threads of the
+ * loader bind the context once and relax their stream capture mode, so that they cannot break a
+ * capture under way; a call from any other thread makes the context current for its own length and
+ * leaves the thread's current context as it found it.
+ *
+ * <p><b>Streams.</b> {@link #newStream()} makes a non-blocking stream. {@link #wrap(CUstream)}
+ * makes the application's stream known to the loader. {@link #defaultStream()} is CUDA's legacy
+ * default stream: work queued on it waits for, and is waited for by, <em>blocking</em> streams of
+ * this context (those made with flag 0). It does not cover non-blocking streams, nor CUDA's
+ * per-thread default stream: a loop that works on one of those must name it to the loader.
+ *
+ * <p><b>JCuda.</b> Its switch for exceptions and its log level are the application's and are not
+ * touched. The switch should stay off: with it, each poll of a pending event makes an exception.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread.
+ */
+public final class CudaDevice implements Device {
+
+  private final CudaContext context;
+  private final Info info;
+  private final int driverVersion;
+  private final int eventFlags;
+  private final boolean timing;
+  private final boolean allowPageable;
+  private final CudaStream defaultStream;
+
+  /**
+   * What a device is.
+   *
+   * @param ordinal its number, from 0, for {@link #open(int)}
+   * @param name its model
+   * @param memoryBytes all its memory
+   * @param computeMajor the compute capability, before the dot
+   * @param computeMinor the compute capability, behind the dot
+   */
+  public record Info(
+      int ordinal, String name, long memoryBytes, int computeMajor, int computeMinor) {
+
+    @Override
+    public String toString() {
+      return String.format(
+          Locale.ROOT,
+          "cuda:%d (%s, %.1f GiB, compute capability %d.%d)",
+          ordinal,
+          name,
+          memoryBytes / (double) (1 << 30),
+          computeMajor,
+          computeMinor);
+    }
+  }
+
+  /**
+   * What a device has handed out and not got back yet. The default stream does not count.
+   *
+   * @param handles open buffers, streams (wrapped ones too) and events
+   */
+  public record Usage(int handles) {}
+
+  /** Options for opening a device. Not thread-safe. */
+  public static final class Builder {
+
+    private boolean timing;
+    private boolean allowPageable;
+
+    private Builder() {}
+
+    /**
+     * Makes events that measure time, see {@link CudaDevice#elapsedMillis}. Off by default, as such
+     * events cost the device a little.
+     *
+     * @param measure whether they do
+     * @return this
+     */
+    public Builder timing(boolean measure) {
+      timing = measure;
+      return this;
+    }
+
+    /**
+     * Falls back to ordinary memory where the driver refuses pinned memory. Copies from it are
+     * staged by the driver and hold up the thread that queues them; {@link
+     * PinnedBuffer#isPageable()} and the loader's statistics say so. Without this, a refusal is an
+     * error.
+     *
+     * @return this
+     */
+    public Builder allowPageable() {
+      allowPageable = true;
+      return this;
+    }
+
+    /**
+     * Opens a device by its number: retains its primary context and makes it current on the calling
+     * thread.
+     *
+     * @param ordinal the number, from 0
+     * @return an open device, to be closed by the caller
+     * @throws IllegalArgumentException if there is no device of this number
+     * @throws DeviceException if CUDA cannot be used here; the message says why
+     */
+    public CudaDevice open(int ordinal) {
+      int version = CudaNatives.start();
+      Info info = info(ordinal);
+      CUdevice device = device(ordinal);
+      CUcontext primary = new CUcontext();
+      String name = nameOf(ordinal);
+      CudaDriver.call(
+          name,
+          "cuDevicePrimaryCtxRetain",
+          (c, d) -> cuDevicePrimaryCtxRetain(c, d),
+          primary,
+          device);
+      try {
+        CudaContext context = new CudaContext(name, primary, device);
+        context.makeCurrent();
+        return new CudaDevice(context, info, version, this);
+      } catch (Throwable t) {
+        CudaDriver.code(d -> cuDevicePrimaryCtxRelease(d), device);
+        throw t;
+      }
+    }
+
+    /**
+     * Uses a context of the application.
+     *
+     * @param context made by the application, and destroyed by it, after everything made here is
+     *     closed; the calling thread's current context stays what it is
+     * @return an open device, to be closed by the caller, which leaves the context alone
+     * @throws DeviceException if CUDA cannot be used here, or the context not; the message says why
+     */
+    public CudaDevice attach(CUcontext context) {
+      int version = CudaNatives.start();
+      CUdevice device = new CUdevice();
+      CudaDriver.call("cuda", "cuCtxPushCurrent", c -> cuCtxPushCurrent(c), context);
+      try {
+        CudaDriver.call("cuda", "cuCtxGetDevice", d -> cuCtxGetDevice(d), device);
+      } finally {
+        CudaDriver.call("cuda", "cuCtxPopCurrent", c -> cuCtxPopCurrent(c), new CUcontext());
+      }
+      Info info = ordinalOf(device);
+      return new CudaDevice(
+          new CudaContext(nameOf(info.ordinal()), context, null), info, version, this);
+    }
+  }
+
+  private CudaDevice(CudaContext context, Info info, int driverVersion, Builder options) {
+    this.context = context;
+    this.info = info;
+    this.driverVersion = driverVersion;
+    timing = options.timing;
+    allowPageable = options.allowPageable;
+    // A thread that synchronises sleeps instead of spinning.
+    eventFlags =
+        CUevent_flags.CU_EVENT_BLOCKING_SYNC
+            | (timing ? CUevent_flags.CU_EVENT_DEFAULT : CUevent_flags.CU_EVENT_DISABLE_TIMING);
+    defaultStream = new CudaStream(this, CU_STREAM_LEGACY, CudaStream.Owner.DRIVER);
+  }
+
+  /**
+   * Options for opening a device.
+   *
+   * @return a builder with the defaults
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
+   * Opens a device by its number: retains its primary context and makes it current on the calling
+   * thread.
+   *
+   * @param ordinal the number, from 0
+   * @return an open device, to be closed by the caller
+   * @throws IllegalArgumentException if there is no device of this number
+   * @throws DeviceException if CUDA cannot be used here; the message says why
+   */
+  public static CudaDevice open(int ordinal) {
+    return builder().open(ordinal);
+  }
+
+  /**
+   * Uses a context of the application, see {@link Builder#attach}.
+   *
+   * @param context made by the application, and destroyed by it, after everything made here is
+   *     closed
+   * @return an open device, to be closed by the caller, which leaves the context alone
+   * @throws DeviceException if CUDA cannot be used here, or the context not; the message says why
+   */
+  public static CudaDevice attach(CUcontext context) {
+    return builder().attach(context);
+  }
+
+  /**
+   * The CUDA devices of this machine.
+   *
+   * @return all of them, in the order of their numbers
+   * @throws DeviceException if CUDA cannot be used here; the message says why
+   */
+  public static List<Info> list() {
+    CudaNatives.start();
+    List<Info> devices = new ArrayList<>();
+    for (int i = 0; i < CudaNatives.deviceCount(); i++) {
+      devices.add(info(i));
+    }
+    return List.copyOf(devices);
+  }
+
+  /**
+   * Why CUDA cannot be used here, in plain words: no driver, one that is too old, no device, or
+   * JCuda's libraries missing. The answer is found anew at each call, and asking breaks nothing
+   * that would work later.
+   *
+   * @return empty if it can be used
+   */
+  public static Optional<String> whyUnavailable() {
+    return CudaNatives.whyUnavailable();
+  }
+
+  private static Info info(int ordinal) {
+    CUdevice device = device(ordinal);
+    String where = nameOf(ordinal);
+    byte[] name = new byte[256];
+    CudaDriver.call(
+        where, "cuDeviceGetName", (n, d) -> cuDeviceGetName(n, n.length, d), name, device);
+    int length = 0;
+    while (length < name.length && name[length] != 0) {
+      length++;
+    }
+    long[] bytes = {0};
+    CudaDriver.call(where, "cuDeviceTotalMem", (b, d) -> cuDeviceTotalMem(b, d), bytes, device);
+    return new Info(
+        ordinal,
+        new String(name, 0, length, StandardCharsets.UTF_8),
+        bytes[0],
+        attribute(where, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device),
+        attribute(where, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device));
+  }
+
+  private static int attribute(String where, int attribute, CUdevice device) {
+    int[] value = {0};
+    CudaDriver.call(
+        where,
+        "cuDeviceGetAttribute",
+        (v, d) -> cuDeviceGetAttribute(v, attribute, d),
+        value,
+        device);
+    return value[0];
+  }
+
+  private static CUdevice device(int ordinal) {
+    int count = CudaNatives.deviceCount();
+    if (ordinal < 0 || ordinal >= count) {
+      throw new IllegalArgumentException(
+          "there is no CUDA device "
+              + ordinal
+              + ": this machine has "
+              + (count == 1 ? "one, number 0" : count + ", numbers 0 to " + (count - 1)));
+    }
+    CUdevice device = new CUdevice();
+    CudaDriver.call(nameOf(ordinal), "cuDeviceGet", (d, i) -> cuDeviceGet(d, i), device, ordinal);
+    return device;
+  }
+
+  /** The driver gives a context's device as a handle only. */
+  private static Info ordinalOf(CUdevice device) {
+    for (int i = 0; i < CudaNatives.deviceCount(); i++) {
+      if (device(i).equals(device)) {
+        return info(i);
+      }
+    }
+    throw new DeviceException("cuda: the context belongs to a device that is not listed");
+  }
+
+  private static String nameOf(int ordinal) {
+    return "cuda:" + ordinal;
+  }
+
+  CudaContext context() {
+    return context;
+  }
+
+  /**
+   * What this device is.
+   *
+   * @return number, model, memory and compute capability
+   */
+  public Info info() {
+    return info;
+  }
+
+  @Override
+  public String name() {
+    return context.name;
+  }
+
+  @Override
+  public String description() {
+    String what = info.toString();
+    return "%s, CUDA driver %d.%d)"
+        .formatted(
+            what.substring(0, what.length() - 1), driverVersion / 1000, driverVersion % 1000 / 10);
+  }
+
+  /**
+   * Makes a stream of the application known here, so that it can be named to a loader. The result
+   * stands for the stream and does not own it: closing the result leaves the stream as it is.
+   *
+   * @param stream made in this device's context, and not destroyed before every batch got for it is
+   *     closed and every wrapper out of use: a driver need not notice (undefined behaviour)
+   * @return the stream; equal to any other wrapper of the same one
+   * @throws IllegalArgumentException if the stream belongs to another context; or is CUDA's
+   *     per-thread default stream, which is another one on each thread
+   * @throws DeviceException if the driver does not know the stream
+   */
+  public DeviceStream wrap(CUstream stream) {
+    if (stream.equals(CU_STREAM_PER_THREAD)) {
+      throw new IllegalArgumentException(
+          "the per-thread default stream is another stream on each thread, so the loader cannot"
+              + " follow it: make a stream with cuStreamCreate and wrap that");
+    }
+    if (stream.equals(CU_STREAM_LEGACY) || stream.equals(new CUstream())) {
+      return defaultStream;
+    }
+    CUcontext owner = new CUcontext();
+    boolean pushed = context.enter();
+    try {
+      CudaDriver.call(name(), "cuStreamGetCtx", (s, c) -> cuStreamGetCtx(s, c), stream, owner);
+    } finally {
+      context.exit(pushed);
+    }
+    if (!owner.equals(context.handle)) {
+      throw new IllegalArgumentException(
+          "the stream belongs to another context than "
+              + name()
+              + ": make it while this device's context is current, or attach the device to the"
+              + " stream's context");
+    }
+    context.handleComes();
+    return new CudaStream(this, stream, CudaStream.Owner.APPLICATION);
+  }
+
+  /**
+   * Where a buffer lies, for kernels and libraries. Asks the guards of a slice now, and never again
+   * for the pointer: it must not be used behind the close of the batch.
+   *
+   * @param buffer memory of a CUDA device, or a slice of it
+   * @return the address of its first byte; a new object of 40 bytes
+   * @throws IllegalArgumentException if the buffer belongs to no CUDA device
+   * @throws IllegalStateException if the buffer is closed, or a guard of the slice refuses
+   */
+  public static CUdeviceptr pointer(DeviceBuffer buffer) {
+    if (!(buffer instanceof CudaBuffer own)) {
+      throw new IllegalArgumentException(
+          "pointer() works on CUDA devices only; this buffer belongs to " + buffer.device().name());
+    }
+    own.useMemory().done();
+    return own.base().withByteOffset(own.start());
+  }
+
+  /**
+   * The time between two marks, as the device measured it.
+   *
+   * @param from recorded first, complete
+   * @param to recorded later, complete
+   * @return milliseconds, to about half a microsecond
+   * @throws IllegalStateException if the device was not opened with {@code timing(true)}, or an
+   *     event was never recorded or is closed
+   * @throws IllegalArgumentException if an event belongs to another device
+   * @throws DeviceException if a mark is not complete yet, or the work before it failed
+   */
+  public float elapsedMillis(DeviceEvent from, DeviceEvent to) {
+    if (!timing) {
+      throw new IllegalStateException(
+          name() + " does not measure time: open it with CudaDevice.builder().timing(true)");
+    }
+    CudaEvent first = own(from);
+    CudaEvent second = own(to);
+    if (!first.isComplete() || !second.isComplete()) {
+      throw new DeviceException(name() + ": the marks are not complete yet: synchronise first");
+    }
+    first.use();
+    try {
+      second.use();
+      try {
+        float[] millis = {0};
+        boolean pushed = context.enter();
+        try {
+          CudaDriver.call(
+              name(),
+              "cuEventElapsedTime",
+              (ms, end) -> cuEventElapsedTime(ms, first.handle, end),
+              millis,
+              second.handle);
+        } finally {
+          context.exit(pushed);
+        }
+        return millis[0];
+      } finally {
+        second.done();
+      }
+    } finally {
+      first.done();
+    }
+  }
+
+  @Override
+  public PinnedBuffer allocatePinned(long bytes) {
+    if (bytes < 1 || bytes > CudaPinned.MAX_BYTES) {
+      throw new IllegalArgumentException(
+          "a pinned buffer has 1 to "
+              + CudaPinned.MAX_BYTES
+              + " bytes, not "
+              + bytes
+              + "; split it");
+    }
+    return make(() -> CudaPinned.allocate(this, (int) bytes, allowPageable));
+  }
+
+  /** For bytes on their way to ordinary memory: also on a device that is closed. */
+  PinnedBuffer allocateStaging(int bytes) {
+    return makeCounted(context::handleComesLate, () -> CudaPinned.allocate(this, bytes, true));
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException("a device buffer has at least 1 byte, not " + bytes);
+    }
+    return make(() -> CudaMemory.allocate(this, bytes));
+  }
+
+  @Override
+  public DeviceBuffer map(PinnedBuffer pinned) {
+    CudaPinned own = own(pinned);
+    own.use();
+    try {
+      boolean pushed = context.enter();
+      try {
+        return new CudaMapped(own, own.devicePointer());
+      } finally {
+        context.exit(pushed);
+      }
+    } finally {
+      own.done();
+    }
+  }
+
+  @Override
+  public DeviceStream newStream() {
+    return make(
+        () -> {
+          CUstream stream = new CUstream();
+          CudaDriver.call(
+              name(),
+              "cuStreamCreate",
+              (s, flags) -> cuStreamCreate(s, flags),
+              stream,
+              CUstream_flags.CU_STREAM_NON_BLOCKING);
+          return new CudaStream(this, stream, CudaStream.Owner.PENTROUGH);
+        });
+  }
+
+  /** {@inheritDoc} */
+  @Override
+  public DeviceStream defaultStream() {
+    return defaultStream;
+  }
+
+  @Override
+  public DeviceEvent newEvent() {
+    return make(() -> CudaEvent.create(context, eventFlags));
+  }
+
+  private <T> T make(Supplier<T> maker) {
+    return makeCounted(context::handleComes, maker);
+  }
+
+  /** Counts a handle before it is made, so that the context cannot go meanwhile. */
+  private <T> T makeCounted(Runnable count, Supplier<T> maker) {
+    count.run();
+    @Nullable T made = null;
+    try {
+      boolean pushed = context.enter();
+      try {
+        made = maker.get();
+        return Objects.requireNonNull(made);
+      } finally {
+        context.exit(pushed);
+      }
+    } finally {
+      if (made == null) {
+        context.handleGone();
+      }
+    }
+  }
+
+  @Override
+  public void bindThread() {
+    context.bindThread();
+  }
+
+  /**
+   * What this device has handed out and not got back: zero when everything is closed.
+   *
+   * @return a consistent snapshot
+   */
+  public Usage liveResources() {
+    return new Usage(context.live());
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Then the primary context is released. A thread it was made current on keeps it as its
+   * current context, which the driver refuses from then on unless somebody else retains it.
+   *
+   * @throws DeviceException if the driver refuses to release the context
+   */
+  @Override
+  public void close() {
+    context.close();
+  }
+
+  CudaPinned own(PinnedBuffer pinned) {
+    if (pinned instanceof CudaPinned own && own.device == this) {
+      return own;
+    }
+    throw foreign("pinned buffer");
+  }
+
+  CudaBuffer own(DeviceBuffer buffer) {
+    if (buffer instanceof CudaBuffer own && own.device() == this) {
+      return own;
+    }
+    throw foreign("device buffer");
+  }
+
+  CudaEvent own(DeviceEvent event) {
+    if (event instanceof CudaEvent own && own.context == context) {
+      return own;
+    }
+    throw foreign("event");
+  }
+
+  private IllegalArgumentException foreign(String what) {
+    return new IllegalArgumentException(
+        "the " + what + " belongs to another device; use one made by the same " + name());
+  }
+}

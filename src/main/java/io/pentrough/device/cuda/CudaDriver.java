@@ -1,0 +1,159 @@
+package io.pentrough.device.cuda;
+
+import static jcuda.driver.JCudaDriver.cuEventQuery;
+import static jcuda.driver.JCudaDriver.cuGetErrorString;
+
+import io.pentrough.device.DeviceException;
+import jcuda.CudaException;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUresult;
+
+/**
+ * The one place that calls JCuda: each call's code is looked at, and what fails is told with the
+ * call, the number, CUDA's name and text, and the device.
+ *
+ * <p>Whether JCuda throws by itself is one switch for the JVM and the application's business: both
+ * ways lead to the same code here. With the switch on, a poll of a pending event costs an exception
+ * inside JCuda.
+ *
+ * <p>The arguments go in one by one, not captured by a lambda, so that a call allocates nothing.
+ */
+final class CudaDriver {
+
+  private static final int SUCCESS = CUresult.CUDA_SUCCESS;
+
+  /** The answer of {@code cuStreamIsCapturing} for a stream in global capture by somebody else. */
+  static final int CAPTURE_IMPLICIT = CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
+
+  private CudaDriver() {}
+
+  @FunctionalInterface
+  interface Call1<A> {
+    int run(A a);
+  }
+
+  @FunctionalInterface
+  interface Call2<A, B> {
+    int run(A a, B b);
+  }
+
+  @FunctionalInterface
+  interface Copy<T, S, Q> {
+    int run(T target, S source, long bytes, Q stream);
+  }
+
+  static <A> void call(String device, String name, Call1<A> call, A a) {
+    check(device, name, code(call, a));
+  }
+
+  static <A, B> void call(String device, String name, Call2<A, B> call, A a, B b) {
+    check(device, name, code(call, a, b));
+  }
+
+  static <T, S, Q> void copy(
+      String device, String name, Copy<T, S, Q> call, T target, S source, long bytes, Q stream) {
+    int code;
+    try {
+      code = call.run(target, source, bytes, stream);
+    } catch (CudaException e) {
+      code = codeOf(e);
+    }
+    check(device, name, code);
+  }
+
+  /** True if complete, false if pending; throws if it has failed. */
+  static boolean isComplete(String device, CUevent event) {
+    int code = code(e -> cuEventQuery(e), event);
+    if (code == CUresult.CUDA_ERROR_NOT_READY) {
+      return false;
+    }
+    check(device, "cuEventQuery", code);
+    return true;
+  }
+
+  /** The plain code of a call, for callers to whom more than success is an answer. */
+  static <A> int code(Call1<A> call, A a) {
+    try {
+      return call.run(a);
+    } catch (CudaException e) {
+      return codeOf(e);
+    }
+  }
+
+  /** The plain code of a call, for callers to whom more than success is an answer. */
+  static <A, B> int code(Call2<A, B> call, A a, B b) {
+    try {
+      return call.run(a, b);
+    } catch (CudaException e) {
+      return codeOf(e);
+    }
+  }
+
+  static void check(String device, String call, int code) {
+    if (code != SUCCESS) {
+      throw failure(device, call, code, "");
+    }
+  }
+
+  /** What there is to say about a call that failed; the rest may name what was asked for. */
+  static DeviceException failure(String device, String call, int code, String rest) {
+    return new DeviceException(
+        device
+            + ": "
+            + call
+            + " failed with "
+            + code
+            + " "
+            + CUresult.stringFor(code)
+            + text(code)
+            + rest
+            + advice(code));
+  }
+
+  private static String text(int code) {
+    String[] text = {null};
+    try {
+      cuGetErrorString(code, text);
+    } catch (CudaException e) {
+      return "";
+    }
+    return text[0] == null ? "" : " (" + text[0] + ")";
+  }
+
+  private static String advice(int code) {
+    return switch (code) {
+      case CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
+          CUresult.CUDA_ERROR_LAUNCH_FAILED,
+          CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
+          CUresult.CUDA_ERROR_ASSERT,
+          CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
+          CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION,
+          CUresult.CUDA_ERROR_INVALID_PC,
+          CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR,
+          CUresult.CUDA_ERROR_ECC_UNCORRECTABLE ->
+          "; work queued earlier failed (compute-sanitizer finds the kernel), and this context"
+              + " answers so from now on";
+      case CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED, CUresult.CUDA_ERROR_INVALID_CONTEXT ->
+          "; the context was destroyed while this device was in use";
+      case CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
+          CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED,
+          CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT ->
+          "; a stream capture is under way: end it first";
+      default -> "";
+    };
+  }
+
+  /** JCuda's exception has the name of its code as its message, and nothing else. */
+  private static int codeOf(CudaException e) {
+    String name = String.valueOf(e.getMessage());
+    for (int code = 0; code <= CUresult.CUDA_ERROR_UNKNOWN; code++) {
+      if (name.equals(CUresult.stringFor(code))) {
+        return code;
+      }
+    }
+    String digits = name.replaceAll("\\D", ""); // "INVALID CUresult: 4711"
+    return digits.isEmpty() || digits.length() > 9
+        ? CUresult.CUDA_ERROR_UNKNOWN
+        : Integer.parseInt(digits);
+  }
+}

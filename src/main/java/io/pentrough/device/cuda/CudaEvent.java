@@ -1,0 +1,122 @@
+package io.pentrough.device.cuda;
+
+import static jcuda.driver.JCudaDriver.cuEventCreate;
+import static jcuda.driver.JCudaDriver.cuEventDestroy;
+import static jcuda.driver.JCudaDriver.cuEventSynchronize;
+
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
+import java.util.concurrent.locks.LockSupport;
+import jcuda.driver.CUevent;
+
+/** An event of the driver. */
+final class CudaEvent extends CudaHandle implements DeviceEvent {
+
+  /** A park shorter than this comes back no sooner. */
+  private static final long SHORTEST_PARK_NANOS = 20_000;
+
+  /** A poll comes at most this part of the waiting time too late. */
+  private static final int LATE_BY = 8;
+
+  final CUevent handle;
+
+  private volatile boolean recorded;
+  private volatile long recordedNanos;
+
+  private CudaEvent(CudaContext context, CUevent handle) {
+    super(context);
+    this.handle = handle;
+  }
+
+  /** Makes an event; for a handle that is counted already. */
+  static CudaEvent create(CudaContext context, int flags) {
+    CUevent handle = new CUevent();
+    CudaDriver.call(context.name, "cuEventCreate", (e, f) -> cuEventCreate(e, f), handle, flags);
+    return new CudaEvent(context, handle);
+  }
+
+  /** Its mark has been queued. */
+  void recorded() {
+    recordedNanos = System.nanoTime();
+    recorded = true;
+  }
+
+  boolean isRecorded() {
+    return recorded;
+  }
+
+  @Override
+  public boolean isComplete() {
+    use();
+    try {
+      requireRecorded();
+      boolean pushed = context.enter();
+      try {
+        return CudaDriver.isComplete(context.name, handle);
+      } finally {
+        context.exit(pushed);
+      }
+    } finally {
+      done();
+    }
+  }
+
+  /**
+   * The driver cannot wake a thread with a deadline, so this parks for a part of the time that has
+   * been waited already: a short copy is noticed soon, a long wait costs few polls.
+   */
+  @Override
+  public void park(long maxNanos) {
+    if (maxNanos <= 0 || Thread.currentThread().isInterrupted() || mayBeOver()) {
+      return;
+    }
+    long waited = System.nanoTime() - recordedNanos;
+    LockSupport.parkNanos(
+        this, Math.min(maxNanos, Math.max(SHORTEST_PARK_NANOS, waited / LATE_BY)));
+  }
+
+  private boolean mayBeOver() {
+    try {
+      return isComplete();
+    } catch (DeviceException | IllegalStateException e) {
+      return true; // isComplete() will tell the caller
+    }
+  }
+
+  @Override
+  public void synchronize() {
+    use();
+    try {
+      requireRecorded();
+      boolean pushed = context.enter();
+      try {
+        CudaDriver.call(context.name, "cuEventSynchronize", e -> cuEventSynchronize(e), handle);
+      } finally {
+        context.exit(pushed);
+      }
+    } finally {
+      done();
+    }
+  }
+
+  private void requireRecorded() {
+    if (!recorded) {
+      throw new IllegalStateException("this event was never recorded");
+    }
+  }
+
+  @Override
+  public void close() {
+    closeOnce();
+  }
+
+  @Override
+  void destroy() {
+    CudaDriver.call(context.name, "cuEventDestroy", e -> cuEventDestroy(e), handle);
+  }
+
+  @Override
+  String what() {
+    return "event";
+  }
+}

@@ -1,0 +1,44 @@
+package io.pentrough.device.cuda;
+
+import jcuda.driver.CUdeviceptr;
+
+/** Pinned memory as the device sees it. */
+final class CudaMapped extends CudaBuffer {
+
+  private final CudaPinned pinned;
+  private final CUdeviceptr base;
+
+  CudaMapped(CudaPinned pinned, CUdeviceptr base) {
+    this.pinned = pinned;
+    this.base = base;
+  }
+
+  @Override
+  CudaHandle useMemory() {
+    pinned.use();
+    return pinned;
+  }
+
+  @Override
+  CUdeviceptr base() {
+    return base;
+  }
+
+  @Override
+  long start() {
+    return 0;
+  }
+
+  @Override
+  public CudaDevice device() {
+    return pinned.device;
+  }
+
+  @Override
+  public long bytes() {
+    return pinned.bytes();
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,99 @@
+package io.pentrough.device.cuda;
+
+import static jcuda.driver.JCudaDriver.cuDeviceGetCount;
+import static jcuda.driver.JCudaDriver.cuDriverGetVersion;
+import static jcuda.driver.JCudaDriver.cuInit;
+
+import io.pentrough.device.DeviceException;
+import java.util.Optional;
+import jcuda.driver.CUresult;
+
+/**
+ * The way to a driver that answers, one step after another, each of which can say no: natives, the
+ * version, the first call, a device.
+ */
+final class CudaNatives {
+
+  /** What JCuda's natives are built for. */
+  private static final int LEAST_DRIVER = 12_000;
+
+  private static boolean loaded;
+
+  private CudaNatives() {}
+
+  /** Why there is no CUDA device to open; empty if there is one. Never throws. */
+  static Optional<String> whyUnavailable() {
+    try {
+      start();
+      return Optional.empty();
+    } catch (NoCuda e) {
+      return Optional.of(e.why);
+    } catch (DeviceException e) {
+      return Optional.of(String.valueOf(e.getMessage()));
+    } catch (Throwable t) { // LinkageError: whatever else a foreign native library thinks of
+      return Optional.of("JCuda does not work here (" + t + ")");
+    }
+  }
+
+  /**
+   * Makes the driver ready for calls; again at each call, at the cost of a few of them, as a driver
+   * that said no may say yes later.
+   *
+   * @return the driver's version: 1000 * major + 10 * minor
+   * @throws DeviceException if there is no driver, or no device; the message says why
+   */
+  static synchronized int start() {
+    if (!loaded) {
+      Optional<String> impossible = CudaProbe.ofThisMachine().whyImpossible();
+      if (impossible.isPresent()) {
+        throw new NoCuda(impossible.get(), null);
+      }
+      NativeLibrary.load();
+      loaded = true;
+    }
+    int version = version(); // first: in an old driver other functions are missing, which is fatal
+    if (version < LEAST_DRIVER) {
+      throw new NoCuda(
+          "the NVIDIA driver is too old: it is made for CUDA %d.%d, and 12.0 or newer is needed"
+                  .formatted(version / 1000, version % 1000 / 10)
+              + " (driver 525 or newer); update the driver",
+          null);
+    }
+    int code = CudaDriver.code(flags -> cuInit(flags), 0);
+    if (code == CUresult.CUDA_ERROR_NO_DEVICE) {
+      throw noDevice();
+    }
+    if (code == CUresult.CUDA_ERROR_STUB_LIBRARY) {
+      throw new NoCuda(
+          "the libcuda found is the toolkit's stub for linking, not a driver: take the folder"
+              + " \"stubs\" off the library path",
+          null);
+    }
+    CudaDriver.check("cuda", "cuInit", code);
+    if (deviceCount() == 0) {
+      throw noDevice();
+    }
+    return version;
+  }
+
+  /** How many devices there are; only after {@link #start()}. */
+  static int deviceCount() {
+    int[] count = {0};
+    CudaDriver.call("cuda", "cuDeviceGetCount", c -> cuDeviceGetCount(c), count);
+    return count[0];
+  }
+
+  private static int version() {
+    int[] version = {0};
+    CudaDriver.call("cuda", "cuDriverGetVersion", v -> cuDriverGetVersion(v), version);
+    return version[0];
+  }
+
+  private static NoCuda noDevice() {
+    String visible = System.getenv("CUDA_VISIBLE_DEVICES");
+    return new NoCuda(
+        "an NVIDIA driver is installed, but it sees no GPU"
+            + (visible == null ? "" : " (CUDA_VISIBLE_DEVICES is \"" + visible + "\")"),
+        null);
+  }
+}

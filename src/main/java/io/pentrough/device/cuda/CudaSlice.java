@@ -1,0 +1,51 @@
+package io.pentrough.device.cuda;
+
+import jcuda.driver.CUdeviceptr;
+
+/**
+ * A part of a buffer. One is made for each array of each batch, so it has no field it could do
+ * without: 40 bytes.
+ */
+final class CudaSlice extends CudaBuffer {
+
+  private final CudaBuffer parent;
+  private final Guard guard;
+  private final long start;
+  private final long bytes;
+
+  CudaSlice(CudaBuffer parent, long start, long bytes, Guard guard) {
+    this.parent = parent;
+    this.start = start;
+    this.bytes = bytes;
+    this.guard = guard;
+  }
+
+  @Override
+  CudaHandle useMemory() {
+    guard.check();
+    return parent.useMemory();
+  }
+
+  @Override
+  CUdeviceptr base() {
+    return parent.base();
+  }
+
+  @Override
+  long start() {
+    return start;
+  }
+
+  @Override
+  public CudaDevice device() {
+    return parent.device();
+  }
+
+  @Override
+  public long bytes() {
+    return bytes;
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,297 @@
+package io.pentrough.device.cuda;
+
+import static jcuda.driver.JCudaDriver.cuEventRecord;
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
+import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
+import static jcuda.driver.JCudaDriver.cuStreamDestroy;
+import static jcuda.driver.JCudaDriver.cuStreamIsCapturing;
+import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
+import static jcuda.driver.JCudaDriver.cuStreamWaitEvent;
+
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.PinnedBuffer;
+import java.nio.BufferOverflowException;
+import java.nio.ByteBuffer;
+import java.nio.ReadOnlyBufferException;
+import jcuda.Pointer;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamCaptureStatus;
+
+/** A stream of the driver: one of our own, or the application's in a wrapper. */
+final class CudaStream extends CudaHandle implements DeviceStream {
+
+  /** How much {@link #read} brings over at once. */
+  private static final int READ_BYTES = 1 << 20;
+
+  /** Whom a close concerns. */
+  enum Owner {
+    /** The driver's default stream: nobody can close it. */
+    DRIVER,
+    /** The application's: closing ends the wrapper only. */
+    APPLICATION,
+    /** Ours: closing destroys it. */
+    PENTROUGH
+  }
+
+  final CUstream handle;
+  private final CudaDevice device;
+  private final Owner owner;
+
+  CudaStream(CudaDevice device, CUstream handle, Owner owner) {
+    super(device.context());
+    this.device = device;
+    this.handle = handle;
+    this.owner = owner;
+  }
+
+  @Override
+  public CudaDevice device() {
+    return device;
+  }
+
+  @Override
+  public void copyToDevice(
+      PinnedBuffer source, long sourceOffset, DeviceBuffer target, long targetOffset, long bytes) {
+    CudaPinned from = device.own(source);
+    CudaBuffer to = device.own(target);
+    CudaBuffer.checkRange("source", sourceOffset, bytes, from.bytes());
+    CudaBuffer.checkRange("target", targetOffset, bytes, to.bytes());
+    CudaHandle memory = useBoth(from, to);
+    try {
+      if (bytes > 0) {
+        boolean pushed = context.enter();
+        try {
+          CudaDriver.copy(
+              context.name,
+              "cuMemcpyHtoDAsync",
+              (t, s, n, q) -> cuMemcpyHtoDAsync(t, s, n, q),
+              to.address(targetOffset),
+              offset(from.pointer, sourceOffset),
+              bytes,
+              handle);
+        } finally {
+          context.exit(pushed);
+        }
+      }
+    } finally {
+      doneWithBoth(from, memory);
+    }
+  }
+
+  @Override
+  public void copyToHost(
+      DeviceBuffer source, long sourceOffset, PinnedBuffer target, long targetOffset, long bytes) {
+    CudaBuffer from = device.own(source);
+    CudaPinned to = device.own(target);
+    CudaBuffer.checkRange("source", sourceOffset, bytes, from.bytes());
+    CudaBuffer.checkRange("target", targetOffset, bytes, to.bytes());
+    CudaHandle memory = useBoth(to, from);
+    try {
+      if (bytes > 0) {
+        boolean pushed = context.enter();
+        try {
+          CudaDriver.copy(
+              context.name,
+              "cuMemcpyDtoHAsync",
+              (t, s, n, q) -> cuMemcpyDtoHAsync(t, s, n, q),
+              offset(to.pointer, targetOffset),
+              from.address(sourceOffset),
+              bytes,
+              handle);
+        } finally {
+          context.exit(pushed);
+        }
+      }
+    } finally {
+      doneWithBoth(to, memory);
+    }
+  }
+
+  private static Pointer offset(Pointer pointer, long bytes) {
+    return bytes == 0 ? pointer : pointer.withByteOffset(bytes);
+  }
+
+  /** This stream too; all or nothing. */
+  private CudaHandle useBoth(CudaPinned pinned, CudaBuffer buffer) {
+    use();
+    try {
+      pinned.use();
+      try {
+        return buffer.useMemory();
+      } catch (RuntimeException e) {
+        pinned.done();
+        throw e;
+      }
+    } catch (RuntimeException e) {
+      done();
+      throw e;
+    }
+  }
+
+  private void doneWithBoth(CudaPinned pinned, CudaHandle memory) {
+    memory.done();
+    pinned.done();
+    done();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>By way of pinned memory, allocated for the length of this call: a copy into ordinary memory
+   * would not be ordered behind this stream's work in the same way.
+   */
+  @Override
+  public void read(DeviceBuffer source, ByteBuffer target) {
+    CudaBuffer from = device.own(source);
+    if (target.isReadOnly()) {
+      throw new ReadOnlyBufferException();
+    }
+    long bytes = from.bytes();
+    if (target.remaining() < bytes) {
+      throw new BufferOverflowException();
+    }
+    use();
+    try {
+      if (bytes == 0) {
+        from.useMemory().done();
+        return;
+      }
+      try (PinnedBuffer staging = device.allocateStaging((int) Math.min(bytes, READ_BYTES))) {
+        ByteBuffer staged = staging.unsafeBuffer();
+        int start = target.position();
+        for (long done = 0; done < bytes; done += staging.bytes()) {
+          int count = (int) Math.min(staging.bytes(), bytes - done);
+          copyToHost(source, done, staging, 0, count);
+          synchronize();
+          target.put(start + (int) done, staged, 0, count);
+        }
+        target.position(start + (int) bytes);
+      }
+    } finally {
+      done();
+    }
+  }
+
+  @Override
+  public void record(DeviceEvent event) {
+    CudaEvent mark = device.own(event);
+    use();
+    try {
+      mark.use();
+      try {
+        boolean pushed = context.enter();
+        try {
+          CudaDriver.call(
+              context.name, "cuEventRecord", (e, s) -> cuEventRecord(e, s), mark.handle, handle);
+        } finally {
+          context.exit(pushed);
+        }
+        mark.recorded();
+      } finally {
+        mark.done();
+      }
+    } finally {
+      done();
+    }
+  }
+
+  @Override
+  public void waitFor(DeviceEvent event) {
+    CudaEvent mark = device.own(event);
+    use();
+    try {
+      mark.use();
+      try {
+        boolean pushed = context.enter();
+        try {
+          CudaDriver.call(
+              context.name,
+              "cuStreamWaitEvent",
+              (s, e) -> cuStreamWaitEvent(s, e, 0),
+              handle,
+              mark.handle);
+        } finally {
+          context.exit(pushed);
+        }
+      } finally {
+        mark.done();
+      }
+    } finally {
+      done();
+    }
+  }
+
+  @Override
+  public boolean isCapturing() {
+    use();
+    try {
+      boolean pushed = context.enter();
+      try {
+        int[] status = CAPTURE_STATUS.get();
+        int code = CudaDriver.code((s, c) -> cuStreamIsCapturing(s, c), handle, status);
+        if (code == CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT) {
+          return true; // the default stream, while a blocking stream captures
+        }
+        CudaDriver.check(context.name, "cuStreamIsCapturing", code);
+        return status[0] != CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE;
+      } finally {
+        context.exit(pushed);
+      }
+    } finally {
+      done();
+    }
+  }
+
+  private static final ThreadLocal<int[]> CAPTURE_STATUS =
+      ThreadLocal.withInitial(() -> new int[1]);
+
+  @Override
+  public void synchronize() {
+    use();
+    try {
+      boolean pushed = context.enter();
+      try {
+        CudaDriver.call(context.name, "cuStreamSynchronize", s -> cuStreamSynchronize(s), handle);
+      } finally {
+        context.exit(pushed);
+      }
+    } finally {
+      done();
+    }
+  }
+
+  @Override
+  public void close() {
+    if (owner != Owner.DRIVER) {
+      closeOnce();
+    }
+  }
+
+  @Override
+  void destroy() {
+    if (owner == Owner.PENTROUGH) {
+      CudaDriver.call(context.name, "cuStreamDestroy", s -> cuStreamDestroy(s), handle);
+    }
+  }
+
+  @Override
+  String what() {
+    return "stream";
+  }
+
+  /** The same queue: two wrappers of one stream are equal. */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof CudaStream stream
+        && stream.context == context
+        && stream.handle.equals(handle);
+  }
+
+  @Override
+  public int hashCode() {
+    return handle.hashCode();
+  }
+}
