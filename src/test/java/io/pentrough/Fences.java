@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -63,6 +64,42 @@ final class Fences {
           assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
           assertTrue(device.step(consumer));
           assertEquals(i, reader.seen, "what a late kernel reads");
+        }
+      } finally {
+        device.runAll();
+      }
+    }
+  }
+
+  /**
+   * The stream waits for the copy where the caller does not, and the slot is safe all the same:
+   * given back before the copy has run, it is written again only behind the consumer's work (I2).
+   */
+  static void checkQueued(ScriptedDevice device) throws Exception {
+    ScriptedDevice.Stream consumer = device.heldStream("consumer");
+    device.holdNewStreams();
+    try (BackgroundLoader loader =
+        Bench.loader(device, new Numbers()).deviceSlots(2).consumerStream(consumer).start()) {
+      ScriptedDevice.Stream copies = device.newestStream();
+      try {
+        for (int i = 0; i < 6; i += 2) {
+          LateReader[] readers = new LateReader[2];
+          for (int j = 0; j < 2; j++) {
+            DeviceBatch batch = loader.getQueued(consumer, Bench.LONG);
+            readers[j] = Bench.lateReader(device, batch);
+            batch.close();
+          }
+          assertThrows(
+              BatchTimeoutException.class, () -> loader.getQueued(consumer, Duration.ZERO));
+          assertFalse(device.step(consumer), "a kernel runs before the copy it waits for");
+          assertTrue(device.step(copies));
+          assertTrue(device.step(copies));
+          Bench.until("the next copy is queued", () -> device.queuedOn(copies) > 0);
+          assertFalse(device.step(copies), "a copy runs before the kernels that read its target");
+          for (int j = 0; j < 2; j++) {
+            assertTrue(device.step(consumer));
+            assertEquals(i + j, readers[j].seen, "what a late kernel reads");
+          }
         }
       } finally {
         device.runAll();

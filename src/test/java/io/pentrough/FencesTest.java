@@ -54,6 +54,14 @@ class FencesTest {
   }
 
   @Test
+  @DisplayName(
+      "I2: a batch got before its copy has run: the stream waits, and so does the next copy")
+  void queuedFence() throws Exception {
+    Fences.checkQueued(device);
+    Bench.assertAllGone(device);
+  }
+
+  @Test
   @DisplayName("I2: each slot waits for the stream its own lease was for")
   void twoConsumers() throws Exception {
     Stream a = device.heldStream("a");
@@ -157,6 +165,14 @@ class FencesTest {
   @DisplayName("the check of I2 finds a missing device fence")
   void deviceFenceBroken(Sabotage broken) {
     assertThrows(AssertionError.class, () -> Fences.checkDevice(ScriptedDevice.with(broken)));
+    Bench.assertNoThreads();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"WAITS_IGNORED", "MARKED_TOO_EARLY"})
+  @DisplayName("the check of early batches finds a missing fence")
+  void queuedFenceBroken(Sabotage broken) {
+    assertThrows(AssertionError.class, () -> Fences.checkQueued(ScriptedDevice.with(broken)));
     Bench.assertNoThreads();
   }
 

@@ -86,6 +86,10 @@ class SlotLedgerFuzzTest {
     private final Deque<DeviceSlot> copies = new ArrayDeque<>();
     private final Deque<DeviceSlot> arrived = new ArrayDeque<>();
     private final Map<DeviceSlot, Content> leases = new LinkedHashMap<>();
+
+    /** Taken before the host saw the copy end, and maybe given back since. */
+    private final Set<DeviceSlot> takenEarly = new HashSet<>();
+
     private final Map<DeviceSlot, Content> returning = new LinkedHashMap<>();
     private final Set<Long> told = new HashSet<>();
     private final Set<Place> toldPlaces = new HashSet<>();
@@ -193,8 +197,13 @@ class SlotLedgerFuzzTest {
       assertFalse(leases.containsKey(to), "I2: a leased slot is written");
       assertFalse(returning.containsKey(to), "I2: a slot the consumer still reads is written");
       assertFalse(copies.contains(to), "two copies into one slot");
+      assertFalse(
+          arrived.contains(to), "a copy into a slot whose last one is not known to be over");
       if (!handOver) {
         copies.add(to);
+        if (random.nextBoolean()) {
+          ledger.queued(to);
+        }
       }
     }
 
@@ -204,6 +213,7 @@ class SlotLedgerFuzzTest {
       if (slot == null) {
         return;
       }
+      ledger.queued(slot);
       Content read = hostMemory[slot.source().number];
       log("copy of", slot.sequence, "has run");
       assertEquals(slot.sequence, read.sequence, "I1: the host slot was reused under its copy");
@@ -218,7 +228,11 @@ class SlotLedgerFuzzTest {
       if (slot != null) {
         log(slot.sequence, "is ready on device", slot.number);
         boolean wanted = ledger.ready(slot, now);
-        assertEquals(slot.generation == generation, wanted, "I4: stale copies only are dropped");
+        if (takenEarly.remove(slot)) {
+          assertFalse(wanted, "it has a consumer, or had one");
+        } else {
+          assertEquals(slot.generation == generation, wanted, "I4: stale copies only are dropped");
+        }
       }
     }
 
@@ -242,15 +256,27 @@ class SlotLedgerFuzzTest {
             "I4: the failure is of another index or generation");
         return true;
       }
-      DeviceSlot slot = ledger.take(Thread.currentThread(), now);
+      boolean early = random.nextInt(3) == 0;
+      DeviceSlot slot =
+          early
+              ? ledger.takeEarly(Thread.currentThread(), now)
+              : ledger.take(Thread.currentThread(), now);
       if (slot == null) {
         return false;
+      }
+      boolean underCopy = copies.contains(slot) || arrived.contains(slot);
+      assertTrue(early || !underCopy, "a batch is delivered before its copy has ended");
+      if (underCopy) {
+        takenEarly.add(slot);
+        assertTrue(slot.copyQueued, "a stream cannot wait for a copy that is not queued");
       }
       log(slot.sequence, "is taken from device", slot.number);
       assertTrue(told.add(slot.sequence), "I3: told twice");
       assertTrue(!ordered || slot.sequence == sequence, "I3: out of order");
       tell(new Place(slot.epoch, slot.index));
-      Content content = deviceMemory[slot.number];
+      // A copy that has yet to run will bring what its source holds.
+      Content content =
+          copies.contains(slot) ? hostMemory[slot.source().number] : deviceMemory[slot.number];
       assertEquals(slot.sequence, content.sequence, "I4: another index");
       assertEquals(generation, content.generation, "I4: another generation");
       assertNull(leases.put(slot, content), "a slot is leased twice");
@@ -285,7 +311,9 @@ class SlotLedgerFuzzTest {
       DeviceSlot slot = pick(new ArrayList<>(leases.keySet()));
       log("device", slot.number, "is given back");
       Content content = leases.remove(slot);
-      assertEquals(content, deviceMemory[slot.number], "I2: a leased batch was overwritten");
+      if (!copies.contains(slot)) {
+        assertEquals(content, deviceMemory[slot.number], "I2: a leased batch was overwritten");
+      }
       ledger.release(slot, now);
       if (handOver) {
         returning.put(slot, content);
@@ -320,7 +348,9 @@ class SlotLedgerFuzzTest {
       assertEquals(leases.size(), ledger.heldBy(Thread.currentThread()));
       leases.forEach(
           (slot, content) ->
-              assertSame(content, deviceMemory[slot.number], "I2: a leased batch was overwritten"));
+              assertTrue(
+                  copies.contains(slot) || content.equals(deviceMemory[slot.number]),
+                  "I2: a leased batch was overwritten"));
       if (ordered && !withEnds) {
         for (HostSlot slot : ledger.hostSlots()) {
           if (slot.state == HostSlot.State.FILLING && slot.generation == generation) {
@@ -368,6 +398,7 @@ class SlotLedgerFuzzTest {
       assertNull(ledger.claim(99, now), "a stopped ledger gives no slot");
       assertNull(ledger.startCopy(now), "a stopped ledger copies nothing");
       assertNull(ledger.take(Thread.currentThread(), now), "a stopped ledger delivers nothing");
+      assertNull(ledger.takeEarly(Thread.currentThread(), now), "nor anything early");
       while (!filling.isEmpty()) {
         endFill(random.nextBoolean());
       }
