@@ -1,0 +1,366 @@
+// Streams: queues of operations, and when the head of one may run.
+//
+// An operation stays the head of its queue while it runs. All operations of the driver are numbered
+// in the order they were queued; with that number the legacy default stream's rule is one
+// comparison, and no operation can ever wait for one that was queued after it.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim.h"
+
+static struct Stream *active;  // the streams with something queued, in the order they became so
+static uint64_t last_order;
+
+struct Stream *stream_first_active(void) { return active; }
+
+static void append_active(struct Stream *stream) {
+  struct Stream **end = &active;
+  while (*end) end = &(*end)->next_active;
+  stream->next_active = NULL;
+  *end = stream;
+}
+
+static void remove_active(struct Stream *stream) {
+  struct Stream **link = &active;
+  while (*link != stream) link = &(*link)->next_active;
+  *link = stream->next_active;
+}
+
+void stream_notice_all(void) {
+  for (struct Stream *stream = active; stream; stream = stream->next_active) {
+    if (!stream->running) schedule_notice(stream);
+  }
+  pthread_cond_broadcast(&sim.progress);
+}
+
+// --- making and finding ----------------------------------------------------------------------------
+
+struct Stream *stream_new(
+    struct Context *context, enum StreamClass class, unsigned flags, struct Origin origin) {
+  struct Stream *stream = calloc(1, sizeof *stream);
+  if (!stream) abort();
+  stream->handle = handle_add(HANDLE_STREAM, stream);
+  stream->context = context;
+  stream->class = class;
+  stream->flags = flags;
+  stream->origin = origin;
+  stream->alive = true;
+  stream->tail = &stream->head;
+  stream->preference = schedule_preference();
+  sim_init_condition(&stream->work);
+  return stream;
+}
+
+static struct Stream *legacy_stream(struct Context *context) {
+  if (!context->legacy) {
+    context->legacy = stream_new(context, STREAM_CLASS_LEGACY, 0, (struct Origin){"", 0});
+  }
+  return context->legacy;
+}
+
+static struct Stream *per_thread_stream(struct Context *context) {
+  int thread = sim_thread_number();
+  struct Stream *stream = context->per_thread;
+  while (stream && stream->thread != thread) stream = stream->next_per_thread;
+  if (stream) return stream;
+  stream = stream_new(context, STREAM_CLASS_PER_THREAD, 0, (struct Origin){"", 0});
+  stream->thread = thread;
+  stream->next_per_thread = context->per_thread;
+  context->per_thread = stream;
+  return stream;
+}
+
+CUresult stream_find(CUstream handle, struct Stream **found) {
+  if (handle == CU_STREAM_NULL || handle == CU_STREAM_LEGACY) {
+    *found = legacy_stream(context_current());
+    return CUDA_SUCCESS;
+  }
+  if (handle == CU_STREAM_PER_THREAD) {
+    *found = per_thread_stream(context_current());
+    return CUDA_SUCCESS;
+  }
+  struct Stream *stream = handle_object(HANDLE_STREAM, handle);
+  if (!stream) {
+    report_violation("0x%llx is no stream", (unsigned long long)handle);
+    return CUDA_ERROR_INVALID_HANDLE;
+  }
+  report_log("  stream %ld", handle_number(handle));
+  if (!stream->alive) {
+    if (!stream->context->alive) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+    report_violation("use of stream %ld after it was destroyed", handle_number(handle));
+    return CUDA_ERROR_INVALID_HANDLE;
+  }
+  *found = stream;
+  return CUDA_SUCCESS;
+}
+
+// --- queueing --------------------------------------------------------------------------------------
+
+static bool writes_target(const struct Operation *operation) {
+  return operation->kind != OPERATION_WAIT_VALUE;
+}
+
+void stream_enqueue(struct Stream *stream, struct Operation *operation) {
+  if (stream->capture) {  // becomes part of the graph, which nobody can launch here
+    if (operation->mark && operation->kind == OPERATION_RECORD) operation->mark->captured = true;
+    operation_free(operation);
+    return;
+  }
+  operation->stream = stream;
+  operation->order = ++last_order;
+  operation->queued_ns = sim_now_ns();
+  stream->last_order = operation->order;
+  memory_use(&operation->target, writes_target(operation), operation);
+  memory_use(&operation->source, false, operation);
+  if (!stream->head) append_active(stream);
+  *stream->tail = operation;
+  stream->tail = &operation->next;
+  schedule_notice(stream);
+}
+
+// --- when the head may run ---------------------------------------------------------------------------
+
+static bool synchronises_with_legacy(const struct Stream *stream) {
+  return !(stream->flags & CU_STREAM_NON_BLOCKING);
+}
+
+static bool has_older(const struct Stream *stream, const struct Operation *operation) {
+  return stream && stream->head && stream->head->order < operation->order;
+}
+
+// The legacy stream waits for what the blocking streams of its context had queued before, and they
+// for what it had.
+static const struct Stream *older_by_legacy_rule(const struct Stream *stream) {
+  const struct Operation *operation = stream->head;
+  if (stream->class != STREAM_CLASS_LEGACY) {
+    const struct Stream *legacy = stream->context->legacy;
+    return synchronises_with_legacy(stream) && has_older(legacy, operation) ? legacy : NULL;
+  }
+  for (const struct Stream *other = active; other; other = other->next_active) {
+    if (other != stream && other->context == stream->context && synchronises_with_legacy(other)
+        && has_older(other, operation)) {
+      return other;
+    }
+  }
+  return NULL;
+}
+
+static bool is_cancelled(const struct Stream *stream) {
+  return !stream->context->alive || stream->context->error != CUDA_SUCCESS;
+}
+
+uint64_t stream_due_ns(const struct Stream *stream) {
+  bool late = sim.schedule == SCHEDULE_LAG || sim.schedule == SCHEDULE_RACE;
+  return late && !stream->hurried ? stream->head->queued_ns + sim.lag_ns : 0;
+}
+
+enum Readiness stream_readiness(const struct Stream *stream) {
+  const struct Operation *head = stream->head;
+  if (!head || stream->running) return HELD;
+  if (is_cancelled(stream)) return READY;
+  if (older_by_legacy_rule(stream)) return HELD;
+  if (head->kind == OPERATION_WAIT && head->mark->state == MARK_PENDING) return HELD;
+  if (head->kind == OPERATION_WAIT_VALUE && !operation_value_reached(head)) return HELD_BY_WORD;
+  uint64_t due = stream_due_ns(stream);
+  return due && due > sim_now_ns() ? LATE : READY;
+}
+
+// Ends, because what holds a stream was queued before what it holds.
+bool stream_can_go_on(const struct Stream *stream) {
+  const struct Operation *head = stream->head;
+  if (!head) return false;
+  switch (stream_readiness(stream)) {
+    case READY:
+    case LATE:
+      return true;
+    case HELD_BY_WORD:
+      return false;
+    default: {
+      if (stream->running) return true;
+      const struct Stream *older = older_by_legacy_rule(stream);
+      return stream_can_go_on(older ? older : head->mark->stream);
+    }
+  }
+}
+
+// --- running -----------------------------------------------------------------------------------------
+
+static void complete_mark(struct Mark *mark, CUresult error) {
+  mark->state = error == CUDA_SUCCESS ? MARK_COMPLETE : MARK_FAILED;
+  mark->error = error;
+  mark->time_ns = sim_now_ns();
+}
+
+static CUresult why_cancelled(const struct Stream *stream) {
+  return stream->context->alive ? stream->context->error : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+static void perform(struct Stream *stream, struct Operation *operation) {
+  char fault_name[64];
+  snprintf(fault_name, sizeof fault_name, "exec:%s", operation_name(operation->kind));
+  CUresult error = faults_take(fault_name);
+  if (error == CUDA_SUCCESS) error = operation_perform(operation);
+  if (error != CUDA_SUCCESS) context_fail(stream->context, error);
+}
+
+static void tell_callback_of_failure(struct Operation *operation) {
+  // Documented: a stream callback learns of an error, a host function is just not run.
+  if (operation->kind == OPERATION_CALLBACK) operation_perform(operation);
+}
+
+void stream_run_head(struct Stream *stream) {
+  struct Operation *operation = stream->head;
+  report_log("  runs %s of stream %ld", operation_name(operation->kind),
+             handle_number(stream->handle));
+  stream->running = true;
+  if (is_cancelled(stream)) {
+    tell_callback_of_failure(operation);
+  } else {
+    perform(stream, operation);
+  }
+  stream->running = false;
+  if (operation->kind == OPERATION_RECORD) {
+    complete_mark(operation->mark, is_cancelled(stream) ? why_cancelled(stream) : CUDA_SUCCESS);
+  }
+  memory_release(&operation->target, writes_target(operation), operation);
+  memory_release(&operation->source, false, operation);
+  stream->head = operation->next;
+  if (!stream->head) {
+    stream->tail = &stream->head;
+    remove_active(stream);
+  }
+  operation_free(operation);
+  stream_notice_all();
+}
+
+// --- waiting -----------------------------------------------------------------------------------------
+
+static CUresult deadlock(const struct Stream *stream) {
+  report_violation("deadlock: nothing can complete what stream %ld waits for",
+                   handle_number(stream->handle));
+  return CUDA_ERROR_LAUNCH_FAILED;
+}
+
+static CUresult context_state(const struct Context *context) {
+  return context->alive ? context->error : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+static void hurry(struct Stream *stream) {
+  stream->hurried++;
+  schedule_notice(stream);
+}
+
+static CUresult wait_for_order(struct Stream *stream, uint64_t order) {
+  hurry(stream);
+  CUresult result = CUDA_SUCCESS;
+  while (result == CUDA_SUCCESS && stream->head && stream->head->order <= order) {
+    if (!schedule_let_go_on()) result = deadlock(stream);
+  }
+  stream->hurried--;
+  return result == CUDA_SUCCESS ? context_state(stream->context) : result;
+}
+
+CUresult stream_synchronize(struct Stream *stream) {
+  return wait_for_order(stream, stream->last_order);
+}
+
+CUresult stream_wait_for_mark(struct Mark *mark) {
+  struct Stream *stream = mark->stream;
+  mark_share(mark);
+  hurry(stream);
+  CUresult result = CUDA_SUCCESS;
+  while (result == CUDA_SUCCESS && mark->state == MARK_PENDING) {
+    if (!schedule_let_go_on()) result = deadlock(stream);
+  }
+  stream->hurried--;
+  if (result == CUDA_SUCCESS) result = mark->error;
+  mark_release(mark);
+  return result;
+}
+
+static struct Stream *first_active_of(const struct Context *context, uint64_t up_to) {
+  for (struct Stream *stream = active; stream; stream = stream->next_active) {
+    if (stream->context == context && stream->head->order <= up_to) return stream;
+  }
+  return NULL;
+}
+
+CUresult stream_synchronize_context(struct Context *context) {
+  uint64_t up_to = last_order;
+  CUresult result = CUDA_SUCCESS;
+  struct Stream *stream;
+  while (result == CUDA_SUCCESS && (stream = first_active_of(context, up_to))) {
+    result = wait_for_order(stream, up_to);
+  }
+  return result == CUDA_SUCCESS ? context_state(context) : result;
+}
+
+void stream_wait_until_unused(struct Allocation *allocation) {
+  while (allocation->in_use) {
+    if (!schedule_let_go_on()) {
+      report_violation("deadlock: an operation that uses a buffer to be freed cannot run");
+      return;
+    }
+  }
+}
+
+void stream_settle(struct Stream *stream) {
+  hurry(stream);
+  while (stream_can_go_on(stream) && schedule_let_go_on()) continue;
+  stream->hurried--;
+}
+
+// --- the end of a stream -------------------------------------------------------------------------------
+
+// Returns at once; what is queued still runs.
+void stream_destroy(struct Stream *stream) {
+  capture_drop(stream);
+  stream->alive = false;
+  schedule_notice(stream);
+}
+
+void stream_note_failed_free(CUstream handle) {
+  struct Stream *stream = handle_object(HANDLE_STREAM, handle);
+  if (stream) stream->free_failed = true;
+}
+
+static void describe(const struct Stream *stream, struct Text *text) {
+  text_add(text, "stream %ld, made by %s number %ld%s", handle_number(stream->handle),
+           stream->origin.call, stream->origin.nth,
+           stream->free_failed ? "; its free was made to fail" : "");
+}
+
+// The context is not alive any more, so whatever is queued ends without running.
+void stream_end_context(struct Context *context, bool lost_is_a_leak) {
+  stream_notice_all();
+  struct Stream *stream;
+  while ((stream = first_active_of(context, last_order))) {
+    if (!schedule_let_go_on()) break;
+  }
+  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+    stream = handle_nth(HANDLE_STREAM, i);
+    if (!stream->alive || stream->context != context) continue;
+    if (lost_is_a_leak && stream->class == STREAM_ORDINARY) describe(stream, report_lost_text());
+    stream_destroy(stream);
+  }
+  context->legacy = NULL;
+  context->per_thread = NULL;
+}
+
+bool stream_any_alive_or_busy(void) {
+  if (active) return true;
+  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+    struct Stream *stream = handle_nth(HANDLE_STREAM, i);
+    if (stream->alive && stream->class == STREAM_ORDINARY) return true;
+  }
+  return false;
+}
+
+void stream_count(struct Live *live, struct Text *leaks) {
+  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+    struct Stream *stream = handle_nth(HANDLE_STREAM, i);
+    if (!stream->alive || stream->class != STREAM_ORDINARY) continue;
+    live->streams++;
+    describe(stream, leaks);
+  }
+}
