@@ -88,6 +88,16 @@ public abstract class DeviceContract {
     return gate;
   }
 
+  /** Runs when the gates are open, before what was made earlier is closed. */
+  protected final void atTheEnd(Runnable action) {
+    cleanUp.push(action);
+  }
+
+  /** Spins until a thread waits in a device's synchronise; the test's timeout bounds it. */
+  protected void awaitHeldUp(Thread thread) {
+    awaitWaiting(thread);
+  }
+
   protected final DeviceStream stream() {
     DeviceStream made = device.newStream();
     cleanUp.push(made::close);
@@ -255,7 +265,7 @@ public abstract class DeviceContract {
               });
       Thread thread = new Thread(waiting);
       thread.start();
-      awaitWaiting(thread);
+      awaitHeldUp(thread);
       gate.open();
       assertTrue(waiting.get(), "the interrupt was swallowed");
     }

@@ -1,0 +1,57 @@
+package io.pentrough.device.cuda;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceContract;
+import io.pentrough.device.DeviceStream;
+import jcuda.Pointer;
+
+/** The contract on CUDA. */
+@OnCuda
+class CudaDeviceContractTest extends DeviceContract {
+
+  @Override
+  protected Device openDevice() {
+    return CudaDevice.open(0);
+  }
+
+  @Override
+  protected Gate queueGate(DeviceStream stream) {
+    CudaDevice own = (CudaDevice) stream.device();
+    CudaWork.Word word = new CudaWork.Word(own);
+    atTheEnd(word::free);
+    word.hold(stream);
+    return word::open;
+  }
+
+  @Override
+  protected void increment(DeviceStream stream, DeviceBuffer buffer) {
+    Pointer scratch = CudaWork.change(stream, buffer, b -> (byte) (b + 1));
+    CudaDevice own = (CudaDevice) stream.device();
+    atTheEnd(() -> CudaWork.free(own, scratch));
+  }
+
+  @Override
+  protected void settle(DeviceStream stream) {
+    CudaWork.settle(stream);
+  }
+
+  @Override
+  protected void awaitHeldUp(Thread thread) {
+    while (!isInDriver(thread)) {
+      Thread.onSpinWait();
+    }
+  }
+
+  private static boolean isInDriver(Thread thread) {
+    StackTraceElement[] stack = thread.getStackTrace();
+    return stack.length > 0
+        && stack[0].isNativeMethod()
+        && stack[0].getMethodName().endsWith("SynchronizeNative");
+  }
+
+  @Override
+  protected boolean nothingLive(Device device) {
+    return ((CudaDevice) device).liveResources().handles() == 0;
+  }
+}

@@ -1,0 +1,153 @@
+package io.pentrough.device.cuda;
+
+import static jcuda.driver.JCudaDriver.cuCtxSynchronize;
+import static jcuda.driver.JCudaDriver.cuLaunchHostFunc;
+import static jcuda.driver.JCudaDriver.cuMemFreeHost;
+import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
+import static jcuda.driver.JCudaDriver.cuMemHostGetDevicePointer;
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
+import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
+import static jcuda.driver.JCudaDriver.cuStreamWaitValue32;
+
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.function.UnaryOperator;
+import jcuda.Pointer;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamWaitValue_flags;
+
+/**
+ * Work for streams that needs no kernel, so that it runs on any driver: host functions, copies to
+ * and fro, and a word in pinned memory that a stream waits for.
+ */
+public final class CudaWork {
+
+  private CudaWork() {}
+
+  /** Runs on a thread of the driver, behind what is queued; must not call the driver. */
+  public static void launch(DeviceStream stream, Runnable work) {
+    CudaStream own = (CudaStream) stream;
+    inContext(
+        own.device(),
+        () ->
+            CudaDriver.call(
+                "test",
+                "cuLaunchHostFunc",
+                (s, w) -> cuLaunchHostFunc(s, ignored -> w.run(), null),
+                own.handle,
+                work));
+  }
+
+  /** Changes every byte, by way of pinned memory; {@link #free} the result behind it. */
+  static Pointer change(DeviceStream stream, DeviceBuffer buffer, UnaryOperator<Byte> kernel) {
+    CudaStream own = (CudaStream) stream;
+    int bytes = (int) buffer.bytes();
+    CUdeviceptr address = CudaDevice.pointer(buffer);
+    Pointer scratch = new Pointer();
+    inContext(
+        own.device(),
+        () -> {
+          check(cuMemHostAlloc(scratch, bytes, 0));
+          ByteBuffer content = scratch.getByteBuffer(0, bytes);
+          check(cuMemcpyDtoHAsync(scratch, address, bytes, own.handle));
+          launch(
+              stream,
+              () -> {
+                for (int i = 0; i < bytes; i++) {
+                  content.put(i, kernel.apply(content.get(i)));
+                }
+              });
+          check(cuMemcpyHtoDAsync(address, scratch, bytes, own.handle));
+        });
+    return scratch;
+  }
+
+  /** Frees the scratch memory of {@link #change} once everything queued has run. */
+  static void free(CudaDevice device, Pointer scratch) {
+    inContext(
+        device,
+        () -> {
+          check(cuCtxSynchronize());
+          check(cuMemFreeHost(scratch));
+        });
+  }
+
+  /** A word that a stream can wait for. */
+  static final class Word {
+    private final Pointer pointer = new Pointer();
+    private final CUdeviceptr address = new CUdeviceptr();
+    private final ByteBuffer content;
+    private final CudaDevice device;
+
+    Word(CudaDevice device) {
+      this.device = device;
+      inContext(
+          device,
+          () -> {
+            check(cuMemHostAlloc(pointer, Integer.BYTES, 3));
+            check(cuMemHostGetDevicePointer(address, pointer, 0));
+          });
+      content = pointer.getByteBuffer(0, Integer.BYTES).order(ByteOrder.nativeOrder());
+      content.putInt(0, 0);
+    }
+
+    /** Holds the stream here until {@link #open()}. */
+    void hold(DeviceStream stream) {
+      inContext(
+          device,
+          () ->
+              check(
+                  cuStreamWaitValue32(
+                      ((CudaStream) stream).handle,
+                      address,
+                      1,
+                      CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ)));
+    }
+
+    void open() {
+      content.putInt(0, 1);
+    }
+
+    void free() {
+      CudaWork.free(device, pointer);
+    }
+  }
+
+  /** Returns when the stream cannot go on by itself. */
+  static void settle(DeviceStream stream) {
+    CudaStream own = (CudaStream) stream;
+    if (!CudaRuns.REAL) {
+      inContext(own.device(), () -> CudaSim.settle(new Address(own.handle).value()));
+      return;
+    }
+    // Nobody can ask a real driver. So this is a chance for it to do wrong, not a proof.
+    long end = System.nanoTime() + 20_000_000;
+    while (System.nanoTime() < end) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** The number behind a handle, which JCuda keeps to itself but for its text. */
+  private record Address(CUstream stream) {
+    long value() {
+      String text = stream.toString(); // CUstream[nativePointer=0x7f...]
+      return Long.parseUnsignedLong(text.replaceAll(".*0x([0-9a-fA-F]+).*", "$1"), 16);
+    }
+  }
+
+  static void inContext(CudaDevice device, Runnable calls) {
+    boolean pushed = device.context().enter();
+    try {
+      calls.run();
+    } finally {
+      device.context().exit(pushed);
+    }
+  }
+
+  static void check(int code) {
+    CudaDriver.check("test", "a call of the test's own", code);
+  }
+}
