@@ -172,7 +172,7 @@ CUDA_API CUresult cuCtxDestroy_v2(CUcontext handle) {
   struct Context *context;
   TRY(find_context(handle, &context));
   if (context->primary || !context->alive) {
-    report_violation("cuCtxDestroy of context %ld, which is %s", handle_number(handle),
+    report_violation("cuCtxDestroy of context %ld, which is %s", handle_number(HANDLE_CONTEXT, handle),
                      context->primary ? "a primary one" : "destroyed already");
     return CUDA_ERROR_INVALID_CONTEXT;
   }

@@ -14,7 +14,8 @@ CUDA_API CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t size) {
 // leaves of the object is nobody's business any more. Here the call answers so too, but counts as
 // the application's giving the object back: only what it never tried to give back is a leak.
 static CUresult free_memory(struct Allocation *allocation, const char *call) {
-  if (allocation->in_use) {
+  // Once the context has failed, the application has no way left to wait for what is queued.
+  if (allocation->in_use && allocation->context->error == CUDA_SUCCESS) {
     report_violation("%s of buffer %ld while %d queued operation(s) use it", call,
                      allocation->number, allocation->in_use);
   }

@@ -7,7 +7,7 @@ static CUresult create_stream(CUstream *handle, unsigned flags, int priority, st
   if (flags & ~(unsigned)CU_STREAM_NON_BLOCKING) return CUDA_ERROR_INVALID_VALUE;
   struct Stream *stream = stream_new(context_current(), STREAM_ORDINARY, flags, origin);
   stream->priority = priority;
-  report_log("  makes stream %ld", handle_number(stream->handle));
+  report_log("  makes stream %ld", handle_number(HANDLE_STREAM, stream->handle));
   *handle = stream->handle;
   return CUDA_SUCCESS;
 }
@@ -181,7 +181,7 @@ static CUresult wait_in_capture(struct Stream *stream, const struct Mark *mark) 
   if (mark->captured && stream->capture) return CUDA_SUCCESS;  // an edge of the graph
   if (mark->captured) {
     report_violation("waiting for a captured event would draw stream %ld into the capture, which"
-                     " this driver cannot do", handle_number(stream->handle));
+                     " this driver cannot do", handle_number(HANDLE_STREAM, stream->handle));
     return CUDA_ERROR_NOT_SUPPORTED;
   }
   stream->capture->invalidated = true;

@@ -18,7 +18,7 @@ static void for_each_capture(void (*visit)(struct Stream *stream, void *argument
 static bool forbids(const struct Capture *capture) {
   if (capture->mode == CU_STREAM_CAPTURE_MODE_RELAXED) return false;
   if (thread_mode == CU_STREAM_CAPTURE_MODE_RELAXED) return false;
-  if (capture->thread == sim_thread_number()) return true;
+  if (capture->thread == sim_thread_id()) return true;
   return capture->mode == CU_STREAM_CAPTURE_MODE_GLOBAL
       && thread_mode == CU_STREAM_CAPTURE_MODE_GLOBAL;
 }
@@ -68,7 +68,7 @@ CUresult capture_begin(struct Stream *stream, unsigned mode) {
   stream->capture = calloc(1, sizeof *stream->capture);
   if (!stream->capture) abort();
   stream->capture->mode = mode;
-  stream->capture->thread = sim_thread_number();
+  stream->capture->thread = sim_thread_id();
   captures++;
   return CUDA_SUCCESS;
 }
@@ -83,7 +83,7 @@ void capture_drop(struct Stream *stream) {
 CUresult capture_end(struct Stream *stream) {
   struct Capture *capture = stream->capture;
   if (!capture) return CUDA_ERROR_ILLEGAL_STATE;
-  if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != sim_thread_number()) {
+  if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != sim_thread_id()) {
     return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
   }
   bool invalidated = capture->invalidated;

@@ -81,7 +81,7 @@ void context_count(struct Live *live, struct Text *leaks) {
     if (!context->alive) continue;
     live->contexts++;
     text_add(leaks, "context %ld of device %d, made by %s number %ld",
-             handle_number(context->handle), context->device, context->origin.call,
+             handle_number(HANDLE_CONTEXT, context->handle), context->device, context->origin.call,
              context->origin.nth);
   }
 }

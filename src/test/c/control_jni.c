@@ -30,6 +30,8 @@ CONTROL(void, reset0)(JNIEnv *env, jclass class) {
   race_reset();
   report_reset();
   entry_reset();
+  handle_reset_numbers();
+  memory_reset_numbers();
   sim_set_defaults();
   schedule_configure(sim.schedule, sim.seed);
   unlock();
@@ -185,6 +187,17 @@ CONTROL(jboolean, settle0)(JNIEnv *env, jclass class, jlong handle) {
   if (found) stream_settle(stream);
   unlock();
   return found;
+}
+
+// Touches of memory as a stray pointer of the application makes them.
+CONTROL(jbyte, peek0)(JNIEnv *env, jclass class, jlong address) {
+  (void)env, (void)class;
+  return *(volatile jbyte *)address;
+}
+
+CONTROL(void, poke0)(JNIEnv *env, jclass class, jlong address, jbyte value) {
+  (void)env, (void)class;
+  *(volatile jbyte *)address = value;
 }
 
 CONTROL(void, killContext0)(JNIEnv *env, jclass class, jint device, jint code) {

@@ -4,10 +4,12 @@
 
 static __thread int thread_number;
 static __thread long thread_epoch;
+static __thread long thread_id;
 static __thread bool on_driver_thread;
 
 static long epoch = 1;
 static int next_thread = 1;
+static long next_id = 1;
 
 void sim_set_driver_thread(bool on) { on_driver_thread = on; }
 
@@ -19,6 +21,11 @@ int sim_thread_number(void) {
     thread_number = next_thread++;
   }
   return thread_number;
+}
+
+long sim_thread_id(void) {
+  if (!thread_id) thread_id = next_id++;
+  return thread_id;
 }
 
 void entry_reset(void) {

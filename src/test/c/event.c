@@ -28,7 +28,7 @@ struct Event *event_new(struct Context *context, unsigned flags, struct Origin o
   event->flags = flags;
   event->alive = true;
   event->origin = origin;
-  report_log("  makes event %ld", handle_number(event->handle));
+  report_log("  makes event %ld", handle_number(HANDLE_EVENT, event->handle));
   return event;
 }
 
@@ -38,10 +38,10 @@ CUresult event_find(CUevent handle, struct Event **found) {
     report_violation("0x%llx is no event", (unsigned long long)handle);
     return CUDA_ERROR_INVALID_HANDLE;
   }
-  report_log("  event %ld", handle_number(handle));
+  report_log("  event %ld", handle_number(HANDLE_EVENT, handle));
   if (!event->alive) {
     if (!event->context->alive) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
-    report_violation("use of event %ld after it was destroyed", handle_number(handle));
+    report_violation("use of event %ld after it was destroyed", handle_number(HANDLE_EVENT, handle));
     return CUDA_ERROR_INVALID_HANDLE;
   }
   *found = event;
@@ -65,7 +65,7 @@ void event_note_failed_free(CUevent handle) {
 }
 
 static void describe(const struct Event *event, struct Text *text) {
-  text_add(text, "event %ld, made by %s number %ld%s", handle_number(event->handle),
+  text_add(text, "event %ld, made by %s number %ld%s", handle_number(HANDLE_EVENT, event->handle),
            event->origin.call, event->origin.nth,
            event->free_failed ? "; its free was made to fail" : "");
 }

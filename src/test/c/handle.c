@@ -18,6 +18,7 @@ static struct Table {
   void **objects;
   long count;
   long capacity;
+  long numbered_from;
 } tables[HANDLE_KINDS];
 
 uint64_t handle_add(enum HandleKind kind, void *object) {
@@ -39,8 +40,16 @@ void *handle_object(enum HandleKind kind, uint64_t handle) {
   return table->objects[serial - 1];
 }
 
-long handle_number(uint64_t handle) {
-  return (long)((handle & 0xFFFFFFFFFF) / SERIAL_STEP);
+// Relative, so that two runs in one JVM report and log the same numbers.
+long handle_number(enum HandleKind kind, uint64_t handle) {
+  return (long)((handle - bases[kind]) / SERIAL_STEP) - tables[kind].numbered_from;
+}
+
+void handle_reset_numbers(void) {
+  for (int kind = 0; kind < HANDLE_KINDS; kind++) {
+    bool kept = kind == HANDLE_CONTEXT;  // primary contexts outlive resets
+    tables[kind].numbered_from = kept ? 0 : tables[kind].count;
+  }
 }
 
 long handle_count(enum HandleKind kind) { return tables[kind].count; }

@@ -26,6 +26,7 @@ static struct Window {
   uint64_t next;
   struct Allocation **table;
   _Atomic size_t count;
+  size_t numbered_from;
 } windows[MEMORY_KINDS];
 
 static uint64_t pinned_bytes_used;
@@ -127,7 +128,7 @@ uint64_t memory_device_bytes_used(int device) { return device_bytes_used[device]
 
 static void register_allocation(struct Allocation *allocation) {
   struct Window *window = &windows[allocation->kind];
-  allocation->number = (long)window->count + 1;
+  allocation->number = (long)(window->count - window->numbered_from) + 1;
   window->table[window->count] = allocation;
   window->count++;
   window->next = round_up(allocation->address + allocation->capacity, PAGE_BYTES) + PAGE_BYTES;
@@ -226,6 +227,12 @@ void memory_end_context(struct Context *context, bool lost_is_a_leak) {
       stream_wait_until_unused(allocation);
       memory_free(allocation, true);
     }
+  }
+}
+
+void memory_reset_numbers(void) {
+  for (int kind = 0; kind < MEMORY_KINDS; kind++) {
+    windows[kind].numbered_from = windows[kind].count;
   }
 }
 

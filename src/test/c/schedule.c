@@ -13,13 +13,16 @@
 enum {
   LOOK_AT_WORD_NS = 100000,          // how often a stream looks at a word it waits for
   MAX_IDLE_TURNS = 8,                // then a turn runs something: polling always gets there
+  MAX_SLEEP_TURNS = 32,
+  MAX_CHOICES = 256,
   SLOW_HOST_FUNCTION_NS = 2000000000
 };
 
 // --- random choices ------------------------------------------------------------------------------
 
 static uint64_t random_state;
-static int idle_turns;
+static uint64_t turn;
+static int idle_turns;  // since a step
 
 // splitmix64 (public domain, Sebastiano Vigna)
 static uint64_t next_random(void) {
@@ -29,28 +32,41 @@ static uint64_t next_random(void) {
   return z ^ (z >> 31);
 }
 
-uint64_t schedule_preference(void) {
-  return sim.schedule == SCHEDULE_SEEDED ? next_random() : 0;
-}
-
-// Half of the time any ready stream, else the one preferred most: so that a stream of little
-// preference falls far behind now and then, which uniform choices hardly ever let happen.
-static struct Stream *choose(void) {
-  struct Stream *ready[256];
-  uint64_t count = 0;
-  struct Stream *preferred = NULL;
-  for (struct Stream *stream = stream_first_active(); stream; stream = stream->next_active) {
-    if (stream_readiness(stream) != READY || count == 256) continue;
-    ready[count++] = stream;
-    if (!preferred || stream->preference > preferred->preference) preferred = stream;
-  }
-  if (count == 0) return NULL;
+// One in three operations puts its stream to sleep for some turns, so that streams fall far behind
+// each other, which uniform choices hardly ever let happen.
+static void fall_asleep(struct Stream *stream) {
   uint64_t random = next_random();
-  return random & 1 ? preferred : ready[(random >> 1) % count];
+  if (random % 3 == 0) stream->asleep_until = turn + (random >> 2) % MAX_SLEEP_TURNS;
 }
 
-static bool step(void) {
-  struct Stream *stream = choose();
+void schedule_queued(struct Stream *stream) {
+  if (sim.schedule == SCHEDULE_SEEDED) {
+    fall_asleep(stream);
+  } else {
+    schedule_notice(stream);
+  }
+}
+
+// A ready stream, one that sleeps only if all do and `wake` says so.
+static struct Stream *choose(bool wake) {
+  struct Stream *awake[MAX_CHOICES];
+  struct Stream *asleep[MAX_CHOICES];
+  uint64_t awake_count = 0;
+  uint64_t asleep_count = 0;
+  for (struct Stream *stream = stream_first_active(); stream; stream = stream->next_active) {
+    if (stream_readiness(stream) != READY) continue;
+    if (stream->asleep_until > turn) {
+      if (asleep_count < MAX_CHOICES) asleep[asleep_count++] = stream;
+    } else if (awake_count < MAX_CHOICES) {
+      awake[awake_count++] = stream;
+    }
+  }
+  if (awake_count) return awake[next_random() % awake_count];
+  return wake && asleep_count ? asleep[next_random() % asleep_count] : NULL;
+}
+
+static bool step(bool wake) {
+  struct Stream *stream = choose(wake);
   if (!stream) return false;
   idle_turns = 0;
   stream_run_head(stream);
@@ -59,11 +75,12 @@ static bool step(void) {
 
 void schedule_turn(void) {
   if (sim.schedule != SCHEDULE_SEEDED) return;
+  turn++;
   // Mostly nothing, sometimes one step, seldom a few: queues must have time to fill.
   uint64_t random = next_random();
   int steps = random % 8 < 5 ? 0 : (int)(random % 8) - 4;
-  if (steps == 0 && ++idle_turns >= MAX_IDLE_TURNS) steps = 1;
-  while (steps-- > 0 && step()) continue;
+  while (steps-- > 0 && step(false)) continue;
+  if (++idle_turns >= MAX_IDLE_TURNS) step(true);
 }
 
 // --- waiting for the driver ----------------------------------------------------------------------
@@ -80,7 +97,7 @@ bool schedule_let_go_on(void) {
     pthread_cond_wait(&sim.progress, &sim.lock);
     return true;
   }
-  if (step()) return true;
+  if (step(true)) return true;
   if (!something_else_may_happen()) return false;
   // The host may write the word, or another thread's step is running a host function.
   sim_wait_until(&sim.progress, sim_now_ns() + LOOK_AT_WORD_NS);
@@ -141,10 +158,10 @@ __attribute__((constructor)) static void make_host_thread(void) {
 }
 
 // Called without the lock.
-static void call_host_function(struct Operation *operation, CUresult status) {
+static void call_host_function(struct Operation *operation) {
   sim_set_driver_thread(true);
   if (operation->kind == OPERATION_CALLBACK) {
-    operation->callback(operation->stream->handle, status, operation->user_data);
+    operation->callback(operation->stream->handle, operation->status, operation->user_data);
   } else {
     operation->host_function(operation->user_data);
   }
@@ -156,9 +173,8 @@ static void *run_host_functions(void *unused) {
   for (;;) {
     while (!host_thread.operation) pthread_cond_wait(&host_thread.changed, &sim.lock);
     struct Operation *operation = host_thread.operation;
-    CUresult status = operation->stream->context->error;
     pthread_mutex_unlock(&sim.lock);
-    call_host_function(operation, status);
+    call_host_function(operation);
     pthread_mutex_lock(&sim.lock);
     host_thread.operation = NULL;
     pthread_cond_broadcast(&host_thread.changed);
@@ -194,9 +210,8 @@ void schedule_run_host_function(struct Operation *operation) {
     hand_to_host_thread(operation);
     return;
   }
-  CUresult status = operation->stream->context->error;
   pthread_mutex_unlock(&sim.lock);
-  call_host_function(operation, status);
+  call_host_function(operation);
   pthread_mutex_lock(&sim.lock);
 }
 
@@ -213,5 +228,6 @@ void schedule_configure(enum Schedule schedule, uint64_t seed) {
   sim.schedule = schedule;
   sim.seed = seed;
   random_state = seed;
+  turn = 0;
   idle_turns = 0;
 }

@@ -104,6 +104,8 @@ bool sim_on_driver_thread(void);
 void sim_set_driver_thread(bool on);
 // Small numbers for threads, in the order of their first call since the last reset.
 int sim_thread_number(void);
+// The same for as long as the thread lives.
+long sim_thread_id(void);
 void entry_reset(void);
 
 // --- report.c: counters, violations, the log --------------------------------------------------
@@ -157,7 +159,9 @@ enum HandleKind { HANDLE_CONTEXT, HANDLE_STREAM, HANDLE_EVENT, HANDLE_GRAPH, HAN
 uint64_t handle_add(enum HandleKind kind, void *object);
 // The object, dead or alive, or null if no such handle was ever given out.
 void *handle_object(enum HandleKind kind, uint64_t handle);
-long handle_number(uint64_t handle);
+// For people: 1 for the first of its kind since the last reset.
+long handle_number(enum HandleKind kind, uint64_t handle);
+void handle_reset_numbers(void);
 long handle_count(enum HandleKind kind);
 void *handle_nth(enum HandleKind kind, long index);
 
@@ -246,6 +250,7 @@ void memory_release(const struct Range *range, bool written, const struct Operat
 void memory_note_failed_free(uint64_t address);
 uint64_t memory_device_bytes_used(int device);
 void memory_end_context(struct Context *context, bool lost_is_a_leak);
+void memory_reset_numbers(void);
 void memory_count(struct Live *live, struct Text *leaks);
 // For kernels and cuBLAS: the bytes behind a device address, or null. Needs no lock; the caller's
 // operation keeps the allocation in use.
@@ -319,6 +324,7 @@ struct Operation {
   CUhostFn host_function;
   CUstreamCallback callback;
   void *user_data;
+  CUresult status;  // what a CALLBACK is told
   // KERNEL: room for the PTX translator and cuBLAS. Runs without the lock on the thread that runs
   // the stream, finds its memory with sim_device_pointer, returns the error it ends with.
   CUresult (*kernel)(void *arguments);
@@ -338,7 +344,7 @@ bool operation_value_reached(const struct Operation *operation);
 
 struct Capture {
   unsigned mode;
-  int thread;
+  long thread;  // that began it
   bool invalidated;
 };
 
@@ -351,7 +357,7 @@ struct Stream {
   unsigned flags;
   int priority;
   bool alive;
-  int thread;  // whose per-thread default stream this is
+  long thread;  // whose per-thread default stream this is
   struct Stream *next_per_thread;
 
   struct Operation *head;  // stays the head while it runs
@@ -359,7 +365,7 @@ struct Stream {
   bool running;
   uint64_t last_order;  // of the operation queued last
   int hurried;          // how many threads wait for it: no lagging
-  uint64_t preference;  // of the seeded schedule
+  uint64_t asleep_until;  // the turn of the seeded schedule before which it is passed over
   struct Capture *capture;
 
   bool has_worker;
@@ -408,12 +414,12 @@ void stream_run_head(struct Stream *stream);
 
 // --- schedule.c ----------------------------------------------------------------------------------
 
+// An operation was queued.
+void schedule_queued(struct Stream *stream);
 // A stream has something to do, or may have.
 void schedule_notice(struct Stream *stream);
 // A moment in which the seeded schedule may run something; nothing in the others.
 void schedule_turn(void);
-// How much the seeded schedule likes a new stream.
-uint64_t schedule_preference(void);
 // Lets time pass for a thread that waits for the driver: runs a step (seeded) or sleeps until
 // something has happened (the others). False if nothing can ever happen.
 bool schedule_let_go_on(void);

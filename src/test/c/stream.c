@@ -10,6 +10,7 @@
 
 static struct Stream *active;  // the streams with something queued, in the order they became so
 static uint64_t last_order;
+static int hurry_everything;  // how many threads wait for they know not which stream
 
 struct Stream *stream_first_active(void) { return active; }
 
@@ -46,7 +47,6 @@ struct Stream *stream_new(
   stream->origin = origin;
   stream->alive = true;
   stream->tail = &stream->head;
-  stream->preference = schedule_preference();
   sim_init_condition(&stream->work);
   return stream;
 }
@@ -59,7 +59,7 @@ static struct Stream *legacy_stream(struct Context *context) {
 }
 
 static struct Stream *per_thread_stream(struct Context *context) {
-  int thread = sim_thread_number();
+  long thread = sim_thread_id();
   struct Stream *stream = context->per_thread;
   while (stream && stream->thread != thread) stream = stream->next_per_thread;
   if (stream) return stream;
@@ -84,10 +84,10 @@ CUresult stream_find(CUstream handle, struct Stream **found) {
     report_violation("0x%llx is no stream", (unsigned long long)handle);
     return CUDA_ERROR_INVALID_HANDLE;
   }
-  report_log("  stream %ld", handle_number(handle));
+  report_log("  stream %ld", handle_number(HANDLE_STREAM, handle));
   if (!stream->alive) {
     if (!stream->context->alive) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
-    report_violation("use of stream %ld after it was destroyed", handle_number(handle));
+    report_violation("use of stream %ld after it was destroyed", handle_number(HANDLE_STREAM, handle));
     return CUDA_ERROR_INVALID_HANDLE;
   }
   *found = stream;
@@ -115,7 +115,7 @@ void stream_enqueue(struct Stream *stream, struct Operation *operation) {
   if (!stream->head) append_active(stream);
   *stream->tail = operation;
   stream->tail = &operation->next;
-  schedule_notice(stream);
+  schedule_queued(stream);
 }
 
 // --- when the head may run ---------------------------------------------------------------------------
@@ -151,7 +151,7 @@ static bool is_cancelled(const struct Stream *stream) {
 
 uint64_t stream_due_ns(const struct Stream *stream) {
   bool late = sim.schedule == SCHEDULE_LAG || sim.schedule == SCHEDULE_RACE;
-  return late && !stream->hurried ? stream->head->queued_ns + sim.lag_ns : 0;
+  return late && !stream->hurried && !hurry_everything ? stream->head->queued_ns + sim.lag_ns : 0;
 }
 
 enum Readiness stream_readiness(const struct Stream *stream) {
@@ -203,18 +203,19 @@ static void perform(struct Stream *stream, struct Operation *operation) {
   if (error != CUDA_SUCCESS) context_fail(stream->context, error);
 }
 
-static void tell_callback_of_failure(struct Operation *operation) {
-  // Documented: a stream callback learns of an error, a host function is just not run.
+// Documented: a stream callback learns of an error, a host function is just not run.
+static void cancel(struct Stream *stream, struct Operation *operation) {
+  operation->status = why_cancelled(stream);
   if (operation->kind == OPERATION_CALLBACK) operation_perform(operation);
 }
 
 void stream_run_head(struct Stream *stream) {
   struct Operation *operation = stream->head;
   report_log("  runs %s of stream %ld", operation_name(operation->kind),
-             handle_number(stream->handle));
+             handle_number(HANDLE_STREAM, stream->handle));
   stream->running = true;
   if (is_cancelled(stream)) {
-    tell_callback_of_failure(operation);
+    cancel(stream, operation);
   } else {
     perform(stream, operation);
   }
@@ -237,7 +238,7 @@ void stream_run_head(struct Stream *stream) {
 
 static CUresult deadlock(const struct Stream *stream) {
   report_violation("deadlock: nothing can complete what stream %ld waits for",
-                   handle_number(stream->handle));
+                   handle_number(HANDLE_STREAM, stream->handle));
   return CUDA_ERROR_LAUNCH_FAILED;
 }
 
@@ -295,12 +296,19 @@ CUresult stream_synchronize_context(struct Context *context) {
   return result == CUDA_SUCCESS ? context_state(context) : result;
 }
 
+// For those that do not know which streams use it.
+static void hurry_all(bool on) {
+  hurry_everything += on ? 1 : -1;
+  stream_notice_all();
+}
+
 void stream_wait_until_unused(struct Allocation *allocation) {
-  while (allocation->in_use) {
-    if (!schedule_let_go_on()) {
-      report_violation("deadlock: an operation that uses a buffer to be freed cannot run");
-      return;
-    }
+  if (!allocation->in_use) return;
+  hurry_all(true);
+  while (allocation->in_use && schedule_let_go_on()) continue;
+  hurry_all(false);
+  if (allocation->in_use) {
+    report_violation("deadlock: an operation that uses a buffer to be freed cannot run");
   }
 }
 
@@ -325,7 +333,7 @@ void stream_note_failed_free(CUstream handle) {
 }
 
 static void describe(const struct Stream *stream, struct Text *text) {
-  text_add(text, "stream %ld, made by %s number %ld%s", handle_number(stream->handle),
+  text_add(text, "stream %ld, made by %s number %ld%s", handle_number(HANDLE_STREAM, stream->handle),
            stream->origin.call, stream->origin.nth,
            stream->free_failed ? "; its free was made to fail" : "");
 }

@@ -41,6 +41,8 @@ public final class CudaSim {
 
   private static final int DRIVER_VERSION = 12060;
 
+  private static String configuration = "schedule THREADS, seed 0";
+
   private CudaSim() {}
 
   private static final class Loaded {
@@ -79,10 +81,16 @@ public final class CudaSim {
    *
    * @throws IllegalStateException if streams are live or busy
    */
-  public static void configure(Schedule schedule, long seed) {
+  public static synchronized void configure(Schedule schedule, long seed) {
     if (!configure0(schedule.name(), seed)) {
       throw new IllegalStateException("streams are live or busy: %s".formatted(live()));
     }
+    configuration = "schedule %s, seed %d".formatted(schedule, seed);
+  }
+
+  /** The schedule and the seed, for messages. */
+  public static synchronized String configuration() {
+    return configuration;
   }
 
   /**
@@ -180,6 +188,16 @@ public final class CudaSim {
     }
   }
 
+  /** Reads a byte anywhere in the process, as a stray pointer would; may end the JVM. */
+  public static byte peek(long address) {
+    return peek0(address);
+  }
+
+  /** Writes a byte anywhere in the process, as a stray pointer would; may end the JVM. */
+  public static void poke(long address, int value) {
+    poke0(address, (byte) value);
+  }
+
   /** Makes the device fail now: all its contexts answer this code from now on. */
   public static void killContext(int device, int code) {
     killContext0(device, code);
@@ -218,6 +236,10 @@ public final class CudaSim {
   private static native void lag0(long nanos);
 
   private static native boolean settle0(long stream);
+
+  private static native byte peek0(long address);
+
+  private static native void poke0(long address, byte value);
 
   private static native void killContext0(int device, int code);
 }

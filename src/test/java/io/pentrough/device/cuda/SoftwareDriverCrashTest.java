@@ -1,0 +1,100 @@
+package io.pentrough.device.cuda;
+
+import static jcuda.driver.JCudaDriver.*;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What the software CUDA driver lets no JVM survive, each in a JVM of its own. */
+@Tag("cuda")
+class SoftwareDriverCrashTest {
+
+  @TempDir Path folder;
+
+  @ParameterizedTest
+  @CsvSource({
+    "device,   device memory,                  'offset 16 of buffer 1 (100 bytes)'",
+    "freed,    freed pinned memory,            'offset 16 of buffer 1 (100 bytes)'",
+    "behind,   the guard page of pinned memory,'offset 4096 of buffer 1 (100 bytes)'"
+  })
+  void aTouchThatARealDriverMayLetPassEndsTheJvm(String what, String where, String place)
+      throws Exception {
+    Result result = run(what);
+    assertTrue(result.output.contains("software CUDA: the host touched " + where + " at 0x"));
+    assertTrue(result.output.contains(place), result.output);
+    assertTrue(result.output.contains("SIGSEGV"), result.output); // the JVM's own report
+    assertTrue(result.exit != 0);
+  }
+
+  @Test
+  void theSameProgramWithoutTheTouchEndsWell() throws Exception {
+    Result result = run("nothing");
+    assertEquals(0, result.exit, result.output);
+    assertEquals("CUDA_ERROR_NOT_INITIALIZED\n", result.output);
+  }
+
+  private record Result(int exit, String output) {}
+
+  private Result run(String what) throws IOException, InterruptedException {
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    Process process =
+        new ProcessBuilder(
+                java,
+                "-Xmx64m",
+                "-XX:-CreateCoredumpOnCrash",
+                "-XX:+IgnoreUnrecognizedVMOptions",
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:ErrorFile=" + folder.resolve("hs_err.log"),
+                "-Dpentrough.softwareCuda.library="
+                    + Path.of(
+                            System.getProperty(
+                                "pentrough.softwareCuda.library",
+                                "target/software-cuda/libcuda.so.1"))
+                        .toAbsolutePath(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Program.class.getName(),
+                what)
+            .directory(new File(folder.toString()))
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+    return new Result(process.exitValue(), output);
+  }
+
+  /** Runs in the other JVM. */
+  static final class Program {
+
+    public static void main(String[] arguments) {
+      CudaSim.load();
+      JCudaDriver.setExceptionsEnabled(false);
+      System.out.println(CUresult.stringFor(cuCtxSynchronize()));
+      try (RawCuda cuda = RawCuda.primary()) {
+        RawCuda.Pinned pinned = cuda.pinned(100);
+        RawCuda.Memory memory = cuda.memory(100);
+        switch (arguments[0]) {
+          case "device" -> CudaSim.peek(memory.address() + 16);
+          case "behind" -> CudaSim.poke(pinned.address() + 4096, 1);
+          case "freed" -> {
+            RawCuda.ok(cuMemFreeHost(RawCuda.Pinned.at(pinned.address())));
+            CudaSim.peek(pinned.address() + 16);
+          }
+          default -> CudaSim.peek(pinned.address() + 16);
+        }
+      }
+    }
+  }
+}
