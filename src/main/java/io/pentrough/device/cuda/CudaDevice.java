@@ -517,26 +517,37 @@ public final class CudaDevice implements Device {
     return make(() -> CudaEvent.create(context, eventFlags));
   }
 
-  private <T> T make(Supplier<T> maker) {
+  private <T extends AutoCloseable> T make(Supplier<T> maker) {
     return makeCounted(context::handleComes, maker);
   }
 
   /** Counts a handle before it is made, so that the context cannot go meanwhile. */
-  private <T> T makeCounted(Runnable count, Supplier<T> maker) {
+  private <T extends AutoCloseable> T makeCounted(Runnable count, Supplier<T> maker) {
     count.run();
     @Nullable T made = null;
     try {
       boolean pushed = context.enter();
       try {
         made = maker.get();
-        return Objects.requireNonNull(made);
       } finally {
         context.exit(pushed);
       }
-    } finally {
-      if (made == null) {
-        context.handleGone();
-      }
+      return Objects.requireNonNull(made);
+    } catch (Throwable t) {
+      giveUp(made, t);
+      throw t;
+    }
+  }
+
+  private void giveUp(@Nullable AutoCloseable made, Throwable why) {
+    if (made == null) {
+      context.handleGone();
+      return;
+    }
+    try {
+      made.close();
+    } catch (Exception e) {
+      why.addSuppressed(e);
     }
   }
 

@@ -91,7 +91,7 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
 
     @Override
     public void afterEach(ExtensionContext context) {
-      String where = toString();
+      String where = CudaSim.configuration();
       try {
         assertEquals(List.of(), CudaSim.violations(), where);
         assertEquals(List.of(), CudaSim.leaks(), where);
