@@ -74,7 +74,15 @@ final class Engine {
     memory =
         LoaderMemory.allocate(
             device, source.usualSpec(), plan, settings.handOver(), settings.consumerStream());
-    copyThread = new CopyThread(this, memory, settings.name(), settings.handOver());
+    LeaseWatch leases =
+        new LeaseWatch(
+            settings.leaseWarnAfterNanos(),
+            System::nanoTime,
+            monitor,
+            deviceSlots,
+            source,
+            (overdue, leasedAt) -> tell(Level.WARNING, overdue, leasedAt));
+    copyThread = new CopyThread(this, memory, leases, settings.name(), settings.handOver());
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
       made.add(new Worker(i, this, settings));
@@ -464,7 +472,9 @@ final class Engine {
     DeviceSlotMemory held = memory(slot);
     try {
       lease.of(slot, held, held.releasedOn(lease.stream(), device));
-      watch(lease, slot);
+      if (settings.leakDetection()) {
+        slot.leakReport = lease.watchForLeak(settings.name());
+      }
     } catch (Throwable t) {
       synchronized (monitor) {
         ledger.release(slot, System.nanoTime()); // nobody has used it
@@ -473,16 +483,6 @@ final class Engine {
       throw t;
     }
     return lease;
-  }
-
-  /** What was asked for in the way of looking after leases; nothing by default. */
-  private void watch(DeviceBatch lease, DeviceSlot slot) {
-    if (settings.leakDetection()) {
-      slot.leakReport = lease.watchForLeak(settings.name());
-    }
-    if (settings.leaseWarnAfterNanos() != Long.MAX_VALUE) {
-      copyThread.wake(); // it looks after the time
-    }
   }
 
   /** Waits for what is to be delivered next; null if the time is over. */
@@ -570,43 +570,6 @@ final class Engine {
       ledger.release(slot, System.nanoTime());
     }
     copyThread.wake();
-  }
-
-  /**
-   * Names the leases that are held too long; returns the nanoseconds until it has to look again.
-   */
-  long lookAfterLeases() {
-    long bound = settings.leaseWarnAfterNanos();
-    if (bound == Long.MAX_VALUE) {
-      return bound;
-    }
-    long next = Long.MAX_VALUE;
-    for (DeviceSlot slot : deviceSlots) {
-      String overdue = null;
-      Throwable leasedAt;
-      synchronized (monitor) {
-        Thread holder = slot.holder;
-        leasedAt = slot.leakReport == null ? null : slot.leakReport.madeAt();
-        if (holder != null && !slot.warnedOfLease) {
-          long held = System.nanoTime() - slot.sinceNanos;
-          if (held >= bound) {
-            slot.warnedOfLease = true;
-            overdue =
-                source.describe(slot.epoch, slot.index)
-                    + " has been leased for "
-                    + Units.duration(held)
-                    + " by thread "
-                    + holder.getName();
-          } else {
-            next = Math.min(next, bound - held);
-          }
-        }
-      }
-      if (overdue != null) {
-        tell(Level.WARNING, overdue, leasedAt);
-      }
-    }
-    return next;
   }
 
   /** Waits for room in the queue. */
