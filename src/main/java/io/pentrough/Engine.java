@@ -43,10 +43,10 @@ final class Engine {
   // Guarded by the monitor, like the state of every slot and worker.
   private final SlotLedger ledger;
   private final StatsRecorder stats;
+  private final Skips skips;
   private final JobSource source;
   private @Nullable Throwable broken;
   private @Nullable Throwable lastFailure;
-  private long skipped;
   private boolean closing;
   private boolean closed;
   private boolean terminated;
@@ -71,6 +71,7 @@ final class Engine {
     deviceSlots = ledger.deviceSlots();
     slotsLeft = plan.hostSlots() + plan.deviceSlots();
     stats = new StatsRecorder(settings.workers());
+    skips = new Skips(settings.failurePolicy(), stats);
     memory =
         LoaderMemory.allocate(
             device, source.usualSpec(), plan, settings.handOver(), settings.consumerStream());
@@ -197,9 +198,6 @@ final class Engine {
 
   /** The target has returned, with a batch or to say that there is no more, or has thrown. */
   void filled(Worker worker, HostSlot slot, @Nullable Throwable thrown, boolean noMore) {
-    boolean leftOut;
-    int epoch = slot.epoch; // the slot may be another's as soon as it is settled
-    long index = slot.index;
     synchronized (monitor) {
       long now = System.nanoTime();
       if (thrown == null) {
@@ -207,47 +205,35 @@ final class Engine {
       }
       worker.filling = null;
       worker.sinceNanos = now;
-      leftOut = settle(slot, thrown, noMore, now);
+      settle(slot, thrown, noMore, now);
       if (settings.handOver()) {
         lend(now);
       }
     }
     copyThread.wake();
-    if (leftOut && thrown != null) {
-      tellSkipped(epoch, index, thrown);
-    }
   }
 
-  /** Decides what comes of the slot; true if it is left out by the policy. */
-  private boolean settle(HostSlot slot, @Nullable Throwable thrown, boolean noMore, long now) {
+  /** Decides what comes of the slot. */
+  private void settle(HostSlot slot, @Nullable Throwable thrown, boolean noMore, long now) {
     if (!ledger.isWanted(slot)) {
       ledger.publish(slot, now);
-      return false;
+      return;
     }
     Throwable failure = thrown == null ? contradiction(slot, noMore) : thrown;
     if (failure == null && !noMore) {
       ledger.publish(slot, now);
-      return false;
+      return;
     }
     wakeConsumers();
     boolean behindTheEnd = thrown != null && !source.exists(slot.sequence);
     if (failure == null || behindTheEnd) {
       ledger.pass(slot, now);
       wakeEveryWorker(); // another epoch may begin
-      return false;
-    }
-    if (thrown != null && skipped < settings.failurePolicy().skips()) {
-      ledger.pass(slot, now);
-      skipped++;
-      stats.skipped();
-      return true;
-    }
-    if (thrown == null) {
+    } else if (thrown == null) {
       ledger.contradict(slot, failure, now);
     } else {
       ledger.fail(slot, failure, now);
     }
-    return false;
   }
 
   private @Nullable Throwable contradiction(HostSlot slot, boolean noMore) {
@@ -258,14 +244,6 @@ final class Engine {
     stats.failed();
     lastFailure = new IllegalStateException(wrong);
     return lastFailure;
-  }
-
-  private void tellSkipped(int epoch, long index, Throwable thrown) {
-    try {
-      settings.failurePolicy().listener().skipped(epoch, index, thrown);
-    } catch (Throwable t) {
-      tell(Level.WARNING, "the listener for skipped batches threw", t);
-    }
   }
 
   void workerEnded(Worker worker) {
@@ -431,22 +409,11 @@ final class Engine {
     requireSameDevice(stream, device);
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost
-    Thread caller = Thread.currentThread();
     long asked = System.nanoTime();
     Delivery delivery;
-    boolean runsShort = false;
-    synchronized (monitor) {
-      delivery = await(caller, asked, timeoutNanos);
-      stats.consumerWaited(System.nanoTime() - asked);
-      if (delivery instanceof DeviceSlot slot) {
-        stats.delivered(memory(slot).bytes);
-        lease.taken(ledger.lowestOpen(), ledger.deliveries());
-        runsShort = source.runsShort(settings.workers());
-      } else if (delivery instanceof SlotLedger.Failure) {
-        wakeWorker(); // there is a free host slot
-      }
-      hasMoved();
-    }
+    do {
+      delivery = take(lease, asked, timeoutNanos);
+    } while (delivery == skips);
     if (delivery == null) {
       return null;
     }
@@ -455,7 +422,39 @@ final class Engine {
       throw new TargetException(
           failure.epoch(), failure.index(), failure.worker(), failure.cause());
     }
-    DeviceBatch batch = lease(lease, (DeviceSlot) delivery);
+    return lease(lease, (DeviceSlot) delivery);
+  }
+
+  /**
+   * Takes what is to be delivered next, or comes back to go on, having left failures out; null if
+   * the time is over. Tells what has come up on the way, without the monitor.
+   */
+  private @Nullable Delivery take(DeviceBatch lease, long asked, long timeoutNanos)
+      throws InterruptedException {
+    Delivery delivery;
+    boolean runsShort = false;
+    List<SlotLedger.Failure> leftOut = List.of();
+    try {
+      synchronized (monitor) {
+        try {
+          delivery = await(Thread.currentThread(), asked, timeoutNanos);
+        } finally {
+          leftOut = skips.takeUntold();
+        }
+        if (delivery != skips) {
+          stats.consumerWaited(System.nanoTime() - asked);
+        }
+        if (delivery instanceof DeviceSlot slot) {
+          stats.delivered(memory(slot).bytes);
+          lease.taken(ledger.lowestOpen(), ledger.deliveries());
+          runsShort = source.runsShort(settings.workers());
+        }
+      }
+    } finally {
+      for (int i = 0; i < leftOut.size(); i++) { // an iterator would be heap for each batch (I6)
+        tellSkipped(leftOut.get(i));
+      }
+    }
     if (runsShort) {
       tell(
           Level.WARNING,
@@ -464,7 +463,15 @@ final class Engine {
               + "), so some of them wait: submit further ahead",
           null);
     }
-    return batch;
+    return delivery;
+  }
+
+  private void tellSkipped(SlotLedger.Failure failure) {
+    try {
+      skips.tell(failure);
+    } catch (Throwable t) {
+      tell(Level.WARNING, "the listener for skipped batches threw", t);
+    }
   }
 
   /** Makes the lease one of the slot. */
@@ -485,7 +492,10 @@ final class Engine {
     return lease;
   }
 
-  /** Waits for what is to be delivered next; null if the time is over. */
+  /**
+   * Waits for what is to be delivered next; null if the time is over, and what has been left out if
+   * there is nothing else yet.
+   */
   private @Nullable Delivery await(Thread caller, long asked, long timeoutNanos)
       throws InterruptedException {
     while (true) {
@@ -496,14 +506,20 @@ final class Engine {
       long now = System.nanoTime();
       if (ledger.passOver(now)) {
         wakeEveryWorker();
-        hasMoved(); // a queue may have room for another job, and nobody else will say so
+        hasMoved();
       }
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
+        wakeWorker(); // there is a free host slot
+        hasMoved(); // a queue has room for another job, and nobody else will say so
+        if (skips.leavesOut(failure)) {
+          continue;
+        }
         return failure;
       }
       DeviceSlot slot = ledger.take(caller, now);
       if (slot != null) {
+        hasMoved();
         return slot;
       }
       if (ledger.isExhausted()) {
@@ -521,6 +537,9 @@ final class Engine {
       long left = timeoutNanos - (now - asked);
       if (left <= 0) {
         return null;
+      }
+      if (skips.areUntold()) {
+        return skips; // to tell before waiting
       }
       consumersWaiting++;
       stats.consumerStarving(now);

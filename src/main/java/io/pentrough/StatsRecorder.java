@@ -85,6 +85,10 @@ final class StatsRecorder {
     skips++;
   }
 
+  long skips() {
+    return skips;
+  }
+
   /** A worker begins to wait for a host slot. */
   void workerIdle(long now) {
     workersIdle.begin(now);
