@@ -95,6 +95,7 @@ final class Engine {
   void start() {
     synchronized (monitor) {
       stats.started(System.nanoTime());
+      lookForJobs(System.nanoTime());
     }
     try {
       copyThread.thread.start();
@@ -159,9 +160,11 @@ final class Engine {
   /** Waits for a host slot and an index; null when the worker shall end. */
   @Nullable HostSlot claim(Worker worker) {
     long asked = System.nanoTime();
+    long dryBefore;
     synchronized (monitor) {
       worker.sinceNanos = asked;
       stats.workerIdle(asked);
+      dryBefore = stats.dryNanos(asked);
     }
     while (true) {
       synchronized (monitor) {
@@ -176,7 +179,8 @@ final class Engine {
           return null;
         }
         if (slot != null) {
-          stats.slotWaited(now - asked);
+          stats.slotWaited(Math.max(0, now - asked - (stats.dryNanos(now) - dryBefore)));
+          lookForJobs(now); // this may have been the last
           worker.filling = slot;
           worker.sinceNanos = now;
           return slot;
@@ -622,6 +626,7 @@ final class Engine {
 
   private long queue(JobQueue jobs, Job job) {
     long number = jobs.submit(job);
+    lookForJobs(System.nanoTime());
     wakeWorker();
     return number;
   }
@@ -633,7 +638,9 @@ final class Engine {
   void reset() {
     synchronized (monitor) {
       requireUsable();
-      ledger.reset(System.nanoTime());
+      long now = System.nanoTime();
+      ledger.reset(now);
+      lookForJobs(now);
       wakeEveryWorker();
       wakeConsumers(); // the number waited for may lie behind the end, and is not asked for again
     }
@@ -833,6 +840,11 @@ final class Engine {
   }
 
   // ---- under the monitor
+
+  /** The number of jobs to be had may have changed. */
+  private void lookForJobs(long now) {
+    stats.dry(source.mayGrow() && !ledger.hasNumbersLeft(), now);
+  }
 
   /** The lowest open number may have moved on. */
   private void hasMoved() {

@@ -189,6 +189,29 @@ class BatchQueueTest {
   }
 
   @Test
+  @DisplayName("workers of a dry queue wait for a job, not for a slot: the verdict is SUBMITTER")
+  void dryQueue() throws Exception {
+    try (BatchQueue queue = queue().workers(4).start()) {
+      submit(queue);
+      check(0, queue.get(PATIENCE));
+      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get()).untilWaitingForBatch();
+      for (int i = 0; i < 4; i++) {
+        Thread worker = Caller.worker("jobs", i);
+        until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+      }
+      LoaderStats before = queue.stats();
+      until(
+          () -> queue.stats().verdict() == LoaderStats.Verdict.SUBMITTER,
+          "the statistics to say that there is no job");
+      LoaderStats dry = queue.stats().minus(before);
+      assertEquals(1, dry.workerJoblessShare());
+      assertEquals(0, dry.workerIdleShare());
+      submit(queue);
+      check(1, consumer.result());
+    }
+  }
+
+  @Test
   @DisplayName("fewer jobs than workers: said once for each shortage")
   void shortage() throws Exception {
     try (BatchQueue queue = queue().workers(2).start()) {
