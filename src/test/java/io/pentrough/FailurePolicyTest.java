@@ -447,20 +447,19 @@ class FailurePolicyTest {
       gate.countDown();
       check(2, loader.get(PATIENCE));
     }
-    try (BackgroundLoader loader =
-        loader(
-                (out, context) -> {
-                  if (context.index() == 1) {
-                    new CountDownLatch(1).await(); // until close interrupts it
-                  }
-                },
-                FailurePolicy.fail())
-            .closeTimeout(Duration.ofMillis(200))
-            .start()) {
+    CountDownLatch open = new CountDownLatch(1);
+    BatchTarget slow =
+        (out, context) -> {
+          if (context.index() == 1) {
+            await(open);
+          }
+        };
+    try (BackgroundLoader loader = loader(slow, FailurePolicy.fail()).start()) {
       loader.get(PATIENCE).close();
       assertNull(
           assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)))
               .getCause());
+      open.countDown();
     }
   }
 
