@@ -22,6 +22,7 @@ final class CopyThread implements Runnable {
 
   private final Engine engine;
   private final LoaderMemory memory;
+  private final LeaseWatch leases;
   private final boolean handOver;
 
   /**
@@ -37,9 +38,10 @@ final class CopyThread implements Runnable {
 
   private @Nullable DeviceEvent firstReturning;
 
-  CopyThread(Engine engine, LoaderMemory memory, String name, boolean handOver) {
+  CopyThread(Engine engine, LoaderMemory memory, LeaseWatch leases, String name, boolean handOver) {
     this.engine = engine;
     this.memory = memory;
+    this.leases = leases;
     this.handOver = handOver;
     inFlight = new DeviceSlot[memory.deviceSlots.size()];
     thread = new Thread(this, "pentrough-" + name + "-copy");
@@ -75,6 +77,7 @@ final class CopyThread implements Runnable {
   /** Until the loader stops and the last queued copy has run. */
   private void pump() {
     while (true) {
+      long untilLeaseOverdue = leases.look(); // also if there is always something to copy
       DeviceSlot next = engine.startCopy();
       if (next != null) {
         queueCopy(next);
@@ -87,7 +90,7 @@ final class CopyThread implements Runnable {
       if (copied == queued && ready == queued && engine.isStopped()) {
         return;
       }
-      waitForWork();
+      waitForWork(untilLeaseOverdue);
       Thread.interrupted(); // as in park()
     }
   }
@@ -145,7 +148,7 @@ final class CopyThread implements Runnable {
     return moved;
   }
 
-  private void waitForWork() {
+  private void waitForWork(long untilLeaseOverdue) {
     DeviceEvent returning = firstReturning;
     if (copied < queued) {
       copiedEvent(oldest(copied)).park(PARK_NANOS);
@@ -154,7 +157,7 @@ final class CopyThread implements Runnable {
     } else if (returning != null) {
       returning.park(PARK_NANOS);
     } else {
-      park(engine.lookAfterLeases());
+      park(untilLeaseOverdue);
     }
   }
 

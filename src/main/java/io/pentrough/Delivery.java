@@ -1,4 +1,7 @@
 package io.pentrough;
 
-/** What a {@code get} takes: a batch on the device, or the failure that is told in its place. */
-sealed interface Delivery permits DeviceSlot, SlotLedger.Failure {}
+/**
+ * What a {@code get} comes upon: a batch on the device, the failure that is told in its place, or
+ * failures that are left out.
+ */
+sealed interface Delivery permits DeviceSlot, SlotLedger.Failure, Skips {}

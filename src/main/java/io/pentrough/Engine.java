@@ -43,10 +43,10 @@ final class Engine {
   // Guarded by the monitor, like the state of every slot and worker.
   private final SlotLedger ledger;
   private final StatsRecorder stats;
+  private final Skips skips;
   private final JobSource source;
   private @Nullable Throwable broken;
   private @Nullable Throwable lastFailure;
-  private long skipped;
   private boolean closing;
   private boolean closed;
   private boolean terminated;
@@ -75,10 +75,19 @@ final class Engine {
     deviceSlots = ledger.deviceSlots();
     slotsLeft = plan.hostSlots() + plan.deviceSlots();
     stats = new StatsRecorder(settings.workers());
+    skips = new Skips(settings.failurePolicy(), stats);
     memory =
         LoaderMemory.allocate(
             device, source.usualSpec(), plan, settings.handOver(), settings.consumerStream());
-    copyThread = new CopyThread(this, memory, settings.name(), settings.handOver());
+    LeaseWatch leases =
+        new LeaseWatch(
+            settings.leaseWarnAfterNanos(),
+            System::nanoTime,
+            monitor,
+            deviceSlots,
+            source,
+            (overdue, leasedAt) -> tell(Level.WARNING, overdue, leasedAt));
+    copyThread = new CopyThread(this, memory, leases, settings.name(), settings.handOver());
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
       made.add(new Worker(i, this, settings));
@@ -90,6 +99,7 @@ final class Engine {
   void start() {
     synchronized (monitor) {
       stats.started(System.nanoTime());
+      lookForJobs(System.nanoTime());
     }
     try {
       copyThread.thread.start();
@@ -154,9 +164,11 @@ final class Engine {
   /** Waits for a host slot and an index; null when the worker shall end. */
   @Nullable HostSlot claim(Worker worker) {
     long asked = System.nanoTime();
+    long dryBefore;
     synchronized (monitor) {
       worker.sinceNanos = asked;
       stats.workerIdle(asked);
+      dryBefore = stats.dryNanos(asked);
     }
     while (true) {
       synchronized (monitor) {
@@ -171,7 +183,8 @@ final class Engine {
           return null;
         }
         if (slot != null) {
-          stats.slotWaited(now - asked);
+          stats.slotWaited(Math.max(0, now - asked - (stats.dryNanos(now) - dryBefore)));
+          lookForJobs(now); // this may have been the last
           worker.filling = slot;
           worker.sinceNanos = now;
           return slot;
@@ -193,9 +206,6 @@ final class Engine {
 
   /** The target has returned, with a batch or to say that there is no more, or has thrown. */
   void filled(Worker worker, HostSlot slot, @Nullable Throwable thrown, boolean noMore) {
-    boolean leftOut;
-    int epoch = slot.epoch; // the slot may be another's as soon as it is settled
-    long index = slot.index;
     synchronized (monitor) {
       long now = System.nanoTime();
       if (thrown == null) {
@@ -203,47 +213,35 @@ final class Engine {
       }
       worker.filling = null;
       worker.sinceNanos = now;
-      leftOut = settle(slot, thrown, noMore, now);
+      settle(slot, thrown, noMore, now);
       if (settings.handOver()) {
         lend(now);
       }
     }
     copyThread.wake();
-    if (leftOut && thrown != null) {
-      tellSkipped(epoch, index, thrown);
-    }
   }
 
-  /** Decides what comes of the slot; true if it is left out by the policy. */
-  private boolean settle(HostSlot slot, @Nullable Throwable thrown, boolean noMore, long now) {
+  /** Decides what comes of the slot. */
+  private void settle(HostSlot slot, @Nullable Throwable thrown, boolean noMore, long now) {
     if (!ledger.isWanted(slot)) {
       ledger.publish(slot, now);
-      return false;
+      return;
     }
     Throwable failure = thrown == null ? contradiction(slot, noMore) : thrown;
     if (failure == null && !noMore) {
       ledger.publish(slot, now);
-      return false;
+      return;
     }
     wakeConsumers();
     boolean behindTheEnd = thrown != null && !source.exists(slot.sequence);
     if (failure == null || behindTheEnd) {
       ledger.pass(slot, now);
       wakeEveryWorker(); // another epoch may begin
-      return false;
-    }
-    if (thrown != null && skipped < settings.failurePolicy().skips()) {
-      ledger.pass(slot, now);
-      skipped++;
-      stats.skipped();
-      return true;
-    }
-    if (thrown == null) {
+    } else if (thrown == null) {
       ledger.contradict(slot, failure, now);
     } else {
       ledger.fail(slot, failure, now);
     }
-    return false;
   }
 
   private @Nullable Throwable contradiction(HostSlot slot, boolean noMore) {
@@ -254,14 +252,6 @@ final class Engine {
     stats.failed();
     lastFailure = new IllegalStateException(wrong);
     return lastFailure;
-  }
-
-  private void tellSkipped(int epoch, long index, Throwable thrown) {
-    try {
-      settings.failurePolicy().listener().skipped(epoch, index, thrown);
-    } catch (Throwable t) {
-      tell(Level.WARNING, "the listener for skipped batches threw", t);
-    }
   }
 
   void workerEnded(Worker worker) {
@@ -472,24 +462,11 @@ final class Engine {
     requireNotCapturing(stream);
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost
-    Thread caller = Thread.currentThread();
     long asked = System.nanoTime();
     Delivery delivery;
-    boolean runsShort = false;
-    boolean underCopy = false;
-    synchronized (monitor) {
-      delivery = await(caller, asked, timeoutNanos, early);
-      stats.consumerWaited(System.nanoTime() - asked);
-      if (delivery instanceof DeviceSlot slot) {
-        stats.delivered(memory(slot).bytes);
-        underCopy = slot.underCopy;
-        lease.taken(ledger.lowestOpen(), ledger.deliveries());
-        runsShort = source.runsShort(settings.workers());
-      } else if (delivery instanceof SlotLedger.Failure) {
-        wakeWorker(); // there is a free host slot
-      }
-      hasMoved();
-    }
+    do {
+      delivery = take(lease, asked, timeoutNanos, early);
+    } while (delivery == skips);
     if (delivery == null) {
       return null;
     }
@@ -498,7 +475,39 @@ final class Engine {
       throw new TargetException(
           failure.epoch(), failure.index(), failure.worker(), failure.cause());
     }
-    DeviceBatch batch = lease(lease, (DeviceSlot) delivery, underCopy);
+    return lease(lease, (DeviceSlot) delivery, early);
+  }
+
+  /**
+   * Takes what is to be delivered next, or comes back to go on, having left failures out; null if
+   * the time is over. Tells what has come up on the way, without the monitor.
+   */
+  private @Nullable Delivery take(DeviceBatch lease, long asked, long timeoutNanos, boolean early)
+      throws InterruptedException {
+    Delivery delivery;
+    boolean runsShort = false;
+    List<SlotLedger.Failure> leftOut = List.of();
+    try {
+      synchronized (monitor) {
+        try {
+          delivery = await(Thread.currentThread(), asked, timeoutNanos, early);
+        } finally {
+          leftOut = skips.takeUntold();
+        }
+        if (delivery != skips) {
+          stats.consumerWaited(System.nanoTime() - asked);
+        }
+        if (delivery instanceof DeviceSlot slot) {
+          stats.delivered(memory(slot).bytes);
+          lease.taken(ledger.lowestOpen(), ledger.deliveries());
+          runsShort = source.runsShort(settings.workers());
+        }
+      }
+    } finally {
+      for (int i = 0; i < leftOut.size(); i++) { // an iterator would be heap for each batch (I6)
+        tellSkipped(leftOut.get(i));
+      }
+    }
     if (runsShort) {
       tell(
           Level.WARNING,
@@ -507,18 +516,28 @@ final class Engine {
               + "), so some of them wait: submit further ahead",
           null);
     }
-    return batch;
+    return delivery;
+  }
+
+  private void tellSkipped(SlotLedger.Failure failure) {
+    try {
+      skips.tell(failure);
+    } catch (Throwable t) {
+      tell(Level.WARNING, "the listener for skipped batches threw", t);
+    }
   }
 
   /** Makes the lease one of the slot. */
-  private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot, boolean underCopy) {
+  private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot, boolean early) {
     DeviceSlotMemory held = memory(slot);
     try {
-      if (underCopy) {
+      if (early) {
         lease.stream().waitFor(held.ready);
       }
       lease.of(slot, held, held.releasedOn(lease.stream(), device));
-      watch(lease, slot);
+      if (settings.leakDetection()) {
+        slot.leakReport = lease.watchForLeak(settings.name());
+      }
     } catch (Throwable t) {
       synchronized (monitor) {
         ledger.release(slot, System.nanoTime()); // nobody has used it
@@ -529,17 +548,10 @@ final class Engine {
     return lease;
   }
 
-  /** What was asked for in the way of looking after leases; nothing by default. */
-  private void watch(DeviceBatch lease, DeviceSlot slot) {
-    if (settings.leakDetection()) {
-      slot.leakReport = lease.watchForLeak(settings.name());
-    }
-    if (settings.leaseWarnAfterNanos() != Long.MAX_VALUE) {
-      copyThread.wake(); // it looks after the time
-    }
-  }
-
-  /** Waits for what is to be delivered next; null if the time is over. */
+  /**
+   * Waits for what is to be delivered next; null if the time is over, and what has been left out if
+   * there is nothing else yet.
+   */
   private @Nullable Delivery await(Thread caller, long asked, long timeoutNanos, boolean early)
       throws InterruptedException {
     while (true) {
@@ -550,14 +562,20 @@ final class Engine {
       long now = System.nanoTime();
       if (ledger.passOver(now)) {
         wakeEveryWorker();
-        hasMoved(); // a queue may have room for another job, and nobody else will say so
+        hasMoved();
       }
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
+        wakeWorker(); // there is a free host slot
+        hasMoved(); // a queue has room for another job, and nobody else will say so
+        if (skips.leavesOut(failure)) {
+          continue;
+        }
         return failure;
       }
       DeviceSlot slot = early ? ledger.takeEarly(caller, now) : ledger.take(caller, now);
       if (slot != null) {
+        hasMoved();
         return slot;
       }
       if (ledger.isExhausted()) {
@@ -575,6 +593,9 @@ final class Engine {
       long left = timeoutNanos - (now - asked);
       if (left <= 0) {
         return null;
+      }
+      if (skips.areUntold()) {
+        return skips; // to tell before waiting
       }
       consumersWaiting++;
       earlyConsumersWaiting += early ? 1 : 0;
@@ -641,43 +662,6 @@ final class Engine {
     copyThread.wake();
   }
 
-  /**
-   * Names the leases that are held too long; returns the nanoseconds until it has to look again.
-   */
-  long lookAfterLeases() {
-    long bound = settings.leaseWarnAfterNanos();
-    if (bound == Long.MAX_VALUE) {
-      return bound;
-    }
-    long next = Long.MAX_VALUE;
-    for (DeviceSlot slot : deviceSlots) {
-      String overdue = null;
-      Throwable leasedAt;
-      synchronized (monitor) {
-        Thread holder = slot.holder;
-        leasedAt = slot.leakReport == null ? null : slot.leakReport.madeAt();
-        if (holder != null && !slot.warnedOfLease) {
-          long held = System.nanoTime() - slot.sinceNanos;
-          if (held >= bound) {
-            slot.warnedOfLease = true;
-            overdue =
-                source.describe(slot.epoch, slot.index)
-                    + " has been leased for "
-                    + Units.duration(held)
-                    + " by thread "
-                    + holder.getName();
-          } else {
-            next = Math.min(next, bound - held);
-          }
-        }
-      }
-      if (overdue != null) {
-        tell(Level.WARNING, overdue, leasedAt);
-      }
-    }
-    return next;
-  }
-
   /** Waits for room in the queue. */
   long submit(JobQueue jobs, Job job) throws InterruptedException {
     synchronized (monitor) {
@@ -709,6 +693,7 @@ final class Engine {
 
   private long queue(JobQueue jobs, Job job) {
     long number = jobs.submit(job);
+    lookForJobs(System.nanoTime());
     wakeWorker();
     return number;
   }
@@ -720,7 +705,9 @@ final class Engine {
   void reset() {
     synchronized (monitor) {
       requireUsable();
-      ledger.reset(System.nanoTime());
+      long now = System.nanoTime();
+      ledger.reset(now);
+      lookForJobs(now);
       wakeEveryWorker();
       wakeConsumers(); // the number waited for may lie behind the end, and is not asked for again
     }
@@ -920,6 +907,11 @@ final class Engine {
   }
 
   // ---- under the monitor
+
+  /** The number of jobs to be had may have changed. */
+  private void lookForJobs(long now) {
+    stats.dry(source.mayGrow() && !ledger.hasNumbersLeft(), now);
+  }
 
   /** The lowest open number may have moved on. */
   private void hasMoved() {

@@ -17,8 +17,9 @@ public final class FailurePolicy {
   public interface SkipListener {
 
     /**
-     * A batch is skipped. Called on the worker's thread, outside any lock; what it throws is logged
-     * and otherwise ignored.
+     * A batch is skipped. Called by the {@code get} that steps over its place, on that thread and
+     * outside any lock, before it returns, throws or goes on waiting, which it does the later for
+     * it; what this throws is logged and otherwise ignored.
      *
      * @param epoch the batch's epoch
      * @param index its index
@@ -66,8 +67,16 @@ public final class FailurePolicy {
    * Leaves failed batches out: the next {@code get} delivers the next index, and the gap shows in
    * the indexes. Once the bound is reached, failures are told.
    *
+   * <p>A batch is skipped when its turn comes and a {@code get} steps over it, not when its target
+   * throws. So each (epoch, index) that is missing among those delivered is counted and told once,
+   * and no other; and the bound is spent in the order of delivery, whichever worker fails first. A
+   * batch that failed and was never reached, as it was made again after a {@link
+   * BackgroundLoader#reset} or lay behind the end of its epoch, is not skipped; that its target
+   * threw still counts in {@link LoaderStats#failures()}.
+   *
    * @param atMost how many batches of one loader may be left out, at least 1
-   * @param listener told of each; called on worker threads, by several at once
+   * @param listener told of each, in the order of delivery if one thread gets the batches; called
+   *     by several threads at once if several do
    * @return the policy
    * @throws IllegalArgumentException if less than 1
    */

@@ -54,13 +54,13 @@ final class InferredTarget implements BatchTarget {
       List<String> names,
       Map<String, DType> overrides) {
     Object[] arrays = {};
-    if (first.epoch < first.epochs) {
-      context.begin(first.epoch, first.index, 0);
+    for (int epoch = first.epoch; epoch < first.epochs; epoch++) {
+      context.begin(epoch, epoch == first.epoch ? first.index : first.indexOfLaterEpochs, 0);
       arrays = trial(source, context);
-    }
-    if (context.saidNoMore() && first.epoch + 1 < first.epochs) { // started at an epoch's end
-      context.begin(first.epoch + 1, first.indexOfLaterEpochs, 0);
-      arrays = trial(source, context);
+      boolean empty = context.saidNoMore() && context.index() == first.indexOfLaterEpochs;
+      if (!context.saidNoMore() || (empty && first.epochs == Schedule.FOR_EVER)) {
+        break; // the first batch; or there would be empty epochs for ever
+      }
     }
     if (context.saidNoMore() || arrays.length == 0) {
       throw new IllegalArgumentException(

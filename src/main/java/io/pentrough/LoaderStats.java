@@ -19,6 +19,9 @@ public final class LoaderStats {
   /** From this share on, the copies hold up a starved loop with idle workers. */
   static final double COPY_SATURATED = 0.75;
 
+  /** From this share on, workers without a job are why a loop starves. */
+  static final double NO_JOBS = 0.25;
+
   /** The time to the first batch as long as there is none. */
   static final long NEVER = -1;
 
@@ -28,6 +31,11 @@ public final class LoaderStats {
     PRODUCER,
     /** The loop waits for data, workers wait for slots, and a copy is nearly always under way. */
     COPY,
+    /**
+     * The loop waits for data while the workers of a {@link BatchQueue} wait for jobs: nobody
+     * submits far enough ahead.
+     */
+    SUBMITTER,
     /** The workers wait, the loop does not: the loader keeps up with room to spare. */
     CONSUMER,
     /** Nobody in particular, or nothing was delivered to judge by. */
@@ -71,6 +79,7 @@ public final class LoaderStats {
   private final Histogram copies;
   private final Histogram consumerWaits;
   private final long workersIdleNanos;
+  private final long workersWithoutJobNanos;
   private final long copyBusyNanos;
   private final long starvedNanos;
 
@@ -98,6 +107,7 @@ public final class LoaderStats {
       Histogram copies,
       Histogram consumerWaits,
       long workersIdleNanos,
+      long workersWithoutJobNanos,
       long copyBusyNanos,
       long starvedNanos) {
     this.loader = loader;
@@ -115,6 +125,7 @@ public final class LoaderStats {
     this.copies = copies;
     this.consumerWaits = consumerWaits;
     this.workersIdleNanos = workersIdleNanos;
+    this.workersWithoutJobNanos = workersWithoutJobNanos;
     this.copyBusyNanos = copyBusyNanos;
     this.starvedNanos = starvedNanos;
   }
@@ -160,6 +171,7 @@ public final class LoaderStats {
         copies.minus(earlier.copies),
         consumerWaits.minus(earlier.consumerWaits),
         workersIdleNanos - earlier.workersIdleNanos,
+        workersWithoutJobNanos - earlier.workersWithoutJobNanos,
         copyBusyNanos - earlier.copyBusyNanos,
         starvedNanos - earlier.starvedNanos);
   }
@@ -230,7 +242,7 @@ public final class LoaderStats {
   }
 
   /**
-   * How long workers waited for a free host slot.
+   * How long workers waited for a free host slot, not counting the time without a job.
    *
    * @return one wait for each slot claimed, those of length 0 too
    */
@@ -275,12 +287,23 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of the workers' time, all together, in which they waited for a host slot.
+   * The share of the workers' time, all together, in which they waited for a host slot. Where there
+   * is no job either, they wait for that: see {@link #workerJoblessShare()}.
    *
    * @return 0 to 1
    */
   public double workerIdleShare() {
     return share(workersIdleNanos, workers);
+  }
+
+  /**
+   * The share of the workers' time, all together, in which there was no job for them: only a {@link
+   * BatchQueue} runs out of jobs.
+   *
+   * @return 0 to 1
+   */
+  public double workerJoblessShare() {
+    return share(workersWithoutJobNanos, workers);
   }
 
   /** The share of the elapsed time of so many threads. */
@@ -292,11 +315,12 @@ public final class LoaderStats {
    * Who holds up the pipeline.
    *
    * <p>A loop that waits for less than 5 % of the time is fed: {@code CONSUMER} if workers wait for
-   * at least 5 % of theirs, else {@code BALANCED}. Else, the loop starves: {@code COPY} if workers
-   * wait for at least 5 % and a copy is under way for at least 75 % of the time; {@code PRODUCER}
-   * if the loop waits more than the workers do; else {@code BALANCED}. Where nothing was delivered,
-   * there is nothing to judge by: {@code BALANCED}. {@link #toString()} gives the evidence and what
-   * to change.
+   * at least 5 % of theirs, for a slot or a job, else {@code BALANCED}. Else, the loop starves:
+   * {@code COPY} if workers wait for a slot for at least 5 % and a copy is under way for at least
+   * 75 % of the time; {@code SUBMITTER} if they are without a job for at least 25 %, and for longer
+   * than they wait for a slot; {@code PRODUCER} if the loop waits more than the workers wait for a
+   * slot; else {@code BALANCED}. Where nothing was delivered, there is nothing to judge by: {@code
+   * BALANCED}. {@link #toString()} gives the evidence and what to change.
    *
    * @return the verdict
    */
@@ -306,10 +330,14 @@ public final class LoaderStats {
     }
     boolean workersWait = workerIdleShare() >= WAITS;
     if (starvedShare() < WAITS) {
-      return workersWait ? Verdict.CONSUMER : Verdict.BALANCED;
+      boolean toSpare = workerIdleShare() + workerJoblessShare() >= WAITS;
+      return toSpare ? Verdict.CONSUMER : Verdict.BALANCED;
     }
     if (workersWait && copyBusyShare() >= COPY_SATURATED) {
       return Verdict.COPY;
+    }
+    if (workerJoblessShare() >= NO_JOBS && workerJoblessShare() > workerIdleShare()) {
+      return Verdict.SUBMITTER;
     }
     return starvedShare() > workerIdleShare() ? Verdict.PRODUCER : Verdict.BALANCED;
   }
@@ -320,6 +348,9 @@ public final class LoaderStats {
       return "no batch was delivered, so there is nothing to judge by; " + starved;
     }
     String idle = "workers waited " + percent(workerIdleShare()) + " for a slot";
+    if (workersWithoutJobNanos > 0) {
+      idle += " and " + percent(workerJoblessShare()) + " for a job";
+    }
     return switch (verdict()) {
       case PRODUCER -> starved + " while " + idle + ": add workers or make the target faster";
       case COPY ->
@@ -329,6 +360,7 @@ public final class LoaderStats {
               + " of the time, and "
               + idle
               + ": copy fewer bytes, for example a narrower type that the device expands";
+      case SUBMITTER -> starved + " while " + idle + ": submit further ahead";
       case CONSUMER ->
           starved + " while " + idle + ": the loader keeps up, only a faster loop would gain";
       case BALANCED ->
@@ -371,11 +403,12 @@ public final class LoaderStats {
     appendTiming(text, "consumer wait", consumerWait());
     text.append(
         format(
-            "loop starved %s, copy under way %s, workers (%d) waiting for a slot %s%n",
+            "loop starved %s, copy under way %s, workers (%d) waiting for a slot %s%s%n",
             percent(starvedShare()),
             percent(copyBusyShare()),
             workers,
-            percent(workerIdleShare())));
+            percent(workerIdleShare()),
+            workersWithoutJobNanos > 0 ? ", without a job " + percent(workerJoblessShare()) : ""));
     return text.append(verdict()).append(": ").append(evidence()).toString();
   }
 

@@ -241,7 +241,12 @@ final class SlotLedger {
       return null;
     }
     Failure failure =
-        new Failure(first.epoch, first.index, first.worker, Objects.requireNonNull(first.failure));
+        new Failure(
+            first.epoch,
+            first.index,
+            first.worker,
+            first.toldAnyway,
+            Objects.requireNonNull(first.failure));
     deliver(first.sequence);
     free(first, now);
     return failure;
@@ -405,8 +410,13 @@ final class SlotLedger {
     return Collections.unmodifiableList(Arrays.asList(device));
   }
 
-  /** What a target threw, and where. */
-  record Failure(int epoch, long index, int worker, Throwable cause) implements Delivery {}
+  /**
+   * What a target threw, and where.
+   *
+   * @param toldAnyway whether no policy may leave it out: it is a contradiction
+   */
+  record Failure(int epoch, long index, int worker, boolean toldAnyway, Throwable cause)
+      implements Delivery {}
 
   /** Whether a number is the next to be delivered, or comes before the best one found so far. */
   private boolean comesNext(long sequence, long order, long bestOrder) {

@@ -16,6 +16,9 @@ final class StatsRecorder {
   private final Object loader = new Object();
   private long snapshots;
 
+  private int restingWorkers;
+  private boolean dry;
+
   private boolean started;
   private long startedAt;
   private long firstReadyNanos = LoaderStats.NEVER;
@@ -29,6 +32,8 @@ final class StatsRecorder {
   private final Histogram copies = new Histogram();
   private final Histogram consumerWaits = new Histogram();
   private final Gauge workersIdle = new Gauge();
+  private final Gauge workersWithoutJob = new Gauge();
+  private final Gauge dryTimes = new Gauge();
   private final Gauge copiesUnderWay = new Gauge();
   private final Gauge consumersStarving = new Gauge();
 
@@ -85,14 +90,47 @@ final class StatsRecorder {
     skips++;
   }
 
-  /** A worker begins to wait for a host slot. */
-  void workerIdle(long now) {
-    workersIdle.begin(now);
+  long skips() {
+    return skips;
   }
 
-  /** A worker ends its wait for a host slot, with one or without. */
+  /** A worker begins to wait for a host slot, or for a job. */
+  void workerIdle(long now) {
+    restingWorkers++;
+    waits(dry).begin(now);
+  }
+
+  /** A worker ends its wait, with a slot or without. */
   void workerBusy(long now) {
-    workersIdle.end(now);
+    restingWorkers--;
+    waits(dry).end(now);
+  }
+
+  /** Whether there is no job: then this is what every worker at rest waits for, and no slot. */
+  void dry(boolean isDry, long now) {
+    if (isDry == dry) {
+      return;
+    }
+    for (int i = 0; i < restingWorkers; i++) {
+      waits(dry).end(now);
+      waits(isDry).begin(now);
+    }
+    dry = isDry;
+    if (isDry) {
+      dryTimes.begin(now);
+    } else {
+      dryTimes.end(now);
+    }
+  }
+
+  /** For how long there has been no job, all together. */
+  long dryNanos(long now) {
+    dryTimes.advance(now);
+    return dryTimes.busyNanos();
+  }
+
+  private Gauge waits(boolean forJob) {
+    return forJob ? workersWithoutJob : workersIdle;
   }
 
   /** A copy is queued. */
@@ -118,6 +156,7 @@ final class StatsRecorder {
   /** Everything up to now. */
   LoaderStats snapshot(long now) {
     workersIdle.advance(now);
+    workersWithoutJob.advance(now);
     copiesUnderWay.advance(now);
     consumersStarving.advance(now);
     return new LoaderStats(
@@ -136,6 +175,7 @@ final class StatsRecorder {
         copies.copy(),
         consumerWaits.copy(),
         workersIdle.totalNanos(),
+        workersWithoutJob.totalNanos(),
         copiesUnderWay.busyNanos(),
         consumersStarving.busyNanos());
   }

@@ -21,6 +21,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Jobs with arrays of their own. */
 @Timeout(60)
@@ -132,24 +134,80 @@ class BatchQueueTest {
     assertThrows(LoaderClosedException.class, () -> queue.get(PATIENCE));
   }
 
-  @Test
-  @DisplayName("I5: a skipped job makes room, also while the consumer goes on waiting")
-  void skippedJobMakesRoom() throws Exception {
+  @ParameterizedTest(name = "skipped: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("I5: a job that brings no batch makes room, and whoever waits for room is told so")
+  void failedJobMakesRoom(boolean skipped) throws Exception {
+    FailurePolicy policy =
+        skipped ? FailurePolicy.skip(1, (epoch, index, cause) -> {}) : FailurePolicy.fail();
     CountDownLatch gate = new CountDownLatch(1);
-    try (BatchQueue queue =
-        queue().capacity(1).onFailure(FailurePolicy.skip(1, (epoch, index, cause) -> {})).start()) {
+    try (BatchQueue queue = queue().capacity(2).onFailure(policy).start()) {
+      queue.submit(
+          Numbered.SPEC,
+          (out, context) -> {
+            throw new IOException("no batch");
+          });
       queue.submit(
           Numbered.SPEC,
           (out, context) -> {
             await(gate);
-            throw new IOException("skip me");
+            Numbered.fill(out, context);
           });
-      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get(PATIENCE)).untilWaitingForBatch();
+      // First the failure, then the submitter, then the get, and the one worker is busy: so when
+      // the
+      // get comes to the failure, nobody else is about to wake the submitter.
+      until(() -> queue.stats().slotWait().count() == 2, "the second job to begin");
       Caller<Long> submitter = untilSubmitting(queue);
+      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get(PATIENCE));
+      assertEquals(2, submitter.result());
       gate.countDown();
-      assertEquals(1, submitter.result());
+      if (skipped) {
+        check(1, consumer.result());
+      } else {
+        consumer.failure(TargetException.class);
+        check(1, queue.get(PATIENCE));
+      }
+      check(2, queue.get(PATIENCE));
+      assertEquals(skipped ? 1 : 0, queue.stats().skips());
+    }
+  }
+
+  @Test
+  @DisplayName("I3: a job that says \"no more\" is told, whatever the policy: it is a mistake")
+  void mistakeIsNotSkipped() throws Exception {
+    FailurePolicy policy =
+        FailurePolicy.skip(
+            9,
+            (epoch, index, cause) -> {
+              throw new AssertionError("skipped " + index, cause);
+            });
+    try (BatchQueue queue = queue().onFailure(policy).start()) {
+      queue.submit(Numbered.SPEC, (out, context) -> context.noMore());
+      assertThrows(TargetException.class, () -> queue.get(PATIENCE));
+      assertEquals(0, queue.stats().skips());
+    }
+  }
+
+  @Test
+  @DisplayName("workers of a dry queue wait for a job, not for a slot: the verdict is SUBMITTER")
+  void dryQueue() throws Exception {
+    try (BatchQueue queue = queue().workers(4).start()) {
+      submit(queue);
+      check(0, queue.get(PATIENCE));
+      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get()).untilWaitingForBatch();
+      for (int i = 0; i < 4; i++) {
+        Thread worker = Caller.worker("jobs", i);
+        until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+      }
+      LoaderStats before = queue.stats();
+      until(
+          () -> queue.stats().verdict() == LoaderStats.Verdict.SUBMITTER,
+          "the statistics to say that there is no job");
+      LoaderStats dry = queue.stats().minus(before);
+      assertEquals(1, dry.workerJoblessShare());
+      assertEquals(0, dry.workerIdleShare());
+      submit(queue);
       check(1, consumer.result());
-      assertEquals(1, queue.stats().skips());
     }
   }
 

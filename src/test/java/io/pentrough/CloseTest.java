@@ -365,16 +365,15 @@ class CloseTest {
   }
 
   @Test
-  @DisplayName("I7: close() in a listener for skipped batches does not wait for its own worker")
+  @DisplayName(
+      "I7: close() in a listener for skipped batches does not wait for the get that called it")
   void closeInListener() throws Exception {
     AtomicReference<@Nullable BackgroundLoader> loader = new AtomicReference<>();
-    CountDownLatch started = new CountDownLatch(1);
     CountDownLatch closed = new CountDownLatch(1);
     FailurePolicy closing =
         FailurePolicy.skip(
             1,
             (epoch, index, cause) -> {
-              awaitUninterruptibly(started);
               Objects.requireNonNull(loader.get()).close();
               closed.countDown();
             });
@@ -387,8 +386,11 @@ class CloseTest {
             .onFailure(closing)
             .closeTimeout(Duration.ofMinutes(5))
             .start());
-    started.countDown();
-    assertTrue(closed.await(60, TimeUnit.SECONDS), "close() waited for its own worker");
+    // Stepping over the first failure; what it tells then is the second, or that the loader is
+    // closed.
+    assertThrows(RuntimeException.class, () -> Objects.requireNonNull(loader.get()).get());
+    assertEquals(0, closed.getCount());
+    assertEquals(List.of(), device.live());
   }
 
   @Test

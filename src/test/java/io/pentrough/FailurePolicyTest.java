@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is done about a target that throws: tell, try again, or leave out. */
@@ -44,6 +45,23 @@ class FailurePolicyTest {
 
   private BackgroundLoader.Builder loader(BatchTarget target, FailurePolicy policy) {
     return BackgroundLoader.builder(device, Numbered.SPEC, target).name("policy").onFailure(policy);
+  }
+
+  private static BatchTarget failingAt(long failing) {
+    return (out, context) -> {
+      if (context.index() == failing) {
+        throw new IOException("no " + failing);
+      }
+      Numbered.fill(out, context);
+    };
+  }
+
+  private static void awaitUnchecked(CountDownLatch latch) {
+    try {
+      await(latch);
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   private record Skip(int epoch, long index, Throwable cause) {}
@@ -222,36 +240,154 @@ class FailurePolicyTest {
   }
 
   @Test
-  @DisplayName("skip: the listener is called with no lock held, on the worker's thread")
+  @DisplayName(
+      "skip: the listener runs with no lock held, on the thread of the get that steps over")
   void slowListener() throws Exception {
     CountDownLatch gate = new CountDownLatch(1);
     CountDownLatch told = new CountDownLatch(1);
-    List<String> threads = Collections.synchronizedList(new ArrayList<>());
+    List<Thread> threads = Collections.synchronizedList(new ArrayList<>());
+    FailurePolicy policy =
+        FailurePolicy.skip(
+            1,
+            (epoch, index, cause) -> {
+              threads.add(Thread.currentThread());
+              told.countDown();
+              awaitUnchecked(gate);
+            });
+    try (BackgroundLoader loader = loader(failingAt(0), policy).start()) {
+      until(() -> loader.stats().copyTime().count() >= 2, "batches 1 and 2 to be ready");
+      Caller<DeviceBatch> stepsOver = Caller.start(() -> loader.get(PATIENCE));
+      await(told);
+      check(2, loader.get(PATIENCE)); // batch 1 is taken, by a get that has yet to return
+      assertTrue(stepsOver.thread.isAlive());
+      gate.countDown();
+      check(1, stepsOver.result());
+      assertEquals(List.of(stepsOver.thread), threads);
+    }
+  }
+
+  @Test
+  @DisplayName("I5: skip: the listener is told before the get goes on waiting")
+  void toldBeforeWaiting() throws Exception {
+    CountDownLatch told = new CountDownLatch(1);
     BatchTarget target =
         (out, context) -> {
           if (context.index() == 0) {
             throw new IOException("zero");
           }
+          await(told);
           Numbered.fill(out, context);
         };
-    FailurePolicy policy =
-        FailurePolicy.skip(
-            1,
-            (epoch, index, cause) -> {
-              threads.add(Thread.currentThread().getName());
-              told.countDown();
-              try {
-                await(gate);
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-            });
-    try (BackgroundLoader loader = loader(target, policy).workers(2).start()) {
-      await(told);
-      check(1, loader.get(PATIENCE)); // made by the other worker meanwhile
-      gate.countDown();
+    FailurePolicy policy = FailurePolicy.skip(1, (epoch, index, cause) -> told.countDown());
+    try (BackgroundLoader loader = loader(target, policy).start()) {
+      check(1, loader.get(PATIENCE));
+      assertEquals(1, loader.stats().consumerWait().count(), "one get, one wait");
     }
-    assertTrue(threads.get(0).startsWith("pentrough-policy-worker-"), threads.get(0));
+  }
+
+  @ParameterizedTest(name = "ordered: {0}, fails again: {1}")
+  @CsvSource({"true, true", "true, false", "false, true", "false, false"})
+  @DisplayName(
+      "I3: skip: what a reset makes anew before its turn is counted and told once, or never")
+  void resetBeforeTheTurn(boolean ordered, boolean failsAgain) throws Exception {
+    List<Skip> skips = new ArrayList<>(); // the consumer's
+    AtomicInteger attempts = new AtomicInteger();
+    IOException last = new IOException("again");
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 0) {
+            int attempt = attempts.getAndIncrement();
+            if (attempt == 0) {
+              throw new IOException("at first");
+            } else if (failsAgain) {
+              throw last;
+            }
+          }
+          Numbered.fill(out, context);
+        };
+    BackgroundLoader.Builder builder =
+        loader(target, FailurePolicy.skip(1, (e, i, cause) -> skips.add(new Skip(e, i, cause))))
+            .hostSlots(1);
+    if (!ordered) {
+      builder.unordered();
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      Thread worker = Caller.worker("policy", 0);
+      until(
+          () -> loader.stats().failures() == 1 && Caller.waitsIn(worker, Worker.class, "park"),
+          "the failure to wait for its turn");
+      assertEquals(0, loader.stats().skips(), "its turn has not come");
+      loader.reset();
+      check(failsAgain ? 1 : 0, loader.get(PATIENCE));
+      assertEquals(failsAgain ? List.of(new Skip(0, 0, last)) : List.of(), skips);
+      assertEquals(skips.size(), loader.stats().skips());
+      assertEquals(failsAgain ? 2 : 1, loader.stats().failures());
+    }
+  }
+
+  @Test
+  @DisplayName(
+      "I3: skip: the bound is spent in the order of delivery, whichever worker fails first")
+  void boundInOrder() throws Exception {
+    CountDownLatch oneHasFailed = new CountDownLatch(1);
+    List<Long> skipped = new ArrayList<>(); // the consumer's
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 0) {
+            await(oneHasFailed);
+          }
+          if (context.index() <= 1) {
+            throw new IOException("no " + context.index());
+          }
+          Numbered.fill(out, context);
+        };
+    FailurePolicy policy = FailurePolicy.skip(1, (epoch, index, cause) -> skipped.add(index));
+    try (BackgroundLoader loader = loader(target, policy).workers(2).start()) {
+      until(() -> loader.stats().fillTime().count() == 2, "batches behind 1 to be made");
+      oneHasFailed.countDown();
+      assertEquals(
+          1, assertThrows(TargetException.class, () -> loader.get(PATIENCE)).index(), "beyond it");
+      assertEquals(List.of(0L), skipped);
+      check(2, loader.get(PATIENCE));
+      assertEquals(1, loader.stats().skips());
+    }
+  }
+
+  @Test
+  @DisplayName("I3: skip: what failed behind the end of its epoch is no gap; the last index is one")
+  void behindTheEnd() throws Exception {
+    CountDownLatch behindHasFailed = new CountDownLatch(1);
+    List<Skip> skips = new ArrayList<>(); // the consumer's
+    IOException failure = new IOException("the last");
+    BatchTarget target =
+        (out, context) -> {
+          long index = context.index();
+          if (context.epoch() == 0 && index == 1) {
+            await(behindHasFailed);
+            context.noMore();
+          } else if (context.epoch() == 0 && index > 1) {
+            throw new IOException("behind the end, as it will turn out");
+          } else if (index == 1) {
+            throw failure;
+          } else if (index > 1) {
+            context.noMore();
+          } else {
+            Numbered.fill(out, context);
+          }
+        };
+    FailurePolicy policy = FailurePolicy.skip(9, (e, i, cause) -> skips.add(new Skip(e, i, cause)));
+    try (BackgroundLoader loader = loader(target, policy).workers(2).epochs(2).start()) {
+      check(0, loader.get(PATIENCE));
+      until(() -> loader.stats().failures() > 0, "a failure behind the end");
+      behindHasFailed.countDown();
+      try (DeviceBatch batch = loader.get(PATIENCE)) {
+        assertEquals(1, batch.epoch());
+      }
+      assertEquals(List.of(), skips);
+      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      assertEquals(List.of(new Skip(1, 1, failure)), skips);
+      assertEquals(1, loader.stats().skips());
+    }
   }
 
   @ParameterizedTest(name = "ordered: {0}")
@@ -311,20 +447,19 @@ class FailurePolicyTest {
       gate.countDown();
       check(2, loader.get(PATIENCE));
     }
-    try (BackgroundLoader loader =
-        loader(
-                (out, context) -> {
-                  if (context.index() == 1) {
-                    new CountDownLatch(1).await(); // until close interrupts it
-                  }
-                },
-                FailurePolicy.fail())
-            .closeTimeout(Duration.ofMillis(200))
-            .start()) {
+    CountDownLatch open = new CountDownLatch(1);
+    BatchTarget slow =
+        (out, context) -> {
+          if (context.index() == 1) {
+            await(open);
+          }
+        };
+    try (BackgroundLoader loader = loader(slow, FailurePolicy.fail()).start()) {
       loader.get(PATIENCE).close();
       assertNull(
           assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)))
               .getCause());
+      open.countDown();
     }
   }
 

@@ -268,6 +268,22 @@ class InferTest {
   }
 
   @Test
+  @DisplayName("epochs without a batch are passed over until there is something to infer from")
+  void emptyEpochsFirst() throws Exception {
+    ArraySource source =
+        context -> {
+          if (context.epoch() < 3) {
+            context.noMore();
+            return new Object[0];
+          }
+          return new Asked(2).arrays(context);
+        };
+    assertEquals(2, drain(infer(source).epochs(4)).size());
+    assertRefused(infer(source).epochs(3), "no arrays at index 0 of epoch 2", "nothing to infer");
+    assertRefused(infer(source).batchesPerEpoch(2), "no arrays at index 0 of epoch 0");
+  }
+
+  @Test
   @DisplayName("\"no more\" at once leaves nothing to infer from")
   void noMoreInTheTrial() {
     assertRefused(infer(new Asked(0)), "no arrays at index 0 of epoch 0", "nothing to infer");

@@ -44,14 +44,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Runs whole loaders with real threads, their configuration and what each thread does drawn from a
  * seed, and checks every invariant that shows from outside.
  *
- * <p>The machine's scheduler has a say too, so a seed that failed may need some repetitions to fail
- * again. System properties, to be given to Maven as they are:
- *
- * <ul>
- *   <li>{@code -Dpentrough.fuzz.seeds=2000}: how many seeds, default 400
- *   <li>{@code -Dpentrough.fuzz.from=400}: the first of them, default 0
- *   <li>{@code -Dpentrough.fuzz.seed=17}: this seed only, {@code pentrough.fuzz.seeds} times
- * </ul>
+ * <p>For the seeds see {@link FuzzSeeds}.
  */
 class LoaderFuzzTest {
 
@@ -75,12 +68,7 @@ class LoaderFuzzTest {
   }
 
   static IntStream seeds() {
-    Integer one = Integer.getInteger("pentrough.fuzz.seed");
-    if (one != null) {
-      return IntStream.generate(() -> one).limit(Integer.getInteger("pentrough.fuzz.seeds", 1));
-    }
-    int from = Integer.getInteger("pentrough.fuzz.from", 0);
-    return IntStream.range(from, from + Integer.getInteger("pentrough.fuzz.seeds", 400));
+    return FuzzSeeds.of(400);
   }
 
   @ParameterizedTest(name = "seed {0}")

@@ -228,6 +228,71 @@ class LoaderStatsTest {
   }
 
   @Test
+  void whileThereIsNoJobWorkersWaitForThatAndForNoSlot() {
+    recorder.started(at(0));
+    recorder.workerIdle(at(0)); // no job from 100 to 700: one rests before, the other from 400 on
+    recorder.dry(true, at(100));
+    recorder.dry(true, at(200));
+    recorder.workerIdle(at(400));
+    LoaderStats before = recorder.snapshot(at(500));
+    recorder.dry(false, at(700));
+    recorder.workerBusy(at(750));
+    recorder.workerBusy(at(800));
+    LoaderStats stats = recorder.snapshot(at(1000));
+    assertEquals((100 + 50 + 100) / 2000.0, stats.workerIdleShare());
+    assertEquals((600 + 300) / 2000.0, stats.workerJoblessShare());
+    assertEquals((200 + 200) / 1000.0, stats.minus(before).workerJoblessShare());
+    assertEquals(600 * MS, recorder.dryNanos(at(1000)));
+  }
+
+  /** Shares in thousandths. */
+  @ParameterizedTest
+  @CsvSource({
+    "800, 100, 250, 100, SUBMITTER",
+    "800, 100, 249, 100, PRODUCER",
+    " 50, 250, 251, 100, SUBMITTER",
+    "800, 260, 260, 100, PRODUCER",
+    "800, 100, 700, 800, COPY",
+    "800,   0, 700, 800, SUBMITTER",
+    " 49,   0, 900, 100, CONSUMER",
+    " 49,   0,  49, 100, BALANCED",
+  })
+  void theVerdictOfADryQueue(
+      long starved, long idle, long jobless, long copyBusy, Verdict verdict) {
+    LoaderStats stats = dryStats(starved, idle, jobless, copyBusy);
+    assertEquals(verdict, stats.verdict());
+    assertTrue(
+        stats.toString().contains("for a slot and " + jobless / 10 + " % for a job"),
+        stats::toString);
+  }
+
+  @Test
+  void theAdviceForADryQueue() {
+    String text = dryStats(800, 100, 600, 100).toString();
+    assertTrue(text.contains("workers (2) waiting for a slot 10 %, without a job 60 %"), text);
+    assertTrue(
+        text.endsWith(
+            "SUBMITTER: the loop waited 80 % of the time for data while workers waited 10 % for a"
+                + " slot and 60 % for a job: submit further ahead"),
+        text);
+  }
+
+  private LoaderStats dryStats(long starved, long idle, long jobless, long copyBusy) {
+    recorder.started(at(0));
+    recorder.workerIdle(at(0));
+    recorder.workerIdle(at(0));
+    recorder.dry(true, at(idle));
+    recorder.workerBusy(at(idle + jobless));
+    recorder.workerBusy(at(idle + jobless));
+    recorder.consumerStarving(at(0));
+    recorder.consumerFed(at(starved));
+    recorder.copyStarted(at(0));
+    recorder.copyEnded(at(copyBusy));
+    recorder.delivered(1);
+    return recorder.snapshot(at(1000));
+  }
+
+  @Test
   void withNothingDeliveredThereIsNoVerdictToGive() {
     LoaderStats stats = stats(980, 0, 0, 0);
     assertEquals(Verdict.BALANCED, stats.verdict());

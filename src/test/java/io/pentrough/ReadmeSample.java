@@ -7,8 +7,10 @@ import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
+import java.util.random.RandomGenerator;
 
-/** The sample of README.md, compiled, around what it takes for given. */
+/** The samples of README.md, compiled, around what it takes for given. */
 final class ReadmeSample {
 
   private final Volume volume = new Volume();
@@ -26,16 +28,31 @@ final class ReadmeSample {
   /** Something with voxels to sample from. */
   private static final class Volume {
 
+    private final byte[] voxels = new byte[50_000];
+    private final int[] labels = new int[voxels.length];
+
+    Volume() {
+      new Random(1).nextBytes(voxels);
+      for (int i = 0; i < labels.length; i++) {
+        labels[i] = Byte.toUnsignedInt(voxels[i]) < 128 ? 0 : 1;
+      }
+    }
+
+    // [target]
     void samplePatches(HostBatch out, BatchContext context) {
       HostArray image = out.array("image");
       HostArray label = out.array("label");
-      image.fillZero();
+      RandomGenerator random =
+          context.random(); // a function of (seed, epoch, index): the same with 1 worker or 16
+      int count = image.elements() / label.elements();
       for (int i = 0; i < label.elements(); i++) {
-        int grey = context.random().nextInt(256);
-        image.setByte(i * 33 * 33 * 33, (byte) grey);
-        label.setInt(i, grey < 128 ? 0 : 1);
+        int from = random.nextInt(voxels.length - count);
+        image.set(i * count, voxels, from, count);
+        label.setInt(i, labels[from]);
       }
     }
+
+    // [/target]
   }
 
   private void train(DeviceStream stream, DeviceArray image, DeviceArray label) {

@@ -7,14 +7,18 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** The sample of README.md does what it says, and is the one that was tried. */
+/** The samples of README.md do what they say, and are the ones that were tried. */
 @Timeout(60)
 class ReadmeSampleTest {
 
@@ -42,10 +46,26 @@ class ReadmeSampleTest {
     assertTrue(printed.toString(StandardCharsets.UTF_8).contains("20 batches"), printed::toString);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"README.md", "docs/from-elektronn2.md", "docs/reading-the-stats.md"})
+  @DisplayName("every Java block of a page is a compiled sample, but for the line breaks")
+  void everyBlockIsCompiled(String page) throws Exception {
+    List<String> compiled = new ArrayList<>(Snippets.compiled(ReadmeSample.class).values());
+    compiled.addAll(Snippets.compiled(FromElektronn2Samples.class).values());
+    for (String block : Snippets.shown(Path.of(page))) {
+      assertTrue(
+          compiled.contains(block), () -> page + " shows what is compiled nowhere: " + block);
+    }
+    Set<String> others = Snippets.languages(Path.of(page));
+    others.removeAll(Set.of("", "java"));
+    assertEquals(Set.of(), others, "Java under another name would not be looked at");
+  }
+
   @Test
-  @DisplayName("README.md carries the compiled sample, but for the line breaks")
-  void readmeHasIt() throws Exception {
-    String sample = Snippets.compiled(ReadmeSample.class).get("sample");
-    assertTrue(Snippets.shown(README).contains(sample), "README.md lacks the compiled sample");
+  @DisplayName("README.md shows every sample that was compiled for it")
+  void readmeHasThem() throws Exception {
+    assertEquals(
+        Set.copyOf(Snippets.compiled(ReadmeSample.class).values()),
+        Set.copyOf(Snippets.shown(README)));
   }
 }

@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /** Samples that stand twice: compiled in a test source, and in a document for people to read. */
@@ -35,6 +37,16 @@ final class Snippets {
         .results()
         .map(match -> squeezed(match.group(1)))
         .toList();
+  }
+
+  /** What the fences of a document say they hold; empty for plain text. */
+  static Set<String> languages(Path document) throws IOException {
+    Set<String> languages = new TreeSet<>();
+    Pattern.compile("^ *(?:```|~~~)([^`\\n]*)$", Pattern.MULTILINE)
+        .matcher(Files.readString(document))
+        .results()
+        .forEach(match -> languages.add(match.group(1).strip()));
+    return languages;
   }
 
   /** The formatter breaks lines in its own way. */

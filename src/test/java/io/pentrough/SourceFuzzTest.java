@@ -1,40 +1,61 @@
 package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceException;
 import io.pentrough.device.host.HostDevice;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Sources with an end, shards, positions, failure policies and queues, with real threads: whatever
- * a seed draws of resets, lives (closing, and going on at a position) and leases held, a source
- * gives every batch once, bit for bit. {@link LoaderFuzzTest} is the twin for sources without an
- * end.
+ * Sources with an end, shards, positions, failure policies and inferred arrays, with real threads:
+ * whatever a seed draws of consumers, resets, interrupts, leases held, faults of the device, and
+ * lives (each goes on at a position of the one before), a source gives every batch once, bit for
+ * bit. {@link LoaderFuzzTest} is the twin for sources without an end; for the seeds see {@link
+ * FuzzSeeds}.
  */
+@ResourceLock("java.util.logging")
 class SourceFuzzTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
-  private static final BatchSpec SPEC = BatchSpec.builder().array("x", DType.INT64, 3).build();
+  private static final int MOST_LIVES = 1_000;
 
-  /** Shortages of jobs are many, by design. */
+  private static final BatchSpec SPEC =
+      BatchSpec.builder()
+          .array("x", DType.INT64, 3) // epoch, index, and a random number (I8)
+          .array("y", DType.INT32, 4, 5)
+          .array("z", DType.UINT8, 3, 2, 2)
+          .build();
+
   private final LogCapture log = new LogCapture();
 
   @AfterEach
@@ -43,236 +64,620 @@ class SourceFuzzTest {
   }
 
   static IntStream seeds() {
-    int more = Integer.getInteger("pentrough.fuzz.seeds", 150);
-    return IntStream.range(0, more);
+    return FuzzSeeds.of(300);
   }
 
-  /** What a loader is asked for, drawn from a seed. */
+  @ParameterizedTest(name = "seed {0}")
+  @MethodSource("seeds")
+  @DisplayName("I3-I5, I7, I8: every batch of a source once, through resets, lives and failures")
+  void everyBatchOnce(int seed) throws Exception {
+    Run run = new Run(new Draw(seed));
+    try {
+      run.run();
+    } catch (Throwable t) {
+      throw new AssertionError("seed " + seed + ", " + run, t);
+    }
+  }
+
+  private enum Policy {
+    FAIL,
+    RETRY,
+    SKIP
+  }
+
+  /** A place in the source. */
+  private record Place(int epoch, long index) implements Comparable<Place> {
+    private static final Comparator<Place> ORDER =
+        Comparator.comparingInt(Place::epoch).thenComparingLong(Place::index);
+
+    @Override
+    public int compareTo(Place other) {
+      return ORDER.compare(this, other);
+    }
+
+    @Override
+    public String toString() {
+      return epoch + "." + index;
+    }
+  }
+
+  /** What all loaders of a run are asked for. */
   private static final class Draw {
     final Random random;
     final boolean ordered;
     final boolean declared;
+    final boolean inferred;
     final boolean handOver;
+    final boolean faults;
+    final boolean interrupts;
+    final int consumers;
     final int epochs;
     final int[] lengths;
     final int stride;
     final int first;
     final int deviceSlots;
-    final int policy;
+    final Policy policy;
     final long seed;
 
     Draw(int number) {
-      random = new Random(number);
+      random = new Random(number * 0x9E3779B97F4A7C15L); // neighbours would begin alike
       ordered = random.nextBoolean();
       declared = random.nextBoolean();
+      inferred = random.nextInt(3) == 0;
       handOver = random.nextInt(4) == 0;
-      epochs = 1 + random.nextInt(4);
+      faults = random.nextInt(4) == 0;
+      interrupts = random.nextBoolean();
+      consumers = 1 + random.nextInt(3);
+      epochs = 1 + random.nextInt(6);
       stride = 1 + random.nextInt(3);
       first = random.nextInt(stride);
       int declaredLength = stride + random.nextInt(20);
       lengths =
           declared
               ? IntStream.generate(() -> declaredLength).limit(epochs).toArray()
-              : random.ints(epochs, 0, 25).toArray();
+              : random.ints(epochs, 0, 1 + random.nextInt(25)).toArray();
       deviceSlots = 1 + random.nextInt(4);
-      policy = random.nextInt(3);
+      policy = List.of(Policy.values()).get(random.nextInt(3));
       seed = random.nextLong();
     }
 
-    /** The policy that lets every batch but those that always fail through. */
-    FailurePolicy policy() {
-      return switch (policy) {
-        case 0 -> FailurePolicy.fail();
-        case 1 -> FailurePolicy.retry(2);
-        default -> FailurePolicy.skip(1_000_000, (epoch, index, cause) -> {});
-      };
+    boolean alwaysFails(Place place) {
+      return (place.epoch * 31L + place.index) % 7 == 0;
     }
 
-    boolean isSkipped(int epoch, long index) {
-      return policy == 2 && (epoch * 31L + index) % 5 == 0;
-    }
-
-    void fill(HostBatch out, BatchContext context) {
-      int epoch = context.epoch();
-      long index = context.index();
-      long drawn = context.random().nextLong();
-      if (index >= lengths[epoch]) {
-        context.noMore();
-        return;
-      }
-      if (policy == 1 && context.attempt() < 2 && (epoch + index) % 3 == 0) {
-        throw new IllegalStateException("fails twice");
-      }
-      if (isSkipped(epoch, index)) {
-        throw new IllegalStateException("fails always");
-      }
-      for (long i = index * 7919 % 13 * 2_000; i > 0; i--) {
-        Thread.onSpinWait(); // so that unordered batches overtake each other
-      }
-      HostArray array = out.array(0);
-      array.setLong(0, epoch);
-      array.setLong(1, index);
-      array.setLong(2, drawn);
-    }
-
-    Set<String> expected() {
-      Set<String> expected = new TreeSet<>();
+    /** The batches there are, those that always fail included. */
+    Set<Place> places() {
+      Set<Place> places = new TreeSet<>();
       for (int epoch = 0; epoch < epochs; epoch++) {
         for (int index = first; index < lengths[epoch]; index += stride) {
-          if (!isSkipped(epoch, index)) {
-            expected.add(epoch + "." + index);
-          }
+          places.add(new Place(epoch, index));
         }
       }
-      return expected;
+      return places;
     }
 
-    BackgroundLoader start(HostDevice device, @Nullable Position from) {
-      BackgroundLoader.Builder builder =
-          BackgroundLoader.builder(device, SPEC, this::fill)
-              .workers(1 + random.nextInt(4)) // a life of its own: workers and slots may differ
-              .hostSlots(1 + random.nextInt(5))
-              .deviceSlots(deviceSlots)
-              .epochs(epochs)
-              .shard(first, stride)
-              .onFailure(policy())
-              .name("source")
-              .seed(seed);
-      if (declared) {
-        builder.batchesPerEpoch(lengths[0]);
-      }
-      if (!ordered) {
-        builder.unordered();
-      }
-      if (handOver) {
-        builder.handOver();
-      }
-      if (from != null) {
-        builder.startAt(Position.parse(from.toString()));
-      }
-      return builder.start();
+    @Override
+    public String toString() {
+      return (ordered ? "ordered" : "unordered")
+          + (declared ? ", declared" : "")
+          + (inferred ? ", inferred" : "")
+          + (handOver ? ", handed over" : "")
+          + (faults ? ", faults" : "")
+          + (interrupts ? ", interrupts" : "")
+          + ", %s, epochs of %s, shard %d of %d, %d consumers, %d device slots"
+              .formatted(
+                  policy,
+                  IntStream.of(lengths).boxed().toList(),
+                  first,
+                  stride,
+                  consumers,
+                  deviceSlots);
     }
   }
 
-  @ParameterizedTest(name = "seed {0}")
-  @MethodSource("seeds")
-  @DisplayName("I3, I4, I8: every batch of a source once, through resets, lives and failures")
-  void everyBatchOnce(int number) throws Exception {
-    Draw draw = new Draw(number);
-    Set<String> told = new HashSet<>();
-    List<String> order = new ArrayList<>();
-    try (HostDevice device = HostDevice.open()) {
-      Position position = null;
-      boolean ended = false;
-      while (!ended) {
-        try (BackgroundLoader loader = draw.start(device, position)) {
-          Deque<DeviceBatch> held = new ArrayDeque<>();
-          int life = 1 + draw.random.nextInt(40);
-          for (int i = 0; i < life && !ended; i++) {
-            if (held.size() == draw.deviceSlots || draw.random.nextInt(3) == 0) {
-              closeOne(held);
+  /** A batch that was delivered; the position is null if it is to be asked for later. */
+  private record Delivered(Place place, DeviceBatch batch, @Nullable Position early) {}
+
+  private static final class Run {
+    private final Draw draw;
+    private final Random random;
+    private final HostDevice host = HostDevice.open();
+    private final ScriptedDevice scripted = new ScriptedDevice();
+    private final Device device;
+
+    /** What was delivered before the position at which the next life starts. */
+    private final Set<Place> told = new TreeSet<>();
+
+    private final Set<Place> toldFailures = ConcurrentHashMap.newKeySet();
+    private final Set<Place> skipped = ConcurrentHashMap.newKeySet();
+
+    /** What was made once without failing, on the thread that started the loader. */
+    private final Set<Place> trials = new HashSet<>();
+
+    private final DeviceException fault = new DeviceException("drawn");
+    private ScriptedDevice.@Nullable Trigger trap;
+    private @Nullable Position position;
+    private int lives;
+    private boolean over;
+
+    Run(Draw draw) {
+      this.draw = draw;
+      random = draw.random;
+      device =
+          draw.faults
+              ? scripted
+              : new SlowDevice(host, draw.seed, random.nextBoolean(), random.nextInt(4) == 0);
+    }
+
+    void run() throws Exception {
+      while (!over) {
+        lives++;
+        assertTrue(lives < MOST_LIVES, "no life gets any further");
+        live();
+      }
+      Set<Place> missing = draw.places();
+      missing.removeAll(told);
+      for (Place place : missing) {
+        assertTrue(draw.alwaysFails(place), () -> place + " never came");
+        Set<Place> elsewhere = draw.policy == Policy.SKIP ? skipped : toldFailures;
+        assertTrue(elsewhere.contains(place), () -> "nothing was heard of " + place);
+      }
+      assertTrue(draw.places().containsAll(told), "there is no such batch");
+      Caller.until(this::nothingIsLive, "all to be given back");
+      assertEquals(List.of(), scripted.violations());
+      host.close();
+    }
+
+    private boolean nothingIsLive() {
+      return host.liveResources().equals(Numbered.NOTHING) && scripted.live().isEmpty();
+    }
+
+    private void live() throws Exception {
+      Life life = new Life();
+      if (draw.faults && random.nextBoolean() && (trap == null || trap.sprung())) {
+        List<String> calls = List.of("copyToDevice", "record", "isComplete", "newEvent", "waitFor");
+        int nth = 1 + random.nextInt(40);
+        trap =
+            scripted.on(
+                calls.get(random.nextInt(calls.size())),
+                nth,
+                () -> {
+                  throw fault;
+                });
+      }
+      BackgroundLoader loader;
+      try {
+        loader = life.builder().start();
+      } catch (DeviceException e) {
+        assertEquals(fault, e);
+        return; // and nothing was delivered: the next life starts where this one should have
+      } catch (IllegalArgumentException e) {
+        // Started behind the last batch: there is nothing to infer it from.
+        if (!draw.inferred || !toldIsAll()) {
+          throw e;
+        }
+        over = true;
+        return;
+      }
+      life.live(loader);
+      goOn(life);
+    }
+
+    /** Whether all was told that can be. */
+    private boolean toldIsAll() {
+      Set<Place> missing = draw.places();
+      missing.removeAll(told);
+      return missing.stream().allMatch(draw::alwaysFails);
+    }
+
+    /** Draws the batch whose position is saved: what was delivered behind it is forgotten. */
+    private void goOn(Life life) {
+      List<Delivered> inOrder = new ArrayList<>(life.delivered);
+      inOrder.sort(Comparator.comparing(one -> one.batch.position(), Run::byProgress));
+      if (draw.consumers == 1) {
+        assertEquals(new ArrayList<>(life.delivered), inOrder, "the order by positions");
+      }
+      boolean crash = random.nextInt(3) == 0;
+      int kept = crash ? random.nextInt(inOrder.size() + 1) : inOrder.size();
+      for (Delivered one : inOrder.subList(0, kept)) {
+        assertTrue(told.add(one.place), () -> "told again after its position: " + one.place);
+      }
+      if (kept > 0) {
+        Delivered last = inOrder.get(kept - 1);
+        Position late = last.batch.position();
+        Position saved = last.early == null ? late : last.early;
+        position = Position.parse(saved.toString());
+      }
+      over = life.ended && kept == inOrder.size();
+    }
+
+    /** Each delivery moves a position on, or adds to those delivered above it. */
+    private static int byProgress(Position a, Position b) {
+      return Comparator.comparingInt(Position::epoch)
+          .thenComparingLong(Position::index)
+          .thenComparingInt((Position at) -> at.delivered().length)
+          .compare(a, b);
+    }
+
+    @Override
+    public String toString() {
+      return draw + ", life " + lives + " from " + position + ", told " + told;
+    }
+
+    /** A loader, from its start until it is closed. */
+    private final class Life {
+      private final Thread starter = Thread.currentThread();
+      private final AtomicInteger calls = new AtomicInteger();
+      private final Queue<Delivered> delivered = new ConcurrentLinkedQueue<>();
+      private final Set<Place> seen = ConcurrentHashMap.newKeySet();
+
+      /** One call of the target waits here, so that unordered batches overtake it. */
+      private final CountDownLatch gate = new CountDownLatch(1);
+
+      private final int slowCall = random.nextInt(8);
+      private final boolean patientClose = random.nextInt(3) > 0;
+      private final boolean rudeClose = random.nextInt(3) == 0;
+      private final List<Consumer> consumers = new ArrayList<>();
+      private volatile boolean closing;
+      private volatile boolean ended;
+
+      BackgroundLoader.Builder builder() {
+        BackgroundLoader.Builder builder =
+            draw.inferred
+                ? BackgroundLoader.infer(device, this::arrays)
+                    .names("x", "y", "z")
+                    .dtype("z", DType.UINT8)
+                : BackgroundLoader.builder(device, SPEC, this::fill);
+        builder
+            .workers(1 + random.nextInt(4))
+            .hostSlots(1 + random.nextInt(5))
+            .deviceSlots(draw.deviceSlots)
+            .epochs(draw.epochs)
+            .shard(draw.first, draw.stride)
+            .onFailure(policy())
+            .closeTimeout(patientClose ? PATIENCE : Duration.ZERO)
+            .name("source")
+            .seed(draw.seed);
+        if (draw.declared) {
+          builder.batchesPerEpoch(draw.lengths[0]);
+        }
+        if (!draw.ordered) {
+          builder.unordered();
+        }
+        if (draw.handOver) {
+          builder.handOver();
+        }
+        if (position != null) {
+          builder.startAt(position);
+        }
+        return builder;
+      }
+
+      private FailurePolicy policy() {
+        return switch (draw.policy) {
+          case FAIL -> FailurePolicy.fail();
+          case RETRY -> FailurePolicy.retry(2);
+          case SKIP ->
+              FailurePolicy.skip(
+                  1_000_000, (epoch, index, cause) -> skipped.add(new Place(epoch, index)));
+        };
+      }
+
+      // ---- targets
+
+      private void fill(HostBatch out, BatchContext context) throws Exception {
+        if (begin(context)) {
+          Place place = new Place(context.epoch(), context.index());
+          if (draw.alwaysFails(place)) {
+            throw new IllegalStateException("fails always");
+          }
+          long drawn = context.random().nextLong();
+          long[] x = x(place, drawn);
+          int[][] y = y(drawn);
+          byte[][][] z = z(drawn);
+          out.array("x").set(0, x, 0, x.length);
+          for (int i = 0; i < y.length; i++) {
+            out.array("y").set(i * y[i].length, y[i], 0, y[i].length);
+          }
+          for (int i = 0; i < 12; i++) {
+            out.array("z").setByte(i, z[i / 4][i / 2 % 2][i % 2]);
+          }
+          out.size(size(place));
+        }
+      }
+
+      private Object[] arrays(BatchContext context) throws Exception {
+        if (!begin(context)) {
+          return new Object[0];
+        }
+        Place place = new Place(context.epoch(), context.index());
+        long drawn = context.random().nextLong();
+        boolean wrong = draw.alwaysFails(place) && !isTrial();
+        return new Object[] {x(place, drawn), wrong ? new int[4][6] : y(drawn), z(drawn)};
+      }
+
+      private boolean isTrial() {
+        return Thread.currentThread() == starter;
+      }
+
+      /** False if there is no batch. */
+      private boolean begin(BatchContext context) throws Exception {
+        if (!isTrial() && calls.getAndIncrement() == slowCall) {
+          gate.await();
+        }
+        Place place = new Place(context.epoch(), context.index());
+        if (place.index >= draw.lengths[place.epoch]) {
+          context.noMore();
+          return false;
+        }
+        if (isTrial()) {
+          // Behind an epoch that turns out to be over, it may be of a batch that was delivered.
+          assertTrue(
+              position == null || place.epoch > position.epoch() || !told.contains(place),
+              () -> "a trial of what was delivered: " + place);
+          trials.add(place);
+        } else if (draw.policy == Policy.RETRY
+            && context.attempt() < 2
+            && (place.epoch + place.index) % 3 == 0) {
+          context.random().nextLong(); // the next attempt gets the same one
+          throw new IllegalStateException("fails twice");
+        }
+        return true;
+      }
+
+      // ---- the life
+
+      void live(BackgroundLoader loader) throws Exception {
+        for (int i = 0; i < draw.consumers; i++) {
+          consumers.add(new Consumer(loader, random.nextLong()));
+        }
+        List<Caller<Boolean>> callers = new ArrayList<>();
+        for (Consumer consumer : consumers) {
+          callers.add(Caller.start(consumer));
+        }
+        try {
+          for (Caller<Boolean> caller : callers) {
+            caller.result();
+          }
+        } finally {
+          close(loader);
+        }
+      }
+
+      private void close(BackgroundLoader loader) {
+        if (patientClose) {
+          gate.countDown(); // else half the patience would pass before it is interrupted
+        }
+        closing = true;
+        loader.close();
+      }
+
+      private void tell(Place place) {
+        assertTrue(!told.contains(place), () -> "told again in another life: " + place);
+        assertTrue(seen.add(place), () -> "told twice: " + place);
+      }
+
+      private void check(DeviceBatch batch) {
+        Place place = new Place(batch.epoch(), batch.index());
+        if (draw.alwaysFails(place)) {
+          assertTrue(trials.contains(place), () -> "delivered though it fails: " + place);
+        }
+        Philox4x32 philox = new Philox4x32(draw.seed);
+        philox.begin(place.epoch, place.index);
+        long drawn = philox.nextLong();
+        assertEquals(SPEC, batch.spec());
+        assertEquals(draw.inferred ? 3 : size(place), batch.size());
+        ByteBuffer x = read(batch, "x");
+        for (long expected : x(place, drawn)) {
+          assertEquals(expected, x.getLong(), () -> "x of " + place);
+        }
+        ByteBuffer y = read(batch, "y");
+        for (int[] row : y(drawn)) {
+          for (int expected : row) {
+            assertEquals(expected, y.getInt(), () -> "y of " + place);
+          }
+        }
+        ByteBuffer z = read(batch, "z");
+        for (byte[][] plane : z(drawn)) {
+          for (byte[] row : plane) {
+            for (byte expected : row) {
+              assertEquals(expected, z.get(), () -> "z of " + place);
             }
-            if (draw.random.nextInt(6) == 0) {
-              loader.reset();
+          }
+        }
+      }
+
+      /** A thread that takes batches. */
+      private final class Consumer implements Callable<Boolean> {
+        private final BackgroundLoader loader;
+        private final Random random;
+        private final Deque<DeviceBatch> held = new ArrayDeque<>();
+        private volatile @Nullable Thread thread;
+        private @Nullable Place last;
+
+        Consumer(BackgroundLoader loader, long seed) {
+          this.loader = loader;
+          random = new Random(seed);
+        }
+
+        @Override
+        public Boolean call() throws Exception {
+          thread = Thread.currentThread();
+          try {
+            for (int i = 1 + random.nextInt(40); i > 0; i--) {
+              step();
             }
+            if (rudeClose) {
+              close(loader);
+            }
+          } catch (NoSuchElementException e) {
+            ended = true;
+          } catch (LoaderClosedException e) {
+            assertTrue(closing, "closed by nobody");
+          } catch (DeviceException e) {
+            requireFault(e);
+          } finally {
+            while (!held.isEmpty()) {
+              closeOne();
+            }
+          }
+          return true;
+        }
+
+        private void requireFault(Throwable e) {
+          assertTrue(e == fault || e.getCause() == fault, e::toString);
+        }
+
+        private void step() throws Exception {
+          while (held.size() >= draw.deviceSlots || (!held.isEmpty() && random.nextInt(3) == 0)) {
+            closeOne();
+          }
+          try {
+            switch (random.nextInt(12)) {
+              case 0 -> loader.reset();
+              case 1, 2, 3 -> get(Duration.ofNanos(random.nextInt(200_000)));
+              case 4 -> iterate();
+              case 5 -> interruptOne();
+              default -> getPatiently();
+            }
+          } catch (BatchTimeoutException e) {
+            // It was a short one.
+          } catch (InterruptedException e) {
+            assertTrue(draw.interrupts, "interrupted by nobody");
+          } catch (TargetException e) {
+            Place place = new Place(e.epoch(), e.index());
+            tell(place);
+            assertOrder(place);
+            toldFailures.add(place);
+            assertTrue(draw.alwaysFails(place) && draw.policy != Policy.SKIP, e::toString);
+            assertNotNull(e.getCause());
+            Class<?> type =
+                draw.inferred ? IllegalArgumentException.class : IllegalStateException.class;
+            assertEquals(type, e.getCause().getClass());
+          }
+        }
+
+        private void interruptOne() {
+          Thread other = consumers.get(random.nextInt(consumers.size())).thread;
+          if (draw.interrupts && other != null) {
+            other.interrupt();
+          }
+        }
+
+        private void getPatiently() throws Exception {
+          while (draw.consumers > 1 && !held.isEmpty()) {
+            closeOne(); // others may be waiting for it
+          }
+          try {
+            get(Duration.ofMillis(1));
+          } catch (BatchTimeoutException e) {
+            gate.countDown(); // nothing else is left, or it is slow
             try {
-              DeviceBatch batch = loader.get(PATIENCE);
-              check(draw, batch);
-              String place = batch.epoch() + "." + batch.index();
-              assertTrue(told.add(place), () -> "seed " + number + ": twice: " + place);
-              order.add(place);
-              position = batch.position();
-              held.add(batch);
-            } catch (NoSuchElementException e) {
-              ended = true;
+              get(PATIENCE);
+            } catch (BatchTimeoutException tooLate) {
+              throw new AssertionError("I5: a wait without end", tooLate);
             }
           }
+        }
+
+        private void get(Duration timeout) throws Exception {
+          DeviceBatch batch = loader.get(timeout);
+          held.add(batch);
+          take(batch);
+        }
+
+        private void iterate() {
+          gate.countDown(); // this waits without bound
           while (!held.isEmpty()) {
-            closeOne(held);
+            closeOne();
           }
-        }
-      }
-      assertEquals(draw.expected(), new TreeSet<>(told), "seed " + number);
-      if (draw.ordered) {
-        List<String> sorted = new ArrayList<>(order);
-        sorted.sort(SourceFuzzTest::compare);
-        assertEquals(sorted, order, "seed " + number);
-      }
-      assertEquals(new HostDevice.Usage(0, 0, 0, 0), device.liveResources(), "seed " + number);
-    }
-  }
-
-  @ParameterizedTest(name = "seed {0}")
-  @MethodSource("seeds")
-  @DisplayName("I3, I4: a queue's jobs once, in order, whole, through resets and full queues")
-  void everyJobOnce(int number) throws Exception {
-    Random random = new Random(number);
-    int capacity = 1 + random.nextInt(6);
-    try (HostDevice device = HostDevice.open();
-        BatchQueue queue =
-            BatchQueue.builder(device, 4096)
-                .workers(1 + random.nextInt(4))
-                .hostSlots(1 + random.nextInt(4))
-                .deviceSlots(1 + random.nextInt(3))
-                .capacity(capacity)
-                .start()) {
-      int submitted = 0;
-      int delivered = 0;
-      while (delivered < 60) {
-        if (random.nextBoolean()) {
-          long job = submitted;
-          int length = 1 + (int) (job * 7 % 100);
-          BatchSpec spec = BatchSpec.builder().array("y", DType.INT32, length).build();
-          boolean taken =
-              queue.offer(
-                  spec,
-                  (out, context) -> {
-                    for (int i = 0; i < length; i++) {
-                      out.array(0).setInt(i, (int) context.index());
-                    }
-                  });
-          assertEquals(submitted - delivered < capacity, taken, "seed " + number);
-          submitted += taken ? 1 : 0;
-        } else if (random.nextInt(4) == 0) {
-          queue.reset();
-        } else if (delivered < submitted) {
-          try (DeviceBatch batch = queue.get(PATIENCE)) {
-            assertEquals(delivered, batch.index(), "seed " + number);
-            DeviceArray array = batch.array("y");
-            assertEquals(1 + delivered * 7 % 100, array.elements(), "seed " + number);
-            ByteBuffer bytes = HostDevice.bytes(array.buffer());
-            for (int i = 0; i < array.elements(); i++) {
-              assertEquals(delivered, bytes.getInt(4 * i), "seed " + number);
+          int steps = 1 + random.nextInt(5);
+          DeviceBatch before = null;
+          try {
+            for (DeviceBatch batch : loader.batches()) {
+              if (before != null) {
+                assertClosed(before);
+              }
+              take(batch);
+              before = batch;
+              if (--steps == 0) {
+                held.add(batch);
+                return;
+              }
             }
+            ended = true;
+            if (before != null) {
+              assertClosed(before);
+            }
+          } catch (CancellationException e) {
+            assertTrue(draw.interrupts && Thread.interrupted(), "interrupted by nobody");
           }
-          delivered++;
-        } else {
-          assertThrows(BatchTimeoutException.class, () -> queue.get(Duration.ZERO));
+        }
+
+        private void take(DeviceBatch batch) {
+          Place place = new Place(batch.epoch(), batch.index());
+          delivered.add(
+              new Delivered(place, batch, random.nextBoolean() ? batch.position() : null));
+          tell(place);
+          assertOrder(place);
+          check(batch);
+        }
+
+        private void assertOrder(Place place) {
+          Place before = last;
+          if (draw.ordered && before != null) {
+            assertTrue(before.compareTo(place) < 0, () -> "I3: " + place + " after " + before);
+          }
+          last = place;
+        }
+
+        private void closeOne() {
+          try {
+            held.remove().close();
+          } catch (DeviceException e) {
+            requireFault(e);
+          }
         }
       }
     }
   }
 
-  private static void check(Draw draw, DeviceBatch batch) {
-    ByteBuffer bytes = HostDevice.bytes(batch.array(0).buffer());
-    assertEquals(batch.epoch(), bytes.getLong(0));
-    assertEquals(batch.index(), bytes.getLong(8));
-    Philox4x32 random = new Philox4x32(draw.seed);
-    random.begin(batch.epoch(), batch.index());
-    assertEquals(random.nextLong(), bytes.getLong(16));
+  // ---- what a batch holds
+
+  private static long[] x(Place place, long drawn) {
+    return new long[] {place.epoch, place.index, drawn};
   }
 
-  private static void closeOne(Deque<DeviceBatch> held) {
-    DeviceBatch batch = held.poll();
-    if (batch != null) {
-      batch.close();
+  private static int[][] y(long drawn) {
+    int[][] y = new int[4][5];
+    for (int i = 0; i < 20; i++) {
+      y[i / 5][i % 5] = (int) (drawn >>> i) * (i + 1);
     }
+    return y;
   }
 
-  private static int compare(String a, String b) {
-    String[] one = a.split("\\.", 2);
-    String[] other = b.split("\\.", 2);
-    int byEpoch = Integer.compare(Integer.parseInt(one[0]), Integer.parseInt(other[0]));
-    return byEpoch != 0 ? byEpoch : Long.compare(Long.parseLong(one[1]), Long.parseLong(other[1]));
+  private static byte[][][] z(long drawn) {
+    byte[][][] z = new byte[3][2][2];
+    for (int i = 0; i < 12; i++) {
+      z[i / 4][i / 2 % 2][i % 2] = (byte) (drawn >>> (i + 20));
+    }
+    return z;
+  }
+
+  private static int size(Place place) {
+    return 1 + (int) (place.index % 3);
+  }
+
+  private static ByteBuffer read(DeviceBatch batch, String name) {
+    DeviceArray array = batch.array(name);
+    ByteBuffer bytes =
+        ByteBuffer.allocate(array.elements() * array.spec().dtype().bytes())
+            .order(ByteOrder.nativeOrder());
+    array.copyTo(bytes);
+    return bytes.flip();
+  }
+
+  private static void assertClosed(DeviceBatch batch) {
+    assertThrows(IllegalStateException.class, () -> batch.array(0));
   }
 }

@@ -112,7 +112,8 @@ final class Options {
   @Option(
       names = "--plot",
       paramLabel = "FILE",
-      description = "where to draw the loss over the steps, as PNG")
+      description =
+          "where to draw the loss over the steps, as PNG; a run that Ctrl-C ends draws none")
   @Nullable Path plot;
 
   @Option(names = "--help", usageHelp = true, description = "shows this and exits")

@@ -100,6 +100,7 @@ public final class Train {
     TrainingState state;
     String deviceName;
     LoaderStats stats;
+    String left = "";
     boolean interrupted = false;
     try (Device device = options.openDevice()) {
       BackgroundLoader.Builder builder =
@@ -135,6 +136,9 @@ public final class Train {
         deviceName = device.description();
         stats = loader.stats();
       }
+      if (device instanceof HostDevice host) {
+        left = leftOn(host);
+      }
     }
 
     out.println("device: " + deviceName);
@@ -156,10 +160,19 @@ public final class Train {
           evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
     }
     out.println(stats);
-    if (plot != null && state.step() > 0) {
+    out.print(left);
+    if (plot != null && !interrupted) { // Java's drawing cannot be started in a JVM that ends
       LossPlot.write(plot, state.losses(), err);
     }
     return interrupted ? INTERRUPTED : 0;
+  }
+
+  /** What has not been given back now that the loader is closed, as a line; also if nothing. */
+  private static String leftOn(HostDevice host) {
+    HostDevice.Usage live = host.liveResources();
+    return "left on the device: "
+        + (live.equals(new HostDevice.Usage(0, 0, 0, 0)) ? "nothing" : live)
+        + System.lineSeparator();
   }
 
   /**

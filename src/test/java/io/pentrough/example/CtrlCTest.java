@@ -27,11 +27,20 @@ class CtrlCTest {
   @TempDir Path folder;
 
   @Test
-  void endsInOrderWithACheckpointAndStatistics() throws Exception {
+  void endsInOrderWithACheckpointAndStatisticsAndLeaksNothing() throws Exception {
     Path checkpoint = folder.resolve("run");
 
+    Path plot = folder.resolve("loss.png");
+
     Ended ended =
-        pressCtrlC("batches/s", "--steps", "1000000", "--checkpoint", checkpoint.toString());
+        pressCtrlC(
+            "batches/s",
+            "--steps",
+            "1000000",
+            "--checkpoint",
+            checkpoint.toString(),
+            "--plot",
+            plot.toString());
 
     assertEquals(Train.INTERRUPTED, ended.exitCode, ended.output);
     Matcher step =
@@ -39,7 +48,10 @@ class CtrlCTest {
     assertTrue(step.find(), ended.output);
     assertTrue(ended.output.contains(step.group(1) + " batches, "), ended.output);
     assertFalse(ended.output.contains("Exception"), ended.output);
+    assertTrue(ended.output.contains("left on the device: nothing"), ended.output);
     assertTrue(Files.size(checkpoint) > 0);
+    assertFalse(Files.exists(plot), "as --help says");
+    assertFalse(ended.output.contains("No plot"), ended.output);
   }
 
   @Test

@@ -1,0 +1,44 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.host.HostDevice;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A slow first batch shows in the statistics. */
+@Timeout(60)
+class FirstBatchTest {
+
+  @Test
+  @DisplayName("the time to the first batch has the slow first fill in it, and stays what it was")
+  void slowFirstFill() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          Caller.await(gate);
+          Numbered.fill(out, context);
+        };
+    long before = System.nanoTime();
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader = BackgroundLoader.builder(device, Numbered.SPEC, target).start()) {
+      long started = System.nanoTime();
+      assertEquals(Optional.empty(), loader.stats().timeToFirstBatch());
+      Caller.until(() -> System.nanoTime() - started > 5_000_000, "the fill to take a while");
+      long held = System.nanoTime() - started;
+      gate.countDown();
+      Numbered.check(0, loader.get(Duration.ofSeconds(30)));
+      long most = System.nanoTime() - before;
+      Duration first = loader.stats().timeToFirstBatch().orElseThrow();
+      assertTrue(first.toNanos() >= held && first.toNanos() <= most, held + " " + first);
+      Numbered.check(1, loader.get(Duration.ofSeconds(30)));
+      assertEquals(Optional.of(first), loader.stats().timeToFirstBatch());
+      assertTrue(loader.stats().toString().contains("first batch ready after "));
+    }
+  }
+}

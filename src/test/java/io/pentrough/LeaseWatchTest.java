@@ -1,0 +1,170 @@
+package io.pentrough;
+
+import static io.pentrough.Caller.until;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.Device;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.ResourceLock;
+
+/** When a lease that is held too long is named: on time, however busy the copy thread is. */
+@Timeout(60)
+class LeaseWatchTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final long BOUND = TimeUnit.SECONDS.toNanos(30);
+  private static final String OVERDUE = "index 0 of epoch 0 has been leased for";
+
+  /** Near its wrap, as {@link System#nanoTime} may be. */
+  private long now = Long.MAX_VALUE - BOUND / 2;
+
+  private int looks;
+  private final List<String> warnings = new ArrayList<>();
+  private final List<DeviceSlot> slots =
+      List.of(new DeviceSlot(0), new DeviceSlot(1), new DeviceSlot(2));
+
+  private LeaseWatch watch(long bound) {
+    return new LeaseWatch(
+        bound,
+        () -> {
+          looks++;
+          return now;
+        },
+        this,
+        slots,
+        Schedules.schedule(Schedule.ENDLESS, Schedule.FOR_EVER, 0, 1),
+        (overdue, leasedAt) -> warnings.add(overdue));
+  }
+
+  private void lease(int slot) {
+    slots.get(slot).index = slot;
+    slots.get(slot).holder = Thread.currentThread();
+    slots.get(slot).enter(DeviceSlot.State.LEASED, now);
+  }
+
+  @Test
+  @DisplayName(
+      "each lease is named once, in the nanosecond it is due, by whoever asks when told to")
+  void onTime() {
+    LeaseWatch watch = watch(BOUND);
+    now += BOUND - 1;
+    assertEquals(1, watch.look());
+    lease(0); // taken between two looks, and nobody told of it
+    now += 1;
+    assertEquals(BOUND - 1, watch.look());
+    now += 10;
+    lease(1);
+    assertEquals(BOUND - 11, watch.look());
+    now += BOUND - 12;
+    assertEquals(1, watch.look());
+    assertEquals(List.of(), warnings);
+    now += 1;
+    assertEquals(11, watch.look());
+    assertEquals(1, warnings.size(), warnings::toString);
+    assertTrue(warnings.get(0).startsWith(OVERDUE + " 30.0 s by thread "), warnings.get(0));
+    slots.get(1).holder = null; // closed in time
+    now += 11;
+    assertEquals(BOUND, watch.look());
+    now += 100 * BOUND;
+    assertEquals(BOUND, watch.look());
+    assertEquals(1, warnings.size(), warnings::toString);
+  }
+
+  @Test
+  @DisplayName("without a bound the clock is not even read; a tiny one leaves the thread its rest")
+  void costs() {
+    LeaseWatch none = watch(LeaseWatch.NEVER);
+    int before = looks;
+    lease(0);
+    assertEquals(LeaseWatch.NEVER, none.look());
+    assertEquals(before, looks);
+
+    LeaseWatch tiny = watch(1);
+    now += 1_000_000;
+    assertEquals(1_000_000, tiny.look());
+    assertEquals(1, warnings.size());
+  }
+
+  private static BackgroundLoader start(Device device, Duration bound, CountDownLatch gate) {
+    return BackgroundLoader.builder(device, Numbered.SPEC, (out, context) -> Caller.await(gate))
+        .name("lease")
+        .leaseWarnAfter(bound)
+        .deviceSlots(3)
+        .start();
+  }
+
+  @Test
+  @ResourceLock("java.util.logging")
+  @DisplayName("a copy that does not end delays no warning")
+  void whileACopyIsUnderWay() throws Exception {
+    ScriptedDevice device = new ScriptedDevice().holdNewStreams();
+    try (LogCapture log = new LogCapture();
+        BackgroundLoader loader = start(device, Duration.ofMillis(1), new CountDownLatch(0))) {
+      until(() -> device.step(device.newestStream()), "the first copy");
+      DeviceBatch lease = loader.get(PATIENCE);
+      // The next copies are queued and stay so: from here on the copy thread always has one to
+      // watch.
+      until(() -> device.queuedOn(device.newestStream()) == 2, "two copies to be queued");
+      until(() -> !log.containing(OVERDUE).isEmpty(), "the warning");
+      device.runAll();
+      lease.close();
+    }
+    assertEquals(List.of(), device.violations());
+    assertEquals(List.of(), device.live());
+  }
+
+  @Test
+  @ResourceLock("java.util.logging")
+  @DisplayName("a copy thread that finds another batch to copy each time round still warns on time")
+  void underConstantCopying() throws Exception {
+    Duration bound = Duration.ofMillis(1);
+    ScriptedDevice device = new ScriptedDevice();
+    AtomicLong leasedAt = new AtomicLong();
+    AtomicInteger closed = new AtomicInteger();
+    AtomicInteger warned = new AtomicInteger(-1);
+    CountDownLatch started = new CountDownLatch(1);
+    try (LogCapture log = new LogCapture();
+        BackgroundLoader loader = start(device, bound, started)) {
+      for (int copy = 0; copy < 4; copy++) {
+        int batch = copy;
+        device.on(
+            "copyToDevice",
+            copy + 1,
+            () -> {
+              if (batch == 3) { // the copy thread has been round once since the lease is overdue
+                warned.set(log.containing(OVERDUE).size());
+                return;
+              }
+              // Lets the copy thread go on only when it will find the next batch to copy.
+              until(() -> loader.stats().fillTime().count() >= batch + 2, "the next batch");
+              until(() -> closed.get() >= batch - 1, "a free device slot");
+              until(() -> batch == 0 || leasedAt.get() != 0, "the lease");
+              until(
+                  () -> batch < 2 || System.nanoTime() - leasedAt.get() > bound.toNanos(),
+                  "the lease to be overdue");
+            });
+      }
+      started.countDown();
+      DeviceBatch lease = loader.get(PATIENCE);
+      leasedAt.set(System.nanoTime());
+      for (int i = 1; i <= 3; i++) {
+        loader.get(PATIENCE).close();
+        closed.set(i);
+      }
+      lease.close();
+      assertEquals(1, warned.get());
+    }
+    assertEquals(List.of(), device.violations());
+    assertEquals(List.of(), device.live());
+  }
+}
