@@ -345,7 +345,7 @@ void stream_end_context(struct Context *context, bool lost_is_a_leak) {
   while ((stream = first_active_of(context, last_order))) {
     if (!schedule_let_go_on()) break;
   }
-  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+  for (long i = handle_first(HANDLE_STREAM); i < handle_count(HANDLE_STREAM); i++) {
     stream = handle_nth(HANDLE_STREAM, i);
     if (!stream->alive || stream->context != context) continue;
     if (lost_is_a_leak && stream->class == STREAM_ORDINARY) describe(stream, report_lost_text());
@@ -357,7 +357,7 @@ void stream_end_context(struct Context *context, bool lost_is_a_leak) {
 
 bool stream_any_alive_or_busy(void) {
   if (active) return true;
-  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+  for (long i = handle_first(HANDLE_STREAM); i < handle_count(HANDLE_STREAM); i++) {
     struct Stream *stream = handle_nth(HANDLE_STREAM, i);
     if (stream->alive && stream->class == STREAM_ORDINARY) return true;
   }
@@ -365,7 +365,7 @@ bool stream_any_alive_or_busy(void) {
 }
 
 void stream_count(struct Live *live, struct Text *leaks) {
-  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+  for (long i = handle_first(HANDLE_STREAM); i < handle_count(HANDLE_STREAM); i++) {
     struct Stream *stream = handle_nth(HANDLE_STREAM, i);
     if (!stream->alive || stream->class != STREAM_ORDINARY) continue;
     live->streams++;
