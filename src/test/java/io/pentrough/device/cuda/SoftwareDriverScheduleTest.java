@@ -107,7 +107,9 @@ class SoftwareDriverScheduleTest {
       ok(cuStreamSynchronize(other));
       ok(cuEventQuery(ofOther));
       fails(CUDA_ERROR_NOT_READY, cuEventQuery(event));
-      ok(cuEventSynchronize(event));
+      ok(cuStreamWaitEvent(other, event, 0));
+      ok(cuStreamSynchronize(other)); // which is to wait for what holds it, too
+      ok(cuEventQuery(event));
     }
   }
 
