@@ -1,7 +1,5 @@
 package io.pentrough.device.cuda;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import io.pentrough.device.cuda.CudaSim.Schedule;
 import java.util.ArrayList;
 import java.util.List;
@@ -91,15 +89,7 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
 
     @Override
     public void afterEach(ExtensionContext context) {
-      String where = CudaSim.configuration();
-      try {
-        assertEquals(List.of(), CudaSim.violations(), where);
-        assertEquals(List.of(), CudaSim.leaks(), where);
-        assertEquals(CudaSim.Live.NONE, CudaSim.live(), where);
-        assertEquals(0, CudaSim.pageableAsyncCopies(), "asynchronous copies of pageable memory");
-      } finally {
-        CudaSim.reset();
-      }
+      SoftwareCuda.check(context);
     }
   }
 }
