@@ -239,9 +239,10 @@ class LeaseTest {
   }
 
   @Test
-  @DisplayName("I6: however many streams batches are got for, the events stay few")
+  @DisplayName("I6: however many streams batches are got for, events stay few and memory as it was")
   void manyStreams() throws Exception {
     try (BackgroundLoader loader = loader().deviceSlots(2).start()) {
+      HostDevice.Usage before = device.liveResources();
       int most = 0;
       for (int i = 0; i < 200; i++) {
         try (DeviceStream stream = device.newStream()) {
@@ -250,7 +251,10 @@ class LeaseTest {
           }
           stream.synchronize();
         }
-        most = Math.max(most, device.liveResources().events());
+        HostDevice.Usage now = device.liveResources();
+        assertEquals(before.buffers(), now.buffers());
+        assertEquals(before.bytes(), now.bytes());
+        most = Math.max(most, now.events());
       }
       assertTrue(most < 40, most + " events");
     }
