@@ -33,6 +33,10 @@ import io.pentrough.device.host.HostDevice;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcuda.driver.CUcontext;
@@ -234,6 +238,33 @@ class CudaDeviceTest {
             messageOf(
                 IllegalArgumentException.class, () -> stream.copyToDevice(pinned, 0, buffer, 0, 1));
         assertTrue(message.contains("belongs to another device"), message);
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("a target runs in the context of its loader's device, on every worker")
+  void targetsHaveTheirDevicesContext() throws Exception {
+    for (CudaDevice.Info info : CudaDevice.list()) {
+      Queue<CUcontext> seen = new ConcurrentLinkedQueue<>();
+      CyclicBarrier both = new CyclicBarrier(2);
+      try (CudaDevice device = CudaDevice.open(info.ordinal());
+          BackgroundLoader loader =
+              BackgroundLoader.builder(
+                      device,
+                      Session.SPEC,
+                      (out, context) -> {
+                        seen.add(current());
+                        if (context.index() < 2) {
+                          both.await(); // so that both workers have a batch
+                        }
+                      })
+                  .workers(2)
+                  .start()) {
+        for (int i = 0; i < 6; i++) {
+          loader.get(PATIENCE).close();
+        }
+        assertEquals(Set.of(device.context().handle), Set.copyOf(seen));
       }
     }
   }
