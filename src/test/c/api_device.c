@@ -115,8 +115,12 @@ CUDA_API CUresult cuDevicePrimaryCtxRetain(CUcontext *handle, CUdevice device) {
   return CUDA_SUCCESS;
 }
 
+static void note_failed_release(CUdevice device) {
+  if (check_device(device) == CUDA_SUCCESS) context_note_failed_free(context_primary(device));
+}
+
 CUDA_API CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
-  ENTER(NEEDS_INIT);
+  ENTER_RELEASE(NEEDS_INIT, note_failed_release(device));
   TRY(check_device(device));
   struct Context *context = context_primary(device);
   if (!context->alive) return CUDA_ERROR_INVALID_CONTEXT;
@@ -168,7 +172,7 @@ CUDA_API CUresult cuCtxCreate_v2(CUcontext *handle, unsigned flags, CUdevice dev
 }
 
 CUDA_API CUresult cuCtxDestroy_v2(CUcontext handle) {
-  ENTER(NEEDS_INIT);
+  ENTER_RELEASE(NEEDS_INIT, context_note_failed_free(context_find(handle)));
   struct Context *context;
   TRY(find_context(handle, &context));
   if (context->primary || !context->alive) {
@@ -221,6 +225,15 @@ CUDA_API CUresult cuCtxGetDevice(CUdevice *device) {
 CUDA_API CUresult cuCtxGetFlags(unsigned *flags) {
   ENTER(NEEDS_CONTEXT);
   *flags = context_current()->flags;
+  return CUDA_SUCCESS;
+}
+
+CUDA_API CUresult cuCtxGetId(CUcontext handle, unsigned long long *id) {
+  ENTER(NEEDS_INIT);
+  struct Context *context = context_current();
+  if (handle) TRY(find_context(handle, &context));
+  if (!context || !context->alive) return CUDA_ERROR_INVALID_CONTEXT;
+  *id = context->handle;
   return CUDA_SUCCESS;
 }
 

@@ -8,7 +8,7 @@ static __thread unsigned thread_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
 
 // Calls `visit` for each stream that is capturing.
 static void for_each_capture(void (*visit)(struct Stream *stream, void *argument), void *argument) {
-  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+  for (long i = handle_first(HANDLE_STREAM); i < handle_count(HANDLE_STREAM); i++) {
     struct Stream *stream = handle_nth(HANDLE_STREAM, i);
     if (stream->alive && stream->capture) visit(stream, argument);
   }

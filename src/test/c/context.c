@@ -66,6 +66,11 @@ void context_end(struct Context *context, bool lost_is_a_leak) {
   event_end_context(context, lost_is_a_leak);
   memory_end_context(context, lost_is_a_leak);
   context->error = CUDA_SUCCESS;
+  context->free_failed = false;
+}
+
+void context_note_failed_free(struct Context *context) {
+  if (context) context->free_failed = true;
 }
 
 void context_reset(void) {
@@ -80,8 +85,8 @@ void context_count(struct Live *live, struct Text *leaks) {
     struct Context *context = handle_nth(HANDLE_CONTEXT, i);
     if (!context->alive) continue;
     live->contexts++;
-    text_add(leaks, "context %ld of device %d, made by %s number %ld",
+    text_add(leaks, "context %ld of device %d, made by %s number %ld%s",
              handle_number(HANDLE_CONTEXT, context->handle), context->device, context->origin.call,
-             context->origin.nth);
+             context->origin.nth, context->free_failed ? "; its free was made to fail" : "");
   }
 }

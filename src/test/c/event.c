@@ -71,7 +71,7 @@ static void describe(const struct Event *event, struct Text *text) {
 }
 
 void event_end_context(struct Context *context, bool lost_is_a_leak) {
-  for (long i = 0; i < handle_count(HANDLE_EVENT); i++) {
+  for (long i = handle_first(HANDLE_EVENT); i < handle_count(HANDLE_EVENT); i++) {
     struct Event *event = handle_nth(HANDLE_EVENT, i);
     if (!event->alive || event->context != context) continue;
     if (lost_is_a_leak) describe(event, report_lost_text());
@@ -80,7 +80,7 @@ void event_end_context(struct Context *context, bool lost_is_a_leak) {
 }
 
 void event_count(struct Live *live, struct Text *leaks) {
-  for (long i = 0; i < handle_count(HANDLE_EVENT); i++) {
+  for (long i = handle_first(HANDLE_EVENT); i < handle_count(HANDLE_EVENT); i++) {
     struct Event *event = handle_nth(HANDLE_EVENT, i);
     if (!event->alive) continue;
     live->events++;

@@ -52,6 +52,8 @@ void handle_reset_numbers(void) {
   }
 }
 
+long handle_first(enum HandleKind kind) { return tables[kind].numbered_from; }
+
 long handle_count(enum HandleKind kind) { return tables[kind].count; }
 
 void *handle_nth(enum HandleKind kind, long index) { return tables[kind].objects[index]; }

@@ -26,7 +26,7 @@ static struct Window {
   uint64_t next;
   struct Allocation **table;
   _Atomic size_t count;
-  size_t numbered_from;
+  size_t numbered_from;  // before that, nothing is alive: a reset has ended it
 } windows[MEMORY_KINDS];
 
 static uint64_t pinned_bytes_used;
@@ -220,7 +220,7 @@ static void describe(const struct Allocation *allocation, struct Text *text) {
 
 void memory_end_context(struct Context *context, bool lost_is_a_leak) {
   for (int kind = 0; kind < MEMORY_KINDS; kind++) {
-    for (size_t i = 0; i < windows[kind].count; i++) {
+    for (size_t i = windows[kind].numbered_from; i < windows[kind].count; i++) {
       struct Allocation *allocation = windows[kind].table[i];
       if (allocation->freed || allocation->context != context) continue;
       if (lost_is_a_leak) describe(allocation, report_lost_text());
@@ -238,7 +238,7 @@ void memory_reset_numbers(void) {
 
 void memory_count(struct Live *live, struct Text *leaks) {
   for (int kind = 0; kind < MEMORY_KINDS; kind++) {
-    for (size_t i = 0; i < windows[kind].count; i++) {
+    for (size_t i = windows[kind].numbered_from; i < windows[kind].count; i++) {
       struct Allocation *allocation = windows[kind].table[i];
       if (allocation->freed) continue;
       if (kind == MEMORY_DEVICE) {

@@ -162,6 +162,8 @@ void *handle_object(enum HandleKind kind, uint64_t handle);
 // For people: 1 for the first of its kind since the last reset.
 long handle_number(enum HandleKind kind, uint64_t handle);
 void handle_reset_numbers(void);
+// The first that may be alive: a reset ends all but the primary contexts.
+long handle_first(enum HandleKind kind);
 long handle_count(enum HandleKind kind);
 void *handle_nth(enum HandleKind kind, long index);
 
@@ -181,6 +183,7 @@ struct Context {
   struct Stream *legacy;
   struct Stream *per_thread;  // a list, by Stream.next_per_thread
   struct Origin origin;
+  bool free_failed;
 };
 
 struct Context *context_current(void);
@@ -196,6 +199,7 @@ void context_fail(struct Context *context, CUresult code);
 void context_end(struct Context *context, bool lost_is_a_leak);
 void context_fail_device(int device, CUresult code);
 void context_reset(void);
+void context_note_failed_free(struct Context *context);
 void context_count(struct Live *live, struct Text *leaks);
 
 // --- memory.c ------------------------------------------------------------------------------------

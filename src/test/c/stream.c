@@ -29,7 +29,7 @@ static void remove_active(struct Stream *stream) {
 
 void stream_notice_all(void) {
   for (struct Stream *stream = active; stream; stream = stream->next_active) {
-    if (!stream->running) schedule_notice(stream);
+    if (stream_readiness(stream) != HELD) schedule_notice(stream);
   }
   pthread_cond_broadcast(&sim.progress);
 }
@@ -145,21 +145,46 @@ static const struct Stream *older_by_legacy_rule(const struct Stream *stream) {
   return NULL;
 }
 
+static CUresult context_state(const struct Context *context) {
+  return context->alive ? context->error : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
 static bool is_cancelled(const struct Stream *stream) {
-  return !stream->context->alive || stream->context->error != CUDA_SUCCESS;
+  return context_state(stream->context) != CUDA_SUCCESS;
+}
+
+// The stream that must get on before this one can; null if none.
+static const struct Stream *holder(const struct Stream *stream) {
+  const struct Operation *head = stream->head;
+  if (!head || stream->running || is_cancelled(stream)) return NULL;
+  const struct Stream *older = older_by_legacy_rule(stream);
+  if (older) return older;
+  return head->kind == OPERATION_WAIT && head->mark->state == MARK_PENDING ? head->mark->stream
+                                                                           : NULL;
+}
+
+// Whether a thread waits for the stream, or for one that it holds.
+static bool is_awaited(const struct Stream *stream) {
+  if (stream->hurried || hurry_everything) return true;
+  for (const struct Stream *other = active; other; other = other->next_active) {
+    if (!other->hurried) continue;
+    for (const struct Stream *held_by = holder(other); held_by; held_by = holder(held_by)) {
+      if (held_by == stream) return true;
+    }
+  }
+  return false;
 }
 
 uint64_t stream_due_ns(const struct Stream *stream) {
   bool late = sim.schedule == SCHEDULE_LAG || sim.schedule == SCHEDULE_RACE;
-  return late && !stream->hurried && !hurry_everything ? stream->head->queued_ns + sim.lag_ns : 0;
+  return late && !is_awaited(stream) ? stream->head->queued_ns + sim.lag_ns : 0;
 }
 
 enum Readiness stream_readiness(const struct Stream *stream) {
   const struct Operation *head = stream->head;
   if (!head || stream->running) return HELD;
   if (is_cancelled(stream)) return READY;
-  if (older_by_legacy_rule(stream)) return HELD;
-  if (head->kind == OPERATION_WAIT && head->mark->state == MARK_PENDING) return HELD;
+  if (holder(stream)) return HELD;
   if (head->kind == OPERATION_WAIT_VALUE && !operation_value_reached(head)) return HELD_BY_WORD;
   uint64_t due = stream_due_ns(stream);
   return due && due > sim_now_ns() ? LATE : READY;
@@ -167,19 +192,15 @@ enum Readiness stream_readiness(const struct Stream *stream) {
 
 // Ends, because what holds a stream was queued before what it holds.
 bool stream_can_go_on(const struct Stream *stream) {
-  const struct Operation *head = stream->head;
-  if (!head) return false;
+  if (!stream->head) return false;
   switch (stream_readiness(stream)) {
     case READY:
     case LATE:
       return true;
     case HELD_BY_WORD:
       return false;
-    default: {
-      if (stream->running) return true;
-      const struct Stream *older = older_by_legacy_rule(stream);
-      return stream_can_go_on(older ? older : head->mark->stream);
-    }
+    default:
+      return stream->running || stream_can_go_on(holder(stream));
   }
 }
 
@@ -189,10 +210,6 @@ static void complete_mark(struct Mark *mark, CUresult error) {
   mark->state = error == CUDA_SUCCESS ? MARK_COMPLETE : MARK_FAILED;
   mark->error = error;
   mark->time_ns = sim_now_ns();
-}
-
-static CUresult why_cancelled(const struct Stream *stream) {
-  return stream->context->alive ? stream->context->error : CUDA_ERROR_CONTEXT_IS_DESTROYED;
 }
 
 static void perform(struct Stream *stream, struct Operation *operation) {
@@ -205,7 +222,7 @@ static void perform(struct Stream *stream, struct Operation *operation) {
 
 // Documented: a stream callback learns of an error, a host function is just not run.
 static void cancel(struct Stream *stream, struct Operation *operation) {
-  operation->status = why_cancelled(stream);
+  operation->status = context_state(stream->context);
   if (operation->kind == OPERATION_CALLBACK) operation_perform(operation);
 }
 
@@ -221,7 +238,7 @@ void stream_run_head(struct Stream *stream) {
   }
   stream->running = false;
   if (operation->kind == OPERATION_RECORD) {
-    complete_mark(operation->mark, is_cancelled(stream) ? why_cancelled(stream) : CUDA_SUCCESS);
+    complete_mark(operation->mark, context_state(stream->context));
   }
   memory_release(&operation->target, writes_target(operation), operation);
   memory_release(&operation->source, false, operation);
@@ -242,13 +259,9 @@ static CUresult deadlock(const struct Stream *stream) {
   return CUDA_ERROR_LAUNCH_FAILED;
 }
 
-static CUresult context_state(const struct Context *context) {
-  return context->alive ? context->error : CUDA_ERROR_CONTEXT_IS_DESTROYED;
-}
-
 static void hurry(struct Stream *stream) {
   stream->hurried++;
-  schedule_notice(stream);
+  stream_notice_all();
 }
 
 static CUresult wait_for_order(struct Stream *stream, uint64_t order) {
@@ -345,7 +358,7 @@ void stream_end_context(struct Context *context, bool lost_is_a_leak) {
   while ((stream = first_active_of(context, last_order))) {
     if (!schedule_let_go_on()) break;
   }
-  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+  for (long i = handle_first(HANDLE_STREAM); i < handle_count(HANDLE_STREAM); i++) {
     stream = handle_nth(HANDLE_STREAM, i);
     if (!stream->alive || stream->context != context) continue;
     if (lost_is_a_leak && stream->class == STREAM_ORDINARY) describe(stream, report_lost_text());
@@ -357,7 +370,7 @@ void stream_end_context(struct Context *context, bool lost_is_a_leak) {
 
 bool stream_any_alive_or_busy(void) {
   if (active) return true;
-  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+  for (long i = handle_first(HANDLE_STREAM); i < handle_count(HANDLE_STREAM); i++) {
     struct Stream *stream = handle_nth(HANDLE_STREAM, i);
     if (stream->alive && stream->class == STREAM_ORDINARY) return true;
   }
@@ -365,7 +378,7 @@ bool stream_any_alive_or_busy(void) {
 }
 
 void stream_count(struct Live *live, struct Text *leaks) {
-  for (long i = 0; i < handle_count(HANDLE_STREAM); i++) {
+  for (long i = handle_first(HANDLE_STREAM); i < handle_count(HANDLE_STREAM); i++) {
     struct Stream *stream = handle_nth(HANDLE_STREAM, i);
     if (!stream->alive || stream->class != STREAM_ORDINARY) continue;
     live->streams++;

@@ -87,6 +87,7 @@ final class Engine {
             deviceSlots,
             source,
             (overdue, leasedAt) -> tell(Level.WARNING, overdue, leasedAt));
+    stats.pageable(memory.pageableBytes());
     copyThread = new CopyThread(this, memory, leases, settings.name(), settings.handOver());
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {

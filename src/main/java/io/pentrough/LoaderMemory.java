@@ -89,6 +89,14 @@ final class LoaderMemory {
     }
   }
 
+  /** How much of the pinned memory is not. */
+  long pageableBytes() {
+    return hostSlots.stream()
+        .filter(slot -> slot.pinned.isPageable())
+        .mapToLong(slot -> slot.pinned.bytes())
+        .sum();
+  }
+
   void free(int number, HostSlotMemory slot) {
     slot.freed = true;
     give("the pinned memory of host slot " + number, slot.pinned);

@@ -68,6 +68,7 @@ public final class LoaderStats {
   private final long from;
   private final long to;
   private final int workers;
+  private final long pageableBytes;
   private final long elapsedNanos;
   private final long firstReadyNanos;
   private final long batches;
@@ -96,6 +97,7 @@ public final class LoaderStats {
       long from,
       long to,
       int workers,
+      long pageableBytes,
       long elapsedNanos,
       long firstReadyNanos,
       long batches,
@@ -114,6 +116,7 @@ public final class LoaderStats {
     this.from = from;
     this.to = to;
     this.workers = workers;
+    this.pageableBytes = pageableBytes;
     this.elapsedNanos = elapsedNanos;
     this.firstReadyNanos = firstReadyNanos;
     this.batches = batches;
@@ -160,6 +163,7 @@ public final class LoaderStats {
         earlier.to,
         to,
         workers,
+        pageableBytes,
         elapsedNanos - earlier.elapsedNanos,
         firstReadyNanos,
         batches - earlier.batches,
@@ -192,6 +196,16 @@ public final class LoaderStats {
    */
   public long bytes() {
     return bytes;
+  }
+
+  /**
+   * How much of the loader's host memory the device could not pin, where the application allowed
+   * that: copies from it hold up the thread that queues them.
+   *
+   * @return the number of bytes; 0 as it should be
+   */
+  public long pageableBytes() {
+    return pageableBytes;
   }
 
   /**
@@ -409,6 +423,12 @@ public final class LoaderStats {
             workers,
             percent(workerIdleShare()),
             workersWithoutJobNanos > 0 ? ", without a job " + percent(workerJoblessShare()) : ""));
+    if (pageableBytes > 0) {
+      text.append(
+          format(
+              "host memory not pinned: %s; copies from it hold up the copy thread%n",
+              Units.bytes(pageableBytes)));
+    }
     return text.append(verdict()).append(": ").append(evidence()).toString();
   }
 

@@ -16,6 +16,9 @@ final class StatsRecorder {
   private final Object loader = new Object();
   private long snapshots;
 
+  /** Host memory that could not be pinned. */
+  private long pageableBytes;
+
   private int restingWorkers;
   private boolean dry;
 
@@ -39,6 +42,11 @@ final class StatsRecorder {
 
   StatsRecorder(int workers) {
     this.workers = workers;
+  }
+
+  /** So much of the host memory is not pinned. */
+  void pageable(long ofHostMemory) {
+    pageableBytes = ofHostMemory;
   }
 
   /** The loader starts: the origin of all shares, before anything else is told. */
@@ -164,6 +172,7 @@ final class StatsRecorder {
         0,
         ++snapshots,
         workers,
+        pageableBytes,
         started ? now - startedAt : 0,
         firstReadyNanos,
         batches,

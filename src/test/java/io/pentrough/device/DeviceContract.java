@@ -63,6 +63,19 @@ public abstract class DeviceContract {
   /** Queues a kernel that adds 1 to each byte. */
   protected abstract void increment(DeviceStream stream, DeviceBuffer buffer);
 
+  /**
+   * Whether the host may look at pinned memory that a queued copy is going to write: what it sees
+   * is undefined on a GPU.
+   */
+  protected boolean mayLookTooEarly() {
+    return true;
+  }
+
+  /** Less work for devices that take their time over it. */
+  protected int effort(int usual) {
+    return usual;
+  }
+
   /** Returns when the stream cannot go on by itself: it is idle, held up, or waits for another. */
   protected abstract void settle(DeviceStream stream);
 
@@ -176,7 +189,9 @@ public abstract class DeviceContract {
     stream.record(done);
     settle(stream);
     assertFalse(done.isComplete());
-    assertArrayEquals(bytes(0, 0, 0, 0, 9), content(target));
+    if (mayLookTooEarly()) {
+      assertArrayEquals(bytes(0, 0, 0, 0, 9), content(target));
+    }
 
     gate.open();
     done.synchronize();
@@ -771,7 +786,7 @@ public abstract class DeviceContract {
     DeviceEvent done = event();
     PinnedBuffer pinned = pinned(1, 2, 3, 4);
     DeviceBuffer buffer = buffer(4);
-    int rounds = 10_000;
+    int rounds = effort(10_000);
     long bytes =
         allocatedBy(
             () -> {
@@ -832,7 +847,7 @@ public abstract class DeviceContract {
   @Test
   void randomProgramsOfOneThreadDoWhatASequentialModelDoes() {
     long seed = StreamFuzz.printedSeed();
-    for (int program = 0; program < 20; program++) {
+    for (int program = 0; program < effort(20); program++) {
       DeviceStream[] streams = {stream(), stream(), stream(), device.defaultStream()};
       new StreamFuzz(this, streams, seed + program).run(400);
     }
@@ -845,7 +860,7 @@ public abstract class DeviceContract {
     long seed = StreamFuzz.printedSeed();
     for (int program = 0; program < 4; program++) {
       StreamFuzz fuzz = new StreamFuzz(this, streams, seed + program);
-      FutureTask<Void> task = new FutureTask<>(() -> fuzz.run(2000), null);
+      FutureTask<Void> task = new FutureTask<>(() -> fuzz.run(effort(2000)), null);
       tasks.add(task);
     }
     for (FutureTask<Void> task : tasks) {

@@ -61,7 +61,9 @@ final class NativeLibrary {
     } catch (IOException e) {
       throw new NoCuda(
           "JCuda's native library could not be unpacked to "
-              + (folder == null ? System.getProperty(TEMPORARY) : folder)
+              + (folder == null
+                  ? System.getProperty(FOLDER, System.getProperty(TEMPORARY))
+                  : folder)
               + " ("
               + e
               + "); name a folder that can be written with -D"

@@ -44,6 +44,16 @@ class CudaDeviceContractTest extends DeviceContract {
   }
 
   @Override
+  protected boolean mayLookTooEarly() {
+    return false;
+  }
+
+  @Override
+  protected int effort(int usual) {
+    return CudaRuns.REAL ? usual : usual / 10;
+  }
+
+  @Override
   protected boolean nothingLive(Device device) {
     return ((CudaDevice) device).liveResources().handles() == 0;
   }

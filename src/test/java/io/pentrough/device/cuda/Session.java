@@ -11,6 +11,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,9 +83,14 @@ final class Session {
 
   /** Throws what the library throws, or {@link WrongBatch}. */
   static void run(Device device) throws Exception {
-    Buffers buffers = new Buffers();
-    try (buffers;
-        DeviceStream stream = device.newStream()) {
+    try (DeviceStream stream = device.newStream()) {
+      run(device, stream);
+    }
+  }
+
+  /** On a stream of the caller's, idle before and after. */
+  static void run(Device device, DeviceStream stream) throws Exception {
+    try (Buffers buffers = new Buffers()) {
       try (BackgroundLoader loader = loader(device).consumerStream(stream).start()) {
         take(device, stream, loader, 0, buffers);
         loader.reset();
@@ -140,5 +146,19 @@ final class Session {
     }
     stream.synchronize();
     looks.forEach(Look::check);
+  }
+
+  /** What the whole batch holds, read on its stream. */
+  static long numberOf(DeviceBatch batch) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate((int) SPEC.array("number").bytes()).order(ByteOrder.nativeOrder());
+    batch.array("number").copyTo(bytes);
+    long first = bytes.getLong(0);
+    for (int i = 0; i < NUMBERS; i++) {
+      if (bytes.getLong(i * Long.BYTES) != first) {
+        throw new WrongBatch("a batch of two numbers");
+      }
+    }
+    return first;
   }
 }

@@ -87,6 +87,10 @@ class SoftwareDriverCaptureTest {
             ok(cuThreadExchangeStreamCaptureMode(mode));
             assertEquals(RELAXED, mode[0]);
           });
+      int[] mode = {RELAXED};
+      ok(cuThreadExchangeStreamCaptureMode(mode)); // its own thread's as well
+      ok(cuEventQuery(event));
+      ok(cuThreadExchangeStreamCaptureMode(mode));
       end(stream);
     }
   }

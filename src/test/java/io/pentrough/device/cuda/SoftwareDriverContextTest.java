@@ -33,7 +33,7 @@ class SoftwareDriverContextTest {
 
   private static final int SIZE = 4096;
 
-  // --- devices -----------------------------------------------------------------------------------
+  // --- devices
 
   @Test
   void devicesAreAsConfigured() {
@@ -82,7 +82,7 @@ class SoftwareDriverContextTest {
     }
   }
 
-  // --- contexts ----------------------------------------------------------------------------------
+  // --- contexts
 
   @Test
   void aThreadNeedsACurrentContext() throws InterruptedException {
@@ -136,11 +136,13 @@ class SoftwareDriverContextTest {
     ok(cuEventRecord(event, stream));
     SoftwareDriverTest.inThread(() -> ok(cuCtxDestroy(cuda.context))); // does not wait for the gate
     assertEquals(CudaSim.Live.NONE, CudaSim.live());
-    fails(CUDA_ERROR_CONTEXT_IS_DESTROYED, cuEventQuery(event));
+    // Still current here.
+    fails(CUDA_ERROR_CONTEXT_IS_DESTROYED, cuMemAlloc(new Memory(), 1));
     fails(CUDA_ERROR_CONTEXT_IS_DESTROYED, cuStreamSynchronize(stream));
     try (RawCuda other = RawCuda.primary()) {
       other.makeCurrent();
       fails(CUDA_ERROR_CONTEXT_IS_DESTROYED, cuEventQuery(event));
+      fails(CUDA_ERROR_CONTEXT_IS_DESTROYED, cuStreamQuery(stream));
     }
   }
 
@@ -187,7 +189,6 @@ class SoftwareDriverContextTest {
   }
 
   // --- failures
-  // ------------------------------------------------------------------------------------
 
   @Test
   void theNthCallFailsAndNoOther() {
@@ -265,6 +266,7 @@ class SoftwareDriverContextTest {
       fails(CUDA_ERROR_LAUNCH_FAILED, cuEventQuery(before));
       fails(CUDA_ERROR_LAUNCH_FAILED, cuStreamQuery(other));
       fails(CUDA_ERROR_LAUNCH_FAILED, cuMemAlloc(new Memory(), 1));
+      CudaSim.settle(stream.handle()); // the error was answered before all of the queue had ended
       assertEquals(List.of(CUDA_ERROR_LAUNCH_FAILED), told);
     }
     // Each free was answered with the error, and still counts as one.
@@ -283,6 +285,8 @@ class SoftwareDriverContextTest {
       Stream held = cuda.stream();
       Stream waiting = cuda.stream();
       CUevent event = cuda.event();
+      Pinned pinned = new Pinned();
+      ok(cuMemHostAlloc(pinned, SIZE, 0));
       gate.hold(held);
       ok(cuEventRecord(event, held));
       ok(cuStreamWaitEvent(waiting, event, 0));
@@ -291,11 +295,14 @@ class SoftwareDriverContextTest {
       fails(CUDA_ERROR_ILLEGAL_ADDRESS, cuStreamSynchronize(waiting));
       killer.join();
       fails(CUDA_ERROR_ILLEGAL_ADDRESS, cuEventQuery(event));
+      // What a free that answers with the error leaves of the memory, nobody says; here it is
+      // readable, so that a thread left behind cannot end the JVM.
+      fails(CUDA_ERROR_ILLEGAL_ADDRESS, cuMemFreeHost(Pinned.at(pinned.address())));
+      assertEquals(0xCD, CudaSim.peek(pinned.address()) & 0xff);
     }
   }
 
   // --- accounts
-  // --------------------------------------------------------------------------------------
 
   @Test
   void aCallThatIsNotThereSaysSoAndCanBeMadeToFail() {

@@ -84,6 +84,7 @@ class SoftwareDriverCrashTest {
       System.out.println(CUresult.stringFor(cuCtxSynchronize()));
       try (RawCuda cuda = RawCuda.primary()) {
         RawCuda.Pinned pinned = cuda.pinned(100);
+        cuda.pinned(100); // has the next addresses
         RawCuda.Memory memory = cuda.memory(100);
         switch (arguments[0]) {
           case "device" -> CudaSim.peek(memory.address() + 16);

@@ -37,7 +37,7 @@ class SoftwareDriverMemoryTest {
   /** So late that no test lives to see it: what is queued stays so until somebody waits for it. */
   private static final long NEVER = 3_600_000_000L;
 
-  // --- allocation --------------------------------------------------------------------------------
+  // --- allocation
 
   @Test
   void freshMemoryIsNeverZero() {
@@ -98,7 +98,6 @@ class SoftwareDriverMemoryTest {
   }
 
   // --- bounds and life
-  // -----------------------------------------------------------------------------
 
   @Test
   void copiesOutsideABufferAreRefusedAndReported() {
@@ -228,7 +227,6 @@ class SoftwareDriverMemoryTest {
   }
 
   // --- copies
-  // ----------------------------------------------------------------------------------------
 
   @ParameterizedTest
   @EnumSource
@@ -274,7 +272,6 @@ class SoftwareDriverMemoryTest {
   }
 
   // --- races
-  // -----------------------------------------------------------------------------------------
 
   @Test
   void writingWhatAQueuedCopyReadsIsARace() {

@@ -32,7 +32,7 @@ class SoftwareDriverTest {
 
   private static final int SIZE = 8192;
 
-  // --- order -------------------------------------------------------------------------------------
+  // --- order
 
   @ParameterizedTest
   @EnumSource
@@ -70,14 +70,13 @@ class SoftwareDriverTest {
   @ParameterizedTest
   @EnumSource(names = {"SEEDED", "LAG"})
   void aMissingWaitIsNoticed(Schedule schedule) {
-    CudaSim.lag(50_000);
+    CudaSim.lag(3_600_000_000L); // an hour: in the lag schedule nothing runs by itself
     int noticed = 0;
     for (int seed = 0; seed < 20; seed++) {
       CudaSim.configure(schedule, seed);
       noticed += secondStreamSeesTheFirst(false) ? 0 : 1;
     }
-    // The lag schedule runs the copy late unless somebody waits, and nobody does.
-    assertTrue(noticed >= (schedule == Schedule.LAG ? 20 : 5), "noticed in " + noticed);
+    assertTrue(noticed >= (schedule == Schedule.LAG ? 20 : 8), "noticed in " + noticed);
   }
 
   private static boolean secondStreamSeesTheFirst(boolean wait) {
@@ -102,7 +101,7 @@ class SoftwareDriverTest {
     }
   }
 
-  // --- the legacy default stream -----------------------------------------------------------------
+  // --- the legacy default stream
 
   @ParameterizedTest
   @EnumSource
@@ -183,7 +182,7 @@ class SoftwareDriverTest {
     }
   }
 
-  // --- events ------------------------------------------------------------------------------------
+  // --- events
 
   @ParameterizedTest
   @EnumSource
@@ -280,7 +279,7 @@ class SoftwareDriverTest {
     }
   }
 
-  // --- handles -----------------------------------------------------------------------------------
+  // --- handles
 
   @Test
   void deadAndWrongHandlesAreRefusedAndReported() {
@@ -337,7 +336,7 @@ class SoftwareDriverTest {
     }
   }
 
-  // --- words -------------------------------------------------------------------------------------
+  // --- words
 
   @ParameterizedTest
   @EnumSource
@@ -406,12 +405,12 @@ class SoftwareDriverTest {
       fails(CUDA_ERROR_NOT_READY, cuEventQuery(behind));
       CudaSim.settle(free.handle()); // idle
       gate.open();
-      ok(cuStreamSynchronize(waiting));
+      CudaSim.settle(waiting.handle()); // now it gets on, by what the other stream does
+      ok(cuEventQuery(behind));
     }
   }
 
   // --- host functions
-  // ------------------------------------------------------------------------------
 
   @ParameterizedTest
   @EnumSource
@@ -460,7 +459,6 @@ class SoftwareDriverTest {
   }
 
   // --- helpers
-  // -------------------------------------------------------------------------------------
 
   private static void poll(BooleanSupplier done) {
     while (!done.getAsBoolean()) {

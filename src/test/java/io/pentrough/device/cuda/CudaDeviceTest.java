@@ -1,0 +1,476 @@
+package io.pentrough.device.cuda;
+
+import static io.pentrough.device.cuda.CudaWork.check;
+import static jcuda.driver.JCudaDriver.CU_STREAM_LEGACY;
+import static jcuda.driver.JCudaDriver.CU_STREAM_PER_THREAD;
+import static jcuda.driver.JCudaDriver.cuCtxCreate;
+import static jcuda.driver.JCudaDriver.cuCtxDestroy;
+import static jcuda.driver.JCudaDriver.cuCtxGetCurrent;
+import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
+import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
+import static jcuda.driver.JCudaDriver.cuDeviceGet;
+import static jcuda.driver.JCudaDriver.cuStreamBeginCapture;
+import static jcuda.driver.JCudaDriver.cuStreamCreate;
+import static jcuda.driver.JCudaDriver.cuStreamDestroy;
+import static jcuda.driver.JCudaDriver.cuStreamEndCapture;
+import static jcuda.driver.JCudaDriver.cuStreamQuery;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.BackgroundLoader;
+import io.pentrough.DeviceBatch;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.host.HostDevice;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicInteger;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.JCudaDriver;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
+
+/** What a CUDA device promises beyond the contract. */
+@OnCuda
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class CudaDeviceTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  /** What was current before the test, and must be again. */
+  private final CUcontext before = new CUcontext();
+
+  @BeforeEach
+  void remember() {
+    CudaNatives.start();
+    check(cuCtxGetCurrent(before));
+  }
+
+  @AfterEach
+  void putBack() {
+    check(cuCtxSetCurrent(before));
+  }
+
+  private static String messageOf(Class<? extends Throwable> type, Executable misuse) {
+    return String.valueOf(assertThrows(type, misuse).getMessage());
+  }
+
+  private static CUcontext current() {
+    CUcontext current = new CUcontext();
+    check(cuCtxGetCurrent(current));
+    return current;
+  }
+
+  /** A context of the application, current on no thread. */
+  private static CUcontext newContext() {
+    CUdevice device = new CUdevice();
+    check(cuDeviceGet(device, 0));
+    CUcontext context = new CUcontext();
+    check(cuCtxCreate(context, 0, device));
+    check(cuCtxPopCurrent(new CUcontext()));
+    return context;
+  }
+
+  private static CUstream newStream(CUcontext context, int flags) {
+    CUcontext was = current();
+    check(cuCtxSetCurrent(context));
+    CUstream stream = new CUstream();
+    check(cuStreamCreate(stream, flags));
+    check(cuCtxSetCurrent(was));
+    return stream;
+  }
+
+  // ---- devices
+
+  @Test
+  void theDevicesAreListed() {
+    assertEquals(java.util.Optional.empty(), CudaDevice.whyUnavailable());
+    List<CudaDevice.Info> devices = CudaDevice.list();
+    assertFalse(devices.isEmpty());
+    for (int i = 0; i < devices.size(); i++) {
+      CudaDevice.Info info = devices.get(i);
+      assertEquals(i, info.ordinal());
+      assertFalse(info.name().isBlank());
+      assertTrue(info.memoryBytes() > 0);
+      assertTrue(info.computeMajor() > 0);
+      assertTrue(info.toString().startsWith("cuda:" + i + " (" + info.name()), info.toString());
+    }
+    try (CudaDevice device = CudaDevice.open(0)) {
+      assertEquals(devices.get(0), device.info());
+      assertEquals("cuda:0", device.name());
+      assertTrue(
+          device.description().matches("cuda:0 \\(.*, CUDA driver \\d+\\.\\d+\\)"),
+          device.description());
+      if (!CudaRuns.REAL) {
+        assertTrue(device.description().contains("no GPU"), device.description());
+      }
+    }
+  }
+
+  @Test
+  void aDeviceThatIsNotThereIsNamed() {
+    int count = CudaDevice.list().size();
+    for (int ordinal : new int[] {-1, count, Integer.MAX_VALUE}) {
+      String message = messageOf(IllegalArgumentException.class, () -> CudaDevice.open(ordinal));
+      assertTrue(message.startsWith("there is no CUDA device " + ordinal + ": "), message);
+      assertTrue(message.contains("this machine has "), message);
+    }
+  }
+
+  @Test
+  @DisplayName("a call on a thread of the application leaves its current context as it was")
+  void contextsComeAndGo() throws Exception {
+    CUcontext own = newContext();
+    try (CudaDevice device = CudaDevice.open(0)) {
+      assertNotEquals(new CUcontext(), current(), "open makes the context current");
+      for (CUcontext mine : List.of(own, new CUcontext())) {
+        check(cuCtxSetCurrent(mine));
+        try (DeviceStream stream = device.newStream();
+            DeviceEvent event = device.newEvent();
+            PinnedBuffer pinned = device.allocatePinned(8);
+            DeviceBuffer buffer = device.allocate(8)) {
+          stream.copyToDevice(pinned, 0, buffer, 0, 8);
+          stream.record(event);
+          stream.waitFor(event);
+          event.synchronize();
+          assertTrue(event.isComplete());
+          event.park(1);
+          assertFalse(stream.isCapturing());
+          stream.copyToHost(buffer, 0, pinned, 0, 8);
+          stream.read(buffer, ByteBuffer.allocate(8));
+          stream.synchronize();
+          device.map(pinned).close();
+          assertThrows(IllegalArgumentException.class, () -> device.allocate(-1));
+        }
+        assertEquals(mine, current());
+      }
+      check(cuCtxSetCurrent(own));
+      Session.run(device);
+      assertEquals(own, current());
+    }
+    assertEquals(own, current());
+    check(cuCtxSetCurrent(new CUcontext()));
+    check(cuCtxDestroy(own));
+  }
+
+  @Test
+  void aContextOfTheApplicationStaysTheApplications() throws Exception {
+    CUcontext own = newContext();
+    CUcontext was = current();
+    CudaDevice device = CudaDevice.attach(own);
+    assertEquals("cuda:0", device.name());
+    assertEquals(was, current(), "attach makes nothing current");
+    Session.run(device);
+    device.close();
+    device.close();
+    CUstream stillThere = newStream(own, 0);
+    check(cuCtxSetCurrent(own));
+    check(cuStreamDestroy(stillThere));
+    check(cuCtxSetCurrent(was));
+    check(cuCtxDestroy(own));
+  }
+
+  @Test
+  void aDeviceIsGivenBackWithTheLastOfWhatItHandedOut() {
+    CudaDevice device = CudaDevice.open(0);
+    DeviceBuffer buffer = device.allocate(4);
+    device.close();
+    assertEquals(1, device.liveResources().handles());
+    try (CudaDevice again = CudaDevice.open(0);
+        DeviceBuffer other = again.allocate(4)) {
+      assertEquals(4, other.bytes());
+    }
+    buffer.close();
+    assertEquals(0, device.liveResources().handles());
+  }
+
+  @Test
+  @DisplayName("each loader works on its own device")
+  void twoDevices() throws Exception {
+    if (CudaDevice.list().size() < 2) {
+      return; // a real machine with one GPU; the software driver has two
+    }
+    try (CudaDevice zero = CudaDevice.open(0);
+        CudaDevice one = CudaDevice.open(1)) {
+      FutureTask<Void> first =
+          new FutureTask<>(
+              () -> {
+                Session.run(zero);
+                return null;
+              });
+      FutureTask<Void> second =
+          new FutureTask<>(
+              () -> {
+                Session.run(one);
+                return null;
+              });
+      new Thread(first).start();
+      new Thread(second).start();
+      first.get();
+      second.get();
+      try (DeviceStream stream = one.newStream();
+          PinnedBuffer pinned = one.allocatePinned(1);
+          DeviceBuffer buffer = zero.allocate(1)) {
+        String message =
+            messageOf(
+                IllegalArgumentException.class, () -> stream.copyToDevice(pinned, 0, buffer, 0, 1));
+        assertTrue(message.contains("belongs to another device"), message);
+      }
+    }
+  }
+
+  // ---- streams of the application
+
+  @Test
+  void aWrappedStreamIsTheSameStreamAndIsNotDestroyed() {
+    try (CudaDevice device = CudaDevice.open(0)) {
+      CUcontext primary = current();
+      CUstream stream = newStream(primary, 1);
+      CUstream other = newStream(primary, 1);
+      DeviceStream wrapped = device.wrap(stream);
+      try (DeviceStream again = device.wrap(stream);
+          DeviceStream different = device.wrap(other)) {
+        assertEquals(wrapped, again);
+        assertEquals(wrapped.hashCode(), again.hashCode());
+        assertNotEquals(wrapped, different);
+        assertSame(device, wrapped.device());
+      }
+      wrapped.close();
+      wrapped.close();
+      assertThrows(IllegalStateException.class, wrapped::synchronize);
+      check(cuStreamQuery(stream));
+      check(cuStreamDestroy(stream));
+      check(cuStreamDestroy(other));
+    }
+  }
+
+  @Test
+  void theDefaultStreamIsTheLegacyOne() {
+    try (CudaDevice device = CudaDevice.open(0)) {
+      assertSame(device.defaultStream(), device.wrap(new CUstream()));
+      assertSame(device.defaultStream(), device.wrap(CU_STREAM_LEGACY));
+      String message =
+          messageOf(IllegalArgumentException.class, () -> device.wrap(CU_STREAM_PER_THREAD));
+      assertTrue(message.contains("another stream on each thread"), message);
+    }
+  }
+
+  @Test
+  void aStreamOfAnotherContextIsRefused() {
+    CUcontext own = newContext();
+    CUstream stream = newStream(own, 0);
+    try (CudaDevice device = CudaDevice.open(0)) {
+      String message = messageOf(IllegalArgumentException.class, () -> device.wrap(stream));
+      assertTrue(message.contains("another context than cuda:0"), message);
+    }
+    check(cuCtxSetCurrent(own));
+    check(cuStreamDestroy(stream));
+    check(cuCtxSetCurrent(before));
+    check(cuCtxDestroy(own));
+  }
+
+  @Test
+  @DisplayName(
+      "I2: the default stream covers blocking streams: their work is done before a slot is reused")
+  void theDefaultStreamCoversBlockingStreams() throws Exception {
+    try (CudaDevice device = CudaDevice.open(0)) {
+      CUstream blocking = newStream(current(), 0);
+      try (DeviceStream work = device.wrap(blocking);
+          BackgroundLoader loader = Session.loader(device).deviceSlots(1).start()) {
+        for (int i = 0; i < 10; i++) {
+          long[] seen = {-1};
+          DeviceBatch batch = loader.get(PATIENCE);
+          try (PinnedBuffer copy = device.allocatePinned(8)) {
+            work.copyToHost(batch.array(0).buffer().slice(80, 8, () -> {}), 0, copy, 0, 8);
+            batch.close(); // recorded on the default stream, behind the blocking one
+            work.synchronize();
+            seen[0] = copy.unsafeBuffer().getLong(0);
+          }
+          assertEquals(i, seen[0]);
+        }
+      }
+      check(cuStreamDestroy(blocking));
+    }
+  }
+
+  // ---- capture
+
+  @Test
+  @DisplayName("get and close are refused on a stream under capture; the batch can be closed later")
+  void captureIsRefused() throws Exception {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
+      DeviceBatch batch = loader.get(PATIENCE);
+      CUstream handle = ((CudaStream) stream).handle;
+      check(cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED));
+      assertTrue(stream.isCapturing());
+      for (Executable refused :
+          List.<Executable>of(
+              batch::close,
+              loader::get,
+              () -> loader.get(PATIENCE),
+              () -> loader.getQueued(stream, PATIENCE))) {
+        String message = messageOf(IllegalStateException.class, refused);
+        assertTrue(message.startsWith("the stream is being captured into a graph"), message);
+      }
+      check(cuStreamEndCapture(handle, new CUgraph()));
+      assertFalse(stream.isCapturing());
+      batch.close();
+      loader.get(PATIENCE).close();
+    }
+  }
+
+  @Test
+  @DisplayName("a loader at work does not break a capture of the application, whatever its mode")
+  void captureIsNotBroken() throws Exception {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream consumer = device.newStream();
+        DeviceStream captured = device.newStream();
+        BackgroundLoader loader = Session.loader(device).consumerStream(consumer).start()) {
+      CUstream handle = ((CudaStream) captured).handle;
+      check(cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL));
+      for (int i = 0; i < 8; i++) { // library threads query, copy and record meanwhile
+        loader.get(PATIENCE).close();
+      }
+      check(cuStreamEndCapture(handle, new CUgraph()));
+    }
+  }
+
+  // ---- memory
+
+  @Test
+  void pointersAreAddresses() {
+    try (CudaDevice device = CudaDevice.open(0);
+        HostDevice host = HostDevice.open();
+        DeviceBuffer foreign = host.allocate(1)) {
+      DeviceBuffer buffer = device.allocate(1024);
+      AtomicInteger asked = new AtomicInteger();
+      DeviceBuffer slice = buffer.slice(100, 300, asked::incrementAndGet);
+      DeviceBuffer inner = slice.slice(28, 4, () -> {});
+      CUdeviceptr whole = CudaDevice.pointer(buffer);
+      assertEquals(whole.withByteOffset(100), CudaDevice.pointer(slice));
+      int before = asked.get();
+      assertEquals(whole.withByteOffset(128), CudaDevice.pointer(inner));
+      assertTrue(asked.get() > before, "the guard of the outer slice");
+      assertEquals(
+          "pointer() works on CUDA devices only; this buffer belongs to host",
+          messageOf(IllegalArgumentException.class, () -> CudaDevice.pointer(foreign)));
+      buffer.close();
+      assertThrows(IllegalStateException.class, () -> CudaDevice.pointer(buffer));
+      assertThrows(IllegalStateException.class, () -> CudaDevice.pointer(inner));
+    }
+  }
+
+  @Test
+  void aReadLargerThanItsStagingBufferIsWhole() {
+    int bytes = (5 << 19) + 3;
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        PinnedBuffer pinned = device.allocatePinned(bytes);
+        DeviceBuffer buffer = device.allocate(bytes)) {
+      byte[] content = new byte[bytes];
+      new java.util.Random(7).nextBytes(content);
+      pinned.unsafeBuffer().put(content);
+      stream.copyToDevice(pinned, 0, buffer, 0, bytes);
+      ByteBuffer read = ByteBuffer.allocate(bytes);
+      stream.read(buffer, read);
+      assertArrayEquals(content, read.array());
+      assertEquals(bytes, read.position());
+    }
+  }
+
+  // ---- events
+
+  @Test
+  void timeIsMeasuredWhereItWasAskedFor() {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceEvent a = device.newEvent();
+        DeviceEvent b = device.newEvent()) {
+      String message = messageOf(IllegalStateException.class, () -> device.elapsedMillis(a, b));
+      assertTrue(message.contains("timing(true)"), message);
+    }
+    try (CudaDevice device = CudaDevice.builder().timing(true).open(0);
+        DeviceStream stream = device.newStream();
+        DeviceEvent from = device.newEvent();
+        DeviceEvent to = device.newEvent()) {
+      assertThrows(IllegalStateException.class, () -> device.elapsedMillis(from, to));
+      stream.record(from);
+      stream.record(to);
+      stream.synchronize();
+      assertTrue(device.elapsedMillis(from, to) >= 0);
+    }
+  }
+
+  @Test
+  void anEventClosedUnderItsUserIsDestroyedBehindTheLastUse() throws Exception {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream()) {
+      for (int i = 0; i < 50; i++) {
+        DeviceEvent event = device.newEvent();
+        stream.record(event);
+        FutureTask<Void> polls =
+            new FutureTask<>(
+                () -> {
+                  while (true) {
+                    event.isComplete();
+                  }
+                });
+        Thread thread = new Thread(polls);
+        thread.start();
+        event.close();
+        assertThrows(java.util.concurrent.ExecutionException.class, polls::get);
+        thread.join();
+      }
+    }
+  }
+
+  // ---- JCuda's own switch
+
+  @Test
+  @DisplayName("whether JCuda throws is the application's business, and both ways work")
+  void exceptionsOfJCuda() throws Exception {
+    JCudaDriver.setExceptionsEnabled(true);
+    try (CudaDevice device = CudaDevice.open(0)) {
+      Session.run(device);
+      String message = messageOf(DeviceException.class, () -> device.allocate(1L << 50));
+      assertTrue(message.contains("cuMemAlloc failed with 2 CUDA_ERROR_OUT_OF_MEMORY"), message);
+      assertThrows(jcuda.CudaException.class, () -> JCudaDriver.cuDeviceGet(new CUdevice(), 4711));
+    } finally {
+      JCudaDriver.setExceptionsEnabled(false);
+    }
+  }
+
+  @Test
+  @DisplayName("a failure names the call, the number, CUDA's name and text, and the device")
+  void failuresAreToldInWords() {
+    try (CudaDevice device = CudaDevice.open(0)) {
+      String message = messageOf(DeviceException.class, () -> device.allocate(1L << 50));
+      assertTrue(
+          message.matches(
+              "cuda:0: cuMemAlloc failed with 2 CUDA_ERROR_OUT_OF_MEMORY \\(out of memory\\):"
+                  + " 1125899906842624 bytes were asked for and \\d+ of \\d+ are free;"
+                  + " ask for less, or for fewer slots"),
+          message);
+    }
+  }
+}

@@ -1,0 +1,291 @@
+package io.pentrough.device.cuda;
+
+import static io.pentrough.device.cuda.CudaWork.check;
+import static jcuda.driver.JCudaDriver.cuCtxCreate;
+import static jcuda.driver.JCudaDriver.cuCtxDestroy;
+import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
+import static jcuda.driver.JCudaDriver.cuDeviceGet;
+import static jcuda.driver.JCudaDriver.cuInit;
+import static jcuda.driver.JCudaDriver.cuStreamCreate;
+import static jcuda.driver.JCudaDriver.cuStreamDestroy;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.BackgroundLoader;
+import io.pentrough.DeviceBatch;
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.cuda.CudaSim.Schedule;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUstream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
+
+/** What a driver does only when it is told to: refuse, fail, be too old, see no device. */
+@Tag("cuda")
+@DisabledIfSystemProperty(named = "pentrough.cuda", matches = "real")
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class CudaTroubleTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Logger LOG = Logger.getLogger("io.pentrough");
+
+  @BeforeAll
+  static void load() {
+    CudaSim.load();
+    LOG.setLevel(Level.OFF); // loaders that break say so
+  }
+
+  @AfterAll
+  static void logAsUsual() {
+    LOG.setLevel(null);
+  }
+
+  @BeforeEach
+  void start() {
+    CudaSim.reset();
+    CudaSim.configure(Schedule.THREADS, 0);
+  }
+
+  @AfterEach
+  void forget() {
+    CudaSim.violations();
+    CudaSim.leaks();
+    CudaSim.reset();
+  }
+
+  private static void assertNothingLeft() {
+    assertEquals(List.of(), CudaSim.violations());
+    assertEquals(List.of(), CudaSim.leaks());
+  }
+
+  // ---- no CUDA
+
+  @Test
+  void aDriverThatIsTooOldIsNamed() {
+    CudaSim.driverVersion(11040);
+    String why = CudaDevice.whyUnavailable().orElseThrow();
+    assertTrue(
+        why.startsWith("the NVIDIA driver is too old: it is made for CUDA 11.4, and 12.0"), why);
+    DeviceException e = assertThrows(DeviceException.class, () -> CudaDevice.open(0));
+    assertEquals("no CUDA: " + why, e.getMessage());
+    assertFalse(
+        CudaSim.calls().keySet().stream().anyMatch(call -> !call.equals("cuDriverGetVersion")),
+        () -> "an old driver was asked for more than its version: " + CudaSim.calls());
+  }
+
+  @Test
+  void aDriverWithoutADeviceIsNamed() {
+    CudaSim.fault("cuInit", 1, 100);
+    assertEquals(
+        "an NVIDIA driver is installed, but it sees no GPU",
+        CudaDevice.whyUnavailable().orElseThrow());
+    assertTrue(CudaDevice.whyUnavailable().isEmpty(), "and the next time it may see one");
+  }
+
+  @Test
+  @DisplayName("Device.best() takes the host, and says why; or CUDA, where it can")
+  void best() {
+    CudaSim.fault("cuInit", 1, 100);
+    try (Device device = Device.best()) {
+      assertEquals(
+          "host (no CUDA: an NVIDIA driver is installed, but it sees no GPU)",
+          device.description());
+    }
+    CudaSim.fault("cuDevicePrimaryCtxRetain", 1, 2);
+    try (Device device = Device.best()) {
+      assertTrue(
+          device
+              .description()
+              .startsWith("host (no CUDA: cuda:0: cuDevicePrimaryCtxRetain failed with 2"),
+          device.description());
+    }
+    try (Device device = Device.best()) {
+      assertEquals("cuda:0", device.name());
+    }
+    assertNothingLeft();
+  }
+
+  // ---- memory
+
+  @Test
+  @DisplayName("pinned memory that is refused is an error that says what to do")
+  void pinnedMemoryRefused() {
+    try (CudaDevice device = CudaDevice.open(0)) {
+      CudaSim.fault("cuMemHostAlloc", 2, 2);
+      DeviceException e = assertThrows(DeviceException.class, () -> Session.loader(device).start());
+      String message = String.valueOf(e.getMessage());
+      assertTrue(message.contains("cuda:0: cuMemHostAlloc failed with 2 CUDA_ERROR_"), message);
+      assertTrue(message.contains("allowPageable()"), message);
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  @DisplayName("ordinary memory in its place only where it is allowed, and the statistics say so")
+  void pageableMemory() throws Exception {
+    try (CudaDevice device = CudaDevice.builder().allowPageable().open(0);
+        DeviceStream stream = device.newStream()) {
+      CudaSim.fault("cuMemHostAlloc", 2, 2); // one of three host slots
+      try (BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
+        for (int i = 0; i < 9; i++) {
+          try (DeviceBatch batch = loader.get(PATIENCE)) {
+            assertEquals(i, Session.numberOf(batch));
+          }
+        }
+        assertEquals(Session.SPEC.slotBytes(), loader.stats().pageableBytes());
+        assertTrue(
+            loader.stats().toString().contains("host memory not pinned: 8.25 KiB"),
+            loader.stats()::toString);
+      }
+      assertTrue(CudaSim.pageableAsyncCopies() > 0, "no copy from ordinary memory was made");
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  @DisplayName("too little device memory: an error, and everything is given back")
+  void outOfDeviceMemory() {
+    CudaSim.deviceMemory(10_000); // one slot fits
+    try (CudaDevice device = CudaDevice.open(0)) {
+      DeviceException e = assertThrows(DeviceException.class, () -> Session.loader(device).start());
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("cuMemAlloc failed with 2"), e::getMessage);
+      assertEquals(0, device.liveResources().handles());
+    }
+    assertNothingLeft();
+  }
+
+  // ---- the device fails
+
+  @Test
+  @DisplayName("an event has three answers: pending, complete, failed")
+  void threeAnswers() {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        DeviceEvent event = device.newEvent()) {
+      CudaWork.Word word = new CudaWork.Word(device);
+      word.hold(stream);
+      stream.record(event);
+      assertFalse(event.isComplete());
+      word.open();
+      event.synchronize();
+      assertTrue(event.isComplete());
+      word.free();
+    }
+    CudaDevice device = CudaDevice.open(0);
+    DeviceEvent event = device.newEvent();
+    device.newStream().record(event);
+    CudaSim.killContext(0, 719);
+    DeviceException e = assertThrows(DeviceException.class, event::isComplete);
+    assertTrue(
+        String.valueOf(e.getMessage())
+            .startsWith("cuda:0: cuEventQuery failed with 719 CUDA_ERROR_LAUNCH_FAILED ("),
+        e::getMessage);
+    event.park(Long.MAX_VALUE); // would not return
+  }
+
+  @Test
+  @DisplayName("I5: a context destroyed under the loader is told at every get, and close returns")
+  void contextDestroyed() throws Exception {
+    check(cuInit(0));
+    CUdevice first = new CUdevice();
+    check(cuDeviceGet(first, 0));
+    CUcontext own = new CUcontext();
+    check(cuCtxCreate(own, 0, first));
+    check(cuCtxPopCurrent(new CUcontext()));
+    CudaDevice device = CudaDevice.attach(own);
+    DeviceStream stream = device.newStream();
+    BackgroundLoader loader = Session.loader(device).consumerStream(stream).start();
+    loader.get(PATIENCE).close();
+    check(cuCtxDestroy(own));
+    DeviceException e =
+        assertThrows(
+            DeviceException.class,
+            () -> {
+              while (true) {
+                loader.get(PATIENCE).close();
+              }
+            });
+    String told = e + " " + e.getCause();
+    assertTrue(told.contains("the context was destroyed while this device was in use"), told);
+    loader.close();
+  }
+
+  @Test
+  @DisplayName("a stream destroyed while a batch is leased: the caller's duty, found here")
+  void streamDestroyed() throws Exception {
+    try (CudaDevice device = CudaDevice.open(0)) {
+      CUstream stream = new CUstream();
+      check(cuStreamCreate(stream, 1));
+      try (DeviceStream wrapped = device.wrap(stream);
+          BackgroundLoader loader = Session.loader(device).consumerStream(wrapped).start()) {
+        DeviceBatch batch = loader.get(PATIENCE);
+        check(cuStreamDestroy(stream));
+        DeviceException e = assertThrows(DeviceException.class, batch::close);
+        assertTrue(
+            String.valueOf(e.getMessage()).contains("cuEventRecord failed with 400"),
+            e::getMessage);
+        assertThrows(DeviceException.class, () -> loader.get(PATIENCE));
+      }
+    }
+    assertFalse(CudaSim.violations().isEmpty(), "a dead stream was used");
+  }
+
+  // ---- what a batch costs
+
+  @Test
+  @DisplayName("a batch is one copy and a handful of calls, as docs/cuda-notes.md says")
+  void callsForABatch() throws Exception {
+    long batches = 50;
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
+      for (int i = 0; i < 10; i++) { // both slots have been released once
+        loader.get(PATIENCE).close();
+      }
+      Map<String, Long> before = CudaSim.calls();
+      for (int i = 0; i < batches; i++) {
+        loader.get(PATIENCE).close();
+      }
+      Map<String, Long> after = CudaSim.calls();
+      after.replaceAll((call, count) -> count - before.getOrDefault(call, 0L));
+      System.out.println("calls for " + batches + " batches: " + after);
+      long ahead = 2; // copies may have been queued for batches not asked for
+      assertBetween(batches, ahead, after.remove("cuMemcpyHtoDAsync_v2"), "copies");
+      assertBetween(batches, ahead, after.remove("cuStreamWaitEvent"), "waits for released");
+      assertBetween(3 * batches, 2 * ahead, after.remove("cuEventRecord"), "marks, three each");
+      assertBetween(2 * batches, 0, after.remove("cuStreamIsCapturing"), "by get and by close");
+      assertBetween(3 * batches, 0, after.remove("cuCtxPushCurrent_v2"), "those, and released");
+      assertBetween(3 * batches, 0, after.remove("cuCtxPopCurrent_v2"), "as many");
+      after.remove("cuEventQuery"); // as many as it takes
+      after.values().removeIf(count -> count == 0);
+      assertEquals(Map.of(), after, "other calls");
+    }
+    assertNothingLeft();
+  }
+
+  private static void assertBetween(long expected, long slack, @Nullable Long seen, String what) {
+    assertTrue(
+        seen != null && Math.abs(seen - expected) <= slack,
+        () -> what + ": " + seen + " calls, not " + expected);
+  }
+}

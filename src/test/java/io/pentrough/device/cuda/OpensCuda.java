@@ -1,0 +1,60 @@
+package io.pentrough.device.cuda;
+
+import io.pentrough.device.Device;
+import java.io.File;
+import java.nio.file.Files;
+import java.util.List;
+import jcuda.driver.JCudaDriver;
+
+/** What {@link CudaNativesTest} runs in JVMs of its own; prints what it finds. */
+final class OpensCuda {
+
+  private OpensCuda() {}
+
+  public static void main(String[] steps) throws Exception {
+    for (String step : steps) {
+      switch (step) {
+        case "best" -> {
+          try (Device device = Device.best()) {
+            System.out.println(device.description());
+          }
+        }
+        case "why" -> System.out.println(CudaDevice.whyUnavailable().orElse("available"));
+        case "jcuda" -> {
+          try {
+            System.out.println("jcuda: " + JCudaDriver.cuInit(0));
+          } catch (LinkageError e) {
+            System.out.println("jcuda: " + e.getClass().getSimpleName());
+          }
+        }
+        case "tmp" -> {
+          File temporary = File.createTempFile("left", "");
+          System.out.println("tmp: " + temporary.getParent());
+          Files.delete(temporary.toPath());
+        }
+        case "session" -> {
+          try (CudaDevice device = CudaDevice.open(0)) {
+            Session.run(device);
+            System.out.println("session done");
+          }
+        }
+        case "mapped" -> mapped();
+        default -> throw new IllegalArgumentException(step);
+      }
+    }
+  }
+
+  /** How many copies of JCuda's library are in the process, and whether from a private folder. */
+  private static void mapped() throws Exception {
+    List<String> files =
+        Files.readAllLines(new File("/proc/self/maps").toPath()).stream()
+            .filter(line -> line.contains("libJCudaDriver"))
+            .map(line -> line.substring(line.indexOf('/')))
+            .distinct()
+            .toList();
+    System.out.println(
+        "mapped: "
+            + files.size()
+            + (files.stream().allMatch(file -> file.contains("/pentrough-")) ? " private" : ""));
+  }
+}
