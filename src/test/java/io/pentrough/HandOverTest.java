@@ -91,15 +91,15 @@ class HandOverTest {
             loader().hostSlots(1).deviceSlots(1).consumerStream(stream).start()) {
       for (int i = 0; i < 40; i += 2) {
         DeviceBatch batch = loader.get();
-        try (TestDevice.Gate gate = TestDevice.gate(stream);
-            TestDevice.LateReader reader = TestDevice.lateReader(stream, batch.array(0).buffer())) {
+        try (TestDevice.LateReader reader =
+            TestDevice.lateReader(stream, batch.array(0).buffer())) {
           batch.close();
           try (DeviceBatch other = loader.get()) {
             assertEquals(i + 1, other.index());
             // One slot is leased, the other one not yet given back: there is nowhere to fill.
             assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
           }
-          gate.open();
+          reader.open();
           stream.synchronize();
           assertEquals(i, reader.seen().getLong(0));
         }

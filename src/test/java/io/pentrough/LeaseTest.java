@@ -218,12 +218,11 @@ class LeaseTest {
                 case NAMED_STREAM, TWO_STREAMS_IN_TURN -> loader.get(stream, PATIENCE);
               };
           assertSame(stream, batch.stream());
-          try (TestDevice.Gate gate = TestDevice.gate(stream);
-              TestDevice.LateReader reader =
-                  TestDevice.lateReader(stream, batch.array(0).buffer())) {
+          try (TestDevice.LateReader reader =
+              TestDevice.lateReader(stream, batch.array(0).buffer())) {
             batch.close();
             assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
-            gate.open();
+            reader.open();
             stream.synchronize();
             assertEquals(i, reader.seen().getLong(0));
           }

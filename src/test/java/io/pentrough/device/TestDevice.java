@@ -109,28 +109,35 @@ public final class TestDevice {
     }
   }
 
-  /** Looks at a buffer like a kernel. */
-  public interface LateReader extends AutoCloseable {
+  /** Looks at a buffer like a kernel that comes late. */
+  public interface LateReader extends Gate {
 
-    /** What it saw, in native byte order; once the stream has gone through. */
+    /** What it saw, in native byte order; once the gate is open and the stream has gone through. */
     ByteBuffer seen();
-
-    @Override
-    void close();
   }
 
-  /** Queues work that reads all of a buffer when it runs, whoever may have written it by then. */
+  /**
+   * Queues a gate and, behind it, work that reads all of a buffer, whoever may have written it by
+   * then.
+   */
   public static LateReader lateReader(DeviceStream stream, DeviceBuffer buffer) {
     return IS_CUDA ? new CopiedLate(stream, buffer) : new ReadLate(stream, buffer);
   }
 
   private static final class ReadLate implements LateReader {
+    private final Gate gate;
     private final ByteBuffer seen;
 
     ReadLate(DeviceStream stream, DeviceBuffer buffer) {
       ByteBuffer bytes = HostDevice.bytes(buffer);
       seen = ByteBuffer.allocate(bytes.remaining()).order(ByteOrder.nativeOrder());
+      gate = gate(stream);
       HostDevice.launch(stream, () -> seen.put(bytes));
+    }
+
+    @Override
+    public void open() {
+      gate.open();
     }
 
     @Override
@@ -139,15 +146,24 @@ public final class TestDevice {
     }
 
     @Override
-    public void close() {}
+    public void close() {
+      gate.close();
+    }
   }
 
   private static final class CopiedLate implements LateReader {
+    private final Gate gate;
     private final PinnedBuffer seen;
 
     CopiedLate(DeviceStream stream, DeviceBuffer buffer) {
       seen = stream.device().allocatePinned(buffer.bytes());
+      gate = gate(stream);
       stream.copyToHost(buffer, 0, seen, 0, buffer.bytes());
+    }
+
+    @Override
+    public void open() {
+      gate.open();
     }
 
     @Override
@@ -157,6 +173,7 @@ public final class TestDevice {
 
     @Override
     public void close() {
+      gate.close(); // before the memory that the copy behind it writes
       seen.close();
     }
   }
