@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
  * BatchSpec.Builder}.
  *
  * <p>Immutable; equal if all of it is equal.
+ *
+ * <p><b>Threads.</b> Any.
  */
 public final class ArraySpec {
 

@@ -75,8 +75,9 @@ public final class BackgroundLoader implements AutoCloseable {
   }
 
   /**
-   * Waits for the next batch without bound, for the loader's consumer stream. Logs a diagnosis as a
-   * warning each time {@link Builder#warnAfter} has passed.
+   * Waits for the next batch without bound, for the loader's consumer stream, until it is ready or
+   * one of the exceptions below ends the wait. Logs a diagnosis as a warning each time {@link
+   * Builder#warnAfter} has passed.
    *
    * @return a lease, to be closed by the caller
    * @throws InterruptedException if the thread is interrupted; nothing has been taken
@@ -529,9 +530,11 @@ public final class BackgroundLoader implements AutoCloseable {
      *     event; what had been allocated is given back
      * @throws UnsupportedOperationException if {@link #handOver()} was asked of a device that
      *     cannot
-     * @throws IllegalArgumentException if the memory is over budget, the shard is empty, or the
-     *     position to start at is of another configuration
-     * @throws TargetException if the {@link ArraySource} fails at the first batch
+     * @throws IllegalArgumentException if the memory is over budget, the shard is empty, the
+     *     position to start at is of another configuration, or the arrays of an {@link ArraySource}
+     *     cannot be a batch or do not fit the names and types given for them
+     * @throws TargetException if the {@link ArraySource} fails at the first batch; an interrupt is
+     *     kept as the thread's flag
      */
     public BackgroundLoader start() {
       if (shardFirst >= batchesPerEpoch) {

@@ -5,8 +5,10 @@ import java.util.random.RandomGenerator;
 /**
  * Which batch a {@linkplain BatchTarget target} is to make, and the random numbers for it.
  *
- * <p>One object per worker, used again for each batch: valid on the thread of the {@code fill} it
- * was given to, until that returns. Copy out what must live longer.
+ * <p>One object per worker, used again for each batch: valid until the {@code fill} it was given to
+ * returns. Copy out what must live longer.
+ *
+ * <p><b>Threads.</b> For the thread of that {@code fill} only.
  */
 public final class BatchContext {
 
@@ -88,7 +90,8 @@ public final class BatchContext {
   /**
    * Says that there is no batch at this index: the epoch ends before it, and what has been written
    * is dropped. Must hold for every higher index of the epoch too; data there is an error. An index
-   * asked for in advance may lie behind the end, so expect to be asked again.
+   * asked for in advance may lie behind the end, so expect to be asked again. In a job of a {@link
+   * BatchQueue} it is a failure: a job is one batch.
    */
   public void noMore() {
     noMore = true;

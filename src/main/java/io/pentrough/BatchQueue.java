@@ -18,6 +18,8 @@ import java.util.Objects;
  * <p>When fewer jobs are queued than there are workers, so that some of them have nothing to do,
  * the queue logs a warning, once for each such shortage.
  *
+ * <p>A queue that is collected unclosed is reported and closed like a loader.
+ *
  * <p><b>Threads.</b> All methods may be called from any thread. A thread that both submits and gets
  * must not submit more than the capacity ahead of what it gets: {@link #submit} would wait for
  * itself; {@link #offer} never waits.
@@ -59,7 +61,7 @@ public final class BatchQueue implements AutoCloseable {
   }
 
   /**
-   * Queues a job; waits as long as the queue is full.
+   * Queues a job; waits as long as the queue is full, until a {@code get} makes room.
    *
    * @param spec the arrays of this job's batch
    * @param target fills them, on a worker thread; may run again after a {@link #reset()}
@@ -78,7 +80,7 @@ public final class BatchQueue implements AutoCloseable {
   }
 
   /**
-   * Queues a job if there is room.
+   * Queues a job if there is room. Does not wait.
    *
    * @param spec the arrays of this job's batch
    * @param target fills them, on a worker thread; may run again after a {@link #reset()}

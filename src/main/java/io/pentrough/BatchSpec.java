@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * multiple of 256 bytes.
  *
  * <p>Immutable; equal if the arrays are equal and in the same order.
+ *
+ * <p><b>Threads.</b> Any.
  */
 public final class BatchSpec {
 
@@ -137,7 +139,11 @@ public final class BatchSpec {
     return arrays.stream().map(ArraySpec::toString).collect(Collectors.joining(", ", "{", "}"));
   }
 
-  /** Collects the arrays of a batch. May be used again after {@link #build()}; not thread safe. */
+  /**
+   * Collects the arrays of a batch. May be used again after {@link #build()}.
+   *
+   * <p><b>Threads.</b> For one thread at a time.
+   */
   public static final class Builder {
 
     private final List<ArraySpec> arrays = new ArrayList<>();

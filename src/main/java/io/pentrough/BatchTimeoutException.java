@@ -9,7 +9,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The message is a diagnosis: how long the caller waited and for which index, the slots of both
  * rings by state, and what each worker is doing since when, with the stack of a target that is
- * still running.
+ * still running. The cause is what a target threw last, if any ever did, else null.
+ *
+ * <p><b>Threads.</b> Any.
  */
 public final class BatchTimeoutException extends TimeoutException {
 

@@ -7,6 +7,8 @@ import java.util.Locale;
  *
  * <p>Java has no unsigned and no 16-bit floating-point primitives: such elements travel as the raw
  * bits of the Java primitive of the same size.
+ *
+ * <p><b>Threads.</b> Any.
  */
 public enum DType {
   /** Signed 8-bit integer. */

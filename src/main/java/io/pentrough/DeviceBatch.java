@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Each {@code get} makes a new object, of at most 128 bytes, and 64 more for each array asked
  * for (with compressed object pointers, which the JVM uses on heaps below 32 GB).
  *
+ * <p>What a batch is called stays known when it is closed: its epoch, index, size, specification,
+ * stream and position. Its arrays do not.
+ *
  * <p><b>Threads.</b> Any thread may use and close it; passing it on takes the usual care of any
  * object. It counts as held by the thread that got it, wherever it is passed on: {@code get}
  * refuses to wait if that thread has got all there are, so a pipeline needs one device slot more
@@ -92,10 +95,11 @@ public final class DeviceBatch implements AutoCloseable {
   /**
    * The position right after this batch: what a checkpoint saves that was made with it. Whatever
    * was delivered before this batch, to whomever, is behind it; what was delivered later is not.
-   * May be asked after the batch is closed.
+   * Does not wait.
    *
    * @return where {@link BackgroundLoader.Builder#startAt} goes on
-   * @throws IllegalStateException if more than 4096 batches have been delivered since
+   * @throws IllegalStateException if more than 4096 batches have been delivered since, or this is
+   *     the batch of a {@link BatchQueue}, which has no positions
    */
   public Position position() {
     return engine.position(lowestOpen, deliveries);

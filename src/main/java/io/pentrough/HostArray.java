@@ -31,10 +31,12 @@ import org.jspecify.annotations.Nullable;
  *       after the fill has returned (see {@link HostBatch#shared()} for threads of one's own),
  *   <li>{@link IllegalArgumentException} if its primitive is not the one of this array's type,
  *   <li>{@link IndexOutOfBoundsException} if an index lies outside <em>this</em> array in its
- *       present shape;
+ *       present shape, or outside the Java array it is copied from or to, or there is no such axis;
  * </ul>
  *
- * and has changed nothing then.
+ * and has changed nothing then. Only {@code readFrom} blocks.
+ *
+ * <p><b>Threads.</b> For the thread of the fill only; a shared view for any.
  */
 public final class HostArray {
 
@@ -462,6 +464,7 @@ public final class HostArray {
    * @throws EOFException if the file ends early; the message says how many bytes are missing, and
    *     what was read is in the array
    * @throws IOException if reading fails
+   * @throws IllegalArgumentException if the position is negative
    */
   public void readFrom(FileChannel channel, long position) throws IOException {
     ByteBuffer target = channelBuffer();

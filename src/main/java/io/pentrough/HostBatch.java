@@ -7,10 +7,11 @@ import java.nio.ByteOrder;
 /**
  * The arrays of one batch in pinned host memory, for a {@linkplain BatchTarget target} to fill.
  *
- * <p>One object per host slot, used again for every batch that passes through the slot. It and its
- * arrays may be used on the thread of the {@code fill} they were given to, until that returns; any
- * other use throws {@link IllegalStateException}. For threads of the target's own there is {@link
- * #shared()}.
+ * <p>One object per host slot, used again for every batch that passes through the slot.
+ *
+ * <p><b>Threads.</b> It and its arrays may be used on the thread of the {@code fill} they were
+ * given to, until that returns; any other use throws {@link IllegalStateException}. For threads of
+ * the target's own there is {@link #shared()}.
  */
 public final class HostBatch {
 

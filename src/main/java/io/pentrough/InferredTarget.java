@@ -15,6 +15,11 @@ final class InferredTarget implements BatchTarget {
   /**
    * Where a loader starts.
    *
+   * <p>An unordered loader may be resumed at an index that nobody knew to be its epoch's end, with
+   * batches of the next epoch delivered. The trial then goes on to that epoch's first batch, though
+   * it may be one of them: one call of the source too many. Its number is not claimed again, so its
+   * arrays only tell what a batch is made of.
+   *
    * @param indexOfLaterEpochs the first index of every epoch behind that one
    * @param epochs how many there are
    */
@@ -45,7 +50,7 @@ final class InferredTarget implements BatchTarget {
    * @param names of the arrays; empty to number them
    * @param overrides types by name, of the same size as the inferred ones
    * @throws TargetException if the source throws
-   * @throws IllegalArgumentException if its arrays cannot be a batch
+   * @throws IllegalArgumentException if its arrays cannot be a batch, or there is none left to try
    */
   static InferredTarget infer(
       ArraySource source,
@@ -53,6 +58,13 @@ final class InferredTarget implements BatchTarget {
       Start first,
       List<String> names,
       Map<String, DType> overrides) {
+    if (first.epoch >= first.epochs) {
+      throw new IllegalArgumentException(
+          "the position to start at is behind the last batch of "
+              + first.epochs
+              + (first.epochs == 1 ? " epoch" : " epochs")
+              + ": there is nothing left to infer the batch from");
+    }
     Object[] arrays = {};
     for (int epoch = first.epoch; epoch < first.epochs; epoch++) {
       context.begin(epoch, epoch == first.epoch ? first.index : first.indexOfLaterEpochs, 0);
@@ -68,7 +80,7 @@ final class InferredTarget implements BatchTarget {
               + context.index()
               + " of epoch "
               + context.epoch()
-              + ", the first one: there is nothing to infer the batch from");
+              + ": there is nothing to infer the batch from");
     }
     if (!names.isEmpty() && names.size() != arrays.length) {
       throw new IllegalArgumentException(

@@ -10,6 +10,8 @@ import java.util.Optional;
  *
  * <p>Shares are fractions of {@link #elapsed()}, 0 to 1, and count waits and copies up to the
  * moment even if they go on. Timings count what is over.
+ *
+ * <p><b>Threads.</b> Any.
  */
 public final class LoaderStats {
 

@@ -3,6 +3,8 @@ package io.pentrough;
 /**
  * How much memory a loader takes, all of it from {@code start()} until it is closed. Immutable.
  *
+ * <p><b>Threads.</b> Any.
+ *
  * @param hostSlots how many slots the ring in pinned host memory has
  * @param hostSlotBytes the size of one of them
  * @param deviceSlots how many slots the ring on the device has

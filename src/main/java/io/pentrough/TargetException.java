@@ -1,10 +1,15 @@
 package io.pentrough;
 
 /**
- * The target threw for one batch. {@link #getCause()} is what it threw, an {@link Error} too.
+ * The target threw for one batch. {@link #getCause()} is what it threw, the object itself, an
+ * {@link Error} too; or, where it said "no more" in contradiction to itself, an {@link
+ * IllegalStateException} that says how. Never null.
  *
  * <p>Thrown once, at the place in the order where the batch belongs. It is not the end: the next
- * {@code get} delivers the next index.
+ * {@code get} delivers the next index. Only where the trial of {@link BackgroundLoader#infer} fails
+ * is it thrown by {@code start()}; then there is no loader.
+ *
+ * <p><b>Threads.</b> Any.
  */
 public final class TargetException extends RuntimeException {
 

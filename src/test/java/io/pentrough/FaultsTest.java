@@ -11,6 +11,7 @@ import io.pentrough.Bench.Numbers;
 import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.ScriptedDevice.Trigger;
 import io.pentrough.device.DeviceException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -230,6 +231,34 @@ class FaultsTest {
         assertTrue(causes(thrown).contains(cause), () -> "the cause of " + thrown);
       }
       assertThrows(DeviceException.class, loader::reset);
+    }
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("I5: a copy that fails ends the wait of a consumer, though the only worker is stuck")
+  void endsAWait() throws Exception {
+    ScriptedDevice device = new ScriptedDevice().holdNewStreams();
+    RuntimeException cause = new DeviceException("misaligned address");
+    device.failNextCopyWhenItRuns(cause);
+    CountDownLatch stuck = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            stuck.countDown();
+            go.await();
+          }
+        };
+    BackgroundLoader.Builder builder =
+        Bench.loader(device, target).warnAfter(Duration.ofHours(1)); // a get looks again then
+    try (BackgroundLoader loader = builder.start()) {
+      Caller<DeviceBatch> caller = Caller.start(() -> loader.get()).untilWaitingForBatch();
+      stuck.await();
+      Bench.until("batch 0 is queued", () -> device.calls("copyToDevice").size() == 1);
+      device.runAll();
+      assertTrue(causes(caller.failure(DeviceException.class)).contains(cause));
+      go.countDown();
     }
     Bench.assertAllGone(device);
   }

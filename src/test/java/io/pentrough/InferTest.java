@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches made as Java arrays: what they are is inferred from the first. */
 @OnEveryDevice
@@ -246,6 +247,25 @@ class InferTest {
         }
       }
     }
+  }
+
+  @ParameterizedTest(name = "declared: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName(
+      "behind the last batch there is nothing to infer from: refused, saying where that is")
+  void behindTheLastBatch(boolean declared) throws Exception {
+    Position end = null;
+    try (BackgroundLoader loader = source(new Asked(3), declared).start()) {
+      for (DeviceBatch batch : loader.batches()) {
+        end = batch.position();
+      }
+    }
+    Asked asked = new Asked(3);
+    assertRefused(
+        source(asked, declared).startAt(Position.parse(String.valueOf(end))),
+        declared ? "behind the last batch of 2 epochs" : "no arrays at index 3 of epoch 1",
+        "nothing");
+    assertEquals(declared ? List.of() : List.of("1.3"), asked.places);
   }
 
   private BackgroundLoader.Builder source(Asked asked, boolean declared) {

@@ -232,11 +232,12 @@ class LeaseTest {
   }
 
   @Test
-  @DisplayName("I6: however many streams batches are got for, the events stay few")
+  @DisplayName("I6: however many streams batches are got for, events stay few and memory as it was")
   void manyStreams() throws Exception {
     try (BackgroundLoader loader = loader().deviceSlots(2).start()) {
-      int most = 0;
       int before = TestDevice.handles(device);
+      long bytes = TestDevice.liveBytes(device);
+      int most = 0;
       for (int i = 0; i < 200; i++) {
         try (DeviceStream stream = device.newStream()) {
           try (DeviceBatch batch = loader.get(stream, PATIENCE)) {
@@ -244,6 +245,7 @@ class LeaseTest {
           }
           stream.synchronize();
         }
+        assertEquals(bytes, TestDevice.liveBytes(device));
         most = Math.max(most, TestDevice.handles(device) - before);
       }
       assertTrue(most < 40, most + " events");

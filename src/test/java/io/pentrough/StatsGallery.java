@@ -30,6 +30,8 @@ public final class StatsGallery {
    * @param stepMillis how long the loop works on a batch
    * @param pauseMillis how much longer the loop takes for every tenth batch
    * @param queued whether the loop queues its work on the stream, as on a GPU, and does not wait
+   * @param jobsAhead 0 for a loader; else the batches are jobs of a queue, of which the loop keeps
+   *     so many submitted
    */
   record Exhibit(
       String title,
@@ -41,7 +43,8 @@ public final class StatsGallery {
       int copyMillisPerMiB,
       int stepMillis,
       int pauseMillis,
-      boolean queued) {}
+      boolean queued,
+      int jobsAhead) {}
 
   static final List<Exhibit> EXHIBITS =
       List.of(
@@ -52,7 +55,9 @@ public final class StatsGallery {
           exhibit("the loop is slow", Verdict.CONSUMER, DType.UINT8, 2, 4, 8, 1, 12, 0),
           exhibit("the loop pauses", Verdict.BALANCED, DType.UINT8, 1, 1, 10, 1, 4, 100),
           exhibit("twelve host slots", Verdict.CONSUMER, DType.UINT8, 1, 12, 10, 1, 4, 100),
-          new Exhibit("the stream is slow", Verdict.COPY, DType.UINT8, 2, 4, 8, 1, 12, 0, true));
+          new Exhibit("one job ahead", Verdict.SUBMITTER, DType.UINT8, 3, 5, 20, 1, 8, 0, false, 1),
+          new Exhibit("six jobs ahead", Verdict.CONSUMER, DType.UINT8, 3, 5, 20, 1, 8, 0, false, 6),
+          new Exhibit("the stream is slow", Verdict.COPY, DType.UINT8, 2, 4, 8, 1, 12, 0, true, 0));
 
   private StatsGallery() {}
 
@@ -76,11 +81,12 @@ public final class StatsGallery {
         copyMillisPerMiB,
         stepMillis,
         pauseMillis,
-        false);
+        false,
+        0);
   }
 
   /**
-   * Prints all of them; takes some 25 seconds.
+   * Prints all of them; takes some 30 seconds.
    *
    * @param args none
    */
@@ -99,28 +105,55 @@ public final class StatsGallery {
       throws InterruptedException {
     BatchSpec spec = BatchSpec.builder().array("image", exhibit.dtype(), 1 << 20).build();
     long copyNanos = (spec.slotBytes() >> 20) * exhibit.copyMillisPerMiB() * nanosPerMilli;
+    BatchTarget target = (out, context) -> pass(exhibit.fillMillis() * nanosPerMilli);
     try (HostDevice host = HostDevice.open();
         Device device = behindSlowLink(host, copyNanos);
-        DeviceStream work = host.newStream();
-        BackgroundLoader loader =
-            BackgroundLoader.builder(
-                    device, spec, (out, context) -> pass(exhibit.fillMillis() * nanosPerMilli))
+        DeviceStream work = host.newStream()) {
+      DeviceStream stream = slowStream(work, device, 0);
+      if (exhibit.jobsAhead() > 0) {
+        try (BatchQueue queue =
+            BatchQueue.builder(device, spec.slotBytes())
                 .workers(exhibit.workers())
                 .hostSlots(exhibit.hostSlots())
-                .consumerStream(slowStream(work, device, 0))
+                .consumerStream(stream)
                 .start()) {
-      for (int i = 0; i < batches; i++) {
-        try (DeviceBatch batch = loader.get()) {
-          boolean pause = batch.index() % 10 == 9;
-          long step = (exhibit.stepMillis() + (pause ? exhibit.pauseMillis() : 0)) * nanosPerMilli;
-          if (exhibit.queued()) {
-            HostDevice.launch(work, () -> pass(step));
-          } else {
-            pass(step);
+          for (int i = 0; i < exhibit.jobsAhead(); i++) {
+            queue.submit(spec, target);
           }
+          for (int i = 0; i < batches; i++) {
+            try (DeviceBatch batch = queue.get()) {
+              queue.submit(spec, target);
+              step(exhibit, batch, work, nanosPerMilli);
+            }
+          }
+          return queue.stats();
         }
       }
-      return loader.stats();
+      try (BackgroundLoader loader =
+          BackgroundLoader.builder(device, spec, target)
+              .workers(exhibit.workers())
+              .hostSlots(exhibit.hostSlots())
+              .consumerStream(stream)
+              .start()) {
+        for (int i = 0; i < batches; i++) {
+          try (DeviceBatch batch = loader.get()) {
+            step(exhibit, batch, work, nanosPerMilli);
+          }
+        }
+        return loader.stats();
+      }
+    }
+  }
+
+  /** What the loop does with a batch. */
+  private static void step(
+      Exhibit exhibit, DeviceBatch batch, DeviceStream work, long nanosPerMilli) {
+    boolean pause = batch.index() % 10 == 9;
+    long step = (exhibit.stepMillis() + (pause ? exhibit.pauseMillis() : 0)) * nanosPerMilli;
+    if (exhibit.queued()) {
+      HostDevice.launch(work, () -> pass(step));
+    } else {
+      pass(step);
     }
   }
 

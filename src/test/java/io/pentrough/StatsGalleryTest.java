@@ -3,6 +3,7 @@ package io.pentrough;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.LoaderStats.Verdict;
 import io.pentrough.StatsGallery.Exhibit;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -26,7 +28,8 @@ class StatsGalleryTest {
   private static final Pattern SHARES =
       Pattern.compile(
           "loop starved (\\d+) %, copy under way (\\d+) %,"
-              + " workers \\((\\d+)\\) waiting for a slot (\\d+) %\\n(.*)");
+              + " workers \\((\\d+)\\) waiting for a slot (\\d+) %"
+              + "(?:, without a job (\\d+) %)?\\n(.*)");
 
   static Stream<Exhibit> exhibits() {
     return StatsGallery.EXHIBITS.stream();
@@ -48,14 +51,34 @@ class StatsGalleryTest {
             Integer.parseInt(shown.group(1)),
             Integer.parseInt(shown.group(2)),
             workers,
-            Integer.parseInt(shown.group(4)));
+            Integer.parseInt(shown.group(4)),
+            shown.group(5) == null ? -1 : Integer.parseInt(shown.group(5)));
     assertEquals(exhibit.workers(), workers);
     assertEquals(exhibit.verdict(), stats.verdict());
-    assertEquals(shown.group(5), stats.toString().lines().reduce("", (before, line) -> line));
+    assertEquals(shown.group(6), stats.toString().lines().reduce("", (before, line) -> line));
   }
 
-  /** A snapshot with these shares, in whole percents and a half, made without a clock. */
-  private static LoaderStats stats(int starved, int copying, int workers, int idle) {
+  @ParameterizedTest
+  @EnumSource
+  @DisplayName("each verdict has a section, with a program that provokes it")
+  void everyVerdictIsShown(Verdict verdict) throws Exception {
+    String page = Files.readString(PAGE);
+    int begin = page.indexOf("\n## " + verdict + ": ");
+    assertTrue(begin >= 0, "no section of the page is about " + verdict);
+    String section = page.substring(begin, page.indexOf("\n## ", begin + 1));
+    assertTrue(
+        exhibits()
+            .filter(exhibit -> exhibit.verdict() == verdict)
+            .anyMatch(exhibit -> section.contains("\n== " + exhibit.title() + "\n")),
+        "the section shows no program that gets " + verdict + ":" + section);
+  }
+
+  /**
+   * A snapshot with these shares, in whole percents and a half, made without a clock.
+   *
+   * @param jobless negative if there was always a job
+   */
+  private static LoaderStats stats(int starved, int copying, int workers, int idle, int jobless) {
     StatsRecorder recorder = new StatsRecorder(workers);
     recorder.started(0);
     recorder.delivered(1);
@@ -66,8 +89,13 @@ class StatsGalleryTest {
     for (int i = 0; i < workers; i++) {
       recorder.workerIdle(0);
     }
+    int busyAt = idle * 10 + 5;
+    if (jobless >= 0) {
+      recorder.dry(true, busyAt);
+      busyAt += jobless * 10 + 5;
+    }
     for (int i = 0; i < workers; i++) {
-      recorder.workerBusy(idle * 10 + 5);
+      recorder.workerBusy(busyAt);
     }
     return recorder.snapshot(1000);
   }

@@ -23,7 +23,7 @@ final class EveryDevice implements ClassTemplateInvocationContextProvider {
     }
     OnEveryDevice wish = context.getRequiredTestClass().getAnnotation(OnEveryDevice.class);
     return CudaRuns.invocations(
-        2, schedule -> wish.everySchedule() || schedule == CudaSim.Schedule.THREADS);
+        schedule -> wish.everySchedule() || schedule == CudaSim.Schedule.THREADS);
   }
 
   /** With -Dpentrough.cuda.schedule there may be none left. */

@@ -17,15 +17,14 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** How JCuda's native library gets into the process; each in a JVM of its own. */
 @Tag("cuda")
+@Tag("softwareDriver")
 @EnabledOnOs(OS.LINUX)
-@DisabledIfSystemProperty(named = "pentrough.cuda", matches = "real")
 @Timeout(120)
 class CudaNativesTest {
 

@@ -1,7 +1,5 @@
 package io.pentrough.device.cuda;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import io.pentrough.device.cuda.CudaSim.Schedule;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,8 +18,7 @@ import org.junit.jupiter.api.extension.TestInstancePreConstructCallback;
  * Runs a class under every schedule of the software driver:
  *
  * <ul>
- *   <li>{@code -Dpentrough.cuda.seeds=N}: how many seeds of the seeded schedule, default 3, and 2
- *       for classes that run {@linkplain io.pentrough.device.OnEveryDevice on every device}
+ *   <li>{@code -Dpentrough.cuda.seeds=N}: how many seeds of the seeded schedule, default 3
  *   <li>{@code -Dpentrough.cuda.seed=N}: the first of them, default 0
  *   <li>{@code -Dpentrough.cuda.schedule=SEEDED}: this schedule only
  *   <li>{@code -Dpentrough.cuda=real}: once, on the driver of this machine
@@ -52,32 +49,29 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
   @Override
   public Stream<ClassTemplateInvocationContext> provideClassTemplateInvocationContexts(
       ExtensionContext context) {
-    return invocations(3, schedule -> true);
+    return invocations(schedule -> true);
   }
 
   /**
    * Each run of a class, with the extensions it needs.
    *
-   * @param usually how many seeds where nobody asked
    * @param takes which schedules the class takes
    */
-  public static Stream<ClassTemplateInvocationContext> invocations(
-      int usually, Predicate<Schedule> takes) {
+  public static Stream<ClassTemplateInvocationContext> invocations(Predicate<Schedule> takes) {
     if (REAL) {
       return Stream.of(new OnRealDriver());
     }
     CudaSim.load();
-    return runs(usually).filter(run -> takes.test(run.schedule())).map(run -> run);
+    return runs().filter(run -> takes.test(run.schedule())).map(run -> run);
   }
 
-  private static Stream<Run> runs(int usually) {
+  private static Stream<Run> runs() {
     String only = System.getProperty("pentrough.cuda.schedule");
     List<Run> runs = new ArrayList<>();
     for (Schedule schedule : Schedule.values()) {
       if (only == null || only.equals(schedule.name())) {
         long from = Long.getLong("pentrough.cuda.seed", 0);
-        int seeds =
-            schedule == Schedule.SEEDED ? Integer.getInteger("pentrough.cuda.seeds", usually) : 1;
+        int seeds = schedule == Schedule.SEEDED ? Integer.getInteger("pentrough.cuda.seeds", 3) : 1;
         LongStream.range(from, from + seeds).forEach(seed -> runs.add(new Run(schedule, seed)));
       }
     }
@@ -122,15 +116,7 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
 
     @Override
     public void afterEach(ExtensionContext context) {
-      String where = CudaSim.configuration();
-      try {
-        assertEquals(List.of(), CudaSim.violations(), where);
-        assertEquals(List.of(), CudaSim.leaks(), where);
-        assertEquals(CudaSim.Live.NONE, CudaSim.live(), where);
-        assertEquals(0, CudaSim.pageableAsyncCopies(), "asynchronous copies of pageable memory");
-      } finally {
-        CudaSim.reset();
-      }
+      SoftwareCuda.check(context);
     }
   }
 }

@@ -37,11 +37,10 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 
 /** What a driver does only when it is told to: refuse, fail, be too old, see no device. */
 @Tag("cuda")
-@DisabledIfSystemProperty(named = "pentrough.cuda", matches = "real")
+@Tag("softwareDriver")
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaTroubleTest {
 

@@ -21,7 +21,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.opentest4j.AssertionFailedError;
@@ -35,7 +34,7 @@ import org.opentest4j.AssertionFailedError;
  * middle one and the last of each call.
  */
 @Tag("cuda")
-@DisabledIfSystemProperty(named = "pentrough.cuda", matches = "real")
+@Tag("softwareDriver")
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class FaultSweepTest {
 

@@ -15,7 +15,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -25,7 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * that drops a fence, within the seeds of a usual run. Prints how many were needed.
  */
 @Tag("cuda")
-@DisabledIfSystemProperty(named = "pentrough.cuda", matches = "real")
+@Tag("softwareDriver")
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SabotageTest {
 

@@ -37,6 +37,11 @@ public final class SoftwareCuda
 
   @Override
   public void afterEach(ExtensionContext context) {
+    check(context);
+  }
+
+  /** Fails a test that leaks or breaks a rule; says of one that failed how the driver was set. */
+  static void check(ExtensionContext context) {
     List<String> problems = problems();
     CudaSim.reset();
     Throwable failure = context.getExecutionException().orElse(null);

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Stream capture in the software CUDA driver: what others may do meanwhile. */
 @Tag("cuda")
+@Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
 class SoftwareDriverCaptureTest {
 

@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Devices, contexts, failures and accounts of the software CUDA driver. */
 @Tag("cuda")
+@Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
 class SoftwareDriverContextTest {
 

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the software CUDA driver lets no JVM survive, each in a JVM of its own. */
 @Tag("cuda")
+@Tag("softwareDriver")
 class SoftwareDriverCrashTest {
 
   @TempDir Path folder;

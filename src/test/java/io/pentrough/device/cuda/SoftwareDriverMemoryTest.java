@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Memory of the software CUDA driver: each rule fires, and only when broken. */
 @Tag("cuda")
+@Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
 class SoftwareDriverMemoryTest {
 

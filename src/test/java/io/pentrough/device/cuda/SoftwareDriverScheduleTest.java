@@ -26,6 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What the four schedules of the software CUDA driver promise. */
 @Tag("cuda")
+@Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
 class SoftwareDriverScheduleTest {
 

@@ -27,6 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Streams, events and words of the software CUDA driver: each rule fires, and only when broken. */
 @Tag("cuda")
+@Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
 class SoftwareDriverTest {
 
