@@ -9,7 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,19 +27,20 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Jobs with arrays of their own. */
+@OnEveryDevice
 @Timeout(60)
 @ResourceLock("java.util.logging")
 class BatchQueueTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
   private final LogCapture log = new LogCapture();
 
   @AfterEach
   void nothingIsLeft() {
     log.close();
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -86,7 +89,7 @@ class BatchQueueTest {
           assertEquals(i, batch.index());
           DeviceArray head = batch.array("head");
           assertEquals(1 + i % 7, head.dimension(0));
-          var bytes = HostDevice.bytes(head.buffer());
+          var bytes = TestDevice.bytes(head.buffer());
           assertEquals(i, i % 2 == 0 ? bytes.getLong(8) : bytes.getShort(2));
           assertEquals(i % 21, batch.array("tail-" + i % 3).elements());
           assertThrows(IllegalStateException.class, batch::position);
@@ -336,7 +339,7 @@ class BatchQueueTest {
     queue.close();
     caller.failure(LoaderClosedException.class);
     assertEquals(List.of(0L), started);
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     queue.close();
   }
 }

@@ -2,7 +2,7 @@ package io.pentrough;
 
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -60,11 +60,11 @@ final class Content {
     }
   }
 
-  /** The bytes of each array as they lie on the device, to be looked at now or later. */
+  /** The bytes of each array as they lie on the device; on the host also to be looked at later. */
   static List<ByteBuffer> views(DeviceBatch batch) {
     List<ByteBuffer> views = new ArrayList<>();
     for (int i = 0; i < SPEC.size(); i++) {
-      views.add(HostDevice.bytes(batch.array(i).buffer()));
+      views.add(TestDevice.bytes(batch.array(i).buffer()));
     }
     return views;
   }

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.time.Duration;
@@ -21,9 +23,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** I8: a batch is a function of (seed, epoch, index), whoever makes it, whenever and how often. */
+@OnEveryDevice
 class DeterminismTest {
 
-  private static final int BATCHES = 250;
+  private static final int BATCHES = TestDevice.effort(250);
   private static final long SEED = 0x5eed;
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
@@ -39,7 +42,7 @@ class DeterminismTest {
       int workers, boolean ordered, int resetEvery, long seed, BatchTarget target)
       throws Exception {
     SortedMap<Long, String> told = new TreeMap<>();
-    try (HostDevice host = HostDevice.open();
+    try (Device host = TestDevice.open();
         SlowDevice device = new SlowDevice(host, workers, resetEvery > 0, false);
         DeviceStream stream = device.newStream()) {
       BackgroundLoader.Builder builder =

@@ -10,7 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -32,16 +34,17 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Where a source of batches ends, and how an epoch follows another. */
+@OnEveryDevice
 @Timeout(60)
 class EndsTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 

@@ -10,7 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,16 +32,17 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is done about a target that throws: tell, try again, or leave out. */
+@OnEveryDevice
 @Timeout(60)
 class FailurePolicyTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 

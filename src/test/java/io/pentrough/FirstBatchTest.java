@@ -3,7 +3,9 @@ package io.pentrough;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -12,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A slow first batch shows in the statistics. */
+@OnEveryDevice
 @Timeout(60)
 class FirstBatchTest {
 
@@ -25,7 +28,7 @@ class FirstBatchTest {
           Numbered.fill(out, context);
         };
     long before = System.nanoTime();
-    try (HostDevice device = HostDevice.open();
+    try (Device device = TestDevice.open();
         BackgroundLoader loader = BackgroundLoader.builder(device, Numbered.SPEC, target).start()) {
       long started = System.nanoTime();
       assertEquals(Optional.empty(), loader.stats().timeToFirstBatch());

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.FromElektronn2Samples.Cube;
 import io.pentrough.FromElektronn2Samples.Moody;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -29,18 +31,19 @@ import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
 
 /** The samples of docs/from-elektronn2.md do what the page says, and are the ones it shows. */
+@OnEveryDevice
 @Timeout(60)
 class FromElektronn2Test {
 
   private static final Path GUIDE = Path.of("docs/from-elektronn2.md");
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
   private final FromElektronn2Samples samples = new FromElektronn2Samples(device);
 
   @AfterEach
   void everythingIsGivenBack() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -190,8 +193,8 @@ class FromElektronn2Test {
       bg.get(PATIENCE).close();
       try (DeviceBatch batch = bg.get(PATIENCE)) {
         assertArrayEquals(new float[] {1, 1, 1, 1, 1, 1}, samples.read(batch));
-        assertEquals(3, HostDevice.bytes(batch.array("label").buffer()).getShort(0));
-        assertEquals(5, HostDevice.bytes(batch.array("label").buffer()).getShort(Short.BYTES));
+        assertEquals(3, TestDevice.bytes(batch.array("label").buffer()).getShort(0));
+        assertEquals(5, TestDevice.bytes(batch.array("label").buffer()).getShort(Short.BYTES));
       }
     }
   }

@@ -1,20 +1,19 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
 import static io.pentrough.Numbered.check;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -23,14 +22,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The consumer works in the slot that the target wrote. */
+@OnEveryDevice
 @Timeout(60)
 class HandOverTest {
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -91,24 +91,18 @@ class HandOverTest {
             loader().hostSlots(1).deviceSlots(1).consumerStream(stream).start()) {
       for (int i = 0; i < 40; i += 2) {
         DeviceBatch batch = loader.get();
-        CountDownLatch gate = new CountDownLatch(1);
-        AtomicLong seen = new AtomicLong(-1);
-        ByteBuffer bytes = HostDevice.bytes(batch.array(0).buffer());
-        HostDevice.launch(
-            stream,
-            () -> {
-              awaitUnchecked(gate);
-              seen.set(bytes.getLong(0));
-            });
-        batch.close();
-        try (DeviceBatch other = loader.get()) {
-          assertEquals(i + 1, other.index());
-          // One slot is leased, the other one not yet given back: there is nowhere to fill.
-          assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
+        try (TestDevice.LateReader reader =
+            TestDevice.lateReader(stream, batch.array(0).buffer())) {
+          batch.close();
+          try (DeviceBatch other = loader.get()) {
+            assertEquals(i + 1, other.index());
+            // One slot is leased, the other one not yet given back: there is nowhere to fill.
+            assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
+          }
+          reader.open();
+          stream.synchronize();
+          assertEquals(i, reader.seen().getLong(0));
         }
-        gate.countDown();
-        stream.synchronize();
-        assertEquals(i, seen.get());
       }
     }
   }
@@ -131,14 +125,6 @@ class HandOverTest {
       loader.reset();
       check(2, loader.get());
       assertEquals(0, Numbered.number(first));
-    }
-  }
-
-  private static void awaitUnchecked(CountDownLatch latch) {
-    try {
-      await(latch);
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
     }
   }
 }

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -19,14 +21,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A target's {@link HostBatch} in the wrong hands, or at the wrong time: found, and harmless. */
+@OnEveryDevice
 @Timeout(60)
 class HostBatchMisuseTest {
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -163,7 +166,7 @@ class HostBatchMisuseTest {
         BackgroundLoader.builder(device, spec, target).workers(2).start()) {
       for (int b = 0; b < 20; b++) {
         try (DeviceBatch batch = loader.get()) {
-          var numbers = HostDevice.bytes(batch.array(0).buffer()).asLongBuffer();
+          var numbers = TestDevice.bytes(batch.array(0).buffer()).asLongBuffer();
           for (int i = 0; i < rows * 100; i++) {
             assertEquals(b * 1000L + i, numbers.get(i));
           }

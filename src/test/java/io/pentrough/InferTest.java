@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -26,16 +28,17 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches made as Java arrays: what they are is inferred from the first. */
+@OnEveryDevice
 @Timeout(60)
 class InferTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -81,7 +84,7 @@ class InferTest {
   }
 
   private static ByteBuffer bytes(DeviceBatch batch, int array) {
-    return HostDevice.bytes(batch.array(array).buffer());
+    return TestDevice.bytes(batch.array(array).buffer());
   }
 
   @Test
@@ -131,7 +134,7 @@ class InferTest {
   @DisplayName("what cannot be a batch is refused by start, naming the array; nothing is allocated")
   void refusedByStart(Object[] arrays, String words) {
     assertRefused(infer(context -> arrays), words);
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
   }
 
   @Test

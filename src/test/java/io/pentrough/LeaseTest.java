@@ -1,6 +1,5 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
 import static io.pentrough.Messages.assertSays;
 import static io.pentrough.Numbered.check;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -8,17 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -28,16 +27,17 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What may be done with a lease, and until when. */
+@OnEveryDevice
 @Timeout(60)
 class LeaseTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -88,8 +88,8 @@ class LeaseTest {
               () -> array.copyTo(room),
               () -> stream.read(buffer, room),
               () -> buffer.slice(0, 1, () -> {}),
-              () -> HostDevice.bytes(buffer),
-              () -> HostDevice.bytes(slice))) {
+              () -> TestDevice.bytes(buffer),
+              () -> TestDevice.bytes(slice))) {
         IllegalStateException e = assertThrows(IllegalStateException.class, use);
         assertSays(e, "batch 1 is closed");
       }
@@ -166,9 +166,8 @@ class LeaseTest {
     try (DeviceStream stream = device.newStream();
         BackgroundLoader loader = loader().consumerStream(stream).start()) {
       check(0, loader.get());
-      try (DeviceBatch batch = loader.get()) {
-        CountDownLatch gate = new CountDownLatch(1);
-        HostDevice.launch(stream, () -> awaitUnchecked(gate));
+      try (DeviceBatch batch = loader.get();
+          TestDevice.Gate gate = TestDevice.gate(stream)) {
         ByteBuffer target = ByteBuffer.allocate(20).order(ByteOrder.nativeOrder());
         target.position(3);
         Caller<ByteBuffer> copy =
@@ -177,8 +176,8 @@ class LeaseTest {
                   batch.array(0).copyTo(target);
                   return target;
                 });
-        Caller.until(() -> Caller.waitsIn(copy.thread, DeviceArray.class, "copyTo"), "copyTo");
-        gate.countDown();
+        Caller.until(() -> TestDevice.isHeldUp(copy.thread, DeviceArray.class, "copyTo"), "copyTo");
+        gate.open();
         assertEquals(11, copy.result().position());
         assertEquals(1, target.getLong(3));
         assertThrows(
@@ -219,20 +218,14 @@ class LeaseTest {
                 case NAMED_STREAM, TWO_STREAMS_IN_TURN -> loader.get(stream, PATIENCE);
               };
           assertSame(stream, batch.stream());
-          CountDownLatch gate = new CountDownLatch(1);
-          AtomicLong seen = new AtomicLong(-1);
-          ByteBuffer bytes = HostDevice.bytes(batch.array(0).buffer());
-          HostDevice.launch(
-              stream,
-              () -> {
-                awaitUnchecked(gate);
-                seen.set(bytes.getLong(0));
-              });
-          batch.close();
-          assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
-          gate.countDown();
-          stream.synchronize();
-          assertEquals(i, seen.get());
+          try (TestDevice.LateReader reader =
+              TestDevice.lateReader(stream, batch.array(0).buffer())) {
+            batch.close();
+            assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
+            reader.open();
+            stream.synchronize();
+            assertEquals(i, reader.seen().getLong(0));
+          }
         }
       }
     }
@@ -242,7 +235,8 @@ class LeaseTest {
   @DisplayName("I6: however many streams batches are got for, events stay few and memory as it was")
   void manyStreams() throws Exception {
     try (BackgroundLoader loader = loader().deviceSlots(2).start()) {
-      HostDevice.Usage before = device.liveResources();
+      int before = TestDevice.handles(device);
+      long bytes = TestDevice.liveBytes(device);
       int most = 0;
       for (int i = 0; i < 200; i++) {
         try (DeviceStream stream = device.newStream()) {
@@ -251,20 +245,10 @@ class LeaseTest {
           }
           stream.synchronize();
         }
-        HostDevice.Usage now = device.liveResources();
-        assertEquals(before.buffers(), now.buffers());
-        assertEquals(before.bytes(), now.bytes());
-        most = Math.max(most, now.events());
+        assertEquals(bytes, TestDevice.liveBytes(device));
+        most = Math.max(most, TestDevice.handles(device) - before);
       }
       assertTrue(most < 40, most + " events");
-    }
-  }
-
-  private static void awaitUnchecked(CountDownLatch latch) {
-    try {
-      await(latch);
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
     }
   }
 }

@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -25,13 +27,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** I5: as long as somebody can go on, somebody does. */
+@OnEveryDevice
 class LivenessTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private static final BatchSpec SPEC = BatchSpec.builder().array("index", DType.INT64, 1).build();
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
   private final ExecutorService consumers = Executors.newCachedThreadPool();
 
   @AfterEach
@@ -41,14 +44,14 @@ class LivenessTest {
   }
 
   private static long read(DeviceBatch batch) {
-    return HostDevice.bytes(batch.array(0).buffer()).getLong(0);
+    return TestDevice.bytes(batch.array(0).buffer()).getLong(0);
   }
 
   @ParameterizedTest(name = "ordered: {0}, handed over: {1}")
   @CsvSource({"true, false", "false, false", "true, true", "false, true"})
   @DisplayName("I3, I5: 8 workers and 3 consumers get 10,000 batches through one slot each")
   void narrowestRings(boolean ordered, boolean handOver) throws Exception {
-    int batches = 10_000;
+    int batches = TestDevice.effort(10_000);
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(
                 device, SPEC, (out, context) -> out.array(0).setLong(0, context.index()))
@@ -120,16 +123,19 @@ class LivenessTest {
       assertEquals(end - 1, highest.get(), "a worker went beyond the window");
 
       gate.countDown();
-      get(loader, told, 3 * DeliveredWindow.SIZE);
-      assertTrue(told.nextClearBit(0) >= end + 2 * DeliveredWindow.SIZE - 1, "stuck again");
+      long windows = TestDevice.IS_CUDA ? 1 : 2;
+      get(loader, told, (int) (windows + 1) * DeliveredWindow.SIZE);
+      assertTrue(told.nextClearBit(0) >= end + windows * DeliveredWindow.SIZE - 1, "stuck again");
     }
   }
 
   private static void get(BackgroundLoader loader, BitSet told, int batches) throws Exception {
     for (int i = 0; i < batches; i++) {
       try (DeviceBatch batch = loader.get(PATIENCE)) {
-        int index = (int) read(batch);
-        assertEquals(batch.index(), index);
+        int index = (int) batch.index();
+        if (!TestDevice.IS_CUDA || i % 8 == 0) { // there, each look is a copy that is waited for
+          assertEquals(index, read(batch));
+        }
         assertTrue(!told.get(index), "told twice");
         told.set(index);
       }

@@ -6,8 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.time.Duration;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -23,14 +25,15 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a loader can be told, and what it refuses. */
+@OnEveryDevice
 @Timeout(60)
 class LoaderBuilderTest {
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -77,7 +80,7 @@ class LoaderBuilderTest {
   @Test
   @DisplayName("a consumer stream of another device is refused")
   void foreignStream() {
-    try (HostDevice other = HostDevice.open();
+    try (Device other = TestDevice.open();
         DeviceStream foreign = other.newStream()) {
       IllegalArgumentException e =
           assertThrows(IllegalArgumentException.class, () -> loader().consumerStream(foreign));
@@ -157,8 +160,8 @@ class LoaderBuilderTest {
       loader.get().close();
       for (int i = 1; i < 4; i++) {
         try (DeviceBatch batch = loader.get()) {
-          var real = HostDevice.bytes(batch.array(0).buffer()).asFloatBuffer();
-          var whole = HostDevice.bytes(batch.array(1).buffer()).asIntBuffer();
+          var real = TestDevice.bytes(batch.array(0).buffer()).asFloatBuffer();
+          var whole = TestDevice.bytes(batch.array(1).buffer()).asIntBuffer();
           assertEquals(68f, real.get(68));
           assertEquals(Float.NaN, real.get(69));
           assertEquals(68, whole.get(68));

@@ -9,8 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,13 +31,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a caller of {@code get} gets, and what it does not. */
+@OnEveryDevice
 @Timeout(60)
 class LoaderGetTest {
 
   private static final Duration FOREVER = Duration.ofSeconds(Long.MAX_VALUE);
   private static final Duration SHORT = Duration.ofMillis(2);
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   /** Opens the target for index 0. */
   private final CountDownLatch gate = new CountDownLatch(1);
@@ -44,7 +47,7 @@ class LoaderGetTest {
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -263,28 +266,28 @@ class LoaderGetTest {
   void closedTwiceAtOnce() throws Exception {
     BackgroundLoader loader = gatedLoader().start();
     await(entered);
-    List<Caller<HostDevice.Usage>> closers = new ArrayList<>();
+    List<Caller<Boolean>> closers = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       closers.add(
           Caller.start(
               () -> {
                 loader.close();
-                return device.liveResources();
+                return TestDevice.nothingLive(device);
               }));
     }
-    for (Caller<HostDevice.Usage> closer : closers) {
+    for (Caller<Boolean> closer : closers) {
       until(() -> Caller.waitsIn(closer.thread, Engine.class, "awaitEnd"), "close to wait");
     }
     gate.countDown();
-    for (Caller<HostDevice.Usage> closer : closers) {
-      assertEquals(Numbered.NOTHING, closer.result());
+    for (Caller<Boolean> closer : closers) {
+      assertTrue(closer.result(), TestDevice.live(device));
     }
   }
 
   @Test
   @DisplayName("a stream of another device is refused, and nothing is taken")
   void foreignStream() throws Exception {
-    try (HostDevice other = HostDevice.open();
+    try (Device other = TestDevice.open();
         DeviceStream foreign = other.newStream();
         BackgroundLoader loader = loader().start()) {
       check(0, loader.get());

@@ -3,11 +3,13 @@ package io.pentrough;
 import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,6 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Memory that is known beforehand, and given back though nobody closes (I6, I7). */
+@OnEveryDevice
 @Timeout(120)
 @ResourceLock("java.util.logging")
 @ResourceLock(Resources.SYSTEM_PROPERTIES)
@@ -32,14 +35,14 @@ class MemoryTest {
 
   private static final BatchSpec SPEC = BatchSpec.builder().array("x", DType.UINT8, 1024).build();
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
   private final LogCapture log = new LogCapture();
 
   @AfterEach
   void nothingIsLeft() {
     log.close();
     System.clearProperty("pentrough.leakDetection");
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -52,7 +55,7 @@ class MemoryTest {
   void plan() {
     BackgroundLoader.Builder builder = loader().hostSlots(5).deviceSlots(2).memoryBudget(1);
     MemoryPlan plan = builder.plan();
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     assertEquals(new MemoryPlan(5, 1024, 2, 1024), plan);
     assertEquals(5 * 1024, plan.pinnedBytes());
     assertEquals(2 * 1024, plan.deviceBytes());
@@ -71,7 +74,7 @@ class MemoryTest {
         assertThrows(
             IllegalArgumentException.class, () -> builder.memoryBudget(7 * 1024 - 1).start());
     assertSays(e, "memoryBudget", builder.plan().toString(), "hostSlots");
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     builder.memoryBudget(7 * 1024).start().close();
     builder.handOver().start().close();
     BatchQueue.Builder queue = BatchQueue.builder(device, 1024).memoryBudget(1024);
@@ -107,9 +110,9 @@ class MemoryTest {
   void leakedLoader(boolean detection) throws Exception {
     System.setProperty("pentrough.leakDetection", Boolean.toString(detection));
     leakLoader();
-    assertNotEquals(Numbered.NOTHING, device.liveResources());
+    assertFalse(TestDevice.nothingLive(device));
     untilLogged("memory was never closed, and is given back now");
-    until(() -> Numbered.NOTHING.equals(device.liveResources()), "its memory to be given back");
+    until(() -> TestDevice.nothingLive(device), "its memory to be given back");
     assertEquals(detection, wasMadeIn("leakLoader"));
     assertSays(log.thrown().get(0), detection ? "made here" : "-Dpentrough.leakDetection=true");
   }
@@ -119,7 +122,7 @@ class MemoryTest {
   void leakedQueue() throws Exception {
     leakQueue();
     untilLogged("memory was never closed, and is given back now");
-    until(() -> Numbered.NOTHING.equals(device.liveResources()), "its memory to be given back");
+    until(() -> TestDevice.nothingLive(device), "its memory to be given back");
   }
 
   private boolean wasMadeIn(String method) {
@@ -141,7 +144,7 @@ class MemoryTest {
     }
     leakLoader(); // registered last: reported when the others have been collected, or with them
     untilLogged("memory was never closed");
-    until(() -> Numbered.NOTHING.equals(device.liveResources()), "its memory to be given back");
+    until(() -> TestDevice.nothingLive(device), "its memory to be given back");
     assertEquals(1, log.containing("memory was never closed").size());
   }
 

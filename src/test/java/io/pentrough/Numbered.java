@@ -2,13 +2,12 @@ package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.TestDevice;
 
 /** The plainest batch: one number, which the target sets to the batch's index. */
 final class Numbered {
 
   static final BatchSpec SPEC = BatchSpec.builder().array("number", DType.INT64, 1).build();
-  static final HostDevice.Usage NOTHING = new HostDevice.Usage(0, 0, 0, 0);
 
   private Numbered() {}
 
@@ -18,7 +17,7 @@ final class Numbered {
 
   /** What the batch holds on the device now. */
   static long number(DeviceBatch batch) {
-    return HostDevice.bytes(batch.array(0).buffer()).getLong(0);
+    return TestDevice.bytes(batch.array(0).buffer()).getLong(0);
   }
 
   /** Checks that a lease is of that index and holds its data, and closes it. */

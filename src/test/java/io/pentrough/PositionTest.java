@@ -8,7 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -30,6 +32,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** I8: whoever stops and goes on, shares the work, fails or overtakes: the batches are the same. */
+@OnEveryDevice
 @Timeout(60)
 class PositionTest {
 
@@ -39,11 +42,11 @@ class PositionTest {
   private static final BatchSpec SPEC =
       BatchSpec.builder().array("noise", DType.INT64, 4).array("flag", DType.INT8, 1).build();
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -344,7 +347,7 @@ class PositionTest {
           IllegalArgumentException e =
               assertThrows(IllegalArgumentException.class, () -> builder.startAt(position).start());
           assertSays(e, "a loader with " + difference, position.toString());
-          assertEquals(Numbered.NOTHING, device.liveResources());
+          TestDevice.assertNothingLive(device);
         });
     // What does not make other batches may differ.
     loader()

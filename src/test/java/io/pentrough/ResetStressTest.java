@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.IntBuffer;
 import java.time.Duration;
 import java.util.HashSet;
@@ -30,9 +32,10 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * <p>Here every element of a batch carries the number of the call that wrote it.
  */
+@OnEveryDevice
 class ResetStressTest {
 
-  private static final int RESETS = 420;
+  private static final int RESETS = TestDevice.effort(420);
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private static final BatchSpec SPEC =
@@ -80,7 +83,7 @@ class ResetStressTest {
       "I4: resets on unread batches and running calls tear none and let no old one through")
   void resets(int workers, boolean ordered) throws Exception {
     Random random = new Random(workers);
-    try (HostDevice host = HostDevice.open();
+    try (Device host = TestDevice.open();
         SlowDevice device = new SlowDevice(host, workers, true, false);
         DeviceStream stream = device.newStream()) {
       BackgroundLoader.Builder builder =
@@ -155,9 +158,9 @@ class ResetStressTest {
 
   /** The call that wrote every element of the batch. */
   private static int wholeCall(DeviceBatch batch) {
-    int call = HostDevice.bytes(batch.array(0).buffer()).getInt(0);
+    int call = TestDevice.bytes(batch.array(0).buffer()).getInt(0);
     for (int i = 0; i < SPEC.size(); i++) {
-      IntBuffer elements = HostDevice.bytes(batch.array(i).buffer()).asIntBuffer();
+      IntBuffer elements = TestDevice.bytes(batch.array(i).buffer()).asIntBuffer();
       while (elements.hasRemaining()) {
         assertEquals(call, elements.get(), "torn: two calls in batch " + batch.index());
       }

@@ -5,15 +5,15 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A host device whose copies take their time, as a GPU's do: they begin late and read their source
- * in two parts with a pause between, all of it drawn from a seed. So whoever takes a copy for done
+ * A device whose copies take their time, as a GPU's do: they begin late and read their source in
+ * two parts with a pause between, all of it drawn from a seed. So whoever takes a copy for done
  * before it is gets caught.
  *
  * <p>It can play a device stage too: the batch is then put in place only behind the first mark
@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SlowDevice implements Device {
 
-  private final HostDevice host;
+  private final Device inner;
   private final long seed;
   private final boolean slow;
   private final boolean staged;
@@ -32,17 +32,17 @@ final class SlowDevice implements Device {
    * @param slow whether copies take their time, else they only pass through
    * @param staged whether to play a stage
    */
-  SlowDevice(HostDevice host, long seed, boolean slow, boolean staged) {
-    this.host = host;
+  SlowDevice(Device inner, long seed, boolean slow, boolean staged) {
+    this.inner = inner;
     this.seed = seed;
     this.slow = slow;
     this.staged = staged;
-    defaultStream = new SlowStream(host.defaultStream());
+    defaultStream = new SlowStream(inner.defaultStream());
   }
 
-  /** {@link HostDevice#launch} for streams of this device. */
+  /** {@link TestDevice#launch} for streams of this device. */
   static void launch(DeviceStream stream, Runnable work) {
-    HostDevice.launch(((SlowStream) stream).inner, work);
+    TestDevice.launch(((SlowStream) stream).inner, work);
   }
 
   /** Passes time without sleeping: gives the processor away now and then. */
@@ -62,13 +62,9 @@ final class SlowDevice implements Device {
     return random.nextInt(3) == 0 ? 0 : random.nextInt(1 << (1 + random.nextInt(13)));
   }
 
-  HostDevice.Usage liveResources() {
-    return host.liveResources();
-  }
-
   @Override
   public String name() {
-    return "slow host";
+    return "slow " + inner.name();
   }
 
   @Override
@@ -78,23 +74,23 @@ final class SlowDevice implements Device {
 
   @Override
   public PinnedBuffer allocatePinned(long bytes) {
-    return host.allocatePinned(bytes);
+    return inner.allocatePinned(bytes);
   }
 
   @Override
   public DeviceBuffer allocate(long bytes) {
-    return host.allocate(bytes);
+    return inner.allocate(bytes);
   }
 
   @Override
   public DeviceBuffer map(PinnedBuffer pinned) {
-    return host.map(pinned);
+    return inner.map(pinned);
   }
 
   @Override
   public synchronized DeviceStream newStream() {
     streams++;
-    return new SlowStream(host.newStream());
+    return new SlowStream(inner.newStream());
   }
 
   @Override
@@ -104,17 +100,17 @@ final class SlowDevice implements Device {
 
   @Override
   public DeviceEvent newEvent() {
-    return host.newEvent();
+    return inner.newEvent();
   }
 
   @Override
   public void bindThread() {
-    host.bindThread();
+    inner.bindThread();
   }
 
   @Override
   public void close() {
-    host.close();
+    inner.close();
   }
 
   private final class SlowStream implements DeviceStream {
@@ -147,8 +143,8 @@ final class SlowDevice implements Device {
         return;
       }
       if (received == null) {
-        received = host.allocate(source.bytes());
-        staging = host.allocatePinned(source.bytes());
+        received = SlowDevice.this.inner.allocate(source.bytes());
+        staging = SlowDevice.this.inner.allocatePinned(source.bytes());
       }
       copyInParts(source, from, received, 0, bytes);
       this.target = target;
@@ -169,7 +165,7 @@ final class SlowDevice implements Device {
     private void pause() {
       int units = slow ? someUnits(random) : 0;
       if (units > 0) {
-        HostDevice.launch(inner, () -> linger(units));
+        TestDevice.launch(inner, () -> linger(units));
       }
     }
 

@@ -7,7 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -43,6 +44,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * bit. {@link LoaderFuzzTest} is the twin for sources without an end; for the seeds see {@link
  * FuzzSeeds}.
  */
+@OnEveryDevice
 @ResourceLock("java.util.logging")
 class SourceFuzzTest {
 
@@ -125,7 +127,7 @@ class SourceFuzzTest {
       declared = random.nextBoolean();
       inferred = random.nextInt(3) == 0;
       handOver = random.nextInt(4) == 0;
-      faults = random.nextInt(4) == 0;
+      faults = random.nextInt(4) == 0 && !TestDevice.IS_CUDA; // the scripted device has them
       interrupts = random.nextBoolean();
       consumers = 1 + random.nextInt(3);
       epochs = 1 + random.nextInt(6);
@@ -181,7 +183,7 @@ class SourceFuzzTest {
   private static final class Run {
     private final Draw draw;
     private final Random random;
-    private final HostDevice host = HostDevice.open();
+    private final Device host = TestDevice.open();
     private final ScriptedDevice scripted = new ScriptedDevice();
     private final Device device;
 
@@ -229,7 +231,7 @@ class SourceFuzzTest {
     }
 
     private boolean nothingIsLive() {
-      return host.liveResources().equals(Numbered.NOTHING) && scripted.live().isEmpty();
+      return TestDevice.nothingLive(host) && scripted.live().isEmpty();
     }
 
     private void live() throws Exception {

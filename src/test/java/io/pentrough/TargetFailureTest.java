@@ -10,7 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -28,14 +30,15 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a target throws, and what it leaves behind. */
+@OnEveryDevice
 @Timeout(60)
 class TargetFailureTest {
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -294,7 +297,7 @@ class TargetFailureTest {
   }
 
   private static void assertFilled(DeviceArray array, int elements, int value) {
-    var bytes = HostDevice.bytes(array.buffer());
+    var bytes = TestDevice.bytes(array.buffer());
     assertEquals(elements, bytes.remaining());
     while (bytes.hasRemaining()) {
       assertEquals(value, bytes.get());

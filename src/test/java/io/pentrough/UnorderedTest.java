@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -20,16 +22,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Delivery as batches get ready. */
+@OnEveryDevice
 @Timeout(60)
 class UnorderedTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 

@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.pentrough.device.host.HostDevice;
+import io.pentrough.device.Device;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -18,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Arrays that choose their shape in each batch, from the target to the lease. */
+@OnEveryDevice
 @Timeout(60)
 class VariableArrayTest {
 
@@ -28,11 +31,11 @@ class VariableArrayTest {
           .variableArray("mask", DType.UINT8, 4, 5, 6)
           .build();
 
-  private final HostDevice device = HostDevice.open();
+  private final Device device = TestDevice.open();
 
   @AfterEach
   void nothingIsLeft() {
-    assertEquals(Numbered.NOTHING, device.liveResources());
+    TestDevice.assertNothingLive(device);
     device.close();
   }
 
@@ -75,13 +78,13 @@ class VariableArrayTest {
     assertEquals(points(index), points.dimension(0));
     assertEquals(points(index) * 3, points.elements());
     assertEquals(points(index) * 3L * Float.BYTES, points.buffer().bytes());
-    ByteBuffer bytes = HostDevice.bytes(points.buffer());
+    ByteBuffer bytes = TestDevice.bytes(points.buffer());
     for (int i = 0; i < points.elements(); i++) {
       assertEquals(index + i / 1000f, bytes.getFloat(i * Float.BYTES));
     }
     DeviceArray count = batch.array("count");
     assertArrayEquals(new int[0], count.shape());
-    assertEquals(points(index), HostDevice.bytes(count.buffer()).getInt(0));
+    assertEquals(points(index), TestDevice.bytes(count.buffer()).getInt(0));
     DeviceArray mask = batch.array("mask");
     assertArrayEquals(mask(index), mask.shape());
     ByteBuffer copy = ByteBuffer.allocate(elements(mask(index)));

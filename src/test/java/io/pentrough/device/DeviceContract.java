@@ -14,11 +14,11 @@ import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ReadOnlyBufferException;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -43,7 +43,7 @@ public abstract class DeviceContract {
   private static final long AN_HOUR = TimeUnit.HOURS.toNanos(1);
   private static final DeviceBuffer.Guard OPEN = () -> {};
 
-  private final Deque<Runnable> cleanUp = new ArrayDeque<>();
+  private final Deque<Runnable> cleanUp = new ConcurrentLinkedDeque<>(); // fuzz adds from threads
   private final List<Gate> gates = new ArrayList<>();
   protected Device device;
 

@@ -38,16 +38,9 @@ class CudaDeviceContractTest extends DeviceContract {
 
   @Override
   protected void awaitHeldUp(Thread thread) {
-    while (!isInDriver(thread)) {
+    while (!CudaWork.isInSynchronize(thread.getStackTrace())) {
       Thread.onSpinWait();
     }
-  }
-
-  private static boolean isInDriver(Thread thread) {
-    StackTraceElement[] stack = thread.getStackTrace();
-    return stack.length > 0
-        && stack[0].isNativeMethod()
-        && stack[0].getMethodName().endsWith("SynchronizeNative");
   }
 
   @Override

@@ -3,14 +3,16 @@ package io.pentrough.device.cuda;
 import io.pentrough.device.cuda.CudaSim.Schedule;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.AfterEachCallback;
-import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ClassTemplateInvocationContext;
 import org.junit.jupiter.api.extension.ClassTemplateInvocationContextProvider;
 import org.junit.jupiter.api.extension.Extension;
 import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.TestInstanceFactoryContext;
+import org.junit.jupiter.api.extension.TestInstancePreConstructCallback;
 
 /**
  * Runs a class under every schedule of the software driver:
@@ -32,6 +34,13 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
   /** Late enough to be noticed, and not so late that tests take minutes. */
   private static final long LAG_MICROS = 300;
 
+  private static volatile long seed;
+
+  /** The seed of the run under way, whatever its schedule; 0 on a real driver. */
+  public static long seed() {
+    return seed;
+  }
+
   @Override
   public boolean supportsClassTemplate(ExtensionContext context) {
     return true;
@@ -40,11 +49,20 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
   @Override
   public Stream<ClassTemplateInvocationContext> provideClassTemplateInvocationContexts(
       ExtensionContext context) {
+    return invocations(schedule -> true);
+  }
+
+  /**
+   * Each run of a class, with the extensions it needs.
+   *
+   * @param takes which schedules the class takes
+   */
+  public static Stream<ClassTemplateInvocationContext> invocations(Predicate<Schedule> takes) {
     if (REAL) {
       return Stream.of(new OnRealDriver());
     }
     CudaSim.load();
-    return runs().map(run -> (ClassTemplateInvocationContext) run);
+    return runs().filter(run -> takes.test(run.schedule())).map(run -> run);
   }
 
   private static Stream<Run> runs() {
@@ -68,7 +86,9 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
   }
 
   private record Run(Schedule schedule, long seed)
-      implements ClassTemplateInvocationContext, BeforeEachCallback, AfterEachCallback {
+      implements ClassTemplateInvocationContext,
+          TestInstancePreConstructCallback,
+          AfterEachCallback {
 
     @Override
     public String getDisplayName(int invocation) {
@@ -76,12 +96,19 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
     }
 
     @Override
+    public void prepareInvocation(ExtensionContext context) {
+      CudaRuns.seed = seed;
+    }
+
+    @Override
     public List<Extension> getAdditionalExtensions() {
       return List.of(this);
     }
 
+    /** Tests may open the device for a field. */
     @Override
-    public void beforeEach(ExtensionContext context) {
+    public void preConstructTestInstance(
+        TestInstanceFactoryContext factory, ExtensionContext context) {
       CudaSim.reset();
       CudaSim.configure(schedule, seed);
       CudaSim.lag(LAG_MICROS);

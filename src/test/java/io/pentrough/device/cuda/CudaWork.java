@@ -11,6 +11,8 @@ import static jcuda.driver.JCudaDriver.cuStreamWaitValue32;
 
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.TestDevice.Gate;
+import io.pentrough.device.cuda.CudaSim.Live;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.UnaryOperator;
@@ -114,6 +116,44 @@ public final class CudaWork {
     void free() {
       CudaWork.free(device, pointer);
     }
+  }
+
+  /** A {@link Word} that holds the stream. */
+  public static Gate gate(DeviceStream stream) {
+    Word word = new Word(((CudaStream) stream).device());
+    word.hold(stream);
+    return new Gate() {
+      private boolean closed;
+
+      @Override
+      public void open() {
+        if (!closed) {
+          word.open();
+        }
+      }
+
+      @Override
+      public void close() {
+        if (!closed) {
+          word.open();
+          closed = true;
+          word.free();
+        }
+      }
+    };
+  }
+
+  /** Whether a thread with this stack waits in the driver for a stream or an event. */
+  public static boolean isInSynchronize(StackTraceElement[] stack) {
+    return stack.length > 0
+        && stack[0].isNativeMethod()
+        && stack[0].getMethodName().endsWith("SynchronizeNative");
+  }
+
+  /** The size of all buffers; the software driver only. */
+  public static long liveBytes() {
+    Live live = CudaSim.live();
+    return live.deviceBytes() + live.pinnedBytes();
   }
 
   /** Returns when the stream cannot go on by itself. */
