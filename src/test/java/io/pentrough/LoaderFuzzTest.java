@@ -412,14 +412,22 @@ class LoaderFuzzTest {
 
     /** Every index is told once (I3), and not from before a reset that came before the get (I4). */
     private void tell(long index, int call, long staleBefore, String how) {
+      checkNotStale(index, call, staleBefore);
+      tellOnce(index, how);
+    }
+
+    private void tellOnce(long index, String how) {
       String earlier = told.putIfAbsent(index, how);
       assertTrue(earlier == null, () -> "I3: " + index + " told twice: " + earlier + ", " + how);
+      enoughTold.countDown();
+    }
+
+    private void checkNotStale(long index, int call, long staleBefore) {
       Long startedAt = callStarted.get(call);
       assertTrue(startedAt != null, () -> "call " + call + " never was");
       assertTrue(
           Objects.requireNonNull(startedAt) >= staleBefore,
           () -> "I4: " + index + " is of call " + call + ", from before a reset");
-      enoughTold.countDown();
     }
 
     // ---- the end
@@ -530,7 +538,19 @@ class LoaderFuzzTest {
     private record Origin(long index, int call) {}
 
     /** A lease and what it must hold as long as it is open. */
-    private record Lease(DeviceBatch batch, int call, Consumer owner) {}
+    /**
+     * A batch in somebody's hands.
+     *
+     * @param call which call of the target wrote it; {@link #UNSEEN} if the host has not looked
+     * @param early got before its copy was known to have run: the host must wait before it looks
+     */
+    private record Lease(DeviceBatch batch, int call, boolean early, Consumer owner) {
+      static final int UNSEEN = 0;
+
+      List<ByteBuffer> look() {
+        return early ? Content.read(batch) : Content.views(batch);
+      }
+    }
 
     // ---- consumers
 
@@ -625,11 +645,17 @@ class LoaderFuzzTest {
       private void get(Duration timeout) throws Exception {
         boolean mayHoldAll = held.get() >= depth;
         boolean named = random.nextBoolean();
+        boolean early = named && random.nextBoolean();
+        boolean unseen = early && random.nextBoolean();
         DeviceStream stream = streams.get(random.nextInt(streams.size()));
         long staleBefore = resetCalled.get();
         DeviceBatch batch;
         try {
-          batch = named ? loader().get(stream, timeout) : loader().get(timeout);
+          if (early) {
+            batch = loader().getQueued(stream, timeout);
+          } else {
+            batch = named ? loader().get(stream, timeout) : loader().get(timeout);
+          }
         } catch (BatchTimeoutException e) {
           if (timeout.equals(PATIENCE)) {
             throw new AssertionError("I5: a wait without end: " + e.getMessage(), e);
@@ -650,19 +676,34 @@ class LoaderFuzzTest {
           return;
         }
         held.incrementAndGet();
-        List<ByteBuffer> views = Content.views(batch);
-        Lease lease = new Lease(batch, Content.call(views), this);
+        Lease lease = new Lease(batch, unseen ? Lease.UNSEEN : seen(batch, early), early, this);
         leases.add(lease);
-        assertEquals(batch.index(), Content.index(views), "another index");
         assertTrue(!deed(batch.index()).fails(), "delivered though its target fails");
         toldBatches.incrementAndGet();
-        tell(batch.index(), lease.call, staleBefore, "batch of call " + lease.call);
+        if (unseen) {
+          tellOnce(batch.index(), "batch of an unseen call");
+        } else {
+          tell(batch.index(), lease.call, staleBefore, "batch of call " + lease.call);
+        }
         checkOrder(batch.index());
         if (random.nextInt(3) > 0) {
           checkNow(lease);
         }
-        if (random.nextInt(3) > 0) {
-          readLate(lease);
+        if (unseen || random.nextInt(3) > 0) {
+          readLate(lease, staleBefore);
+        }
+      }
+
+      /** The call that wrote the batch, which is the right one's. */
+      private int seen(DeviceBatch batch, boolean early) {
+        try {
+          List<ByteBuffer> views = early ? Content.read(batch) : Content.views(batch);
+          assertEquals(batch.index(), Content.index(views), "another index");
+          return Content.call(views);
+        } catch (Throwable t) {
+          held.decrementAndGet();
+          batch.close();
+          throw t;
         }
       }
 
@@ -688,21 +729,26 @@ class LoaderFuzzTest {
       }
 
       private void checkNow(Lease lease) {
+        if (lease.call == Lease.UNSEEN) {
+          return; // only its late reader looks
+        }
         try {
-          content.check(Content.views(lease.batch), lease.batch.index(), lease.call);
+          content.check(lease.look(), lease.batch.index(), lease.call);
         } catch (AssertionError e) {
           throw new AssertionError("I1, I4: batch " + lease.batch.index() + " is torn", e);
         }
       }
 
       /** Queues work that reads the batch when the lease may long have been closed (I2, I7). */
-      private void readLate(Lease lease) {
+      private void readLate(Lease lease, long staleBefore) {
         DeviceBatch batch = lease.batch;
         DeviceStream stream = batch.stream();
         int before = slowReaders ? SlowDevice.someUnits(random) : 0;
         SlowDevice.launch(stream, () -> SlowDevice.linger(before));
         List<ByteBuffer> views =
-            random.nextBoolean() && !TestDevice.IS_CUDA // the host cannot look at its memory
+            random.nextBoolean()
+                    && !lease.early
+                    && !TestDevice.IS_CUDA // the host cannot look at its memory
                 ? Content.views(batch)
                 : Content.queueCopy(batch, stream, Objects.requireNonNull(pinned.get(stream)));
         long index = batch.index();
@@ -710,7 +756,9 @@ class LoaderFuzzTest {
             stream,
             () -> {
               try {
-                content.check(views, index, lease.call);
+                int call = lease.call == Lease.UNSEEN ? Content.call(views) : lease.call;
+                content.check(views, index, call);
+                checkNotStale(index, call, staleBefore);
               } catch (AssertionError e) {
                 problems.add(
                     new AssertionError("I2: batch " + index + " was overwritten too early", e));
