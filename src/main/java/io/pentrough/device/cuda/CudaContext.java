@@ -65,7 +65,9 @@ final class CudaContext {
     BOUND.set(this);
   }
 
+  /** A thread that was bound to another context is bound no more: its calls there push again. */
   void makeCurrent() {
+    BOUND.remove();
     CudaDriver.call(name, "cuCtxSetCurrent", c -> cuCtxSetCurrent(c), handle);
   }
 
