@@ -198,6 +198,26 @@ class CudaDeviceTest {
   }
 
   @Test
+  @DisplayName("of a device that is given back, nothing reaches the driver any more")
+  void aDeviceGivenBackIsNotAsked() {
+    CudaDevice device = CudaDevice.open(0);
+    CUstream stream = newStream(current(), 1);
+    DeviceStream usual = device.defaultStream();
+    CudaDevice still = CudaDevice.open(0); // the context lives on, but not for the first
+    device.close();
+    for (Executable late :
+        List.<Executable>of(
+            () -> device.wrap(stream),
+            device::bindThread,
+            usual::synchronize,
+            usual::isCapturing)) {
+      assertThrows(IllegalStateException.class, late);
+    }
+    check(cuStreamDestroy(stream));
+    still.close();
+  }
+
+  @Test
   void aContextOfTheApplicationStaysTheApplications() throws Exception {
     CUcontext own = newContext();
     CUcontext was = current();
