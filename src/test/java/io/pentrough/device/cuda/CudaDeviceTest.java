@@ -480,6 +480,21 @@ class CudaDeviceTest {
     }
   }
 
+  @Test
+  @DisplayName("I7: a stream closed in the middle of a read stays for the rest of it")
+  void aReadOutlivesItsStream() {
+    try (CudaDevice device = CudaDevice.open(0);
+        PinnedBuffer pinned = device.allocatePinned(3);
+        DeviceBuffer buffer = device.allocate(3)) {
+      DeviceStream stream = device.newStream();
+      pinned.unsafeBuffer().put(new byte[] {1, 2, 3});
+      stream.copyToDevice(pinned, 0, buffer, 0, 3);
+      ByteBuffer read = ByteBuffer.allocate(3);
+      stream.read(buffer.slice(0, 3, stream::close), read); // asked right before the copy
+      assertArrayEquals(new byte[] {1, 2, 3}, read.array());
+    }
+  }
+
   // ---- events
 
   @Test
