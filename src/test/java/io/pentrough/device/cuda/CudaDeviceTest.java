@@ -567,6 +567,34 @@ class CudaDeviceTest {
   }
 
   @Test
+  @DisplayName("with JCuda's exceptions on, a poll in vain costs that exception and no more")
+  void pollsWithExceptionsOn() {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        DeviceEvent event = device.newEvent()) {
+      CudaWork.Word word = new CudaWork.Word(device);
+      word.hold(stream);
+      stream.record(event);
+      ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+      JCudaDriver.setExceptionsEnabled(true);
+      int polls = 200;
+      event.isComplete();
+      long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+      for (int i = 0; i < polls; i++) {
+        assertFalse(event.isComplete());
+      }
+      long bytes = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
+      JCudaDriver.setExceptionsEnabled(false);
+      word.open();
+      stream.synchronize();
+      word.free();
+      assertTrue(bytes < 4_000L * polls, bytes + " bytes for " + polls + " polls");
+    } finally {
+      JCudaDriver.setExceptionsEnabled(false);
+    }
+  }
+
+  @Test
   @DisplayName("a failure names the call, the number, CUDA's name and text, and the device")
   void failuresAreToldInWords() {
     try (CudaDevice device = CudaDevice.open(0)) {
