@@ -141,8 +141,12 @@ final class NativeLibrary {
    * Others that look up the folder for temporary files in this moment get ours. The JDK reads it
    * once: that must have happened before.
    */
-  private static void touchWithin(Path folder) throws IOException {
-    Files.deleteIfExists(File.createTempFile("pentrough-", null).toPath());
+  private static void touchWithin(Path folder) {
+    try {
+      Files.deleteIfExists(File.createTempFile("pentrough-", null).toPath());
+    } catch (IOException e) {
+      // It has been read all the same. Where nothing can be written nobody will miss it.
+    }
     String usual = System.getProperty(TEMPORARY);
     System.setProperty(TEMPORARY, folder.toAbsolutePath().toString());
     try {

@@ -178,6 +178,20 @@ class CudaNativesTest {
         said::toString);
   }
 
+  @Test
+  @DisplayName("with a folder named, the shared one need not be there at all")
+  void noSharedFolder() throws Exception {
+    List<String> flags =
+        List.of(
+            "-Dpentrough.nativesFolder=" + temporary,
+            "-Djava.io.tmpdir=" + temporary.resolve("missing"));
+    assertEquals(
+        List.of("available", "session done", "mapped: 1 private"),
+        output(
+            start(true, System.getProperty("java.class.path"), flags, "why", "session", "mapped")));
+    assertEquals(List.of(), filesLeft());
+  }
+
   private static List<String> tail(List<String> list, int count) {
     return list.subList(list.size() - count, list.size());
   }
