@@ -319,6 +319,9 @@ final class Engine {
         // behind the close of a lease taken early, which has recorded the next one.
         memory(slot).lastReleased = null;
       }
+      if (slot.state != DeviceSlot.State.COPYING) {
+        stats.firstReady(System.nanoTime()); // it was taken early
+      }
       copyEnded(slot);
     }
   }
