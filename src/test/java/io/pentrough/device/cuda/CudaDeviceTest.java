@@ -86,8 +86,12 @@ class CudaDeviceTest {
 
   /** A context of the application, current on no thread. */
   private static CUcontext newContext() {
+    return newContext(0);
+  }
+
+  private static CUcontext newContext(int ordinal) {
     CUdevice device = new CUdevice();
-    check(cuDeviceGet(device, 0));
+    check(cuDeviceGet(device, ordinal));
     CUcontext context = new CUcontext();
     check(cuCtxCreate(context, 0, device));
     check(cuCtxPopCurrent(new CUcontext()));
@@ -235,6 +239,17 @@ class CudaDeviceTest {
   }
 
   @Test
+  void anAttachedContextKnowsItsDevice() {
+    int last = CudaDevice.list().size() - 1;
+    CUcontext own = newContext(last);
+    try (CudaDevice device = CudaDevice.attach(own)) {
+      assertEquals("cuda:" + last, device.name());
+      assertEquals(CudaDevice.list().get(last), device.info());
+    }
+    check(cuCtxDestroy(own));
+  }
+
+  @Test
   void aDeviceIsGivenBackWithTheLastOfWhatItHandedOut() {
     CudaDevice device = CudaDevice.open(0);
     DeviceBuffer buffer = device.allocate(4);
@@ -313,6 +328,9 @@ class CudaDeviceTest {
     try (CudaDevice device = CudaDevice.open(0)) {
       assertSame(device.defaultStream(), device.wrap(new CUstream()));
       assertSame(device.defaultStream(), device.wrap(CU_STREAM_LEGACY));
+      try (CudaDevice again = CudaDevice.open(0)) {
+        assertNotEquals(device.defaultStream(), again.defaultStream());
+      }
       String message =
           messageOf(IllegalArgumentException.class, () -> device.wrap(CU_STREAM_PER_THREAD));
       assertTrue(message.contains("another stream on each thread"), message);
@@ -412,6 +430,9 @@ class CudaDeviceTest {
       for (Executable refused : List.<Executable>of(batch::close, () -> loader.get(PATIENCE))) {
         String message = messageOf(IllegalStateException.class, refused);
         assertTrue(message.startsWith("the stream is being captured into a graph"), message);
+      }
+      try (DeviceStream lost = device.wrap(blocking)) {
+        assertTrue(lost.isCapturing(), "a capture that is lost is one until it is ended");
       }
       cuStreamEndCapture(blocking, new CUgraph()); // lost: to ask was one call too many
       batch.close();

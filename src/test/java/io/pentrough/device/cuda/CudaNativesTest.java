@@ -86,7 +86,9 @@ class CudaNativesTest {
     Path foreign = Files.write(temporary.resolve(LIBRARY), GARBAGE);
     List<String> said = run(true, "best", "session", "mapped", "tmp");
     assertTrue(said.get(0).startsWith("cuda:0 ("), said::toString);
-    assertEquals(List.of("session done", "mapped: 1 private", "tmp: " + temporary), tail(said, 3));
+    assertEquals(
+        List.of("session done", "mapped: 1 private", "tmp: " + temporary + " = " + temporary),
+        tail(said, 3));
     assertArrayEquals(GARBAGE, Files.readAllBytes(foreign));
     assertEquals(List.of(LIBRARY), filesLeft(), "what is unpacked is deleted again");
   }

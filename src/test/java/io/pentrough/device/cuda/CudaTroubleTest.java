@@ -107,6 +107,13 @@ class CudaTroubleTest {
   }
 
   @Test
+  void theToolkitsStubIsNamed() {
+    CudaSim.fault("cuInit", 1, 34);
+    String why = CudaDevice.whyUnavailable().orElseThrow();
+    assertTrue(why.contains("the toolkit's stub for linking, not a driver"), why);
+  }
+
+  @Test
   @DisplayName("Device.best() takes the host, and says why; or CUDA, where it can")
   void best() {
     CudaSim.fault("cuInit", 1, 100);
@@ -162,6 +169,22 @@ class CudaTroubleTest {
             loader.stats()::toString);
       }
       assertTrue(CudaSim.pageableAsyncCopies() > 0, "no copy from ordinary memory was made");
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  @DisplayName("ordinary memory cannot be handed over to the device, and that is said")
+  void pageableMemoryIsNotHandedOver() {
+    try (CudaDevice device = CudaDevice.builder().allowPageable().open(0)) {
+      CudaSim.fault("cuMemHostAlloc", 2, 2);
+      UnsupportedOperationException e =
+          assertThrows(
+              UnsupportedOperationException.class, () -> Session.loader(device).handOver().start());
+      assertTrue(String.valueOf(e.getMessage()).contains("ordinary memory"), e::getMessage);
+      assertEquals(0, device.liveResources().handles());
+      CudaSim.fault("cuMemHostAlloc", 1, 719); // a failure, and no refusal
+      assertThrows(DeviceException.class, () -> device.allocatePinned(8));
     }
     assertNothingLeft();
   }
