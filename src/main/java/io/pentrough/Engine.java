@@ -319,6 +319,9 @@ final class Engine {
         // behind the close of a lease taken early, which has recorded the next one.
         memory(slot).lastReleased = null;
       }
+      if (slot.state != DeviceSlot.State.COPYING) {
+        stats.firstReady(System.nanoTime()); // it was taken early
+      }
       copyEnded(slot);
     }
   }
@@ -460,6 +463,9 @@ final class Engine {
   private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos, boolean early)
       throws InterruptedException {
     requireSameDevice(stream, device);
+    synchronized (monitor) {
+      requireUsable(); // first: of a device that has failed the stream answers with that
+    }
     requireNotCapturing(stream);
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost

@@ -34,6 +34,9 @@ final class CudaContext {
   private boolean closed;
   private int live;
 
+  /** Given back; only the default stream may be left to ask for it. */
+  private volatile boolean gone;
+
   CudaContext(String name, CUcontext handle, @Nullable CUdevice primaryOf) {
     this.name = name;
     this.handle = handle;
@@ -42,6 +45,9 @@ final class CudaContext {
 
   /** Makes the context current for a call; what it returns goes to {@link #exit}. */
   boolean enter() {
+    if (gone) {
+      throw new IllegalStateException(name + " is closed, and so is all it handed out");
+    }
     if (BOUND.get() == this) {
       return false;
     }
@@ -57,6 +63,9 @@ final class CudaContext {
 
   /** See {@link io.pentrough.device.Device#bindThread()}. */
   void bindThread() {
+    if (gone) {
+      throw new IllegalStateException(name + " is closed");
+    }
     makeCurrent();
     // Else a query of ours would invalidate a capture that a thread of the application began.
     int[] mode = {CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED};
@@ -65,7 +74,9 @@ final class CudaContext {
     BOUND.set(this);
   }
 
+  /** A thread that was bound to another context is bound no more: its calls there push again. */
   void makeCurrent() {
+    BOUND.remove();
     CudaDriver.call(name, "cuCtxSetCurrent", c -> cuCtxSetCurrent(c), handle);
   }
 
@@ -117,6 +128,7 @@ final class CudaContext {
   }
 
   private void release() {
+    gone = true;
     if (primaryOf != null) {
       CudaDriver.call(
           name, "cuDevicePrimaryCtxRelease", d -> cuDevicePrimaryCtxRelease(d), primaryOf);

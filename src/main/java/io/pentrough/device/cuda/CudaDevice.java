@@ -357,6 +357,7 @@ public final class CudaDevice implements Device {
    * @throws IllegalArgumentException if the stream belongs to another context; or is CUDA's
    *     per-thread default stream, which is another one on each thread
    * @throws DeviceException if the driver does not know the stream
+   * @throws IllegalStateException if this device is closed
    */
   public DeviceStream wrap(CUstream stream) {
     if (stream.equals(CU_STREAM_PER_THREAD)) {
@@ -367,13 +368,16 @@ public final class CudaDevice implements Device {
     if (stream.equals(CU_STREAM_LEGACY) || stream.equals(new CUstream())) {
       return defaultStream;
     }
+    return make(
+        () -> {
+          requireOwn(stream);
+          return new CudaStream(this, stream, CudaStream.Owner.APPLICATION);
+        });
+  }
+
+  private void requireOwn(CUstream stream) {
     CUcontext owner = new CUcontext();
-    boolean pushed = context.enter();
-    try {
-      CudaDriver.call(name(), "cuStreamGetCtx", (s, c) -> cuStreamGetCtx(s, c), stream, owner);
-    } finally {
-      context.exit(pushed);
-    }
+    CudaDriver.call(name(), "cuStreamGetCtx", (s, c) -> cuStreamGetCtx(s, c), stream, owner);
     if (!owner.equals(context.handle)) {
       throw new IllegalArgumentException(
           "the stream belongs to another context than "
@@ -381,8 +385,6 @@ public final class CudaDevice implements Device {
               + ": make it while this device's context is current, or attach the device to the"
               + " stream's context");
     }
-    context.handleComes();
-    return new CudaStream(this, stream, CudaStream.Owner.APPLICATION);
   }
 
   /**

@@ -4,9 +4,12 @@ import static jcuda.driver.JCudaDriver.cuEventQuery;
 import static jcuda.driver.JCudaDriver.cuGetErrorString;
 
 import io.pentrough.device.DeviceException;
+import java.util.HashMap;
+import java.util.Map;
 import jcuda.CudaException;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUresult;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one place that calls JCuda: each call's code is looked at, and what fails is told with the
@@ -21,9 +24,6 @@ import jcuda.driver.CUresult;
 final class CudaDriver {
 
   private static final int SUCCESS = CUresult.CUDA_SUCCESS;
-
-  /** The answer of {@code cuStreamIsCapturing} for a stream in global capture by somebody else. */
-  static final int CAPTURE_IMPLICIT = CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
 
   private CudaDriver() {}
 
@@ -134,7 +134,7 @@ final class CudaDriver {
           "; work queued earlier failed (compute-sanitizer finds the kernel), and this context"
               + " answers so from now on";
       case CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED, CUresult.CUDA_ERROR_INVALID_CONTEXT ->
-          "; the context was destroyed while this device was in use";
+          "; there is no such context, or the context was destroyed while this device was in use";
       case CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
           CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED,
           CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT ->
@@ -146,14 +146,25 @@ final class CudaDriver {
   /** JCuda's exception has the name of its code as its message, and nothing else. */
   private static int codeOf(CudaException e) {
     String name = String.valueOf(e.getMessage());
-    for (int code = 0; code <= CUresult.CUDA_ERROR_UNKNOWN; code++) {
-      if (name.equals(CUresult.stringFor(code))) {
-        return code;
-      }
+    @Nullable Integer code = Codes.BY_NAME.get(name);
+    if (code != null) {
+      return code;
     }
     String digits = name.replaceAll("\\D", ""); // "INVALID CUresult: 4711"
     return digits.isEmpty() || digits.length() > 9
         ? CUresult.CUDA_ERROR_UNKNOWN
         : Integer.parseInt(digits);
+  }
+
+  /** For the way back from a name; made when the first exception comes. */
+  private static final class Codes {
+
+    static final Map<String, Integer> BY_NAME = new HashMap<>();
+
+    static {
+      for (int code = 0; code <= CUresult.CUDA_ERROR_UNKNOWN; code++) {
+        BY_NAME.put(CUresult.stringFor(code), code);
+      }
+    }
   }
 }

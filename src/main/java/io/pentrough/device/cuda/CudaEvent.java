@@ -41,10 +41,6 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
     recorded = true;
   }
 
-  boolean isRecorded() {
-    return recorded;
-  }
-
   @Override
   public boolean isComplete() {
     use();

@@ -165,7 +165,7 @@ final class CudaStream extends CudaHandle implements DeviceStream {
         for (long done = 0; done < bytes; done += staging.bytes()) {
           int count = (int) Math.min(staging.bytes(), bytes - done);
           copyToHost(source, done, staging, 0, count);
-          synchronize();
+          await(); // even if this stream is closed meanwhile: the copy writes the staging memory
           target.put(start + (int) done, staged, 0, count);
         }
         target.position(start + (int) bytes);
@@ -252,14 +252,18 @@ final class CudaStream extends CudaHandle implements DeviceStream {
   public void synchronize() {
     use();
     try {
-      boolean pushed = context.enter();
-      try {
-        CudaDriver.call(context.name, "cuStreamSynchronize", s -> cuStreamSynchronize(s), handle);
-      } finally {
-        context.exit(pushed);
-      }
+      await();
     } finally {
       done();
+    }
+  }
+
+  private void await() {
+    boolean pushed = context.enter();
+    try {
+      CudaDriver.call(context.name, "cuStreamSynchronize", s -> cuStreamSynchronize(s), handle);
+    } finally {
+      context.exit(pushed);
     }
   }
 

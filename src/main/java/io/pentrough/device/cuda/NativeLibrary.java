@@ -1,6 +1,8 @@
 package io.pentrough.device.cuda;
 
 import java.io.File;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -100,9 +102,14 @@ final class NativeLibrary {
       }
       bytes = in.readAllBytes();
     }
-    Files.write(target, bytes);
-    if (!Arrays.equals(bytes, Files.readAllBytes(target))) {
-      throw new IOException("what was written is not what can be read");
+    // Not by Files, whose channels would keep direct memory of this size with the thread.
+    try (FileOutputStream out = new FileOutputStream(target.toFile())) {
+      out.write(bytes);
+    }
+    try (FileInputStream written = new FileInputStream(target.toFile())) {
+      if (!Arrays.equals(bytes, written.readAllBytes())) {
+        throw new IOException("what was written is not what can be read");
+      }
     }
     return true;
   }
@@ -141,8 +148,12 @@ final class NativeLibrary {
    * Others that look up the folder for temporary files in this moment get ours. The JDK reads it
    * once: that must have happened before.
    */
-  private static void touchWithin(Path folder) throws IOException {
-    Files.deleteIfExists(File.createTempFile("pentrough-", null).toPath());
+  private static void touchWithin(Path folder) {
+    try {
+      Files.deleteIfExists(File.createTempFile("pentrough-", null).toPath());
+    } catch (IOException e) {
+      // It has been read all the same. Where nothing can be written nobody will miss it.
+    }
     String usual = System.getProperty(TEMPORARY);
     System.setProperty(TEMPORARY, folder.toAbsolutePath().toString());
     try {

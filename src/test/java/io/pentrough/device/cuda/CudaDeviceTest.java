@@ -9,6 +9,7 @@ import static jcuda.driver.JCudaDriver.cuCtxGetCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
 import static jcuda.driver.JCudaDriver.cuDeviceGet;
+import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
 import static jcuda.driver.JCudaDriver.cuStreamBeginCapture;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
 import static jcuda.driver.JCudaDriver.cuStreamDestroy;
@@ -22,6 +23,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import io.pentrough.BackgroundLoader;
 import io.pentrough.DeviceBatch;
 import io.pentrough.device.DeviceBuffer;
@@ -30,6 +32,7 @@ import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.host.HostDevice;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
@@ -43,6 +46,7 @@ import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUgraph;
+import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
@@ -86,8 +90,12 @@ class CudaDeviceTest {
 
   /** A context of the application, current on no thread. */
   private static CUcontext newContext() {
+    return newContext(0);
+  }
+
+  private static CUcontext newContext(int ordinal) {
     CUdevice device = new CUdevice();
-    check(cuDeviceGet(device, 0));
+    check(cuDeviceGet(device, ordinal));
     CUcontext context = new CUcontext();
     check(cuCtxCreate(context, 0, device));
     check(cuCtxPopCurrent(new CUcontext()));
@@ -163,7 +171,7 @@ class CudaDeviceTest {
           stream.read(buffer, ByteBuffer.allocate(8));
           stream.synchronize();
           device.map(pinned).close();
-          assertThrows(IllegalArgumentException.class, () -> device.allocate(-1));
+          assertThrows(DeviceException.class, () -> device.allocate(1L << 50));
         }
         assertEquals(mine, current());
       }
@@ -174,6 +182,47 @@ class CudaDeviceTest {
     assertEquals(own, current());
     check(cuCtxSetCurrent(new CUcontext()));
     check(cuCtxDestroy(own));
+  }
+
+  @Test
+  @DisplayName("a thread bound to one device may open another: calls on the first still go there")
+  void aBoundThreadOpensAnotherDevice() throws Exception {
+    int other = CudaDevice.list().size() - 1; // on a machine with one GPU the same
+    try (CudaDevice zero = CudaDevice.open(0)) {
+      FutureTask<Void> bound =
+          new FutureTask<>(
+              () -> {
+                zero.bindThread();
+                try (CudaDevice another = CudaDevice.open(other)) {
+                  Session.run(zero);
+                  Session.run(another);
+                }
+                Session.run(zero);
+                return null;
+              });
+      new Thread(bound).start();
+      bound.get();
+    }
+  }
+
+  @Test
+  @DisplayName("of a device that is given back, nothing reaches the driver any more")
+  void aDeviceGivenBackIsNotAsked() {
+    CudaDevice device = CudaDevice.open(0);
+    CUstream stream = newStream(current(), 1);
+    DeviceStream usual = device.defaultStream();
+    CudaDevice still = CudaDevice.open(0); // the context lives on, but not for the first
+    device.close();
+    for (Executable late :
+        List.<Executable>of(
+            () -> device.wrap(stream),
+            device::bindThread,
+            usual::synchronize,
+            usual::isCapturing)) {
+      assertThrows(IllegalStateException.class, late);
+    }
+    check(cuStreamDestroy(stream));
+    still.close();
   }
 
   @Test
@@ -190,6 +239,17 @@ class CudaDeviceTest {
     check(cuCtxSetCurrent(own));
     check(cuStreamDestroy(stillThere));
     check(cuCtxSetCurrent(was));
+    check(cuCtxDestroy(own));
+  }
+
+  @Test
+  void anAttachedContextKnowsItsDevice() {
+    int last = CudaDevice.list().size() - 1;
+    CUcontext own = newContext(last);
+    try (CudaDevice device = CudaDevice.attach(own)) {
+      assertEquals("cuda:" + last, device.name());
+      assertEquals(CudaDevice.list().get(last), device.info());
+    }
     check(cuCtxDestroy(own));
   }
 
@@ -299,9 +359,28 @@ class CudaDeviceTest {
     try (CudaDevice device = CudaDevice.open(0)) {
       assertSame(device.defaultStream(), device.wrap(new CUstream()));
       assertSame(device.defaultStream(), device.wrap(CU_STREAM_LEGACY));
+      try (CudaDevice again = CudaDevice.open(0)) {
+        assertNotEquals(device.defaultStream(), again.defaultStream());
+      }
       String message =
           messageOf(IllegalArgumentException.class, () -> device.wrap(CU_STREAM_PER_THREAD));
       assertTrue(message.contains("another stream on each thread"), message);
+    }
+  }
+
+  @Test
+  @DisplayName("a new stream does not wait for the default stream, as a blocking one would")
+  void newStreamsDoNotBlock() {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        PinnedBuffer pinned = device.allocatePinned(4);
+        DeviceBuffer buffer = device.allocate(4)) {
+      CudaWork.Word word = new CudaWork.Word(device);
+      word.hold(device.defaultStream());
+      stream.copyToDevice(pinned, 0, buffer, 0, 4);
+      stream.synchronize(); // would not return
+      word.open();
+      word.free();
     }
   }
 
@@ -372,6 +451,28 @@ class CudaDeviceTest {
   }
 
   @Test
+  @DisplayName("a blocking stream under capture makes the default stream one, too")
+  void captureReachesTheDefaultStream() throws Exception {
+    try (CudaDevice device = CudaDevice.open(0);
+        BackgroundLoader loader = Session.loader(device).start()) {
+      CUstream blocking = newStream(current(), 0);
+      DeviceBatch batch = loader.get(PATIENCE);
+      check(cuStreamBeginCapture(blocking, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL));
+      for (Executable refused : List.<Executable>of(batch::close, () -> loader.get(PATIENCE))) {
+        String message = messageOf(IllegalStateException.class, refused);
+        assertTrue(message.startsWith("the stream is being captured into a graph"), message);
+      }
+      try (DeviceStream lost = device.wrap(blocking)) {
+        assertTrue(lost.isCapturing(), "a capture that is lost is one until it is ended");
+      }
+      cuStreamEndCapture(blocking, new CUgraph()); // lost: to ask was one call too many
+      batch.close();
+      loader.get(PATIENCE).close();
+      check(cuStreamDestroy(blocking));
+    }
+  }
+
+  @Test
   @DisplayName("a loader at work does not break a capture of the application, whatever its mode")
   void captureIsNotBroken() throws Exception {
     try (CudaDevice device = CudaDevice.open(0);
@@ -399,9 +500,10 @@ class CudaDeviceTest {
       DeviceBuffer slice = buffer.slice(100, 300, asked::incrementAndGet);
       DeviceBuffer inner = slice.slice(28, 4, () -> {});
       CUdeviceptr whole = CudaDevice.pointer(buffer);
-      assertEquals(whole.withByteOffset(100), CudaDevice.pointer(slice));
+      // By their text: to JCuda, pointers into one allocation are equal wherever they point.
+      assertEquals(whole.withByteOffset(100).toString(), CudaDevice.pointer(slice).toString());
       int before = asked.get();
-      assertEquals(whole.withByteOffset(128), CudaDevice.pointer(inner));
+      assertEquals(whole.withByteOffset(128).toString(), CudaDevice.pointer(inner).toString());
       assertTrue(asked.get() > before, "the guard of the outer slice");
       assertEquals(
           "pointer() works on CUDA devices only; this buffer belongs to host",
@@ -430,6 +532,21 @@ class CudaDeviceTest {
     }
   }
 
+  @Test
+  @DisplayName("I7: a stream closed in the middle of a read stays for the rest of it")
+  void aReadOutlivesItsStream() {
+    try (CudaDevice device = CudaDevice.open(0);
+        PinnedBuffer pinned = device.allocatePinned(3);
+        DeviceBuffer buffer = device.allocate(3)) {
+      DeviceStream stream = device.newStream();
+      pinned.unsafeBuffer().put(new byte[] {1, 2, 3});
+      stream.copyToDevice(pinned, 0, buffer, 0, 3);
+      ByteBuffer read = ByteBuffer.allocate(3);
+      stream.read(buffer.slice(0, 3, stream::close), read); // asked right before the copy
+      assertArrayEquals(new byte[] {1, 2, 3}, read.array());
+    }
+  }
+
   // ---- events
 
   @Test
@@ -439,6 +556,16 @@ class CudaDeviceTest {
         DeviceEvent b = device.newEvent()) {
       String message = messageOf(IllegalStateException.class, () -> device.elapsedMillis(a, b));
       assertTrue(message.contains("timing(true)"), message);
+      device.defaultStream().record(a);
+      device.defaultStream().record(b);
+      device.defaultStream().synchronize();
+      CudaWork.inContext(
+          device,
+          () ->
+              assertEquals(
+                  CUresult.CUDA_ERROR_INVALID_HANDLE,
+                  cuEventElapsedTime(new float[1], ((CudaEvent) a).handle, ((CudaEvent) b).handle),
+                  "an event measures time that nobody asked for"));
     }
     try (CudaDevice device = CudaDevice.builder().timing(true).open(0);
         DeviceStream stream = device.newStream();
@@ -486,6 +613,34 @@ class CudaDeviceTest {
       String message = messageOf(DeviceException.class, () -> device.allocate(1L << 50));
       assertTrue(message.contains("cuMemAlloc failed with 2 CUDA_ERROR_OUT_OF_MEMORY"), message);
       assertThrows(jcuda.CudaException.class, () -> JCudaDriver.cuDeviceGet(new CUdevice(), 4711));
+    } finally {
+      JCudaDriver.setExceptionsEnabled(false);
+    }
+  }
+
+  @Test
+  @DisplayName("with JCuda's exceptions on, a poll in vain costs that exception and no more")
+  void pollsWithExceptionsOn() {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        DeviceEvent event = device.newEvent()) {
+      CudaWork.Word word = new CudaWork.Word(device);
+      word.hold(stream);
+      stream.record(event);
+      ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+      JCudaDriver.setExceptionsEnabled(true);
+      int polls = 200;
+      event.isComplete();
+      long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+      for (int i = 0; i < polls; i++) {
+        assertFalse(event.isComplete());
+      }
+      long bytes = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
+      JCudaDriver.setExceptionsEnabled(false);
+      word.open();
+      stream.synchronize();
+      word.free();
+      assertTrue(bytes < 4_000L * polls, bytes + " bytes for " + polls + " polls");
     } finally {
       JCudaDriver.setExceptionsEnabled(false);
     }

@@ -85,7 +85,9 @@ class CudaNativesTest {
     Path foreign = Files.write(temporary.resolve(LIBRARY), GARBAGE);
     List<String> said = run(true, "best", "session", "mapped", "tmp");
     assertTrue(said.get(0).startsWith("cuda:0 ("), said::toString);
-    assertEquals(List.of("session done", "mapped: 1 private", "tmp: " + temporary), tail(said, 3));
+    assertEquals(
+        List.of("session done", "mapped: 1 private", "tmp: " + temporary + " = " + temporary),
+        tail(said, 3));
     assertArrayEquals(GARBAGE, Files.readAllBytes(foreign));
     assertEquals(List.of(LIBRARY), filesLeft(), "what is unpacked is deleted again");
   }
@@ -175,6 +177,20 @@ class CudaNativesTest {
             .endsWith(
                 "name a folder that can be written with" + " -Dpentrough.nativesFolder=FOLDER"),
         said::toString);
+  }
+
+  @Test
+  @DisplayName("with a folder named, the shared one need not be there at all")
+  void noSharedFolder() throws Exception {
+    List<String> flags =
+        List.of(
+            "-Dpentrough.nativesFolder=" + temporary,
+            "-Djava.io.tmpdir=" + temporary.resolve("missing"));
+    assertEquals(
+        List.of("available", "session done", "mapped: 1 private"),
+        output(
+            start(true, System.getProperty("java.class.path"), flags, "why", "session", "mapped")));
+    assertEquals(List.of(), filesLeft());
   }
 
   private static List<String> tail(List<String> list, int count) {

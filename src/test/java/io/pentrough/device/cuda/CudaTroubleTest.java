@@ -3,7 +3,9 @@ package io.pentrough.device.cuda;
 import static io.pentrough.device.cuda.CudaWork.check;
 import static jcuda.driver.JCudaDriver.cuCtxCreate;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
+import static jcuda.driver.JCudaDriver.cuCtxGetCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
+import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
 import static jcuda.driver.JCudaDriver.cuDeviceGet;
 import static jcuda.driver.JCudaDriver.cuInit;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
@@ -16,9 +18,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.BackgroundLoader;
 import io.pentrough.DeviceBatch;
 import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.cuda.CudaSim.Schedule;
 import java.time.Duration;
 import java.util.List;
@@ -37,6 +41,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 
 /** What a driver does only when it is told to: refuse, fail, be too old, see no device. */
 @Tag("cuda")
@@ -101,6 +106,13 @@ class CudaTroubleTest {
   }
 
   @Test
+  void theToolkitsStubIsNamed() {
+    CudaSim.fault("cuInit", 1, 34);
+    String why = CudaDevice.whyUnavailable().orElseThrow();
+    assertTrue(why.contains("the toolkit's stub for linking, not a driver"), why);
+  }
+
+  @Test
   @DisplayName("Device.best() takes the host, and says why; or CUDA, where it can")
   void best() {
     CudaSim.fault("cuInit", 1, 100);
@@ -156,6 +168,22 @@ class CudaTroubleTest {
             loader.stats()::toString);
       }
       assertTrue(CudaSim.pageableAsyncCopies() > 0, "no copy from ordinary memory was made");
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  @DisplayName("ordinary memory cannot be handed over to the device, and that is said")
+  void pageableMemoryIsNotHandedOver() {
+    try (CudaDevice device = CudaDevice.builder().allowPageable().open(0)) {
+      CudaSim.fault("cuMemHostAlloc", 2, 2);
+      UnsupportedOperationException e =
+          assertThrows(
+              UnsupportedOperationException.class, () -> Session.loader(device).handOver().start());
+      assertTrue(String.valueOf(e.getMessage()).contains("ordinary memory"), e::getMessage);
+      assertEquals(0, device.liveResources().handles());
+      CudaSim.fault("cuMemHostAlloc", 1, 719); // a failure, and no refusal
+      assertThrows(DeviceException.class, () -> device.allocatePinned(8));
     }
     assertNothingLeft();
   }
@@ -247,6 +275,75 @@ class CudaTroubleTest {
       }
     }
     assertFalse(CudaSim.violations().isEmpty(), "a dead stream was used");
+  }
+
+  @Test
+  @DisplayName(
+      "a copy that fails behind getQueued: the stream fails with it, and the loader says so")
+  void theCopyBehindAQueuedBatchFails() throws Exception {
+    CudaSim.configure(Schedule.LAG, 0);
+    CudaSim.lag(50_000);
+    CudaDevice device = CudaDevice.open(0);
+    DeviceStream stream = device.newStream();
+    CudaSim.fault("exec:copyHtoD", 1, 700);
+    try (BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
+      DeviceBatch batch = loader.getQueued(stream, PATIENCE);
+      DeviceException e = assertThrows(DeviceException.class, () -> Session.numberOf(batch));
+      assertTrue(String.valueOf(e.getMessage()).contains("failed with 700 "), e::getMessage);
+      assertThrows(DeviceException.class, batch::close);
+      for (Executable later : // I5: the same cause each time, whatever the stream answers by now
+          List.<Executable>of(loader::get, () -> loader.getQueued(stream, PATIENCE))) {
+        e = assertThrows(DeviceException.class, later);
+        assertTrue(String.valueOf(e.getMessage()).startsWith("session is broken: "), e::getMessage);
+        assertTrue(String.valueOf(e.getCause()).contains("failed with 700 "), e::toString);
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("a call that fails leaves the thread's current context as it was, too")
+  void contextsAfterAFailure() {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        DeviceEvent event = device.newEvent();
+        PinnedBuffer pinned = device.allocatePinned(8);
+        DeviceBuffer buffer = device.allocate(8)) {
+      stream.record(event);
+      Map<String, Executable> calls =
+          Map.of(
+              "cuEventRecord",
+              () -> stream.record(event),
+              "cuStreamWaitEvent",
+              () -> stream.waitFor(event),
+              "cuEventQuery",
+              event::isComplete,
+              "cuEventSynchronize",
+              event::synchronize,
+              "cuStreamSynchronize",
+              stream::synchronize,
+              "cuStreamIsCapturing",
+              stream::isCapturing,
+              "cuMemcpyHtoDAsync_v2",
+              () -> stream.copyToDevice(pinned, 0, buffer, 0, 8),
+              "cuMemcpyDtoHAsync_v2",
+              () -> stream.copyToHost(buffer, 0, pinned, 0, 8),
+              "cuMemHostGetDevicePointer_v2",
+              () -> device.map(pinned),
+              "cuStreamCreate",
+              device::newStream);
+      CUcontext before = new CUcontext();
+      check(cuCtxSetCurrent(before)); // none
+      calls.forEach(
+          (call, use) -> {
+            CudaSim.fault(call, 1, 999);
+            DeviceException e = assertThrows(DeviceException.class, use, call);
+            assertTrue(String.valueOf(e.getMessage()).contains("failed with 999 "), e::getMessage);
+            CUcontext after = new CUcontext();
+            check(cuCtxGetCurrent(after));
+            assertEquals(before, after, call);
+          });
+    }
+    assertNothingLeft();
   }
 
   // ---- what a batch costs

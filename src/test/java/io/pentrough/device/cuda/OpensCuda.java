@@ -29,7 +29,9 @@ final class OpensCuda {
         }
         case "tmp" -> {
           File temporary = File.createTempFile("left", "");
-          System.out.println("tmp: " + temporary.getParent());
+          // The JDK reads the property once, and others each time.
+          System.out.println(
+              "tmp: " + temporary.getParent() + " = " + System.getProperty("java.io.tmpdir"));
           Files.delete(temporary.toPath());
         }
         case "session" -> {
