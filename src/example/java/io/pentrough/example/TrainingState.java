@@ -1,11 +1,15 @@
 package io.pentrough.example;
 
+import io.pentrough.DeviceArray;
 import io.pentrough.DeviceBatch;
 import io.pentrough.Position;
+import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.host.HostDevice;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +22,9 @@ final class TrainingState {
   private final float[] losses;
   private int step;
   private @Nullable Position position;
+
+  private final LookBack image = new LookBack();
+  private final LookBack label = new LookBack();
 
   /**
    * A training that has not begun.
@@ -34,12 +41,28 @@ final class TrainingState {
     float learningRate = LEARNING_RATE * (1 - (float) step / losses.length);
     float loss =
         classifier.train(
-            HostDevice.bytes(batch.array("image").buffer()),
-            HostDevice.bytes(batch.array("label").buffer()),
-            learningRate);
+            image.at(batch.array("image")), label.at(batch.array("label")), learningRate);
     losses[step++] = loss;
     position = batch.position();
     return loss;
+  }
+
+  /** What lies on the device, for a network that runs on the host. */
+  private static final class LookBack {
+    private ByteBuffer copy = ByteBuffer.allocate(0);
+
+    /** The bytes where they are, or copied back from a device with memory of its own. */
+    ByteBuffer at(DeviceArray array) {
+      DeviceBuffer buffer = array.buffer();
+      if (buffer.device() instanceof HostDevice) {
+        return HostDevice.bytes(buffer);
+      }
+      if (copy.capacity() != buffer.bytes()) {
+        copy = ByteBuffer.allocateDirect((int) buffer.bytes()).order(ByteOrder.nativeOrder());
+      }
+      array.copyTo(copy.clear());
+      return copy.flip();
+    }
   }
 
   /** How many batches it has learned from. */

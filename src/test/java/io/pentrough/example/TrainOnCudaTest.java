@@ -1,0 +1,44 @@
+package io.pentrough.example;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.cuda.SoftwareCuda;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The example fed by way of CUDA; its network still runs on the host. */
+@Tag("cuda")
+@Tag("softwareDriver")
+@ExtendWith(SoftwareCuda.class)
+class TrainOnCudaTest {
+
+  @Test
+  @DisplayName("the same figures by way of CUDA, and nobody takes the software driver for a GPU")
+  void sameFigures() throws Exception {
+    List<String> host = train("host");
+    List<String> cuda = train("cuda");
+    assertEquals("device: host", host.get(0));
+    assertTrue(cuda.get(0).startsWith("device: cuda:0 ("), cuda.get(0));
+    assertTrue(cuda.get(0).contains("no GPU"), cuda.get(0));
+    assertTrue(host.get(1).startsWith("validation balanced accuracy: "), host.get(1));
+    assertEquals(host.get(1), cuda.get(1));
+  }
+
+  private static List<String> train(String device) throws Exception {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    String[] args = {"--device", device, "--steps", "40", "--batch", "64"};
+    assertEquals(
+        0,
+        Train.run(args, new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8)),
+        () -> err.toString(UTF_8));
+    return out.toString(UTF_8).lines().toList();
+  }
+}
