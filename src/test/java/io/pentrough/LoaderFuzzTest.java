@@ -537,9 +537,8 @@ class LoaderFuzzTest {
     /** Which target threw. */
     private record Origin(long index, int call) {}
 
-    /** A lease and what it must hold as long as it is open. */
     /**
-     * A batch in somebody's hands.
+     * A batch in somebody's hands, and what it must hold as long as it is open.
      *
      * @param call which call of the target wrote it; {@link #UNSEEN} if the host has not looked
      * @param early got before its copy was known to have run: the host must wait before it looks
