@@ -18,6 +18,8 @@ import time
 pattern, bound, command = re.compile(sys.argv[1].encode()), float(sys.argv[2]), sys.argv[3:]
 pid, terminal = pty.fork()
 if pid == 0:
+    # A shell starts its background jobs with SIGINT ignored, and children inherit that; a terminal's do not.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)
     finally:
