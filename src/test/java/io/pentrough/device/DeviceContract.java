@@ -41,6 +41,12 @@ import org.junit.jupiter.api.function.Executable;
 public abstract class DeviceContract {
 
   private static final long AN_HOUR = TimeUnit.HOURS.toNanos(1);
+
+  /**
+   * What the JVM may allocate on a thread for reasons of its own, however often the test repeats.
+   */
+  private static final int ONCE = 4_096;
+
   private static final DeviceBuffer.Guard OPEN = () -> {};
 
   private final Deque<Runnable> cleanUp = new ConcurrentLinkedDeque<>(); // fuzz adds from threads
@@ -805,7 +811,7 @@ public abstract class DeviceContract {
                 second.synchronize();
               }
             });
-    assertTrue(bytes < rounds, bytes + " bytes in " + rounds + " rounds");
+    assertTrue(bytes < rounds + ONCE, bytes + " bytes in " + rounds + " rounds");
   }
 
   @Test
@@ -822,7 +828,7 @@ public abstract class DeviceContract {
                 event.park(1);
               }
             });
-    assertTrue(bytes < rounds, bytes + " bytes in " + rounds + " rounds");
+    assertTrue(bytes < rounds + ONCE, bytes + " bytes in " + rounds + " rounds");
   }
 
   /** Heap taken by the second of two runs, on the calling thread and all of the library's. */
