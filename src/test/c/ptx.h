@@ -73,9 +73,12 @@ struct Operand {
   char elements[PTX_VECTOR][PTX_NAME];
 };
 
+enum Form { FORM_INSTRUCTION, FORM_LABEL, FORM_BLOCK_BEGIN, FORM_BLOCK_END };
+
 struct Instruction {
   int line;
-  bool is_label;  // its name is the opcode
+  enum Form form;
+  int scope;  // of a BLOCK_BEGIN: which registers it declares
   char guard[PTX_NAME];
   bool guard_negated;
   char opcode[PTX_NAME];
@@ -89,6 +92,7 @@ struct Register {
   char name[PTX_NAME];  // with its %; of a range without its number
   char type[8];
   long count;  // of a range; 0: a single one
+  int scope;   // the block that declares it; 0: the kernel
 };
 
 enum Space { SPACE_PARAMETER, SPACE_SHARED, SPACE_LOCAL };
@@ -108,7 +112,7 @@ struct PtxKernel {
   int register_count;
   struct Variable *variables;
   int variable_count;
-  struct Instruction *instructions;  // and labels
+  struct Instruction *instructions;  // labels and blocks too; of a LABEL the opcode is its name
   int instruction_count;
   int parameter_count;
   struct {

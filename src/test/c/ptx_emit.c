@@ -9,7 +9,7 @@
 
 #include "ptx.h"
 
-enum { MAX_EXPRESSION = 1024 };
+enum { MAX_EXPRESSION = 1024, MAX_DEPTH = 32 };
 
 struct Emitter {
   const struct PtxText *text;
@@ -17,6 +17,8 @@ struct Emitter {
   const struct Instruction *instruction;
   struct PtxWork *work;
   FILE *out;
+  int scopes[MAX_DEPTH];  // the open blocks
+  int depth;
   int sites;
   int statement;
   bool waits;
@@ -98,17 +100,25 @@ static const char *rounding(const struct Instruction *instruction) {
 
 // --- registers -------------------------------------------------------------------------------------------
 
-// The declared type of a register, or null.
-static const char *register_type(struct Emitter *emitter, const char *name) {
-  const struct PtxKernel *kernel = emitter->kernel;
+static const char *type_in_scope(const struct PtxKernel *kernel, int scope, const char *name) {
   for (int i = 0; i < kernel->register_count; i++) {
     const struct Register *it = &kernel->registers[i];
     size_t length = strlen(it->name);
+    if (it->scope != scope) continue;
     if (it->count == 0 && strcmp(it->name, name) == 0) return it->type;
     if (it->count == 0 || strncmp(it->name, name, length) != 0 || !name[length]) continue;
     char *end;
     long number = strtol(name + length, &end, 10);
     if (!*end && number < it->count) return it->type;
+  }
+  return NULL;
+}
+
+// The declared type of a register, or null. Inner blocks hide what outer ones declare, as in C.
+static const char *register_type(struct Emitter *emitter, const char *name) {
+  for (int i = emitter->depth - 1; i >= 0; i--) {
+    const char *type = type_in_scope(emitter->kernel, emitter->scopes[i], name);
+    if (type) return type;
   }
   return NULL;
 }
@@ -750,7 +760,7 @@ static void emit_branch(struct Emitter *emitter) {
   for (int i = 0; i < emitter->kernel->instruction_count; i++) {
     const struct Instruction *other = &emitter->kernel->instructions[i];
     seen |= other == emitter->instruction;
-    if (other->is_label && strcmp(other->opcode, label) == 0) {
+    if (other->form == FORM_LABEL && strcmp(other->opcode, label) == 0) {
       if (!seen) fprintf(emitter->out, "ptx_jump_back(t, %d); ", emitter->instruction->line);
       fprintf(emitter->out, "goto L_%s;", label);
       return;
@@ -869,9 +879,10 @@ static void emit_register(struct Emitter *emitter, const char *name, const char 
           is_predicate ? "1" : "0xEEEEEEEEEEEEEEEEull");
 }
 
-static void emit_registers(struct Emitter *emitter) {
+static void emit_registers(struct Emitter *emitter, int scope) {
   for (int i = 0; i < emitter->kernel->register_count; i++) {
     const struct Register *it = &emitter->kernel->registers[i];
+    if (it->scope != scope) continue;
     if (it->count == 0) emit_register(emitter, it->name, "", it->type);
     for (long n = 0; n < it->count; n++) {
       char number[24];
@@ -884,9 +895,21 @@ static void emit_registers(struct Emitter *emitter) {
 
 static void emit_statement(struct Emitter *emitter) {
   const struct Instruction *instruction = emitter->instruction;
-  if (instruction->is_label) {
-    fprintf(emitter->out, "L_%s:;\n", instruction->opcode);
-    return;
+  switch (instruction->form) {
+    case FORM_LABEL:
+      fprintf(emitter->out, "L_%s:;\n", instruction->opcode);
+      return;
+    case FORM_BLOCK_BEGIN:
+      emitter->scopes[emitter->depth++] = instruction->scope;
+      fprintf(emitter->out, "{ ");
+      emit_registers(emitter, instruction->scope);
+      return;
+    case FORM_BLOCK_END:
+      emitter->depth--;
+      fprintf(emitter->out, "}\n");
+      return;
+    default:
+      break;
   }
   if (instruction->guard[0]) {
     check_width(emitter, instruction->guard, "pred", false);
@@ -907,7 +930,9 @@ static void emit_kernel(struct Emitter *emitter) {
   emitter->statement = 0;
   emitter->waits = false;
   fprintf(emitter->out, "\nvoid kernel_%s(struct PtxThread *t) {\n", kernel->name);
-  emit_registers(emitter);
+  emitter->depth = 1;
+  emitter->scopes[0] = 0;
+  emit_registers(emitter, 0);
   for (int i = 0; i < kernel->instruction_count; i++) {
     emitter->instruction = &kernel->instructions[i];
     emit_statement(emitter);

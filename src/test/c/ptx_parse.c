@@ -5,11 +5,16 @@
 
 #include "ptx.h"
 
+enum { MAX_DEPTH = 32 };
+
 struct Parser {
   struct Lexer lexer;
   struct Token token;  // the one to look at
   struct PtxText *text;
   struct PtxKernel *kernel;
+  int scopes[MAX_DEPTH];  // the open blocks of the kernel, outermost first
+  int depth;
+  int last_scope;
   struct PtxWork *work;
 };
 
@@ -178,12 +183,15 @@ static void add_registers(struct Parser *parser) {
   do {
     take_name(parser, TOKEN_WORD, one.name, sizeof one.name);
     one.count = 0;
+    one.scope = parser->scopes[parser->depth - 1];
     if (accept_sign(parser, "<")) {
       one.count = (long)take_integer(parser);
       expect_sign(parser, ">");
     }
     for (int i = 0; i < kernel->register_count; i++) {
-      if (strcmp(kernel->registers[i].name, one.name) == 0) REFUSE(parser, "%s is declared twice", one.name);
+      const struct Register *other = &kernel->registers[i];
+      bool same = other->scope == one.scope && strcmp(other->name, one.name) == 0;
+      if (same) REFUSE(parser, "%s is declared twice", one.name);
     }
     kernel->registers = grown(kernel->registers, kernel->register_count, sizeof one);
     kernel->registers[kernel->register_count++] = one;
@@ -242,8 +250,13 @@ static struct Operand take_operand(struct Parser *parser) {
   return operand;
 }
 
-static void take_instruction(struct Parser *parser) {
+static void add_instruction(struct Parser *parser, const struct Instruction *it) {
   struct PtxKernel *kernel = parser->kernel;
+  kernel->instructions = grown(kernel->instructions, kernel->instruction_count, sizeof *it);
+  kernel->instructions[kernel->instruction_count++] = *it;
+}
+
+static void take_instruction(struct Parser *parser) {
   struct Instruction it = {.line = parser->token.line};
   if (accept_sign(parser, "@")) {
     it.guard_negated = accept_sign(parser, "!");
@@ -252,7 +265,7 @@ static void take_instruction(struct Parser *parser) {
   }
   take_name(parser, TOKEN_WORD, it.opcode, sizeof it.opcode);
   if (accept_sign(parser, ":")) {
-    it.is_label = true;
+    it.form = FORM_LABEL;
   } else {
     while (parser->token.kind == TOKEN_DOTTED) {
       if (it.modifier_count == PTX_MODIFIERS) REFUSE(parser, "more than %d modifiers", PTX_MODIFIERS);
@@ -264,8 +277,7 @@ static void take_instruction(struct Parser *parser) {
       if (!is_sign(parser, ";")) expect_sign(parser, ",");
     }
   }
-  kernel->instructions = grown(kernel->instructions, kernel->instruction_count, sizeof it);
-  kernel->instructions[kernel->instruction_count++] = it;
+  add_instruction(parser, &it);
 }
 
 // --- kernels ---------------------------------------------------------------------------------------------
@@ -300,15 +312,29 @@ static void take_declaration(struct Parser *parser) {
   }
 }
 
+static void begin_block(struct Parser *parser) {
+  struct Instruction begin = {.form = FORM_BLOCK_BEGIN, .line = parser->token.line, .scope = ++parser->last_scope};
+  if (parser->depth == MAX_DEPTH) REFUSE(parser, "blocks are nested more than %d deep", MAX_DEPTH);
+  parser->scopes[parser->depth++] = begin.scope;
+  add_instruction(parser, &begin);
+}
+
+static void end_block(struct Parser *parser) {
+  struct Instruction end = {.form = FORM_BLOCK_END, .line = parser->token.line};
+  if (--parser->depth > 0) add_instruction(parser, &end);
+}
+
 static void take_body(struct Parser *parser) {
   expect_sign(parser, "{");
-  int depth = 1;  // blocks only limit the scope of names, which must then differ here
-  while (depth > 0) {
+  parser->depth = 1;
+  parser->scopes[0] = 0;
+  parser->last_scope = 0;
+  while (parser->depth > 0) {
     if (parser->token.kind == TOKEN_END) REFUSE(parser, "the kernel %s does not end", parser->kernel->name);
     if (accept_sign(parser, "{")) {
-      depth++;
+      begin_block(parser);
     } else if (accept_sign(parser, "}")) {
-      depth--;
+      end_block(parser);
     } else if (parser->token.kind == TOKEN_DOTTED) {
       take_declaration(parser);
     } else {

@@ -233,6 +233,25 @@ class SoftwareDriverKernelTest {
     covered(PTX, "shuffles");
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void reductionsAtBarriersVotesAndTwoDimensions(Schedule schedule) {
+    CudaSim.configure(schedule, 7);
+    try (RawCuda cuda = RawCuda.primary();
+        RawModule kernels = new RawModule(cuda, PTX)) {
+      Memory out = cuda.memory(4 * 10 * 6);
+      jcuda.Pointer arguments = jcuda.Pointer.to(jcuda.Pointer.to(out));
+      ok(cuLaunchKernel(kernels.function("census"), 3, 2, 1, 9, 5, 1, 0, null, arguments, null));
+      ok(cuCtxSynchronize());
+      int[] counts = kernels.ints(out, 10 * 6);
+      int[] expected = {45, 44, 5, -1, 7, 7, 22, 1, 1, 11}; // 45 threads: two warps, one not full
+      for (int block = 0; block < 6; block++) {
+        assertArrayEquals(expected, Arrays.copyOfRange(counts, 10 * block, 10 * block + 10));
+      }
+    }
+    covered(PTX, "census");
+  }
+
   @Test
   void floatingPointAsInJava() {
     float[] x = {-8.5f, -1, -0.3f, 0.25f, 0.5f, 1, 1.5f, 2.5f, 9.75f};

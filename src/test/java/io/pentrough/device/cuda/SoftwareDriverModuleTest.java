@@ -255,6 +255,27 @@ class SoftwareDriverModuleTest {
     }
   }
 
+  @Test
+  void misalignedAccessesAndTraps() {
+    String store = "ld.param.u64 %rd1, [p]; st.global.u32 [%rd1+2], 1;";
+    runsInto(CUDA_ERROR_MISALIGNED_ADDRESS, store, "misaligned write of 4 bytes");
+    runsInto(CUDA_ERROR_LAUNCH_FAILED, "trap;", "trap, PTX line 7");
+    runsInto(CUDA_ERROR_ILLEGAL_ADDRESS, "mov.u64 %rd1, 0; ld.u32 %r1, [%rd1];", "read of 4 bytes");
+    String alone = "mov.u32 %r1, 1; shfl.sync.idx.b32 %r1, %r1, 0, 31, 2;";
+    runsInto(CUDA_ERROR_LAUNCH_FAILED, alone, "not in its own member mask");
+    runsInto(CUDA_ERROR_LAUNCH_FAILED, "bar.sync 16;", "no such barrier");
+  }
+
+  private static void runsInto(int code, String instruction, String violation) {
+    try (RawCuda cuda = RawCuda.primary();
+        RawModule kernels = new RawModule(cuda, kernel(instruction))) {
+      ok(kernels.launch("k", 1, 1, 0, cuda.memory(8)));
+      fails(code, kernels.synchronize());
+      String told = String.join("", CudaSim.violations());
+      assertTrue(told.contains(violation), told);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void aKernelThatNeverEndsIsEnded(Schedule schedule) {

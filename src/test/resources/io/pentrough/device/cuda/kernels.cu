@@ -118,3 +118,32 @@ extern "C" __global__ void reorder(const float4* in, const int* order, float4* o
   int k = order[threadIdx.x & 3];
   out[threadIdx.x] = make_float4(values[k & 3], values[(k + 1) & 3], values[(k + 2) & 3], values[(k + 3) & 3]);
 }
+
+// Every thread of a block of two dimensions counts; reductions at barriers, votes, atomics in shared memory.
+extern "C" __global__ void census(int* out) {
+  __shared__ unsigned counts[6];
+  unsigned* generic = counts;
+  int i = threadIdx.y * blockDim.x + threadIdx.x;
+  int block = blockIdx.y * gridDim.x + blockIdx.x;
+  if (i < 6) counts[i] = 0;
+  int odd = __syncthreads_count(i % 2);
+  int some = __syncthreads_or(i == 5);
+  int all = __syncthreads_and(i >= 0);
+  atomicAdd(&counts[0], 1u);
+  atomicMax(&counts[1], (unsigned)i);
+  atomicInc(&counts[2], 9u);
+  atomicOr(&counts[3], 1u << (i % 32));
+  atomicExch(&generic[i % 2 + 4], 7u);
+  int votes = __all_sync(0xffffffff, i >= 0) + 10 * __any_sync(0xffffffff, threadIdx.x == 1);
+  __syncwarp();
+  __threadfence();
+  __syncthreads();
+  if (i == 0) {
+    int* mine = out + 10 * block;
+    for (int k = 0; k < 6; k++) mine[k] = counts[k];
+    mine[6] = odd;
+    mine[7] = some;
+    mine[8] = all;
+    mine[9] = votes;
+  }
+}
