@@ -1,5 +1,6 @@
 // Entry points: modules, functions, launches.
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,10 @@ CUDA_API CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction handl
 static bool read_safely(void *target, const void *source, size_t size) {
   struct iovec to = {target, size};
   struct iovec from = {(void *)source, size};
-  return size == 0 || process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)size;
+  if (size == 0 || process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)size) return true;
+  if (errno != EPERM && errno != ENOSYS) return false;
+  memcpy(target, source, size);  // in a container that forbids the call; a wrong pointer crashes
+  return true;
 }
 
 // One pointer for each parameter. Nothing says how many there are, so what is missing is found only

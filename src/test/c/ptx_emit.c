@@ -915,7 +915,7 @@ static void emit_statement(struct Emitter *emitter) {
     check_width(emitter, instruction->guard, "pred", false);
     fprintf(emitter->out, "if (%sr_%s) ", instruction->guard_negated ? "!" : "", bare(instruction->guard));
   }
-  fprintf(emitter->out, "{ t->executed[%d] = 1; ", emitter->statement);
+  fprintf(emitter->out, "{ executed[%d] = 1; ", emitter->statement);
   emit_instruction(emitter);
   fprintf(emitter->out, " }  // PTX line %d\n", instruction->line);
   emitter->kernel->lines[emitter->statement++] = instruction->line;
@@ -929,7 +929,7 @@ static void emit_kernel(struct Emitter *emitter) {
   emitter->sites = 0;
   emitter->statement = 0;
   emitter->waits = false;
-  fprintf(emitter->out, "\nvoid kernel_%s(struct PtxThread *t) {\n", kernel->name);
+  fprintf(emitter->out, "\nvoid kernel_%s(struct PtxThread *t) {\nu8 *const executed = t->executed;\n", kernel->name);
   emitter->depth = 1;
   emitter->scopes[0] = 0;
   emit_registers(emitter, 0);

@@ -328,7 +328,13 @@ static bool release(struct Run *run) {
     while (release_warp(&run->workers[first], lanes)) released = true;
   }
   if (released) return true;
-  for (uint32_t id = 0; id < PTX_BARRIERS; id++) released |= release_barrier(run, id);
+  uint32_t awaited = 0;
+  for (uint32_t i = 0; i < run->threads; i++) {
+    if (run->workers[i].state == AT_BARRIER) awaited |= 1u << run->workers[i].barrier;
+  }
+  for (uint32_t id = 0; id < PTX_BARRIERS; id++) {
+    if (awaited >> id & 1) released |= release_barrier(run, id);
+  }
   return released;
 }
 
@@ -376,7 +382,8 @@ static void run_plain(struct Run *run, const struct PtxThread *model) {
   if (setjmp(run->out)) return;
   for (uint32_t i = 0; i < run->threads; i++) {
     place(&worker.thread, run->launch->block, in_order(run, i));
-    memset(worker.thread.local, GARBAGE, worker.thread.local_bytes);
+    // Not even of 0 bytes: the masked store would visit a page that is not there yet, slowly.
+    if (model->local_bytes) memset(model->local, GARBAGE, model->local_bytes);
     run->launch->kernel->function(&worker.thread);
   }
 }
@@ -400,7 +407,7 @@ static bool all_left(const struct Run *run) {
 
 static void run_waiting(struct Run *run, const struct PtxThread *model) {
   uint32_t local_bytes = model->local_bytes;
-  memset(model->local, GARBAGE, (size_t)local_bytes * run->threads);
+  if (local_bytes) memset(model->local, GARBAGE, (size_t)local_bytes * run->threads);
   for (uint32_t i = 0; i < run->threads; i++) {
     struct Worker *worker = &run->workers[i];
     *worker = (struct Worker){.thread = *model, .run = run, .state = RUNS};
@@ -423,7 +430,7 @@ static void run_grid(struct Run *run, struct PtxThread *model) {
     model->ctaid[0] = (uint32_t)(number % grid[0]);
     model->ctaid[1] = (uint32_t)(number / grid[0] % grid[1]);
     model->ctaid[2] = (uint32_t)(number / grid[0] / grid[1]);
-    memset(model->shared, GARBAGE, model->shared_bytes);
+    if (model->shared_bytes) memset(model->shared, GARBAGE, model->shared_bytes);
     if (run->stacks) {
       run_waiting(run, model);
     } else {

@@ -213,7 +213,7 @@ class SoftwareDriverInstructionTest {
     raw("cvt.rn.f32.s32 %f, %ra;" + fromF32, 16777217, 0, bits(16777216f));
     raw("cvt.rp.f32.s32 %f, %ra;" + fromF32, 16777217, 0, bits(16777218f));
     raw("cvt.rz.f32.s32 %f, %ra;" + fromF32, 16777219, 0, bits(16777218f));
-    raw("cvt.rn.f32.u32 %f, %ra;" + fromF32, 0xffffffffL, 0, bits(4294967296f));
+    raw("cvt.rn.f32.u32 %f, %ra;" + fromF32, 0xffffffffL, 0, bits(0x1p32f));
     raw("cvt.rn.f32.s64 %f, %rda;" + fromF32, -3, 0, bits(-3f));
     raw("cvt.rn.f32.f64 %f, %da;" + fromF32, bits(0.1), 0, bits(0.1f));
     raw("cvt.rm.f32.f64 %f, %da;" + fromF32, bits(0.1), 0, bits(Math.nextDown(0.1f)));

@@ -77,6 +77,7 @@ class SoftwareDriverModuleTest {
         + "\nret;\n}\n";
   }
 
+  @SuppressWarnings("try") // it is enough that there is a context
   private static void refused(int code, String ptx, String... log) {
     try (RawCuda cuda = RawCuda.primary()) {
       JITOptions options = new JITOptions();
@@ -117,6 +118,7 @@ class SoftwareDriverModuleTest {
   }
 
   @Test
+  @SuppressWarnings("try")
   void aModuleLeftBehindIsALeak() {
     try (RawCuda cuda = RawCuda.primary()) {
       ok(cuModuleLoadData(new CUmodule(), PTX));
@@ -129,6 +131,7 @@ class SoftwareDriverModuleTest {
   }
 
   @Test
+  @SuppressWarnings("try")
   void aModuleBelongsToItsContext() {
     try (RawCuda cuda = RawCuda.primary();
         RawModule kernels = new RawModule(cuda, PTX)) {
