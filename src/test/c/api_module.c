@@ -11,12 +11,12 @@
 
 enum { MAX_THREADS_PER_BLOCK = 1024, MAX_SHARED_BYTES = 49152, DEVICE_TARGET = 90 };
 
-// --- loading ---------------------------------------------------------------------------------------
+// --- loading -------------------------------------------------------------------------------------
 
 struct Logs {
   char *buffers[2];  // for information, for errors; null if not asked for
   size_t sizes[2];
-  void **told[2];    // where the number of bytes written goes
+  void **told[2];  // where the number of bytes written goes
 };
 
 static struct Logs find_logs(unsigned count, const int *options, void **values) {
@@ -29,7 +29,8 @@ static struct Logs find_logs(unsigned count, const int *options, void **values) 
         break;
       case CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES:
       case CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES:
-        logs.sizes[options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES] = (uint32_t)(uintptr_t)values[i];
+        logs.sizes[options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES] =
+            (uint32_t)(uintptr_t)values[i];
         logs.told[options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES] = &values[i];
         break;
       default:  // optimisation, targets, caches: nothing to do here
@@ -60,7 +61,8 @@ static const struct PtxProgram *translate(const char *source, struct PtxError *e
   return program;
 }
 
-static CUresult load(CUmodule *handle, const char *source, const struct Logs *logs, struct Origin origin) {
+static CUresult load(CUmodule *handle, const char *source, const struct Logs *logs,
+                     struct Origin origin) {
   struct Context *context = context_current();
   TRY(capture_refuse_unsafe());
   if (!source) return CUDA_ERROR_INVALID_VALUE;
@@ -75,7 +77,8 @@ static CUresult load(CUmodule *handle, const char *source, const struct Logs *lo
   write_log(logs, 0, program ? "software CUDA: PTX translated to C" : "");
   if (!program) {
     char text[sizeof error.text + 96];
-    snprintf(text, sizeof text, "ptxas application ptx input, line %d; error   : %s (software CUDA)", error.line,
+    snprintf(text, sizeof text,
+             "ptxas application ptx input, line %d; error   : %s (software CUDA)", error.line,
              error.text);
     write_log(logs, 1, text);
     report_log("  %s", text);
@@ -93,8 +96,8 @@ CUDA_API CUresult cuModuleLoadData(CUmodule *handle, const void *image) {
   return load(handle, image, &none, THIS_CALL);
 }
 
-CUDA_API CUresult cuModuleLoadDataEx(
-    CUmodule *handle, const void *image, unsigned count, int *options, void **values) {
+CUDA_API CUresult cuModuleLoadDataEx(CUmodule *handle, const void *image, unsigned count,
+                                     int *options, void **values) {
   ENTER(NEEDS_SOUND_CONTEXT);
   if (count && (!options || !values)) return CUDA_ERROR_INVALID_VALUE;
   struct Logs logs = find_logs(count, options, values);
@@ -125,7 +128,8 @@ CUDA_API CUresult cuModuleGetFunction(CUfunction *function, CUmodule handle, con
 }
 
 // PTX with variables outside kernels is refused, so no module has any.
-CUDA_API CUresult cuModuleGetGlobal_v2(CUdeviceptr *address, size_t *size, CUmodule handle, const char *name) {
+CUDA_API CUresult cuModuleGetGlobal_v2(CUdeviceptr *address, size_t *size, CUmodule handle,
+                                       const char *name) {
   ENTER(NEEDS_SOUND_CONTEXT);
   (void)address, (void)size;
   struct Module *module;
@@ -160,11 +164,12 @@ CUDA_API CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction handl
       return CUDA_SUCCESS;
     default:
       *value = 0;
-      return attribute >= 0 && attribute < CU_FUNC_ATTRIBUTE_COUNT ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+      return attribute >= 0 && attribute < CU_FUNC_ATTRIBUTE_COUNT ? CUDA_SUCCESS
+                                                                   : CUDA_ERROR_INVALID_VALUE;
   }
 }
 
-// --- parameters ----------------------------------------------------------------------------------------
+// --- parameters ----------------------------------------------------------------------------------
 
 // Reads memory of this process that may not be there.
 static bool read_safely(void *target, const void *source, size_t size) {
@@ -181,7 +186,8 @@ static bool read_safely(void *target, const void *source, size_t size) {
 static CUresult gather(const struct PtxKernel *kernel, void **pointers, uint8_t *bytes) {
   for (int i = 0; i < kernel->parameter_count; i++) {
     void *pointer = NULL;
-    bool readable = read_safely(&pointer, pointers + i, sizeof pointer) && pointer
+    bool readable =
+        read_safely(&pointer, pointers + i, sizeof pointer) && pointer
         && read_safely(bytes + kernel->parameters[i].offset, pointer, kernel->parameters[i].size);
     if (readable) continue;
     report_violation("cuLaunchKernel of %s: parameter %d of %d points nowhere", kernel->name, i,
@@ -213,7 +219,7 @@ static CUresult gather_buffer(const struct PtxKernel *kernel, void **extra, uint
   return read_safely(bytes, buffer, *size) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-// --- launches ------------------------------------------------------------------------------------------
+// --- launches ------------------------------------------------------------------------------------
 
 static CUresult check_shape(const struct PtxLaunch *launch) {
   const uint32_t *grid = launch->grid;
@@ -231,10 +237,10 @@ static CUresult check_shape(const struct PtxLaunch *launch) {
   return shared > MAX_SHARED_BYTES ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
 }
 
-CUDA_API CUresult cuLaunchKernel(
-    CUfunction function_handle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-    unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream stream_handle, void **parameters,
-    void **extra) {
+CUDA_API CUresult cuLaunchKernel(CUfunction function_handle, unsigned grid_x, unsigned grid_y,
+                                 unsigned grid_z, unsigned block_x, unsigned block_y,
+                                 unsigned block_z, unsigned shared_bytes, CUstream stream_handle,
+                                 void **parameters, void **extra) {
   ENTER(NEEDS_SOUND_CONTEXT);
   struct Function *function;
   struct Stream *stream;

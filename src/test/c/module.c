@@ -5,7 +5,8 @@
 
 #include "module.h"
 
-struct Module *module_new(struct Context *context, const struct PtxProgram *program, struct Origin origin) {
+struct Module *module_new(struct Context *context, const struct PtxProgram *program,
+                          struct Origin origin) {
   struct Module *module = calloc(1, sizeof *module);
   if (!module) abort();
   module->handle = handle_add(HANDLE_MODULE, module);
@@ -24,7 +25,8 @@ CUresult module_find(CUmodule handle, struct Module **found) {
   }
   if (!module->alive) {
     if (!module->context->alive) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
-    report_violation("use of module %ld after it was unloaded", handle_number(HANDLE_MODULE, handle));
+    report_violation("use of module %ld after it was unloaded",
+                     handle_number(HANDLE_MODULE, handle));
     return CUDA_ERROR_INVALID_HANDLE;
   }
   if (module->context != context_current()) {
@@ -68,8 +70,9 @@ void module_note_failed_free(CUmodule handle) {
 }
 
 static void describe(const struct Module *module, struct Text *text) {
-  text_add(text, "module %ld, made by %s number %ld%s", handle_number(HANDLE_MODULE, module->handle),
-           module->origin.call, module->origin.nth, module->free_failed ? "; its free was made to fail" : "");
+  text_add(text, "module %ld, made by %s number %ld%s",
+           handle_number(HANDLE_MODULE, module->handle), module->origin.call, module->origin.nth,
+           module->free_failed ? "; its free was made to fail" : "");
 }
 
 void module_end_context(struct Context *context, bool lost_is_a_leak) {
@@ -90,7 +93,7 @@ void module_count(struct Live *live, struct Text *leaks) {
   }
 }
 
-// --- launches --------------------------------------------------------------------------------------
+// --- launches ------------------------------------------------------------------------------------
 
 struct Launch {
   struct PtxLaunch ptx;
@@ -124,7 +127,8 @@ static void end(void *arguments) {
   free(launch);
 }
 
-struct Operation *launch_operation(const struct PtxLaunch *model, const void *parameters, struct Origin origin) {
+struct Operation *launch_operation(const struct PtxLaunch *model, const void *parameters,
+                                   struct Origin origin) {
   struct Launch *launch = calloc(1, sizeof *launch);
   if (!launch) abort();
   launch->ptx = *model;

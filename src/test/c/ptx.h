@@ -26,8 +26,15 @@ enum {
   PTX_BARRIERS = 16
 };
 
-enum TokenKind { TOKEN_END, TOKEN_WORD, TOKEN_DOTTED, TOKEN_INTEGER, TOKEN_FLOAT, TOKEN_STRING,
-                 TOKEN_PUNCTUATION };
+enum TokenKind {
+  TOKEN_END,
+  TOKEN_WORD,
+  TOKEN_DOTTED,
+  TOKEN_INTEGER,
+  TOKEN_FLOAT,
+  TOKEN_STRING,
+  TOKEN_PUNCTUATION
+};
 
 struct Token {
   enum TokenKind kind;
@@ -63,13 +70,13 @@ enum OperandKind { OPERAND_WORD, OPERAND_INTEGER, OPERAND_FLOAT, OPERAND_ADDRESS
 
 struct Operand {
   enum OperandKind kind;
-  bool negated;                    // !%p
-  char word[PTX_NAME];             // register, variable, label; base of an ADDRESS, "" if none
-  char second[PTX_NAME];           // of %p|%q
-  char part[8];                    // x of %tid.x
-  uint64_t value;                  // of a number; offset of an ADDRESS
+  bool negated;           // !%p
+  char word[PTX_NAME];    // register, variable, label; base of an ADDRESS, "" if none
+  char second[PTX_NAME];  // of %p|%q
+  char part[8];           // x of %tid.x
+  uint64_t value;         // of a number; offset of an ADDRESS
   int float_bytes;
-  int count;                       // of a VECTOR
+  int count;  // of a VECTOR
   char elements[PTX_VECTOR][PTX_NAME];
 };
 
@@ -122,20 +129,20 @@ struct PtxKernel {
   uint32_t parameter_bytes;
   uint32_t shared_bytes;
   uint32_t local_bytes;
-  uint32_t max_threads;    // .maxntid; 0: no limit
-  bool waits;              // has barriers or exchanges in a warp
+  uint32_t max_threads;  // .maxntid; 0: no limit
+  bool waits;            // has barriers or exchanges in a warp
   // Filled in by ptx_emit.c and ptx_program.c:
   int statement_count;
-  int site_count;          // instructions that touch memory
-  int *lines;              // of each statement
-  uint8_t *executed;       // whether it ever was
+  int site_count;     // instructions that touch memory
+  int *lines;         // of each statement
+  uint8_t *executed;  // whether it ever was
   PtxFunction *function;
 };
 
 struct PtxText {
   int newest_version;  // that the driver takes
-  int version;  // 60 for 6.0
-  int target;   // 50 for sm_50
+  int version;         // 60 for 6.0
+  int target;          // 50 for sm_50
   struct PtxKernel *kernels;
   int kernel_count;
   struct Variable *shared;  // declared outside kernels
@@ -145,17 +152,18 @@ struct PtxText {
 // Both jump out of `work` at what they cannot do.
 void ptx_parse(const char *source, struct PtxText *text, struct PtxWork *work);
 void ptx_emit(const struct PtxText *text, FILE *out, struct PtxWork *work);
-const struct Variable *ptx_variable(
-    const struct PtxText *text, const struct PtxKernel *kernel, const char *name);
+const struct Variable *ptx_variable(const struct PtxText *text, const struct PtxKernel *kernel,
+                                    const char *name);
 // Sizes of PTX types in bytes, 0 if it is none; a predicate has 1.
 int ptx_type_bytes(const char *type);
 
-// --- programs --------------------------------------------------------------------------------------
+// --- programs ------------------------------------------------------------------------------------
 
 struct PtxProgram;
 
 // Translates a text, or finds what it was translated to before. Null, and why. Needs no lock.
-const struct PtxProgram *ptx_program(const char *source, int newest_version, struct PtxError *error);
+const struct PtxProgram *ptx_program(const char *source, int newest_version,
+                                     struct PtxError *error);
 const struct PtxKernel *ptx_program_kernel(const struct PtxProgram *program, const char *name);
 int ptx_program_version(const struct PtxProgram *program);  // 60 for 6.0
 int ptx_program_target(const struct PtxProgram *program);   // 50 for sm_50
@@ -163,7 +171,7 @@ int ptx_program_target(const struct PtxProgram *program);   // 50 for sm_50
 void ptx_coverage(const char *source, struct Text *text);
 void ptx_clear_coverage(void);
 
-// --- running ---------------------------------------------------------------------------------------
+// --- running -------------------------------------------------------------------------------------
 
 struct PtxLaunch {
   const struct PtxKernel *kernel;
@@ -174,7 +182,7 @@ struct PtxLaunch {
   uint64_t limit_ns;       // how long it may take
   bool backwards;          // the order of threads and blocks, which is nobody's promise
   uint8_t *parameters;
-  char violation[512];     // what the kernel did wrong, "" if nothing
+  char violation[512];  // what the kernel did wrong, "" if nothing
 };
 
 // Runs the whole grid, one kernel of the process at a time.

@@ -42,7 +42,7 @@ static void __attribute__((noreturn)) refuse_instruction(struct Emitter *emitter
          spelled(emitter->instruction, text, sizeof text), why);
 }
 
-// --- modifiers -----------------------------------------------------------------------------------------
+// --- modifiers -----------------------------------------------------------------------------------
 
 static bool in_list(const char *list, const char *word) {
   size_t length = strlen(word);
@@ -59,10 +59,20 @@ static bool has(const struct Instruction *instruction, const char *modifier) {
   return false;
 }
 
+// The first of `words` that the instruction has as a modifier, or null.
+static const char *which(const struct Instruction *instruction, const char *const *words) {
+  while (*words && !has(instruction, *words)) words++;
+  return *words;
+}
+
+#define WHICH(instruction, ...) which(instruction, (const char *const[]){__VA_ARGS__, NULL})
+
 // The last modifier that is a type, or the one before it.
 static const char *type_of(const struct Instruction *instruction, int before_last) {
   for (int i = instruction->modifier_count - 1; i >= 0; i--) {
-    if (ptx_type_bytes(instruction->modifiers[i]) && before_last-- == 0) return instruction->modifiers[i];
+    if (ptx_type_bytes(instruction->modifiers[i]) && before_last-- == 0) {
+      return instruction->modifiers[i];
+    }
   }
   return NULL;
 }
@@ -80,7 +90,9 @@ static void allow(struct Emitter *emitter, const char *list) {
 
 static void need_operands(struct Emitter *emitter, int least, int most) {
   int count = emitter->instruction->operand_count;
-  if (count < least || count > most) refuse_instruction(emitter, "the number of its operands is wrong");
+  if (count < least || count > most) {
+    refuse_instruction(emitter, "the number of its operands is wrong");
+  }
 }
 
 static const char *need_type(struct Emitter *emitter, int before_last) {
@@ -89,16 +101,18 @@ static const char *need_type(struct Emitter *emitter, int before_last) {
   return type;
 }
 
-static bool is_float(const char *type) { return strcmp(type, "f32") == 0 || strcmp(type, "f64") == 0; }
-
-static const char *rounding(const struct Instruction *instruction) {
-  return has(instruction, "rz") ? "FE_TOWARDZERO"
-      : has(instruction, "rm")  ? "FE_DOWNWARD"
-      : has(instruction, "rp")  ? "FE_UPWARD"
-                                : NULL;
+static bool is_float(const char *type) {
+  return strcmp(type, "f32") == 0 || strcmp(type, "f64") == 0;
 }
 
-// --- registers -------------------------------------------------------------------------------------------
+static const char *rounding(const struct Instruction *instruction) {
+  return has(instruction, "rz")   ? "FE_TOWARDZERO"
+         : has(instruction, "rm") ? "FE_DOWNWARD"
+         : has(instruction, "rp") ? "FE_UPWARD"
+                                  : NULL;
+}
+
+// --- registers -----------------------------------------------------------------------------------
 
 static const char *type_in_scope(const struct PtxKernel *kernel, int scope, const char *name) {
   for (int i = 0; i < kernel->register_count; i++) {
@@ -135,7 +149,7 @@ static void check_width(struct Emitter *emitter, const char *name, const char *t
   int bytes = ptx_type_bytes(type);
   bool is_predicate = strcmp(type, "pred") == 0;
   bool fits = is_predicate == (strcmp(register_type(emitter, name), "pred") == 0)
-      && (wider ? has_bytes >= bytes : has_bytes == bytes);
+              && (wider ? has_bytes >= bytes : has_bytes == bytes);
   if (!fits) REFUSE(emitter, "register %s does not fit type .%s", name, type);
 }
 
@@ -145,11 +159,21 @@ static const struct {
   const char *name;
   const char *c;
 } specials[] = {
-    {"%tid.x", "t->tid[0]"},       {"%tid.y", "t->tid[1]"},       {"%tid.z", "t->tid[2]"},
-    {"%ntid.x", "t->ntid[0]"},     {"%ntid.y", "t->ntid[1]"},     {"%ntid.z", "t->ntid[2]"},
-    {"%ctaid.x", "t->ctaid[0]"},   {"%ctaid.y", "t->ctaid[1]"},   {"%ctaid.z", "t->ctaid[2]"},
-    {"%nctaid.x", "t->nctaid[0]"}, {"%nctaid.y", "t->nctaid[1]"}, {"%nctaid.z", "t->nctaid[2]"},
-    {"%laneid", "ptx_lane(t)"},    {"%warpid", "t->number / 32"}, {"%gridid", "t->grid"},
+    {"%tid.x", "t->tid[0]"},
+    {"%tid.y", "t->tid[1]"},
+    {"%tid.z", "t->tid[2]"},
+    {"%ntid.x", "t->ntid[0]"},
+    {"%ntid.y", "t->ntid[1]"},
+    {"%ntid.z", "t->ntid[2]"},
+    {"%ctaid.x", "t->ctaid[0]"},
+    {"%ctaid.y", "t->ctaid[1]"},
+    {"%ctaid.z", "t->ctaid[2]"},
+    {"%nctaid.x", "t->nctaid[0]"},
+    {"%nctaid.y", "t->nctaid[1]"},
+    {"%nctaid.z", "t->nctaid[2]"},
+    {"%laneid", "ptx_lane(t)"},
+    {"%warpid", "t->number / 32"},
+    {"%gridid", "t->grid"},
     {"%lanemask_eq", "1u << ptx_lane(t)"},
     {"%lanemask_lt", "(1u << ptx_lane(t)) - 1"},
     {"%lanemask_le", "(2u << ptx_lane(t)) - 1"},
@@ -169,11 +193,13 @@ static bool read_special(const struct Operand *operand, const char *type, char *
   return false;
 }
 
-static void read_register(
-    struct Emitter *emitter, const char *name, const char *type, bool wider, char *c, size_t size) {
+static void read_register(struct Emitter *emitter, const char *name, const char *type, bool wider,
+                          char *c, size_t size) {
   check_width(emitter, name, type, wider);
   if (is_float(type)) {
-    snprintf(c, size, has(emitter->instruction, "ftz") && strcmp(type, "f32") == 0 ? "ptx_ftz(ptx_%s(r_%s))" : "ptx_%s(r_%s)",
+    snprintf(c, size,
+             has(emitter->instruction, "ftz") && strcmp(type, "f32") == 0 ? "ptx_ftz(ptx_%s(r_%s))"
+                                                                          : "ptx_%s(r_%s)",
              type, bare(name));
   } else {
     snprintf(c, size, "(%s)r_%s", type, bare(name));
@@ -183,7 +209,9 @@ static void read_register(
 static void read_variable(struct Emitter *emitter, const char *name, char *c, size_t size) {
   const struct Variable *variable = ptx_variable(emitter->text, emitter->kernel, name);
   if (!variable) REFUSE(emitter, "%s is neither a register nor a variable", name);
-  if (variable->space == SPACE_PARAMETER) REFUSE(emitter, "the address of a parameter is not translated");
+  if (variable->space == SPACE_PARAMETER) {
+    REFUSE(emitter, "the address of a parameter is not translated");
+  }
   if (variable->dynamic) {
     snprintf(c, size, "(u64)t->dynamic_offset");
   } else {
@@ -192,8 +220,8 @@ static void read_variable(struct Emitter *emitter, const char *name, char *c, si
 }
 
 // C that reads operand `index` as `type`.
-static void read_as(
-    struct Emitter *emitter, int index, const char *type, bool wider, char *c, size_t size) {
+static void read_as(struct Emitter *emitter, int index, const char *type, bool wider, char *c,
+                    size_t size) {
   const struct Operand *operand = &emitter->instruction->operands[index];
   switch (operand->kind) {
     case OPERAND_INTEGER:
@@ -201,7 +229,9 @@ static void read_as(
       snprintf(c, size, "(%s)0x%llxull", type, (unsigned long long)operand->value);
       return;
     case OPERAND_FLOAT:
-      if (ptx_type_bytes(type) != operand->float_bytes) REFUSE(emitter, "the number does not fit type .%s", type);
+      if (ptx_type_bytes(type) != operand->float_bytes) {
+        REFUSE(emitter, "the number does not fit type .%s", type);
+      }
       snprintf(c, size, is_float(type) ? "ptx_%s(0x%llxull)" : "(%s)0x%llxull", type,
                (unsigned long long)operand->value);
       return;
@@ -220,8 +250,8 @@ static void read_as(
   }
 }
 
-static void write_register(
-    struct Emitter *emitter, const char *name, const char *type, bool wider, const char *c) {
+static void write_register(struct Emitter *emitter, const char *name, const char *type, bool wider,
+                           const char *c) {
   if (strcmp(name, "_") == 0) {
     fprintf(emitter->out, "(void)(%s);", c);
     return;
@@ -229,8 +259,8 @@ static void write_register(
   check_width(emitter, name, type, wider);
   if (is_float(type)) {
     bool flushed = has(emitter->instruction, "ftz") && strcmp(type, "f32") == 0;
-    fprintf(emitter->out, flushed ? "r_%s = ptx_bits_%s(ptx_ftz(%s));" : "r_%s = ptx_bits_%s(%s);", bare(name),
-            type, c);
+    fprintf(emitter->out, flushed ? "r_%s = ptx_bits_%s(ptx_ftz(%s));" : "r_%s = ptx_bits_%s(%s);",
+            bare(name), type, c);
   } else {
     fprintf(emitter->out, "r_%s = (%s)(%s);", bare(name), type, c);
   }
@@ -238,11 +268,13 @@ static void write_register(
 
 static void write_result(struct Emitter *emitter, const char *type, const char *c) {
   const struct Operand *target = &emitter->instruction->operands[0];
-  if (target->kind != OPERAND_WORD || target->second[0]) refuse_instruction(emitter, "its result must be a register");
+  if (target->kind != OPERAND_WORD || target->second[0]) {
+    refuse_instruction(emitter, "its result must be a register");
+  }
   write_register(emitter, target->word, type, false, c);
 }
 
-// --- the table of plain instructions ---------------------------------------------------------------------
+// --- the table of plain instructions -------------------------------------------------------------
 
 #define INTEGERS "u16 s16 u32 s32 u64 s64"
 #define BITS "b16 b32 b64"
@@ -252,8 +284,8 @@ static void write_result(struct Emitter *emitter, const char *type, const char *
 // ?1 as a predicate; $T and ~T are these types, $B the number of bits, $R the rounding.
 struct Row {
   const char *opcode;
-  const char *needs;   // modifiers it must have
-  const char *may;     // modifiers it may have
+  const char *needs;  // modifiers it must have
+  const char *may;    // modifiers it may have
   const char *types;
   int operands;
   const char *result;  // type of operand 0: "" the instruction's, "~" twice its width, or a type
@@ -318,7 +350,8 @@ static const struct Row rows[] = {
     {"shr", "", "", BITS " " INTEGERS, 3, "", "ptx_shr_$T($1, #2)"},
     {"shf", "l wrap", "", "b32", 4, "", "((u64)$2 << 32 | $1) << (#3 & 31) >> 32"},
     {"shf", "r wrap", "", "b32", 4, "", "((u64)$2 << 32 | $1) >> (#3 & 31)"},
-    {"shf", "l clamp", "", "b32", 4, "", "(unsigned __int128)((u64)$2 << 32 | $1) << (#3 < 32 ? #3 : 32) >> 32"},
+    {"shf", "l clamp", "", "b32", 4, "",
+     "(unsigned __int128)((u64)$2 << 32 | $1) << (#3 < 32 ? #3 : 32) >> 32"},
     {"shf", "r clamp", "", "b32", 4, "", "((u64)$2 << 32 | $1) >> (#3 < 32 ? #3 : 32)"},
     {"bfe", "", "", "u32 s32 u64 s64", 4, "", "ptx_bfe((u64)$1, #2, #3, $B, (($T)-1) < 1)"},
     {"bfi", "", "", "b32 b64", 5, "", "ptx_bfi($1, $2, #3, #4, $B)"},
@@ -340,7 +373,8 @@ static const struct Row rows[] = {
     {"tanh", "approx", "", "f32", 2, "", "tanh($1)"},
 };
 
-static bool row_fits(const struct Row *row, const struct Instruction *instruction, const char *type) {
+static bool row_fits(const struct Row *row, const struct Instruction *instruction,
+                     const char *type) {
   if (strcmp(row->opcode, instruction->opcode) != 0 || !in_list(row->types, type)) return false;
   bool wants_rounding = strcmp(row->needs, "$R") == 0;
   if (wants_rounding && !rounding(instruction)) return false;
@@ -354,13 +388,17 @@ static bool row_fits(const struct Row *row, const struct Instruction *instructio
     const char *modifier = instruction->modifiers[i];
     bool is_rounding = wants_rounding && in_list("rz rm rp", modifier);
     bool is_type = i == instruction->modifier_count - 1;
-    if (!is_type && !is_rounding && !in_list(row->needs, modifier) && !in_list(row->may, modifier)) return false;
+    if (!is_type && !is_rounding && !in_list(row->needs, modifier)
+        && !in_list(row->may, modifier)) {
+      return false;
+    }
   }
   return true;
 }
 
 static const char *wider_type(struct Emitter *emitter, const char *type) {
-  static const char *const pairs[][2] = {{"u16", "u32"}, {"s16", "s32"}, {"u32", "u64"}, {"s32", "s64"}};
+  static const char *const pairs[][2] = {
+      {"u16", "u32"}, {"s16", "s32"}, {"u32", "u64"}, {"s32", "s64"}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     if (strcmp(pairs[i][0], type) == 0) return pairs[i][1];
   }
@@ -368,11 +406,14 @@ static const char *wider_type(struct Emitter *emitter, const char *type) {
 }
 
 static const char *marked_type(struct Emitter *emitter, char mark, const char *type) {
-  return mark == '$' ? type : mark == '#' ? "u32" : mark == '?' ? "pred" : wider_type(emitter, type);
+  return mark == '$'   ? type
+         : mark == '#' ? "u32"
+         : mark == '?' ? "pred"
+                       : wider_type(emitter, type);
 }
 
-static void fill_template(
-    struct Emitter *emitter, const char *template, const char *type, char *c, size_t size) {
+static void fill_template(struct Emitter *emitter, const char *template, const char *type, char *c,
+                          size_t size) {
   size_t used = 0;
   for (const char *p = template; *p && used + 1 < size; p++) {
     char piece[320] = {*p, 0};
@@ -407,16 +448,22 @@ static bool emit_row(struct Emitter *emitter) {
     need_operands(emitter, row->operands, row->operands);
     char c[MAX_EXPRESSION];
     fill_template(emitter, row->c, type, c, sizeof c);
-    write_result(emitter, row->result[0] == 0 ? type : row->result[0] == '~' ? wider_type(emitter, type) : row->result, c);
+    write_result(emitter,
+                 row->result[0] == 0     ? type
+                 : row->result[0] == '~' ? wider_type(emitter, type)
+                                         : row->result,
+                 c);
     return true;
   }
   if (known) refuse_instruction(emitter, "its type or one of its modifiers is not known here");
   return false;
 }
 
-// --- memory --------------------------------------------------------------------------------------------------
+// --- memory --------------------------------------------------------------------------------------
 
-#define CACHE_HINTS "ca cg cs lu cv wb wt nc volatile weak relaxed cta gpu sys L1::evict_last L1::evict_first L1::no_allocate"
+#define CACHE_HINTS                                                                           \
+  "ca cg cs lu cv wb wt nc volatile weak relaxed cta gpu sys L1::evict_last L1::evict_first " \
+  "L1::no_allocate"
 
 static const char *const spaces[] = {"global", "shared", "local"};
 
@@ -429,11 +476,14 @@ static const char *space_of(const struct Instruction *instruction) {
 
 static void read_address(struct Emitter *emitter, int index, char *c, size_t size) {
   const struct Operand *operand = &emitter->instruction->operands[index];
-  if (operand->kind != OPERAND_ADDRESS) refuse_instruction(emitter, "an address in brackets is missing");
+  if (operand->kind != OPERAND_ADDRESS) {
+    refuse_instruction(emitter, "an address in brackets is missing");
+  }
   char base[PTX_NAME + 64] = "0ull";
   if (operand->word[0] && register_type(emitter, operand->word)) {
     const char *type = register_type(emitter, operand->word);
-    read_register(emitter, operand->word, ptx_type_bytes(type) == 4 ? "u32" : "u64", false, base, sizeof base);
+    read_register(emitter, operand->word, ptx_type_bytes(type) == 4 ? "u32" : "u64", false, base,
+                  sizeof base);
   } else if (operand->word[0]) {
     read_variable(emitter, operand->word, base, sizeof base);
   }
@@ -444,14 +494,17 @@ static void read_address(struct Emitter *emitter, int index, char *c, size_t siz
 static void emit_pointer(struct Emitter *emitter, int index, int bytes, bool write) {
   char address[MAX_EXPRESSION];
   read_address(emitter, index, address, sizeof address);
-  fprintf(emitter->out, "uint8_t *p = ptx_%s(t, %d, %s, %d, %d, %d); ", space_of(emitter->instruction),
-          emitter->sites++, address, bytes, write, emitter->instruction->line);
+  fprintf(emitter->out, "uint8_t *p = ptx_%s(t, %d, %s, %d, %d, %d); ",
+          space_of(emitter->instruction), emitter->sites++, address, bytes, write,
+          emitter->instruction->line);
 }
 
 static int elements(struct Emitter *emitter, int index, const char *names[PTX_VECTOR]) {
   const struct Operand *operand = &emitter->instruction->operands[index];
   bool is_vector = operand->kind == OPERAND_VECTOR;
-  if (!is_vector && operand->kind != OPERAND_WORD) refuse_instruction(emitter, "its result must be a register");
+  if (!is_vector && operand->kind != OPERAND_WORD) {
+    refuse_instruction(emitter, "its result must be a register");
+  }
   int count = is_vector ? operand->count : 1;
   int wanted = has(emitter->instruction, "v2") ? 2 : has(emitter->instruction, "v4") ? 4 : 1;
   if (count != wanted) refuse_instruction(emitter, "it moves another number of elements");
@@ -471,9 +524,11 @@ static void emit_load_parameter(struct Emitter *emitter, const char *type) {
   if (operand->value + bytes * (uint32_t)count > variable->size) {
     refuse_instruction(emitter, "it reads behind the end of the parameter");
   }
-  fprintf(emitter->out, "const uint8_t *p = t->parameters + %u; ", variable->offset + (uint32_t)operand->value);
+  fprintf(emitter->out, "const uint8_t *p = t->parameters + %u; ",
+          variable->offset + (uint32_t)operand->value);
   for (int i = 0; i < count; i++) {
-    fprintf(emitter->out, "%s v%d; memcpy(&v%d, p + %u, %u); ", type, i, i, (uint32_t)i * bytes, bytes);
+    fprintf(emitter->out, "%s v%d; memcpy(&v%d, p + %u, %u); ", type, i, i, (uint32_t)i * bytes,
+            bytes);
     char value[16];
     snprintf(value, sizeof value, "v%d", i);
     write_register(emitter, names[i], type, true, value);
@@ -521,7 +576,8 @@ static void emit_store(struct Emitter *emitter) {
   for (int i = 0; i < count; i++) {
     char value[PTX_NAME + 64];
     read_register(emitter, names[i], type, true, value, sizeof value);
-    fprintf(emitter->out, "%s v%d = %s; memcpy(p + %d, &v%d, %d); ", type, i, value, i * bytes, i, bytes);
+    fprintf(emitter->out, "%s v%d = %s; memcpy(p + %d, &v%d, %d); ", type, i, value, i * bytes, i,
+            bytes);
   }
 }
 
@@ -532,19 +588,27 @@ static void emit_atomic(struct Emitter *emitter) {
     const char *types;
     const char *c;
   } operations[] = {
-      {"add", "u32 s32 u64 f32 f64", "old + a"}, {"min", "u32 s32 u64 s64", "a < old ? a : old"},
-      {"max", "u32 s32 u64 s64", "a > old ? a : old"}, {"and", "b32 b64", "old & a"},
-      {"or", "b32 b64", "old | a"}, {"xor", "b32 b64", "old ^ a"}, {"exch", "b32 b64", "a"},
-      {"inc", "u32", "old >= a ? 0 : old + 1"}, {"dec", "u32", "old == 0 || old > a ? a : old - 1"},
+      {"add", "u32 s32 u64 f32 f64", "old + a"},
+      {"min", "u32 s32 u64 s64", "a < old ? a : old"},
+      {"max", "u32 s32 u64 s64", "a > old ? a : old"},
+      {"and", "b32 b64", "old & a"},
+      {"or", "b32 b64", "old | a"},
+      {"xor", "b32 b64", "old ^ a"},
+      {"exch", "b32 b64", "a"},
+      {"inc", "u32", "old >= a ? 0 : old + 1"},
+      {"dec", "u32", "old == 0 || old > a ? a : old - 1"},
       {"cas", "b32 b64", "old == a ? b : old"},
   };
   const char *type = need_type(emitter, 0);
   const char *result = NULL;
   char allowed[256];
   for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
-    if (!has(emitter->instruction, operations[i].name) || !in_list(operations[i].types, type)) continue;
+    if (!has(emitter->instruction, operations[i].name) || !in_list(operations[i].types, type)) {
+      continue;
+    }
     result = operations[i].c;
-    snprintf(allowed, sizeof allowed, "%s global shared shared::cta relaxed acquire release acq_rel cta gpu sys",
+    snprintf(allowed, sizeof allowed,
+             "%s global shared shared::cta relaxed acquire release acq_rel cta gpu sys",
              operations[i].name);
   }
   if (!result) refuse_instruction(emitter, "its operation on this type is not known here");
@@ -560,7 +624,8 @@ static void emit_atomic(struct Emitter *emitter) {
     read_as(emitter, first + 2, type, false, value, sizeof value);
     fprintf(emitter->out, ", b = %s", value);
   }
-  fprintf(emitter->out, "; memcpy(&old, p, sizeof old); %s new = %s; memcpy(p, &new, sizeof new); ", type, result);
+  fprintf(emitter->out, "; memcpy(&old, p, sizeof old); %s new = %s; memcpy(p, &new, sizeof new); ",
+          type, result);
   if (first) write_result(emitter, type, "old");
 }
 
@@ -572,14 +637,14 @@ static void emit_cvta(struct Emitter *emitter) {
   char value[256];
   char c[320];
   read_as(emitter, 1, "u64", false, value, sizeof value);
-  const char *window = strcmp(space, "shared") == 0 ? "PTX_SHARED_WINDOW"
-      : strcmp(space, "local") == 0                 ? "PTX_LOCAL_WINDOW"
-                                                    : "0";
+  const char *window = strcmp(space, "shared") == 0  ? "PTX_SHARED_WINDOW"
+                       : strcmp(space, "local") == 0 ? "PTX_LOCAL_WINDOW"
+                                                     : "0";
   snprintf(c, sizeof c, "%s %c %s", value, has(emitter->instruction, "to") ? '-' : '+', window);
   write_result(emitter, "u64", c);
 }
 
-// --- moves and conversions ---------------------------------------------------------------------------------------
+// --- moves and conversions -----------------------------------------------------------------------
 
 // mov.b64 {%r1, %r2}, %rd1 and back.
 static void emit_unpack(struct Emitter *emitter, const char *type) {
@@ -602,8 +667,10 @@ static void emit_pack(struct Emitter *emitter, const char *type) {
   size_t used = 0;
   for (int i = 0; i < source->count; i++) {
     char value[PTX_NAME + 64];
-    read_register(emitter, source->elements[i], bits == 32 ? "b32" : "b16", false, value, sizeof value);
-    used += (size_t)snprintf(c + used, sizeof c - used, "%s(u64)%s << %d", i ? " | " : "", value, i * bits);
+    read_register(emitter, source->elements[i], bits == 32 ? "b32" : "b16", false, value,
+                  sizeof value);
+    used += (size_t)snprintf(c + used, sizeof c - used, "%s(u64)%s << %d", i ? " | " : "", value,
+                             i * bits);
   }
   write_result(emitter, type, c);
 }
@@ -625,14 +692,15 @@ static void emit_mov(struct Emitter *emitter) {
 
 // To an integral value, as a float.
 static const char *integral(const struct Instruction *instruction) {
-  return has(instruction, "rni") ? "rint"
-      : has(instruction, "rzi")  ? "trunc"
-      : has(instruction, "rmi")  ? "floor"
-      : has(instruction, "rpi")  ? "ceil"
-                                 : NULL;
+  return has(instruction, "rni")   ? "rint"
+         : has(instruction, "rzi") ? "trunc"
+         : has(instruction, "rmi") ? "floor"
+         : has(instruction, "rpi") ? "ceil"
+                                   : NULL;
 }
 
-static void convert(struct Emitter *emitter, const char *to, const char *from, const char *value, char *c, size_t size) {
+static void convert(struct Emitter *emitter, const char *to, const char *from, const char *value,
+                    char *c, size_t size) {
   const struct Instruction *instruction = emitter->instruction;
   bool to_half = strcmp(to, "f16") == 0;
   bool to_float = is_float(to) || to_half;
@@ -645,14 +713,20 @@ static void convert(struct Emitter *emitter, const char *to, const char *from, c
     if (round || mode) refuse_instruction(emitter, "integers are not rounded");
     snprintf(c, size, has(instruction, "sat") ? "ptx_clamp_%s(%s)" : "(%s)(%s)", to, value);
   } else if (to_half) {
-    if (mode || !is_float(from)) refuse_instruction(emitter, "f16 is made from f32 and f64, with .rn");
+    if (mode || !is_float(from)) {
+      refuse_instruction(emitter, "f16 is made from f32 and f64, with .rn");
+    }
     snprintf(c, size, "ptx_to_f16_%s(%s)", from, value);
   } else if (round) {
-    if (strcmp(to, from) != 0) refuse_instruction(emitter, "it rounds to integral within a type only");
+    if (strcmp(to, from) != 0) {
+      refuse_instruction(emitter, "it rounds to integral within a type only");
+    }
     snprintf(c, size, "%s(%s)", round, value);
   } else if (mode) {
     bool exact_in_f64 = ptx_type_bytes(from) < 8 || strcmp(from, "f64") == 0;
-    if (strcmp(to, "f32") != 0 || !exact_in_f64) refuse_instruction(emitter, "this rounding is not translated");
+    if (strcmp(to, "f32") != 0 || !exact_in_f64) {
+      refuse_instruction(emitter, "this rounding is not translated");
+    }
     snprintf(c, size, "ptx_f32_of(%s, %s)", value, mode);
   } else {
     snprintf(c, size, "(%s)(%s)", to, value);
@@ -682,19 +756,19 @@ static void emit_cvt(struct Emitter *emitter) {
   write_register(emitter, target, strcmp(to, "f16") == 0 ? "b16" : to, true, saturated);
 }
 
-// --- comparisons -----------------------------------------------------------------------------------------------------
+// --- comparisons ---------------------------------------------------------------------------------
 
 static const struct {
   const char *name;
   const char *c;
 } comparisons[] = {
-    {"eq", "=="}, {"ne", "!="}, {"lt", "<"}, {"le", "<="}, {"gt", ">"}, {"ge", ">="},
-    {"lo", "<"},  {"ls", "<="}, {"hi", ">"}, {"hs", ">="},
+    {"eq", "=="}, {"ne", "!="}, {"lt", "<"},  {"le", "<="}, {"gt", ">"},
+    {"ge", ">="}, {"lo", "<"},  {"ls", "<="}, {"hi", ">"},  {"hs", ">="},
 };
 
 // Unordered ones (equ, ltu, ...) are true if an operand is NaN, the others are then false.
-static void compare(
-    struct Emitter *emitter, const char *comparison, const char *type, const char *a, const char *b, char *c, size_t size) {
+static void compare(struct Emitter *emitter, const char *comparison, const char *type,
+                    const char *a, const char *b, char *c, size_t size) {
   bool floats = is_float(type);
   if (floats && strcmp(comparison, "num") == 0) {
     snprintf(c, size, "!isnan(%s) && !isnan(%s)", a, b);
@@ -713,8 +787,10 @@ static void compare(
     if (!floats) {
       snprintf(c, size, "%s %s %s", a, comparisons[i].c, b);
     } else {
-      snprintf(c, size, unordered ? "isnan(%s) || isnan(%s) || %s %s %s" : "!isnan(%s) && !isnan(%s) && %s %s %s",
-               a, b, a, comparisons[i].c, b);
+      snprintf(
+          c, size,
+          unordered ? "isnan(%s) || isnan(%s) || %s %s %s" : "!isnan(%s) && !isnan(%s) && %s %s %s",
+          a, b, a, comparisons[i].c, b);
     }
     return;
   }
@@ -726,8 +802,11 @@ static void emit_setp(struct Emitter *emitter) {
   const char *type = need_type(emitter, 0);
   need_operands(emitter, 3, 4);
   if (instruction->modifier_count < 2) refuse_instruction(emitter, "it has no comparison");
-  const char *joins = has(instruction, "and") ? "&" : has(instruction, "or") ? "|" : has(instruction, "xor") ? "^" : NULL;
-  if ((joins != NULL) != (instruction->operand_count == 4)) refuse_instruction(emitter, "its predicate is missing");
+  const char *word = WHICH(instruction, "and", "or", "xor");
+  const char *joins = !word ? NULL : word[0] == 'a' ? "&" : word[0] == 'o' ? "|" : "^";
+  if ((joins != NULL) != (instruction->operand_count == 4)) {
+    refuse_instruction(emitter, "its predicate is missing");
+  }
   char allowed[64];
   snprintf(allowed, sizeof allowed, "%s and or xor ftz", instruction->modifiers[0]);
   allow(emitter, allowed);
@@ -750,7 +829,7 @@ static void emit_setp(struct Emitter *emitter) {
   }
 }
 
-// --- control ---------------------------------------------------------------------------------------------------------------
+// --- control -------------------------------------------------------------------------------------
 
 static void emit_branch(struct Emitter *emitter) {
   need_operands(emitter, 1, 1);
@@ -790,14 +869,16 @@ static void emit_barrier(struct Emitter *emitter) {
     need_operands(emitter, 1, 1);
     char members[256];
     read_as(emitter, 0, "u32", false, members, sizeof members);
-    fprintf(emitter->out, "bool flag; t->services->exchange(t, PTX_WARP_SYNC, 0, 0, 0, %s, &flag, %d);", members,
+    fprintf(emitter->out,
+            "bool flag; t->services->exchange(t, PTX_WARP_SYNC, 0, 0, 0, %s, &flag, %d);", members,
             instruction->line);
     return;
   }
   allow(emitter, "cta sync red popc and or aligned");
   bool reduces = has(instruction, "red");
   if (!reduces && !has(instruction, "sync")) refuse_instruction(emitter, "only .sync and .red are");
-  const char *kind = !reduces ? "PTX_BAR_SYNC" : has(instruction, "popc") ? "PTX_BAR_POPC" : has(instruction, "and") ? "PTX_BAR_AND" : "PTX_BAR_OR";
+  const char *kind = reduces ? WHICH(instruction, "popc", "and", "or") : "sync";
+  if (!kind) refuse_instruction(emitter, "its reduction is missing");
   need_operands(emitter, reduces ? 3 : 1, reduces ? 4 : 2);
   int first = reduces;
   int last = instruction->operand_count - 1;
@@ -808,8 +889,9 @@ static void emit_barrier(struct Emitter *emitter) {
   read_as(emitter, first, "u32", false, id, sizeof id);
   if (counts) read_as(emitter, first + 1, "u32", false, threads, sizeof threads);
   if (reduces) read_as(emitter, last, "pred", false, value, sizeof value);
-  fprintf(emitter->out, "u32 result = t->services->barrier(t, %s, %s, %s, %s, %d); (void)result; ", id, threads, kind,
-          value, instruction->line);
+  fprintf(emitter->out,
+          "u32 result = t->services->barrier(t, %s, %s, PTX_BAR_%s, %s, %d); (void)result; ", id,
+          threads, kind, value, instruction->line);
   if (reduces) write_result(emitter, has(instruction, "popc") ? "u32" : "pred", "result");
 }
 
@@ -818,14 +900,23 @@ static void emit_shfl(struct Emitter *emitter) {
   emitter->waits = true;
   need_operands(emitter, 5, 5);
   allow(emitter, "sync up down bfly idx");
-  const char *kind = has(instruction, "up") ? "UP" : has(instruction, "down") ? "DOWN" : has(instruction, "bfly") ? "BFLY" : "IDX";
-  if (!has(instruction, "sync")) refuse_instruction(emitter, "without .sync it is gone since sm_70");
+  const char *kind = WHICH(instruction, "up", "down", "bfly", "idx");
+  if (!kind) refuse_instruction(emitter, "its direction is missing");
+  if (!has(instruction, "sync")) {
+    refuse_instruction(emitter, "without .sync it is gone since sm_70");
+  }
   char sources[4][256];
-  for (int i = 0; i < 4; i++) read_as(emitter, i + 1, i == 0 ? "b32" : "u32", false, sources[i], sizeof sources[i]);
-  fprintf(emitter->out, "bool flag; u32 result = t->services->exchange(t, PTX_SHFL_%s, %s, %s, %s, %s, &flag, %d); ",
-          kind, sources[0], sources[1], sources[2], sources[3], instruction->line);
+  for (int i = 0; i < 4; i++) {
+    read_as(emitter, i + 1, i == 0 ? "b32" : "u32", false, sources[i], sizeof sources[i]);
+  }
+  fprintf(
+      emitter->out,
+      "bool flag; u32 result = t->services->exchange(t, PTX_SHFL_%s, %s, %s, %s, %s, &flag, %d); ",
+      kind, sources[0], sources[1], sources[2], sources[3], instruction->line);
   write_register(emitter, instruction->operands[0].word, "b32", false, "result");
-  if (instruction->operands[0].second[0]) write_register(emitter, instruction->operands[0].second, "pred", false, "flag");
+  if (instruction->operands[0].second[0]) {
+    write_register(emitter, instruction->operands[0].second, "pred", false, "flag");
+  }
 }
 
 static void emit_vote(struct Emitter *emitter) {
@@ -833,15 +924,20 @@ static void emit_vote(struct Emitter *emitter) {
   emitter->waits = true;
   need_operands(emitter, 3, 3);
   allow(emitter, "sync all any uni ballot");
-  const char *kind = has(instruction, "all") ? "ALL" : has(instruction, "any") ? "ANY" : has(instruction, "uni") ? "UNI" : "BALLOT";
-  if (!has(instruction, "sync")) refuse_instruction(emitter, "without .sync it is gone since sm_70");
+  const char *kind = WHICH(instruction, "all", "any", "uni", "ballot");
+  if (!kind) refuse_instruction(emitter, "what it asks is missing");
+  if (!has(instruction, "sync")) {
+    refuse_instruction(emitter, "without .sync it is gone since sm_70");
+  }
   char value[256];
   char members[256];
   read_as(emitter, 1, "pred", false, value, sizeof value);
   read_as(emitter, 2, "u32", false, members, sizeof members);
-  fprintf(emitter->out, "bool flag; u32 result = t->services->exchange(t, PTX_VOTE_%s, %s, 0, 0, %s, &flag, %d); (void)result; ",
+  fprintf(emitter->out,
+          "bool flag; u32 result = t->services->exchange(t, PTX_VOTE_%s, %s, 0, 0, %s, &flag, %d); "
+          "(void)result; ",
           kind, value, members, instruction->line);
-  if (kind[0] == 'B') {
+  if (strcmp(kind, "ballot") == 0) {
     write_result(emitter, "b32", "result");
   } else {
     write_result(emitter, "pred", "flag");
@@ -852,11 +948,11 @@ static const struct {
   const char *opcode;
   void (*emit)(struct Emitter *emitter);
 } special_instructions[] = {
-    {"ld", emit_load},      {"ldu", emit_load},    {"st", emit_store},    {"atom", emit_atomic},
-    {"red", emit_atomic},   {"cvta", emit_cvta},   {"mov", emit_mov},     {"cvt", emit_cvt},
-    {"setp", emit_setp},    {"bra", emit_branch},  {"ret", emit_return},  {"exit", emit_return},
-    {"trap", emit_trap},    {"membar", emit_fence}, {"fence", emit_fence}, {"bar", emit_barrier},
-    {"barrier", emit_barrier}, {"shfl", emit_shfl}, {"vote", emit_vote},
+    {"ld", emit_load},         {"ldu", emit_load},     {"st", emit_store},    {"atom", emit_atomic},
+    {"red", emit_atomic},      {"cvta", emit_cvta},    {"mov", emit_mov},     {"cvt", emit_cvt},
+    {"setp", emit_setp},       {"bra", emit_branch},   {"ret", emit_return},  {"exit", emit_return},
+    {"trap", emit_trap},       {"membar", emit_fence}, {"fence", emit_fence}, {"bar", emit_barrier},
+    {"barrier", emit_barrier}, {"shfl", emit_shfl},    {"vote", emit_vote},
 };
 
 static void emit_instruction(struct Emitter *emitter) {
@@ -868,15 +964,27 @@ static void emit_instruction(struct Emitter *emitter) {
   if (!emit_row(emitter)) refuse_instruction(emitter, "this driver does not know it");
 }
 
-// --- kernels ------------------------------------------------------------------------------------------------------------------
+// --- kernels -------------------------------------------------------------------------------------
+
+static const char *storage(const char *type) {
+  if (strcmp(type, "pred") == 0) return "pred";
+  switch (ptx_type_bytes(type)) {
+    case 1:
+      return "u8";
+    case 2:
+      return "u16";
+    case 4:
+      return "u32";
+    default:
+      return "u64";
+  }
+}
 
 // Filled with a pattern: a register that is read before it is written must not look like 0.
-static void emit_register(struct Emitter *emitter, const char *name, const char *number, const char *type) {
-  int bytes = ptx_type_bytes(type);
-  bool is_predicate = strcmp(type, "pred") == 0;
-  fprintf(emitter->out, "%s r_%s%s = (%s)%s; ", is_predicate ? "pred" : bytes == 2 ? "u16" : bytes == 4 ? "u32" : bytes == 8 ? "u64" : "u8",
-          bare(name), number, is_predicate ? "pred" : bytes == 2 ? "u16" : bytes == 4 ? "u32" : bytes == 8 ? "u64" : "u8",
-          is_predicate ? "1" : "0xEEEEEEEEEEEEEEEEull");
+static void emit_register(struct Emitter *emitter, const char *name, const char *number,
+                          const char *type) {
+  fprintf(emitter->out, "%s r_%s%s = (%s)0xEEEEEEEEEEEEEEEEull; ", storage(type), bare(name),
+          number, storage(type));
 }
 
 static void emit_registers(struct Emitter *emitter, int scope) {
@@ -913,7 +1021,8 @@ static void emit_statement(struct Emitter *emitter) {
   }
   if (instruction->guard[0]) {
     check_width(emitter, instruction->guard, "pred", false);
-    fprintf(emitter->out, "if (%sr_%s) ", instruction->guard_negated ? "!" : "", bare(instruction->guard));
+    fprintf(emitter->out, "if (%sr_%s) ", instruction->guard_negated ? "!" : "",
+            bare(instruction->guard));
   }
   fprintf(emitter->out, "{ executed[%d] = 1; ", emitter->statement);
   emit_instruction(emitter);
@@ -929,7 +1038,9 @@ static void emit_kernel(struct Emitter *emitter) {
   emitter->sites = 0;
   emitter->statement = 0;
   emitter->waits = false;
-  fprintf(emitter->out, "\nvoid kernel_%s(struct PtxThread *t) {\nu8 *const executed = t->executed;\n", kernel->name);
+  fprintf(emitter->out,
+          "\nvoid kernel_%s(struct PtxThread *t) {\nu8 *const executed = t->executed;\n",
+          kernel->name);
   emitter->depth = 1;
   emitter->scopes[0] = 0;
   emit_registers(emitter, 0);

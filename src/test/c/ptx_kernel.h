@@ -33,12 +33,20 @@ struct PtxSite {
   uint8_t *bytes;
 };
 
+// In the case that PTX writes them in.
 enum PtxExchange {
-  PTX_SHFL_UP, PTX_SHFL_DOWN, PTX_SHFL_BFLY, PTX_SHFL_IDX,
-  PTX_VOTE_ALL, PTX_VOTE_ANY, PTX_VOTE_UNI, PTX_VOTE_BALLOT, PTX_WARP_SYNC
+  PTX_SHFL_up,
+  PTX_SHFL_down,
+  PTX_SHFL_bfly,
+  PTX_SHFL_idx,
+  PTX_VOTE_all,
+  PTX_VOTE_any,
+  PTX_VOTE_uni,
+  PTX_VOTE_ballot,
+  PTX_WARP_SYNC
 };
 
-enum PtxReduction { PTX_BAR_SYNC, PTX_BAR_POPC, PTX_BAR_AND, PTX_BAR_OR };
+enum PtxReduction { PTX_BAR_sync, PTX_BAR_popc, PTX_BAR_and, PTX_BAR_or };
 
 struct PtxThread;
 
@@ -81,10 +89,10 @@ static inline void ptx_jump_back(struct PtxThread *t, int line) {
   if (t->jumps-- == 0) t->services->tick(t, line);
 }
 
-// --- memory ----------------------------------------------------------------------------------------
+// --- memory --------------------------------------------------------------------------------------
 
-static inline uint8_t *ptx_global(struct PtxThread *t, int site_number, uint64_t address, uint32_t size,
-                                  bool write, int line) {
+static inline uint8_t *ptx_global(struct PtxThread *t, int site_number, uint64_t address,
+                                  uint32_t size, bool write, int line) {
   struct PtxSite *site = &t->sites[site_number];
   uint64_t offset = address - site->address;
   if (offset >= site->size || site->size - offset < size || address % size) {
@@ -123,39 +131,81 @@ static inline uint8_t *ptx_generic(struct PtxThread *t, int site, uint64_t addre
   return ptx_global(t, site, address, size, write, line);
 }
 
-// --- registers are integers: what is in them as another type ------------------------------------------
+// --- registers are integers: what is in them as another type -------------------------------------
 
-static inline f32 ptx_f32(u32 bits) { f32 value; memcpy(&value, &bits, 4); return value; }
-static inline f64 ptx_f64(u64 bits) { f64 value; memcpy(&value, &bits, 8); return value; }
-static inline u32 ptx_bits_f32(f32 value) { u32 bits; memcpy(&bits, &value, 4); return bits; }
-static inline u64 ptx_bits_f64(f64 value) { u64 bits; memcpy(&bits, &value, 8); return bits; }
-static inline f32 ptx_from_f16(u16 bits) { _Float16 value; memcpy(&value, &bits, 2); return (f32)value; }
-static inline u16 ptx_to_f16_f32(f32 value) { _Float16 half = (_Float16)value; u16 bits; memcpy(&bits, &half, 2); return bits; }
-static inline u16 ptx_to_f16_f64(f64 value) { _Float16 half = (_Float16)value; u16 bits; memcpy(&bits, &half, 2); return bits; }
+static inline f32 ptx_f32(u32 bits) {
+  f32 value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+static inline f64 ptx_f64(u64 bits) {
+  f64 value;
+  memcpy(&value, &bits, 8);
+  return value;
+}
+static inline u32 ptx_bits_f32(f32 value) {
+  u32 bits;
+  memcpy(&bits, &value, 4);
+  return bits;
+}
+static inline u64 ptx_bits_f64(f64 value) {
+  u64 bits;
+  memcpy(&bits, &value, 8);
+  return bits;
+}
+static inline f32 ptx_from_f16(u16 bits) {
+  _Float16 value;
+  memcpy(&value, &bits, 2);
+  return (f32)value;
+}
+static inline u16 ptx_to_f16_f32(f32 value) {
+  _Float16 half = (_Float16)value;
+  u16 bits;
+  memcpy(&bits, &half, 2);
+  return bits;
+}
+static inline u16 ptx_to_f16_f64(f64 value) {
+  _Float16 half = (_Float16)value;
+  u16 bits;
+  memcpy(&bits, &half, 2);
+  return bits;
+}
 
 // Subnormal numbers count as zero where an instruction says .ftz.
-static inline f32 ptx_ftz(f32 value) { return fabsf(value) < 0x1p-126f ? copysignf(0, value) : value; }
+static inline f32 ptx_ftz(f32 value) {
+  return fabsf(value) < 0x1p-126f ? copysignf(0, value) : value;
+}
 
-// --- arithmetic where C says something else, or nothing -------------------------------------------------
+// --- arithmetic where C says something else, or nothing ------------------------------------------
 
-#define PTX_SHIFT(T, bits)                                                                        \
-  static inline u##bits ptx_shl_b##bits(u##bits a, u32 by) { return by >= bits ? 0 : (u##bits)(a << by); } \
-  static inline u##bits ptx_shr_u##bits(u##bits a, u32 by) { return by >= bits ? 0 : (u##bits)(a >> by); } \
-  static inline u##bits ptx_shr_b##bits(u##bits a, u32 by) { return ptx_shr_u##bits(a, by); }     \
-  static inline s##bits ptx_shr_s##bits(s##bits a, u32 by) { return (s##bits)(a >> (by >= bits ? bits - 1 : by)); }
+#define PTX_SHIFT(T, bits)                                                                    \
+  static inline u##bits ptx_shl_b##bits(u##bits a, u32 by) {                                  \
+    return by >= bits ? 0 : (u##bits)(a << by);                                               \
+  }                                                                                           \
+  static inline u##bits ptx_shr_u##bits(u##bits a, u32 by) {                                  \
+    return by >= bits ? 0 : (u##bits)(a >> by);                                               \
+  }                                                                                           \
+  static inline u##bits ptx_shr_b##bits(u##bits a, u32 by) { return ptx_shr_u##bits(a, by); } \
+  static inline s##bits ptx_shr_s##bits(s##bits a, u32 by) {                                  \
+    return (s##bits)(a >> (by >= bits ? bits - 1 : by));                                      \
+  }
 PTX_SHIFT(u16, 16)
 PTX_SHIFT(u32, 32)
 PTX_SHIFT(u64, 64)
 
 // Division by zero gives all ones on the device (the documentation leaves it open), and the smallest
 // number divided by -1 overflows.
-#define PTX_DIVIDE(bits)                                                                          \
-  static inline u##bits ptx_div_u##bits(u##bits a, u##bits b) { return b ? a / b : (u##bits)-1; }  \
-  static inline u##bits ptx_rem_u##bits(u##bits a, u##bits b) { return b ? a % b : a; }            \
-  static inline s##bits ptx_div_s##bits(s##bits a, s##bits b) {                                   \
-    return b == 0 ? -1 : b == -1 ? (s##bits)(0 - (u##bits)a) : a / b;                              \
-  }                                                                                               \
-  static inline s##bits ptx_rem_s##bits(s##bits a, s##bits b) { return b == 0 ? a : b == -1 ? 0 : a % b; }
+#define PTX_DIVIDE(bits)                                                                \
+  static inline u##bits ptx_div_u##bits(u##bits a, u##bits b) {                         \
+    return b ? a / b : (u##bits) - 1;                                                   \
+  }                                                                                     \
+  static inline u##bits ptx_rem_u##bits(u##bits a, u##bits b) { return b ? a % b : a; } \
+  static inline s##bits ptx_div_s##bits(s##bits a, s##bits b) {                         \
+    return b == 0 ? -1 : b == -1 ? (s##bits)(0 - (u##bits)a) : a / b;                   \
+  }                                                                                     \
+  static inline s##bits ptx_rem_s##bits(s##bits a, s##bits b) {                         \
+    return b == 0 ? a : b == -1 ? 0 : a % b;                                            \
+  }
 PTX_DIVIDE(16)
 PTX_DIVIDE(32)
 PTX_DIVIDE(64)
@@ -165,36 +215,44 @@ static inline s32 ptx_saturate_s32(s64 value) {
 }
 
 // The number that is not NaN; -0 is less than +0.
-#define PTX_EXTREME(T, f)                                                                         \
-  static inline T ptx_min_##T(T a, T b) { return isnan(a) ? b : isnan(b) ? a : a < b || (a == b && signbit(a)) ? a : b; } \
-  static inline T ptx_max_##T(T a, T b) { return isnan(a) ? b : isnan(b) ? a : a > b || (a == b && !signbit(a)) ? a : b; } \
+#define PTX_EXTREME(T, f)                                                          \
+  static inline T ptx_min_##T(T a, T b) {                                          \
+    return isnan(a) ? b : isnan(b) ? a : a < b || (a == b && signbit(a)) ? a : b;  \
+  }                                                                                \
+  static inline T ptx_max_##T(T a, T b) {                                          \
+    return isnan(a) ? b : isnan(b) ? a : a > b || (a == b && !signbit(a)) ? a : b; \
+  }                                                                                \
   static inline T ptx_saturate_##T(T a) { return !(a > 0) ? 0 : a > 1 ? 1 : a; }
 PTX_EXTREME(f32, f)
 PTX_EXTREME(f64, )
 
 // Another rounding than to nearest. The barriers keep the compiler from moving arithmetic over them.
-#define PTX_ROUNDED(T, name)                                                                      \
-  __attribute__((noinline)) static T ptx_rounded_fma_##T(T a, T b, T c, int mode) {                \
-    volatile T x = a, y = b, z = c;                                                               \
-    int before = fegetround();                                                                    \
-    fesetround(mode);                                                                             \
-    volatile T result = name(x, y, z);                                                            \
-    fesetround(before);                                                                           \
-    return result;                                                                                \
-  }                                                                                               \
-  static inline T ptx_rounded_add_##T(T a, T b, int mode) { return ptx_rounded_fma_##T(a, 1, b, mode); }      \
-  static inline T ptx_rounded_sub_##T(T a, T b, int mode) { return ptx_rounded_fma_##T(a, 1, -b, mode); }
+#define PTX_ROUNDED(T, name)                                                        \
+  __attribute__((noinline)) static T ptx_rounded_fma_##T(T a, T b, T c, int mode) { \
+    volatile T x = a, y = b, z = c;                                                 \
+    int before = fegetround();                                                      \
+    fesetround(mode);                                                               \
+    volatile T result = name(x, y, z);                                              \
+    fesetround(before);                                                             \
+    return result;                                                                  \
+  }                                                                                 \
+  static inline T ptx_rounded_add_##T(T a, T b, int mode) {                         \
+    return ptx_rounded_fma_##T(a, 1, b, mode);                                      \
+  }                                                                                 \
+  static inline T ptx_rounded_sub_##T(T a, T b, int mode) {                         \
+    return ptx_rounded_fma_##T(a, 1, -b, mode);                                     \
+  }
 PTX_ROUNDED(f32, fmaf)
 PTX_ROUNDED(f64, fma)
 
-#define PTX_ROUNDED_BINARY(T, name, operator)                                                     \
-  __attribute__((noinline)) static T ptx_rounded_##name##_##T(T a, T b, int mode) {                \
-    volatile T x = a, y = b;                                                                      \
-    int before = fegetround();                                                                    \
-    fesetround(mode);                                                                             \
-    volatile T result = x operator y;                                                             \
-    fesetround(before);                                                                           \
-    return result;                                                                                \
+#define PTX_ROUNDED_BINARY(T, name, operator)                                       \
+  __attribute__((noinline)) static T ptx_rounded_##name##_##T(T a, T b, int mode) { \
+    volatile T x = a, y = b;                                                        \
+    int before = fegetround();                                                      \
+    fesetround(mode);                                                               \
+    volatile T result = x operator y;                                               \
+    fesetround(before);                                                             \
+    return result;                                                                  \
   }
 PTX_ROUNDED_BINARY(f32, mul, *)
 PTX_ROUNDED_BINARY(f64, mul, *)
@@ -213,9 +271,12 @@ __attribute__((noinline)) static f32 ptx_f32_of(f64 value, int mode) {
 
 // A float to an integer: out of range gives the nearest one there is, NaN gives 0 (as the device's
 // 32-bit conversions do).
-#define PTX_TO_INTEGER(T, low, high)                                                              \
-  static inline T ptx_to_##T(f64 value) {                                                         \
-    return isnan(value) ? 0 : value <= (f64)(low) ? (low) : value >= (f64)(high) ? (high) : (T)value; \
+#define PTX_TO_INTEGER(T, low, high)          \
+  static inline T ptx_to_##T(f64 value) {     \
+    return isnan(value)           ? 0         \
+           : value <= (f64)(low)  ? (low)     \
+           : value >= (f64)(high) ? (high)    \
+                                  : (T)value; \
   }
 PTX_TO_INTEGER(u8, 0, UINT8_MAX)
 PTX_TO_INTEGER(s8, INT8_MIN, INT8_MAX)
@@ -227,8 +288,10 @@ PTX_TO_INTEGER(u64, 0, UINT64_MAX)
 PTX_TO_INTEGER(s64, INT64_MIN, INT64_MAX)
 
 // An integer to a narrower one, or one of another sign, without wrapping.
-#define PTX_CLAMP(T, low, high)                                                                   \
-  static inline T ptx_clamp_##T(__int128 value) { return value < (low) ? (low) : value > (high) ? (high) : (T)value; }
+#define PTX_CLAMP(T, low, high)                                    \
+  static inline T ptx_clamp_##T(__int128 value) {                  \
+    return value<(low) ? (low) : value>(high) ? (high) : (T)value; \
+  }
 PTX_CLAMP(u8, 0, UINT8_MAX)
 PTX_CLAMP(s8, INT8_MIN, INT8_MAX)
 PTX_CLAMP(u16, 0, UINT16_MAX)

@@ -30,7 +30,9 @@ static void skip_space(struct Lexer *lexer, struct PtxWork *work) {
   }
 }
 
-static bool is_word_start(char c) { return isalpha((unsigned char)c) || c == '_' || c == '$' || c == '%'; }
+static bool is_word_start(char c) {
+  return isalpha((unsigned char)c) || c == '_' || c == '$' || c == '%';
+}
 
 static bool is_word_part(char c) { return isalnum((unsigned char)c) || c == '_' || c == '$'; }
 
@@ -55,7 +57,9 @@ static void take_word(struct Lexer *lexer, struct PtxWork *work, struct Token *t
 // ".f32", ".x", ".shared::cta"
 static void take_dotted(struct Lexer *lexer, struct PtxWork *work, struct Token *token) {
   const char *end = ++lexer->next;
-  while (is_word_part(*end) || (end[0] == ':' && end[1] == ':') || (end[0] == ':' && end[-1] == ':')) end++;
+  while (is_word_part(*end) || (end[0] == ':' && end[1] == ':')
+         || (end[0] == ':' && end[-1] == ':'))
+    end++;
   token->kind = TOKEN_DOTTED;
   take(lexer, work, token, end);
 }

@@ -45,7 +45,7 @@ int ptx_type_bytes(const char *type) {
   return 0;
 }
 
-// --- tokens ----------------------------------------------------------------------------------------
+// --- tokens --------------------------------------------------------------------------------------
 
 static void advance(struct Parser *parser) {
   parser->token = ptx_next_token(&parser->lexer, parser->work);
@@ -70,19 +70,24 @@ static bool accept_sign(struct Parser *parser, const char *sign) {
 }
 
 static void expect_sign(struct Parser *parser, const char *sign) {
-  if (!accept_sign(parser, sign)) REFUSE(parser, "'%s' expected before '%s'", sign, parser->token.text);
+  if (!accept_sign(parser, sign)) {
+    REFUSE(parser, "'%s' expected before '%s'", sign, parser->token.text);
+  }
 }
 
 static void take_name(struct Parser *parser, enum TokenKind kind, char *name, size_t size) {
   if (parser->token.kind != kind || strlen(parser->token.text) >= size) {
-    REFUSE(parser, "a %s expected, not '%s'", kind == TOKEN_WORD ? "name" : "type", parser->token.text);
+    REFUSE(parser, "a %s expected, not '%s'", kind == TOKEN_WORD ? "name" : "type",
+           parser->token.text);
   }
   strcpy(name, parser->token.text);
   advance(parser);
 }
 
 static uint64_t take_integer(struct Parser *parser) {
-  if (parser->token.kind != TOKEN_INTEGER) REFUSE(parser, "a number expected, not '%s'", parser->token.text);
+  if (parser->token.kind != TOKEN_INTEGER) {
+    REFUSE(parser, "a number expected, not '%s'", parser->token.text);
+  }
   uint64_t value = parser->token.value;
   advance(parser);
   return value;
@@ -95,7 +100,7 @@ static void *grown(void *items, int count, size_t size) {
   return items;
 }
 
-// --- variables ---------------------------------------------------------------------------------------
+// --- variables -----------------------------------------------------------------------------------
 
 static uint32_t align(uint32_t offset, uint32_t unit) { return (offset + unit - 1) / unit * unit; }
 
@@ -138,21 +143,25 @@ static void add_variable(struct Parser *parser, enum Space space, bool is_extern
   struct Variable variable = {.space = space, .size = it.size, .dynamic = is_extern || it.open};
   strcpy(variable.name, it.name);
   if (!kernel) {
-    if (!variable.dynamic) REFUSE(parser, "static shared memory outside a kernel is not translated");
+    if (!variable.dynamic) {
+      REFUSE(parser, "static shared memory outside a kernel is not translated");
+    }
     struct PtxText *text = parser->text;
     text->shared = grown(text->shared, text->shared_count, sizeof variable);
     text->shared[text->shared_count++] = variable;
     return;
   }
-  uint32_t *used = space == SPACE_SHARED ? &kernel->shared_bytes
-      : space == SPACE_LOCAL             ? &kernel->local_bytes
-                                         : &kernel->parameter_bytes;
+  uint32_t *used = space == SPACE_SHARED  ? &kernel->shared_bytes
+                   : space == SPACE_LOCAL ? &kernel->local_bytes
+                                          : &kernel->parameter_bytes;
   if (!variable.dynamic) {
     variable.offset = align(*used, it.alignment);
     *used = variable.offset + variable.size;
   }
   if (space == SPACE_PARAMETER) {
-    if (kernel->parameter_count == PTX_PARAMETERS) REFUSE(parser, "more than %d parameters", PTX_PARAMETERS);
+    if (kernel->parameter_count == PTX_PARAMETERS) {
+      REFUSE(parser, "more than %d parameters", PTX_PARAMETERS);
+    }
     kernel->parameters[kernel->parameter_count].offset = variable.offset;
     kernel->parameters[kernel->parameter_count++].size = variable.size;
   }
@@ -160,8 +169,8 @@ static void add_variable(struct Parser *parser, enum Space space, bool is_extern
   kernel->variables[kernel->variable_count++] = variable;
 }
 
-const struct Variable *ptx_variable(
-    const struct PtxText *text, const struct PtxKernel *kernel, const char *name) {
+const struct Variable *ptx_variable(const struct PtxText *text, const struct PtxKernel *kernel,
+                                    const char *name) {
   for (int i = 0; i < kernel->variable_count; i++) {
     if (strcmp(kernel->variables[i].name, name) == 0) return &kernel->variables[i];
   }
@@ -199,7 +208,7 @@ static void add_registers(struct Parser *parser) {
   expect_sign(parser, ";");
 }
 
-// --- instructions --------------------------------------------------------------------------------------
+// --- instructions --------------------------------------------------------------------------------
 
 static uint64_t take_signed(struct Parser *parser) {
   bool negative = accept_sign(parser, "-");
@@ -244,8 +253,12 @@ static struct Operand take_operand(struct Parser *parser) {
   } else {
     operand.negated = accept_sign(parser, "!");
     take_name(parser, TOKEN_WORD, operand.word, sizeof operand.word);
-    if (parser->token.kind == TOKEN_DOTTED) take_name(parser, TOKEN_DOTTED, operand.part, sizeof operand.part);
-    if (accept_sign(parser, "|")) take_name(parser, TOKEN_WORD, operand.second, sizeof operand.second);
+    if (parser->token.kind == TOKEN_DOTTED) {
+      take_name(parser, TOKEN_DOTTED, operand.part, sizeof operand.part);
+    }
+    if (accept_sign(parser, "|")) {
+      take_name(parser, TOKEN_WORD, operand.second, sizeof operand.second);
+    }
   }
   return operand;
 }
@@ -268,7 +281,9 @@ static void take_instruction(struct Parser *parser) {
     it.form = FORM_LABEL;
   } else {
     while (parser->token.kind == TOKEN_DOTTED) {
-      if (it.modifier_count == PTX_MODIFIERS) REFUSE(parser, "more than %d modifiers", PTX_MODIFIERS);
+      if (it.modifier_count == PTX_MODIFIERS) {
+        REFUSE(parser, "more than %d modifiers", PTX_MODIFIERS);
+      }
       take_name(parser, TOKEN_DOTTED, it.modifiers[it.modifier_count++], sizeof it.modifiers[0]);
     }
     while (!accept_sign(parser, ";")) {
@@ -280,7 +295,7 @@ static void take_instruction(struct Parser *parser) {
   add_instruction(parser, &it);
 }
 
-// --- kernels ---------------------------------------------------------------------------------------------
+// --- kernels -------------------------------------------------------------------------------------
 
 static void skip_to(struct Parser *parser, const char *sign) {
   while (!accept_sign(parser, sign)) {
@@ -313,7 +328,8 @@ static void take_declaration(struct Parser *parser) {
 }
 
 static void begin_block(struct Parser *parser) {
-  struct Instruction begin = {.form = FORM_BLOCK_BEGIN, .line = parser->token.line, .scope = ++parser->last_scope};
+  struct Instruction begin = {
+      .form = FORM_BLOCK_BEGIN, .line = parser->token.line, .scope = ++parser->last_scope};
   if (parser->depth == MAX_DEPTH) REFUSE(parser, "blocks are nested more than %d deep", MAX_DEPTH);
   parser->scopes[parser->depth++] = begin.scope;
   add_instruction(parser, &begin);
@@ -330,7 +346,9 @@ static void take_body(struct Parser *parser) {
   parser->scopes[0] = 0;
   parser->last_scope = 0;
   while (parser->depth > 0) {
-    if (parser->token.kind == TOKEN_END) REFUSE(parser, "the kernel %s does not end", parser->kernel->name);
+    if (parser->token.kind == TOKEN_END) {
+      REFUSE(parser, "the kernel %s does not end", parser->kernel->name);
+    }
     if (accept_sign(parser, "{")) {
       begin_block(parser);
     } else if (accept_sign(parser, "}")) {
@@ -380,7 +398,7 @@ static void take_kernel(struct Parser *parser) {
   parser->kernel = NULL;
 }
 
-// --- modules -----------------------------------------------------------------------------------------------
+// --- modules -------------------------------------------------------------------------------------
 
 static void take_version(struct Parser *parser) {
   int major;
@@ -393,8 +411,8 @@ static void take_version(struct Parser *parser) {
   int newest = parser->text->newest_version;
   if (parser->text->version > newest) {
     ptx_refuse(parser->work, CUDA_ERROR_UNSUPPORTED_PTX_VERSION, parser->token.line,
-               "unsupported .version %d.%d; the newest this driver takes is %d.%d", major, minor, newest / 10,
-               newest % 10);
+               "unsupported .version %d.%d; the newest this driver takes is %d.%d", major, minor,
+               newest / 10, newest % 10);
   }
   advance(parser);
 }

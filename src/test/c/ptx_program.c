@@ -24,18 +24,20 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct PtxProgram *programs;  // kept for good, with what of them has run
 
 // The text of ptx_kernel.h, for the generated file.
-__asm__(".section .rodata\n"
-        "ptx_kernel_h: .incbin \"ptx_kernel.h\"\n"
-        ".byte 0\n"
-        ".previous\n");
+__asm__(
+    ".section .rodata\n"
+    "ptx_kernel_h: .incbin \"ptx_kernel.h\"\n"
+    ".byte 0\n"
+    ".previous\n");
 extern const char ptx_kernel_h[] __attribute__((visibility("hidden")));
 
 static const char *const compiler[] = {
-    "gcc", "-std=gnu11", "-O2", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv", "-fPIC", "-shared", "-w"};
+    "gcc",   "-std=gnu11", "-O2", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv",
+    "-fPIC", "-shared",    "-w"};
 
 enum { COMPILER_WORDS = sizeof compiler / sizeof *compiler, PATH = 1024 };
 
-// --- the folder ------------------------------------------------------------------------------------
+// --- the folder ----------------------------------------------------------------------------------
 
 static bool cache_folder(char *path, size_t size) {
   Dl_info info;
@@ -55,7 +57,7 @@ static void hash(const char *bytes, size_t size, uint64_t result[2]) {
   }
 }
 
-// --- gcc -----------------------------------------------------------------------------------------------
+// --- gcc -----------------------------------------------------------------------------------------
 
 static bool write_file(const char *path, const char *bytes, size_t size) {
   FILE *file = fopen(path, "w");
@@ -102,12 +104,14 @@ static bool make(const char *library, const char *c, size_t size, struct PtxErro
   snprintf(source, sizeof source, "%s.c", base);
   snprintf(target, sizeof target, "%s.so", base);
   snprintf(log, sizeof log, "%s.log", base);
-  bool made = write_file(source, c, size) && compile(source, target, log) && rename(target, library) == 0;
+  bool made =
+      write_file(source, c, size) && compile(source, target, log) && rename(target, library) == 0;
   if (!made) {
     char told[300];
     read_start(log, told, sizeof told);
     error->code = CUDA_ERROR_UNKNOWN;
-    snprintf(error->text, sizeof error->text, "gcc failed on the C made from this PTX (%.100s): %s", source, told);
+    snprintf(error->text, sizeof error->text, "gcc failed on the C made from this PTX (%.100s): %s",
+             source, told);
   } else {
     unlink(source);
   }
@@ -121,7 +125,8 @@ static void *load(const char *c, size_t size, struct PtxError *error) {
   uint64_t key[2];
   if (!cache_folder(folder, sizeof folder)) {
     error->code = CUDA_ERROR_UNKNOWN;
-    snprintf(error->text, sizeof error->text, "the cache for generated code cannot be made beside the driver");
+    snprintf(error->text, sizeof error->text,
+             "the cache for generated code cannot be made beside the driver");
     return NULL;
   }
   hash(c, size, key);
@@ -136,7 +141,7 @@ static void *load(const char *c, size_t size, struct PtxError *error) {
   return code;
 }
 
-// --- translation -----------------------------------------------------------------------------------------
+// --- translation ---------------------------------------------------------------------------------
 
 static bool parse(struct PtxText *text, const char *source, FILE *out, struct PtxError *error) {
   struct PtxWork work = {.error = error};
@@ -184,7 +189,8 @@ static struct PtxProgram *known(const char *source) {
   return NULL;
 }
 
-const struct PtxProgram *ptx_program(const char *source, int newest_version, struct PtxError *error) {
+const struct PtxProgram *ptx_program(const char *source, int newest_version,
+                                     struct PtxError *error) {
   *error = (struct PtxError){0};
   pthread_mutex_lock(&lock);
   struct PtxProgram *program = known(source);
@@ -217,7 +223,7 @@ int ptx_program_version(const struct PtxProgram *program) { return program->text
 
 int ptx_program_target(const struct PtxProgram *program) { return program->text.target; }
 
-// --- coverage ----------------------------------------------------------------------------------------------
+// --- coverage ------------------------------------------------------------------------------------
 
 static void cover(const struct PtxKernel *kernel, struct Text *text) {
   char missing[900] = "";
@@ -236,7 +242,9 @@ static void cover(const struct PtxKernel *kernel, struct Text *text) {
 void ptx_coverage(const char *source, struct Text *text) {
   pthread_mutex_lock(&lock);
   struct PtxProgram *program = known(source);
-  for (int i = 0; program && i < program->text.kernel_count; i++) cover(&program->text.kernels[i], text);
+  for (int i = 0; program && i < program->text.kernel_count; i++) {
+    cover(&program->text.kernels[i], text);
+  }
   pthread_mutex_unlock(&lock);
 }
 

@@ -21,8 +21,8 @@ struct Worker {  // a thread of the block, as the driver sees it
   struct Run *run;
   void *stack_pointer;
   enum State state;
-  int line;           // where it waits
-  uint32_t barrier;   // AT_BARRIER: which one, for how many, and what it brings
+  int line;          // where it waits
+  uint32_t barrier;  // AT_BARRIER: which one, for how many, and what it brings
   uint32_t threads;
   enum PtxReduction reduction;
   enum PtxExchange exchange;  // IN_WARP: likewise
@@ -30,7 +30,7 @@ struct Worker {  // a thread of the block, as the driver sees it
   uint32_t value;
   uint32_t lane;
   uint32_t clamp;
-  bool flag;          // brought to a reduction or a vote, and taken from an exchange
+  bool flag;  // brought to a reduction or a vote, and taken from an exchange
   uint32_t result;
 };
 
@@ -38,7 +38,7 @@ struct Run {
   struct PtxLaunch *launch;
   CUresult error;
   uint64_t deadline_ns;
-  jmp_buf out;  // of a kernel without coroutines
+  jmp_buf out;      // of a kernel without coroutines
   void *scheduler;  // the stack pointer of ptx_run
   struct Worker *workers;
   uint8_t *stacks;
@@ -49,22 +49,23 @@ struct Run {
 // The services get a thread, which is the first member of its worker.
 static struct Worker *worker_of(struct PtxThread *thread) { return (struct Worker *)thread; }
 
-// --- coroutines ------------------------------------------------------------------------------------
+// --- coroutines ----------------------------------------------------------------------------------
 
 // Saves what a function must preserve on this stack, leaves its pointer in *from, and goes on with
 // the stack `to`.
 void ptx_switch(void **from, void *to) __attribute__((visibility("hidden")));
-__asm__(".text\n"
-        ".hidden ptx_switch\n"
-        ".globl ptx_switch\n"
-        ".type ptx_switch, @function\n"
-        "ptx_switch:\n"
-        "  pushq %rbp\n  pushq %rbx\n  pushq %r12\n  pushq %r13\n  pushq %r14\n  pushq %r15\n"
-        "  movq %rsp, (%rdi)\n"
-        "  movq %rsi, %rsp\n"
-        "  popq %r15\n  popq %r14\n  popq %r13\n  popq %r12\n  popq %rbx\n  popq %rbp\n"
-        "  ret\n"
-        ".size ptx_switch, .-ptx_switch\n");
+__asm__(
+    ".text\n"
+    ".hidden ptx_switch\n"
+    ".globl ptx_switch\n"
+    ".type ptx_switch, @function\n"
+    "ptx_switch:\n"
+    "  pushq %rbp\n  pushq %rbx\n  pushq %r12\n  pushq %r13\n  pushq %r14\n  pushq %r15\n"
+    "  movq %rsp, (%rdi)\n"
+    "  movq %rsi, %rsp\n"
+    "  popq %r15\n  popq %r14\n  popq %r13\n  popq %r12\n  popq %rbx\n  popq %rbp\n"
+    "  ret\n"
+    ".size ptx_switch, .-ptx_switch\n");
 
 enum { SAVED_REGISTERS = 6 };
 
@@ -95,9 +96,10 @@ static void go_on(struct Run *run, struct Worker *worker) {
   ptx_switch(&run->scheduler, worker->stack_pointer);
 }
 
-// --- what a kernel does wrong ------------------------------------------------------------------------
+// --- what a kernel does wrong --------------------------------------------------------------------
 
-static void violation(struct Run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void violation(struct Run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void violation(struct Run *run, const char *format, ...) {
   size_t size = sizeof run->launch->violation;
   int used = snprintf(run->launch->violation, size, "kernel %s: ", run->launch->kernel->name);
@@ -114,36 +116,40 @@ static void __attribute__((noreturn)) fail(struct Worker *worker, CUresult code)
   longjmp(worker->run->out, 1);
 }
 
-static void __attribute__((noreturn)) fail_access(
-    struct Worker *worker, const char *what, const char *space, uint64_t address, uint32_t size, bool write,
-    int line, CUresult code) {
+static void __attribute__((noreturn)) fail_access(struct Worker *worker, const char *what,
+                                                  const char *space, uint64_t address,
+                                                  uint32_t size, bool write, int line,
+                                                  CUresult code) {
   const struct PtxThread *t = &worker->thread;
-  violation(worker->run, "%s %s of %u bytes of %s memory at 0x%llx, PTX line %d, block (%u,%u,%u), thread (%u,%u,%u)",
-            what, write ? "write" : "read", size, space, (unsigned long long)address, line, t->ctaid[0],
-            t->ctaid[1], t->ctaid[2], t->tid[0], t->tid[1], t->tid[2]);
+  violation(
+      worker->run,
+      "%s %s of %u bytes of %s memory at 0x%llx, PTX line %d, block (%u,%u,%u), thread (%u,%u,%u)",
+      what, write ? "write" : "read", size, space, (unsigned long long)address, line, t->ctaid[0],
+      t->ctaid[1], t->ctaid[2], t->tid[0], t->tid[1], t->tid[2]);
   fail(worker, code);
 }
 
-static void bad_address(struct PtxThread *thread, const char *space, uint64_t address, uint32_t size, bool write,
-                        int line) {
+static void bad_address(struct PtxThread *thread, const char *space, uint64_t address,
+                        uint32_t size, bool write, int line) {
   bool misaligned = address % size;
-  fail_access(worker_of(thread), misaligned ? "misaligned" : "out of bounds", space, address, size, write, line,
-              misaligned ? CUDA_ERROR_MISALIGNED_ADDRESS : CUDA_ERROR_ILLEGAL_ADDRESS);
+  fail_access(worker_of(thread), misaligned ? "misaligned" : "out of bounds", space, address, size,
+              write, line, misaligned ? CUDA_ERROR_MISALIGNED_ADDRESS : CUDA_ERROR_ILLEGAL_ADDRESS);
 }
 
-static void find(struct PtxThread *thread, struct PtxSite *site, uint64_t address, uint32_t size, bool write,
-                 int line) {
+static void find(struct PtxThread *thread, struct PtxSite *site, uint64_t address, uint32_t size,
+                 bool write, int line) {
   struct Worker *worker = worker_of(thread);
   if (address % size) bad_address(thread, "global", address, size, write, line);
   struct Allocation *allocation = memory_find(address);
   bool inside = allocation && address - allocation->address < allocation->size
-      && allocation->size - (address - allocation->address) >= size;
+                && allocation->size - (address - allocation->address) >= size;
   if (!inside || allocation->freed) {
-    fail_access(worker, inside ? "use after free:" : "out of bounds", "global", address, size, write, line,
-                CUDA_ERROR_ILLEGAL_ADDRESS);
+    fail_access(worker, inside ? "use after free:" : "out of bounds", "global", address, size,
+                write, line, CUDA_ERROR_ILLEGAL_ADDRESS);
   }
   if (allocation->kind == MEMORY_DEVICE && allocation->context != worker->run->launch->context) {
-    fail_access(worker, "in another context:", "global", address, size, write, line, CUDA_ERROR_ILLEGAL_ADDRESS);
+    fail_access(worker, "in another context:", "global", address, size, write, line,
+                CUDA_ERROR_ILLEGAL_ADDRESS);
   }
   *site = (struct PtxSite){allocation->address, allocation->size, allocation->bytes};
 }
@@ -161,13 +167,14 @@ static void tick(struct PtxThread *thread, int line) {
   fail(worker_of(thread), CUDA_ERROR_LAUNCH_TIMEOUT);
 }
 
-// --- waiting -------------------------------------------------------------------------------------------
+// --- waiting -------------------------------------------------------------------------------------
 
-static uint32_t barrier(struct PtxThread *thread, uint32_t id, uint32_t threads, enum PtxReduction reduction,
-                        bool value, int line) {
+static uint32_t barrier(struct PtxThread *thread, uint32_t id, uint32_t threads,
+                        enum PtxReduction reduction, bool value, int line) {
   struct Worker *worker = worker_of(thread);
   if (id >= PTX_BARRIERS || threads % WARP || threads > worker->run->threads) {
-    violation(worker->run, "barrier %u for %u threads, PTX line %d: no such barrier", id, threads, line);
+    violation(worker->run, "barrier %u for %u threads, PTX line %d: no such barrier", id, threads,
+              line);
     fail(worker, CUDA_ERROR_LAUNCH_FAILED);
   }
   worker->barrier = id;
@@ -178,11 +185,12 @@ static uint32_t barrier(struct PtxThread *thread, uint32_t id, uint32_t threads,
   return worker->result;
 }
 
-static uint32_t exchange(struct PtxThread *thread, enum PtxExchange kind, uint32_t value, uint32_t lane,
-                         uint32_t clamp, uint32_t members, bool *flag, int line) {
+static uint32_t exchange(struct PtxThread *thread, enum PtxExchange kind, uint32_t value,
+                         uint32_t lane, uint32_t clamp, uint32_t members, bool *flag, int line) {
   struct Worker *worker = worker_of(thread);
   if (!(members >> thread->number % WARP & 1)) {
-    violation(worker->run, "thread %u is not in its own member mask 0x%x, PTX line %d", thread->number, members, line);
+    violation(worker->run, "thread %u is not in its own member mask 0x%x, PTX line %d",
+              thread->number, members, line);
     fail(worker, CUDA_ERROR_LAUNCH_FAILED);
   }
   worker->exchange = kind;
@@ -190,7 +198,7 @@ static uint32_t exchange(struct PtxThread *thread, enum PtxExchange kind, uint32
   worker->lane = lane;
   worker->clamp = clamp;
   worker->members = members;
-  worker->flag = kind >= PTX_VOTE_ALL && kind <= PTX_VOTE_BALLOT && value;
+  worker->flag = kind >= PTX_VOTE_all && kind <= PTX_VOTE_ballot && value;
   wait_in(worker, IN_WARP, line);
   *flag = worker->flag;
   return worker->result;
@@ -198,7 +206,7 @@ static uint32_t exchange(struct PtxThread *thread, enum PtxExchange kind, uint32
 
 static const struct PtxServices services = {find, bad_address, barrier, exchange, trap, tick};
 
-// --- letting go on: barriers -----------------------------------------------------------------------------
+// --- letting go on: barriers ---------------------------------------------------------------------
 
 static void reduce(struct Run *run, uint32_t id) {
   uint32_t yes = 0;
@@ -211,7 +219,9 @@ static void reduce(struct Run *run, uint32_t id) {
   for (uint32_t i = 0; i < run->threads; i++) {
     struct Worker *worker = &run->workers[i];
     if (worker->state != AT_BARRIER || worker->barrier != id) continue;
-    worker->result = worker->reduction == PTX_BAR_AND ? yes == all : worker->reduction == PTX_BAR_OR ? yes > 0 : yes;
+    worker->result = worker->reduction == PTX_BAR_and  ? yes == all
+                     : worker->reduction == PTX_BAR_or ? yes > 0
+                                                       : yes;
     worker->state = RUNS;
   }
 }
@@ -235,7 +245,7 @@ static bool release_barrier(struct Run *run, uint32_t id) {
   return true;
 }
 
-// --- letting go on: warps ----------------------------------------------------------------------------------
+// --- letting go on: warps ------------------------------------------------------------------------
 
 // As documented for shfl.sync.
 static void shuffle(struct Worker *warp, uint32_t present, struct Worker *worker) {
@@ -247,15 +257,15 @@ static void shuffle(struct Worker *warp, uint32_t present, struct Worker *worker
   uint32_t first = lane & segment;
   uint32_t from;
   switch (worker->exchange) {
-    case PTX_SHFL_UP:
+    case PTX_SHFL_up:
       from = lane - b;
       worker->flag = (int32_t)from >= (int32_t)last;
       break;
-    case PTX_SHFL_DOWN:
+    case PTX_SHFL_down:
       from = lane + b;
       worker->flag = from <= last;
       break;
-    case PTX_SHFL_BFLY:
+    case PTX_SHFL_bfly:
       from = lane ^ b;
       worker->flag = from <= last;
       break;
@@ -271,13 +281,13 @@ static void shuffle(struct Worker *warp, uint32_t present, struct Worker *worker
 
 static void vote(struct Worker *worker, uint32_t present, uint32_t yes) {
   switch (worker->exchange) {
-    case PTX_VOTE_ALL:
+    case PTX_VOTE_all:
       worker->flag = yes == present;
       break;
-    case PTX_VOTE_ANY:
+    case PTX_VOTE_any:
       worker->flag = yes != 0;
       break;
-    case PTX_VOTE_UNI:
+    case PTX_VOTE_uni:
       worker->flag = yes == present || yes == 0;
       break;
     default:
@@ -292,7 +302,9 @@ static uint32_t present_members(struct Worker *warp, uint32_t lanes, const struc
   for (uint32_t i = 0; i < lanes; i++) {
     const struct Worker *worker = &warp[i];
     if (!(leader->members >> i & 1) || worker->state == LEFT) continue;
-    if (worker->state != IN_WARP || worker->members != leader->members || worker->line != leader->line) return 0;
+    if (worker->state != IN_WARP || worker->members != leader->members
+        || worker->line != leader->line)
+      return 0;
     present |= 1u << i;
   }
   return present;
@@ -307,7 +319,7 @@ static bool release_warp(struct Worker *warp, uint32_t lanes) {
     for (uint32_t i = 0; i < lanes; i++) yes |= (uint32_t)(present >> i & 1 && warp[i].flag) << i;
     for (uint32_t i = 0; i < lanes; i++) {
       if (!(present >> i & 1)) continue;
-      if (warp[i].exchange < PTX_VOTE_ALL) {
+      if (warp[i].exchange < PTX_VOTE_all) {
         shuffle(warp, present, &warp[i]);
       } else {
         vote(&warp[i], present, yes);
@@ -355,16 +367,19 @@ static void report_divergence(struct Run *run) {
   const struct PtxThread *t = &waits->thread;
   char also[96] = "";
   if (other) {
-    snprintf(also, sizeof also, ", thread (%u,%u,%u) at PTX line %d", other->thread.tid[0], other->thread.tid[1],
-             other->thread.tid[2], other->line);
+    snprintf(also, sizeof also, ", thread (%u,%u,%u) at PTX line %d", other->thread.tid[0],
+             other->thread.tid[1], other->thread.tid[2], other->line);
   }
-  violation(run, "divergent %s: in block (%u,%u,%u) thread (%u,%u,%u) waits at PTX line %d%s, %u of %u threads have"
-            " left, so none can go on", waits->state == AT_BARRIER ? "barrier" : "warp", t->ctaid[0], t->ctaid[1],
-            t->ctaid[2], t->tid[0], t->tid[1], t->tid[2], waits->line, also, left, run->threads);
+  violation(run,
+            "divergent %s: in block (%u,%u,%u) thread (%u,%u,%u) waits at PTX line %d%s, %u of %u "
+            "threads have"
+            " left, so none can go on",
+            waits->state == AT_BARRIER ? "barrier" : "warp", t->ctaid[0], t->ctaid[1], t->ctaid[2],
+            t->tid[0], t->tid[1], t->tid[2], waits->line, also, left, run->threads);
   run->error = CUDA_ERROR_LAUNCH_FAILED;
 }
 
-// --- blocks ----------------------------------------------------------------------------------------------------
+// --- blocks --------------------------------------------------------------------------------------
 
 static void place(struct PtxThread *thread, const uint32_t block[3], uint32_t number) {
   thread->number = number;
@@ -440,7 +455,8 @@ static void run_grid(struct Run *run, struct PtxThread *model) {
 }
 
 static void *take_memory(size_t bytes) {
-  void *memory = mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *memory = mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) abort();
   return memory;
 }
@@ -454,9 +470,11 @@ CUresult ptx_run(struct PtxLaunch *launch) {
   static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
   static uint64_t launches;
   const struct PtxKernel *kernel = launch->kernel;
-  struct Run run = {.launch = launch, .threads = launch->block[0] * launch->block[1] * launch->block[2]};
+  struct Run run = {.launch = launch,
+                    .threads = launch->block[0] * launch->block[1] * launch->block[2]};
   uint32_t dynamic_offset = (kernel->shared_bytes + 15) / 16 * 16;
-  size_t shared_bytes = launch->dynamic_bytes ? dynamic_offset + launch->dynamic_bytes : kernel->shared_bytes;
+  size_t shared_bytes =
+      launch->dynamic_bytes ? dynamic_offset + launch->dynamic_bytes : kernel->shared_bytes;
   uint32_t local_bytes = (kernel->local_bytes + 15) / 16 * 16;
   size_t locals = (size_t)local_bytes * (kernel->waits ? run.threads : 1);
   size_t stacks = kernel->waits ? (size_t)STACK_BYTES * run.threads : 0;
