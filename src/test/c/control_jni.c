@@ -2,7 +2,7 @@
 #include <jni.h>
 #include <string.h>
 
-#include "sim.h"
+#include "ptx.h"
 
 #define CONTROL(result, name) \
   JNIEXPORT result JNICALL Java_io_pentrough_device_cuda_CudaSim_##name
@@ -95,6 +95,7 @@ static void count(struct Live *live, struct Text *leaks) {
   stream_count(live, leaks);
   event_count(live, leaks);
   memory_count(live, leaks);
+  module_count(live, leaks);
 }
 
 CONTROL(jlongArray, live0)(JNIEnv *env, jclass class) {
@@ -106,7 +107,7 @@ CONTROL(jlongArray, live0)(JNIEnv *env, jclass class) {
   unlock();
   text_free(&unused);
   jlong numbers[] = {live.device_buffers, live.device_bytes, live.pinned_buffers, live.pinned_bytes,
-                     live.streams,        live.events,       live.contexts};
+                     live.streams,        live.events,       live.contexts,     live.modules};
   jsize size = sizeof numbers / sizeof *numbers;
   jlongArray array = (*env)->NewLongArray(env, size);
   if (array) (*env)->SetLongArrayRegion(env, array, 0, size, numbers);
@@ -205,4 +206,33 @@ CONTROL(void, killContext0)(JNIEnv *env, jclass class, jint device, jint code) {
   lock();
   context_fail_device(device, code);
   unlock();
+}
+
+CONTROL(void, newestPtx0)(JNIEnv *env, jclass class, jint version) {
+  (void)env, (void)class;
+  lock();
+  sim.newest_ptx = version;
+  unlock();
+}
+
+CONTROL(void, kernelLimit0)(JNIEnv *env, jclass class, jlong limit_ns) {
+  (void)env, (void)class;
+  lock();
+  sim.kernel_limit_ns = (uint64_t)limit_ns;
+  unlock();
+}
+
+CONTROL(jstring, coverage0)(JNIEnv *env, jclass class, jstring ptx) {
+  (void)class;
+  const char *source = (*env)->GetStringUTFChars(env, ptx, NULL);
+  if (!source) return NULL;
+  struct Text text = {0};
+  ptx_coverage(source, &text);
+  (*env)->ReleaseStringUTFChars(env, ptx, source);
+  return to_java(env, &text);
+}
+
+CONTROL(void, clearCoverage0)(JNIEnv *env, jclass class) {
+  (void)env, (void)class;
+  ptx_clear_coverage();
 }

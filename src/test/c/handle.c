@@ -12,6 +12,8 @@ static const uint64_t bases[HANDLE_KINDS] = {
     [HANDLE_STREAM] = 0x50000000000,
     [HANDLE_EVENT] = 0xE0000000000,
     [HANDLE_GRAPH] = 0x60000000000,
+    [HANDLE_MODULE] = 0x40000000000,
+    [HANDLE_FUNCTION] = 0xF0000000000,
 };
 
 static struct Table {

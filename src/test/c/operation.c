@@ -40,6 +40,7 @@ struct Operation *operation_new(enum OperationKind kind, struct Origin origin) {
 
 void operation_free(struct Operation *operation) {
   mark_release(operation->mark);
+  if (operation->end_kernel) operation->end_kernel(operation->arguments);
   free(operation);
 }
 
@@ -138,6 +139,8 @@ bool operation_value_reached(const struct Operation *operation) {
 // --- functions of the host -------------------------------------------------------------------------
 
 static CUresult run_kernel(const struct Operation *operation) {
+  // In the seeded schedule no other call may see it half done.
+  if (sim.schedule == SCHEDULE_SEEDED) return operation->kernel(operation->arguments);
   pthread_mutex_unlock(&sim.lock);
   CUresult result = operation->kernel(operation->arguments);
   pthread_mutex_lock(&sim.lock);

@@ -30,6 +30,8 @@ struct Sim {
 
   int devices;
   int driver_version;
+  uint64_t kernel_limit_ns;  // longer, and it counts as one that never ends
+  int newest_ptx;  // 80: versions up to 8.0 are taken
   uint64_t device_bytes;  // the size of each device's memory
   uint64_t pinned_bytes;  // how much host memory may be pinned
 };
@@ -143,6 +145,7 @@ struct Live {
   long streams;
   long events;
   long contexts;
+  long modules;
 };
 
 // --- faults.c ----------------------------------------------------------------------------------
@@ -154,7 +157,8 @@ void faults_clear(void);
 
 // --- handle.c ------------------------------------------------------------------------------------
 
-enum HandleKind { HANDLE_CONTEXT, HANDLE_STREAM, HANDLE_EVENT, HANDLE_GRAPH, HANDLE_KINDS };
+enum HandleKind { HANDLE_CONTEXT, HANDLE_STREAM, HANDLE_EVENT, HANDLE_GRAPH, HANDLE_MODULE,
+                  HANDLE_FUNCTION, HANDLE_KINDS };
 
 uint64_t handle_add(enum HandleKind kind, void *object);
 // The object, dead or alive, or null if no such handle was ever given out.
@@ -201,6 +205,11 @@ void context_fail_device(int device, CUresult code);
 void context_reset(void);
 void context_note_failed_free(struct Context *context);
 void context_count(struct Live *live, struct Text *leaks);
+
+// --- module.c ------------------------------------------------------------------------------------
+
+void module_end_context(struct Context *context, bool lost_is_a_leak);
+void module_count(struct Live *live, struct Text *leaks);
 
 // --- memory.c ------------------------------------------------------------------------------------
 
@@ -329,9 +338,11 @@ struct Operation {
   CUstreamCallback callback;
   void *user_data;
   CUresult status;  // what a CALLBACK is told
-  // KERNEL: room for the PTX translator and cuBLAS. Runs without the lock on the thread that runs
-  // the stream, finds its memory with sim_device_pointer, returns the error it ends with.
+  // KERNEL: from the PTX translator or cuBLAS. Runs on the thread that runs the stream, without the
+  // lock except in the seeded schedule, must not take it, finds its memory with sim_device_pointer,
+  // returns the error it ends with.
   CUresult (*kernel)(void *arguments);
+  void (*end_kernel)(void *arguments);  // with the lock, whether it has run or not; may be null
   void *arguments;
 };
 

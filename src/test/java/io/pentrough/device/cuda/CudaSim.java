@@ -2,6 +2,8 @@ package io.pentrough.device.cuda;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -33,11 +35,21 @@ public final class CudaSim {
       long pinnedBytes,
       long streams,
       long events,
-      long contexts) {
+      long contexts,
+      long modules) {
 
     /** Nothing at all. */
-    public static final Live NONE = new Live(0, 0, 0, 0, 0, 0, 0);
+    public static final Live NONE = new Live(0, 0, 0, 0, 0, 0, 0, 0);
   }
+
+  /**
+   * How much of a kernel has run.
+   *
+   * @param executed how many of its instructions were; one with a predicate that never held was not
+   * @param total how many it has
+   * @param missing the PTX lines of those that were not
+   */
+  public record Coverage(String kernel, int executed, int total, List<Integer> missing) {}
 
   private static final int DRIVER_VERSION = 12060;
 
@@ -126,7 +138,7 @@ public final class CudaSim {
 
   public static Live live() {
     long[] n = live0();
-    return new Live(n[0], n[1], n[2], n[3], n[4], n[5], n[6]);
+    return new Live(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7]);
   }
 
   /** What was done that must not be done, in words; each is told once. */
@@ -147,6 +159,38 @@ public final class CudaSim {
   /** The calls and choices of the seeded schedule since this was last asked. */
   public static List<String> log() {
     return lines(log0());
+  }
+
+  /** The newest PTX that the driver takes, such as 8.0, which it is after each reset. */
+  public static void newestPtx(int major, int minor) {
+    newestPtx0(10 * major + minor);
+  }
+
+  /** How long a kernel may run before it fails as one that never ends, with code 702. */
+  public static void kernelLimit(long micros) {
+    kernelLimit0(1000 * micros);
+  }
+
+  /**
+   * What of each kernel of a PTX text has run in this JVM since {@link #clearCoverage}; resets do
+   * not touch it. Empty if the text was never loaded.
+   */
+  public static List<Coverage> coverage(String ptx) {
+    List<Coverage> kernels = new ArrayList<>();
+    for (String line : lines(coverage0(ptx))) {
+      String[] words = line.split(" ");
+      kernels.add(
+          new Coverage(
+              words[0],
+              Integer.parseInt(words[1]),
+              Integer.parseInt(words[2]),
+              Arrays.stream(words).skip(3).map(Integer::valueOf).toList()));
+    }
+    return kernels;
+  }
+
+  public static void clearCoverage() {
+    clearCoverage0();
   }
 
   /** How many devices there are, at most 8; none makes {@code cuInit} refuse. */
@@ -240,6 +284,14 @@ public final class CudaSim {
   private static native byte peek0(long address);
 
   private static native void poke0(long address, byte value);
+
+  private static native void newestPtx0(int version);
+
+  private static native void kernelLimit0(long nanos);
+
+  private static native String coverage0(String ptx);
+
+  private static native void clearCoverage0();
 
   private static native void killContext0(int device, int code);
 }
