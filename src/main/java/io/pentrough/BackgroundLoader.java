@@ -135,13 +135,7 @@ public final class BackgroundLoader implements AutoCloseable {
    */
   public DeviceBatch get(DeviceStream stream, Duration timeout)
       throws InterruptedException, BatchTimeoutException {
-    Objects.requireNonNull(stream, "stream");
-    Objects.requireNonNull(timeout, "timeout");
-    try {
-      return engine.get(stream, LoaderSettings.nanos(timeout), false);
-    } finally {
-      Reference.reachabilityFence(this);
-    }
+    return get(stream, timeout, false);
   }
 
   /**
@@ -167,10 +161,15 @@ public final class BackgroundLoader implements AutoCloseable {
    */
   public DeviceBatch getQueued(DeviceStream stream, Duration timeout)
       throws InterruptedException, BatchTimeoutException {
+    return get(stream, timeout, true);
+  }
+
+  private DeviceBatch get(DeviceStream stream, Duration timeout, boolean early)
+      throws InterruptedException, BatchTimeoutException {
     Objects.requireNonNull(stream, "stream");
     Objects.requireNonNull(timeout, "timeout");
     try {
-      return engine.get(stream, LoaderSettings.nanos(timeout), true);
+      return engine.get(stream, LoaderSettings.nanos(timeout), early);
     } finally {
       Reference.reachabilityFence(this);
     }

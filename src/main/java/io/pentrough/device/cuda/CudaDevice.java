@@ -84,10 +84,13 @@ public final class CudaDevice implements Device {
 
     @Override
     public String toString() {
+      return nameOf(ordinal) + " (" + details() + ")";
+    }
+
+    private String details() {
       return String.format(
           Locale.ROOT,
-          "cuda:%d (%s, %.1f GiB, compute capability %d.%d)",
-          ordinal,
+          "%s, %.1f GiB, compute capability %d.%d",
           name,
           memoryBytes / (double) (1 << 30),
           computeMajor,
@@ -341,10 +344,8 @@ public final class CudaDevice implements Device {
 
   @Override
   public String description() {
-    String what = info.toString();
-    return "%s, CUDA driver %d.%d)"
-        .formatted(
-            what.substring(0, what.length() - 1), driverVersion / 1000, driverVersion % 1000 / 10);
+    return "%s (%s, CUDA driver %s)"
+        .formatted(name(), info.details(), CudaNatives.versionText(driverVersion));
   }
 
   /**
@@ -426,28 +427,23 @@ public final class CudaDevice implements Device {
     if (!first.isComplete() || !second.isComplete()) {
       throw new DeviceException(name() + ": the marks are not complete yet: synchronise first");
     }
-    first.use();
+    boolean pushed = first.begin();
     try {
       second.use();
       try {
         float[] millis = {0};
-        boolean pushed = context.enter();
-        try {
-          CudaDriver.call(
-              name(),
-              "cuEventElapsedTime",
-              (ms, end) -> cuEventElapsedTime(ms, first.handle, end),
-              millis,
-              second.handle);
-        } finally {
-          context.exit(pushed);
-        }
+        CudaDriver.call(
+            name(),
+            "cuEventElapsedTime",
+            (ms, end) -> cuEventElapsedTime(ms, first.handle, end),
+            millis,
+            second.handle);
         return millis[0];
       } finally {
         second.done();
       }
     } finally {
-      first.done();
+      first.end(pushed);
     }
   }
 
@@ -480,16 +476,11 @@ public final class CudaDevice implements Device {
   @Override
   public DeviceBuffer map(PinnedBuffer pinned) {
     CudaPinned own = own(pinned);
-    own.use();
+    boolean pushed = own.begin();
     try {
-      boolean pushed = context.enter();
-      try {
-        return new CudaMapped(own, own.devicePointer());
-      } finally {
-        context.exit(pushed);
-      }
+      return new CudaMapped(own, own.devicePointer());
     } finally {
-      own.done();
+      own.end(pushed);
     }
   }
 

@@ -43,17 +43,12 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
 
   @Override
   public boolean isComplete() {
-    use();
+    boolean pushed = begin();
     try {
       requireRecorded();
-      boolean pushed = context.enter();
-      try {
-        return CudaDriver.isComplete(context.name, handle);
-      } finally {
-        context.exit(pushed);
-      }
+      return CudaDriver.isComplete(context.name, handle);
     } finally {
-      done();
+      end(pushed);
     }
   }
 
@@ -81,17 +76,12 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
 
   @Override
   public void synchronize() {
-    use();
+    boolean pushed = begin();
     try {
       requireRecorded();
-      boolean pushed = context.enter();
-      try {
-        CudaDriver.call(context.name, "cuEventSynchronize", e -> cuEventSynchronize(e), handle);
-      } finally {
-        context.exit(pushed);
-      }
+      CudaDriver.call(context.name, "cuEventSynchronize", e -> cuEventSynchronize(e), handle);
     } finally {
-      done();
+      end(pushed);
     }
   }
 

@@ -45,6 +45,28 @@ abstract class CudaHandle {
     }
   }
 
+  /**
+   * Keeps the handle, and makes the context current, for the length of a call; what it returns goes
+   * to {@link #end}.
+   */
+  final boolean begin() {
+    use();
+    try {
+      return context.enter();
+    } catch (RuntimeException e) {
+      done();
+      throw e;
+    }
+  }
+
+  final void end(boolean pushed) {
+    try {
+      context.exit(pushed);
+    } finally {
+      done();
+    }
+  }
+
   final void done() {
     if (uses.decrementAndGet() == CLOSED) {
       try {

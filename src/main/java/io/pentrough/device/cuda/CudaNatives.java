@@ -54,8 +54,8 @@ final class CudaNatives {
     int version = version(); // first: in an old driver other functions are missing, which is fatal
     if (version < LEAST_DRIVER) {
       throw new NoCuda(
-          "the NVIDIA driver is too old: it is made for CUDA %d.%d, and 12.0 or newer is needed"
-                  .formatted(version / 1000, version % 1000 / 10)
+          "the NVIDIA driver is too old: it is made for CUDA %s, and 12.0 or newer is needed"
+                  .formatted(versionText(version))
               + " (driver 525 or newer); update the driver",
           null);
     }
@@ -81,6 +81,11 @@ final class CudaNatives {
     int[] count = {0};
     CudaDriver.call("cuda", "cuDeviceGetCount", c -> cuDeviceGetCount(c), count);
     return count[0];
+  }
+
+  /** A version as people know it: 12040 is 12.4. */
+  static String versionText(int version) {
+    return version / 1000 + "." + version % 1000 / 10;
   }
 
   private static int version() {

@@ -16,6 +16,7 @@ import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
 import jcuda.Pointer;
+import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureStatus;
@@ -25,6 +26,10 @@ final class CudaStream extends CudaHandle implements DeviceStream {
 
   /** How much {@link #read} brings over at once. */
   private static final int READ_BYTES = 1 << 20;
+
+  /** Where the driver writes its answer: no heap for a question asked at each batch (I6). */
+  private static final ThreadLocal<int[]> CAPTURE_STATUS =
+      ThreadLocal.withInitial(() -> new int[1]);
 
   /** Whom a close concerns. */
   enum Owner {
@@ -59,26 +64,7 @@ final class CudaStream extends CudaHandle implements DeviceStream {
     CudaBuffer to = device.own(target);
     CudaBuffer.checkRange("source", sourceOffset, bytes, from.bytes());
     CudaBuffer.checkRange("target", targetOffset, bytes, to.bytes());
-    CudaHandle memory = useBoth(from, to);
-    try {
-      if (bytes > 0) {
-        boolean pushed = context.enter();
-        try {
-          CudaDriver.copy(
-              context.name,
-              "cuMemcpyHtoDAsync",
-              (t, s, n, q) -> cuMemcpyHtoDAsync(t, s, n, q),
-              to.address(targetOffset),
-              offset(from.pointer, sourceOffset),
-              bytes,
-              handle);
-        } finally {
-          context.exit(pushed);
-        }
-      }
-    } finally {
-      doneWithBoth(from, memory);
-    }
+    copy(from, sourceOffset, to, targetOffset, bytes, true);
   }
 
   @Override
@@ -88,53 +74,58 @@ final class CudaStream extends CudaHandle implements DeviceStream {
     CudaPinned to = device.own(target);
     CudaBuffer.checkRange("source", sourceOffset, bytes, from.bytes());
     CudaBuffer.checkRange("target", targetOffset, bytes, to.bytes());
-    CudaHandle memory = useBoth(to, from);
+    copy(to, targetOffset, from, sourceOffset, bytes, false);
+  }
+
+  private void copy(
+      CudaPinned pinned,
+      long pinnedOffset,
+      CudaBuffer buffer,
+      long bufferOffset,
+      long bytes,
+      boolean toDevice) {
+    boolean pushed = begin();
     try {
-      if (bytes > 0) {
-        boolean pushed = context.enter();
+      pinned.use();
+      try {
+        CudaHandle memory = buffer.useMemory();
         try {
-          CudaDriver.copy(
-              context.name,
-              "cuMemcpyDtoHAsync",
-              (t, s, n, q) -> cuMemcpyDtoHAsync(t, s, n, q),
-              offset(to.pointer, targetOffset),
-              from.address(sourceOffset),
-              bytes,
-              handle);
+          if (bytes > 0) {
+            CUdeviceptr there = buffer.address(bufferOffset);
+            Pointer here = offset(pinned.pointer, pinnedOffset);
+            if (toDevice) {
+              CudaDriver.copy(
+                  context.name,
+                  "cuMemcpyHtoDAsync",
+                  (t, s, n, q) -> cuMemcpyHtoDAsync(t, s, n, q),
+                  there,
+                  here,
+                  bytes,
+                  handle);
+            } else {
+              CudaDriver.copy(
+                  context.name,
+                  "cuMemcpyDtoHAsync",
+                  (t, s, n, q) -> cuMemcpyDtoHAsync(t, s, n, q),
+                  here,
+                  there,
+                  bytes,
+                  handle);
+            }
+          }
         } finally {
-          context.exit(pushed);
+          memory.done();
         }
+      } finally {
+        pinned.done();
       }
     } finally {
-      doneWithBoth(to, memory);
+      end(pushed);
     }
   }
 
   private static Pointer offset(Pointer pointer, long bytes) {
     return bytes == 0 ? pointer : pointer.withByteOffset(bytes);
-  }
-
-  /** This stream too; all or nothing. */
-  private CudaHandle useBoth(CudaPinned pinned, CudaBuffer buffer) {
-    use();
-    try {
-      pinned.use();
-      try {
-        return buffer.useMemory();
-      } catch (RuntimeException e) {
-        pinned.done();
-        throw e;
-      }
-    } catch (RuntimeException e) {
-      done();
-      throw e;
-    }
-  }
-
-  private void doneWithBoth(CudaPinned pinned, CudaHandle memory) {
-    memory.done();
-    pinned.done();
-    done();
   }
 
   /**
@@ -178,75 +169,57 @@ final class CudaStream extends CudaHandle implements DeviceStream {
   @Override
   public void record(DeviceEvent event) {
     CudaEvent mark = device.own(event);
-    use();
+    boolean pushed = begin();
     try {
       mark.use();
       try {
-        boolean pushed = context.enter();
-        try {
-          CudaDriver.call(
-              context.name, "cuEventRecord", (e, s) -> cuEventRecord(e, s), mark.handle, handle);
-        } finally {
-          context.exit(pushed);
-        }
+        CudaDriver.call(
+            context.name, "cuEventRecord", (e, s) -> cuEventRecord(e, s), mark.handle, handle);
         mark.recorded();
       } finally {
         mark.done();
       }
     } finally {
-      done();
+      end(pushed);
     }
   }
 
   @Override
   public void waitFor(DeviceEvent event) {
     CudaEvent mark = device.own(event);
-    use();
+    boolean pushed = begin();
     try {
       mark.use();
       try {
-        boolean pushed = context.enter();
-        try {
-          CudaDriver.call(
-              context.name,
-              "cuStreamWaitEvent",
-              (s, e) -> cuStreamWaitEvent(s, e, 0),
-              handle,
-              mark.handle);
-        } finally {
-          context.exit(pushed);
-        }
+        CudaDriver.call(
+            context.name,
+            "cuStreamWaitEvent",
+            (s, e) -> cuStreamWaitEvent(s, e, 0),
+            handle,
+            mark.handle);
       } finally {
         mark.done();
       }
     } finally {
-      done();
+      end(pushed);
     }
   }
 
   @Override
   public boolean isCapturing() {
-    use();
+    boolean pushed = begin();
     try {
-      boolean pushed = context.enter();
-      try {
-        int[] status = CAPTURE_STATUS.get();
-        int code = CudaDriver.code((s, c) -> cuStreamIsCapturing(s, c), handle, status);
-        if (code == CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT) {
-          return true; // the default stream, while a blocking stream captures
-        }
-        CudaDriver.check(context.name, "cuStreamIsCapturing", code);
-        return status[0] != CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE;
-      } finally {
-        context.exit(pushed);
+      int[] status = CAPTURE_STATUS.get();
+      int code = CudaDriver.code((s, c) -> cuStreamIsCapturing(s, c), handle, status);
+      if (code == CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT) {
+        return true; // the default stream, while a blocking stream captures
       }
+      CudaDriver.check(context.name, "cuStreamIsCapturing", code);
+      return status[0] != CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE;
     } finally {
-      done();
+      end(pushed);
     }
   }
-
-  private static final ThreadLocal<int[]> CAPTURE_STATUS =
-      ThreadLocal.withInitial(() -> new int[1]);
 
   @Override
   public void synchronize() {
