@@ -4,9 +4,10 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.ForwardingDevice;
+import io.pentrough.device.ForwardingStream;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
-import java.nio.ByteBuffer;
 import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -19,9 +20,8 @@ import org.jspecify.annotations.Nullable;
  * <p>It can play a device stage too: the batch is then put in place only behind the first mark
  * after its copy (<em>copied</em>) and ahead of the second (<em>ready</em>).
  */
-final class SlowDevice implements Device {
+final class SlowDevice extends ForwardingDevice {
 
-  private final Device inner;
   private final long seed;
   private final boolean slow;
   private final boolean staged;
@@ -33,7 +33,7 @@ final class SlowDevice implements Device {
    * @param staged whether to play a stage
    */
   SlowDevice(Device inner, long seed, boolean slow, boolean staged) {
-    this.inner = inner;
+    super(inner);
     this.seed = seed;
     this.slow = slow;
     this.staged = staged;
@@ -42,7 +42,7 @@ final class SlowDevice implements Device {
 
   /** {@link TestDevice#launch} for streams of this device. */
   static void launch(DeviceStream stream, Runnable work) {
-    TestDevice.launch(((SlowStream) stream).inner, work);
+    ((SlowStream) stream).launch(work);
   }
 
   /** Passes time without sleeping: gives the processor away now and then. */
@@ -73,21 +73,6 @@ final class SlowDevice implements Device {
   }
 
   @Override
-  public PinnedBuffer allocatePinned(long bytes) {
-    return inner.allocatePinned(bytes);
-  }
-
-  @Override
-  public DeviceBuffer allocate(long bytes) {
-    return inner.allocate(bytes);
-  }
-
-  @Override
-  public DeviceBuffer map(PinnedBuffer pinned) {
-    return inner.map(pinned);
-  }
-
-  @Override
   public synchronized DeviceStream newStream() {
     streams++;
     return new SlowStream(inner.newStream());
@@ -98,24 +83,8 @@ final class SlowDevice implements Device {
     return defaultStream;
   }
 
-  @Override
-  public DeviceEvent newEvent() {
-    return inner.newEvent();
-  }
+  private final class SlowStream extends ForwardingStream {
 
-  @Override
-  public void bindThread() {
-    inner.bindThread();
-  }
-
-  @Override
-  public void close() {
-    inner.close();
-  }
-
-  private final class SlowStream implements DeviceStream {
-
-    private final DeviceStream inner;
     private final Random random = new Random(seed + streams);
 
     // The stage; used by the one thread that queues copies.
@@ -127,12 +96,7 @@ final class SlowDevice implements Device {
     private int marksBeforeStage;
 
     SlowStream(DeviceStream inner) {
-      this.inner = inner;
-    }
-
-    @Override
-    public Device device() {
-      return SlowDevice.this;
+      super(inner, SlowDevice.this);
     }
 
     @Override
@@ -162,10 +126,14 @@ final class SlowDevice implements Device {
       inner.copyToDevice(source, from + first, target, to + first, bytes - first);
     }
 
+    private void launch(Runnable work) {
+      TestDevice.launch(inner, work);
+    }
+
     private void pause() {
       int units = slow ? someUnits(random) : 0;
       if (units > 0) {
-        TestDevice.launch(inner, () -> linger(units));
+        launch(() -> linger(units));
       }
     }
 
@@ -180,27 +148,6 @@ final class SlowDevice implements Device {
         target = null;
       }
       inner.record(event);
-    }
-
-    @Override
-    public void copyToHost(
-        DeviceBuffer source, long from, PinnedBuffer target, long to, long bytes) {
-      inner.copyToHost(source, from, target, to, bytes);
-    }
-
-    @Override
-    public void read(DeviceBuffer source, ByteBuffer target) {
-      inner.read(source, target);
-    }
-
-    @Override
-    public void waitFor(DeviceEvent event) {
-      inner.waitFor(event);
-    }
-
-    @Override
-    public void synchronize() {
-      inner.synchronize();
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceContract;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.TestDevice;
 import jcuda.Pointer;
 
 /** The contract on CUDA. */
@@ -17,11 +18,9 @@ class CudaDeviceContractTest extends DeviceContract {
 
   @Override
   protected Gate queueGate(DeviceStream stream) {
-    CudaDevice own = (CudaDevice) stream.device();
-    CudaWork.Word word = new CudaWork.Word(own);
-    atTheEnd(word::free);
-    word.hold(stream);
-    return word::open;
+    TestDevice.Gate gate = TestDevice.gate(stream);
+    atTheEnd(gate::close);
+    return gate::open;
   }
 
   @Override
@@ -50,11 +49,11 @@ class CudaDeviceContractTest extends DeviceContract {
 
   @Override
   protected int effort(int usual) {
-    return CudaRuns.REAL ? usual : usual / 10;
+    return TestDevice.effort(usual);
   }
 
   @Override
   protected boolean nothingLive(Device device) {
-    return ((CudaDevice) device).liveResources().handles() == 0;
+    return TestDevice.nothingLive(device);
   }
 }

@@ -1,14 +1,12 @@
 package io.pentrough.device.cuda;
 
 import static io.pentrough.device.cuda.CudaWork.check;
+import static io.pentrough.device.cuda.CudaWork.newContext;
 import static jcuda.driver.JCudaDriver.CU_STREAM_LEGACY;
 import static jcuda.driver.JCudaDriver.CU_STREAM_PER_THREAD;
-import static jcuda.driver.JCudaDriver.cuCtxCreate;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
 import static jcuda.driver.JCudaDriver.cuCtxGetCurrent;
-import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
-import static jcuda.driver.JCudaDriver.cuDeviceGet;
 import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
 import static jcuda.driver.JCudaDriver.cuStreamBeginCapture;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
@@ -88,20 +86,6 @@ class CudaDeviceTest {
     return current;
   }
 
-  /** A context of the application, current on no thread. */
-  private static CUcontext newContext() {
-    return newContext(0);
-  }
-
-  private static CUcontext newContext(int ordinal) {
-    CUdevice device = new CUdevice();
-    check(cuDeviceGet(device, ordinal));
-    CUcontext context = new CUcontext();
-    check(cuCtxCreate(context, 0, device));
-    check(cuCtxPopCurrent(new CUcontext()));
-    return context;
-  }
-
   private static CUstream newStream(CUcontext context, int flags) {
     CUcontext was = current();
     check(cuCtxSetCurrent(context));
@@ -151,7 +135,7 @@ class CudaDeviceTest {
   @Test
   @DisplayName("a call on a thread of the application leaves its current context as it was")
   void contextsComeAndGo() throws Exception {
-    CUcontext own = newContext();
+    CUcontext own = newContext(0);
     try (CudaDevice device = CudaDevice.open(0)) {
       assertNotEquals(new CUcontext(), current(), "open makes the context current");
       for (CUcontext mine : List.of(own, new CUcontext())) {
@@ -227,7 +211,7 @@ class CudaDeviceTest {
 
   @Test
   void aContextOfTheApplicationStaysTheApplications() throws Exception {
-    CUcontext own = newContext();
+    CUcontext own = newContext(0);
     CUcontext was = current();
     CudaDevice device = CudaDevice.attach(own);
     assertEquals("cuda:0", device.name());
@@ -386,7 +370,7 @@ class CudaDeviceTest {
 
   @Test
   void aStreamOfAnotherContextIsRefused() {
-    CUcontext own = newContext();
+    CUcontext own = newContext(0);
     CUstream stream = newStream(own, 0);
     try (CudaDevice device = CudaDevice.open(0)) {
       String message = messageOf(IllegalArgumentException.class, () -> device.wrap(stream));

@@ -1,11 +1,8 @@
 package io.pentrough.device.cuda;
 
 import static io.pentrough.device.cuda.CudaWork.check;
-import static jcuda.driver.JCudaDriver.cuCtxCreate;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
-import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxSynchronize;
-import static jcuda.driver.JCudaDriver.cuDeviceGet;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -31,11 +28,11 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import jcuda.driver.CUcontext;
-import jcuda.driver.CUdevice;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -142,11 +139,11 @@ class CudaSharedUseTest {
         consumers.add(consumer);
       }
       while (loader.stats().batches() < 20) {
-        Thread.sleep(1);
+        Thread.onSpinWait();
       }
       loader.reset();
       while (loader.stats().batches() < 40) {
-        Thread.sleep(1);
+        Thread.onSpinWait();
       }
       loader.close();
       for (FutureTask<Void> consumer : consumers) {
@@ -171,12 +168,7 @@ class CudaSharedUseTest {
   @Test
   @DisplayName("I7: leases outlive the loader and the device, in a context of the application")
   void leasesOutliveEverything() throws Exception {
-    CudaNatives.start();
-    CUdevice first = new CUdevice();
-    check(cuDeviceGet(first, 0));
-    CUcontext own = new CUcontext();
-    check(cuCtxCreate(own, 0, first));
-    check(cuCtxPopCurrent(new CUcontext()));
+    CUcontext own = CudaWork.newContext(0);
     CudaDevice device = CudaDevice.attach(own);
     LOG.setLevel(Level.OFF);
     try {
@@ -195,7 +187,7 @@ class CudaSharedUseTest {
       LOG.setLevel(null);
     }
     while (device.liveResources().handles() > 0) {
-      Thread.sleep(1); // the copy thread frees the rest
+      Thread.onSpinWait(); // the copy thread frees the rest
     }
     check(cuCtxDestroy(own));
   }
@@ -218,7 +210,6 @@ class CudaSharedUseTest {
       thread.join();
       while (device.liveResources().handles() > 0) {
         System.gc();
-        Thread.sleep(5);
       }
     } finally {
       LOG.setLevel(null);
@@ -342,6 +333,7 @@ class CudaSharedUseTest {
         DeviceStream stream = device.newStream();
         DeviceEvent event = device.newEvent();
         stream.record(event);
+        CountDownLatch inUse = new CountDownLatch(5);
         List<Throwable> ends = Collections.synchronizedList(new ArrayList<>());
         List<Thread> users = new ArrayList<>();
         for (Runnable use :
@@ -351,11 +343,11 @@ class CudaSharedUseTest {
                 () -> stream.waitFor(event),
                 event::synchronize,
                 stream::synchronize)) {
-          Thread user = new Thread(() -> ends.add(endOf(use)));
+          Thread user = new Thread(() -> ends.add(endOf(use, inUse)));
           user.start();
           users.add(user);
         }
-        Thread.sleep(1);
+        inUse.await();
         (round % 2 == 0 ? stream : event).close();
         (round % 2 == 0 ? event : stream).close();
         for (Thread user : users) {
@@ -369,10 +361,11 @@ class CudaSharedUseTest {
     }
   }
 
-  private static Throwable endOf(Runnable use) {
+  private static Throwable endOf(Runnable use, CountDownLatch used) {
     try {
       while (true) {
         use.run();
+        used.countDown();
       }
     } catch (Throwable t) {
       return t;

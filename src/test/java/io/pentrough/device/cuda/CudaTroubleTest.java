@@ -1,13 +1,9 @@
 package io.pentrough.device.cuda;
 
 import static io.pentrough.device.cuda.CudaWork.check;
-import static jcuda.driver.JCudaDriver.cuCtxCreate;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
 import static jcuda.driver.JCudaDriver.cuCtxGetCurrent;
-import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
-import static jcuda.driver.JCudaDriver.cuDeviceGet;
-import static jcuda.driver.JCudaDriver.cuInit;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
 import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -27,54 +23,24 @@ import io.pentrough.device.cuda.CudaSim.Schedule;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.logging.Level;
-import java.util.logging.Logger;
 import jcuda.driver.CUcontext;
-import jcuda.driver.CUdevice;
 import jcuda.driver.CUstream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.function.Executable;
 
 /** What a driver does only when it is told to: refuse, fail, be too old, see no device. */
 @Tag("cuda")
 @Tag("softwareDriver")
+@ExtendWith(TroubledDriver.class)
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaTroubleTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(20);
-  private static final Logger LOG = Logger.getLogger("io.pentrough");
-
-  @BeforeAll
-  static void load() {
-    CudaSim.load();
-    LOG.setLevel(Level.OFF); // loaders that break say so
-  }
-
-  @AfterAll
-  static void logAsUsual() {
-    LOG.setLevel(null);
-  }
-
-  @BeforeEach
-  void start() {
-    CudaSim.reset();
-    CudaSim.configure(Schedule.THREADS, 0);
-  }
-
-  @AfterEach
-  void forget() {
-    CudaSim.violations();
-    CudaSim.leaks();
-    CudaSim.reset();
-  }
 
   private static void assertNothingLeft() {
     assertEquals(List.of(), CudaSim.violations());
@@ -233,12 +199,7 @@ class CudaTroubleTest {
   @Test
   @DisplayName("I5: a context destroyed under the loader is told at every get, and close returns")
   void contextDestroyed() throws Exception {
-    check(cuInit(0));
-    CUdevice first = new CUdevice();
-    check(cuDeviceGet(first, 0));
-    CUcontext own = new CUcontext();
-    check(cuCtxCreate(own, 0, first));
-    check(cuCtxPopCurrent(new CUcontext()));
+    CUcontext own = CudaWork.newContext(0);
     CudaDevice device = CudaDevice.attach(own);
     DeviceStream stream = device.newStream();
     BackgroundLoader loader = Session.loader(device).consumerStream(stream).start();

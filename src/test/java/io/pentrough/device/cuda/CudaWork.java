@@ -1,6 +1,9 @@
 package io.pentrough.device.cuda;
 
+import static jcuda.driver.JCudaDriver.cuCtxCreate;
+import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxSynchronize;
+import static jcuda.driver.JCudaDriver.cuDeviceGet;
 import static jcuda.driver.JCudaDriver.cuLaunchHostFunc;
 import static jcuda.driver.JCudaDriver.cuMemFreeHost;
 import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
@@ -17,6 +20,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.UnaryOperator;
 import jcuda.Pointer;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamWaitValue_flags;
@@ -176,6 +181,17 @@ public final class CudaWork {
       String text = stream.toString(); // CUstream[nativePointer=0x7f...]
       return Long.parseUnsignedLong(text.replaceAll(".*0x([0-9a-fA-F]+).*", "$1"), 16);
     }
+  }
+
+  /** A context of the application, current on no thread. */
+  static CUcontext newContext(int ordinal) {
+    CudaNatives.start();
+    CUdevice device = new CUdevice();
+    check(cuDeviceGet(device, ordinal));
+    CUcontext context = new CUcontext();
+    check(cuCtxCreate(context, 0, device));
+    check(cuCtxPopCurrent(new CUcontext()));
+    return context;
   }
 
   static void inContext(CudaDevice device, Runnable calls) {

@@ -10,17 +10,12 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.logging.Level;
-import java.util.logging.Logger;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.opentest4j.AssertionFailedError;
@@ -35,10 +30,9 @@ import org.opentest4j.AssertionFailedError;
  */
 @Tag("cuda")
 @Tag("softwareDriver")
+@ExtendWith(TroubledDriver.class)
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class FaultSweepTest {
-
-  private static final Logger LOG = Logger.getLogger("io.pentrough");
 
   /** Polls are many, and one is like another. */
   private static final long MOST_OCCURRENCES = 80;
@@ -59,30 +53,6 @@ class FaultSweepTest {
   private static final Set<String> WORDS = Set.of("cuGetErrorString", "cuGetErrorName");
 
   record Fault(String call, long nth, int code) {}
-
-  @BeforeAll
-  static void logNothing() {
-    CudaSim.load();
-    LOG.setLevel(Level.OFF); // loaders that break say so
-  }
-
-  @AfterAll
-  static void logAsUsual() {
-    LOG.setLevel(null);
-  }
-
-  @BeforeEach
-  void start() {
-    CudaSim.reset();
-    CudaSim.configure(Schedule.THREADS, 0);
-  }
-
-  @AfterEach
-  void forget() {
-    CudaSim.violations();
-    CudaSim.leaks();
-    CudaSim.reset();
-  }
 
   static Stream<Fault> faultsOfCalls() throws Exception {
     boolean all = "all".equals(System.getProperty("pentrough.cuda.sweep"));

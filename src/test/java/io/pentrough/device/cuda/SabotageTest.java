@@ -10,11 +10,10 @@ import io.pentrough.device.cuda.SabotagedDevice.Missing;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -25,23 +24,12 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Tag("cuda")
 @Tag("softwareDriver")
+@ExtendWith(TroubledDriver.class)
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SabotageTest {
 
   /** As many as a usual run takes. */
   private static final int SEEDS = 3;
-
-  @BeforeAll
-  static void load() {
-    CudaSim.load();
-  }
-
-  @AfterEach
-  void forget() {
-    CudaSim.violations();
-    CudaSim.leaks();
-    CudaSim.reset();
-  }
 
   static Stream<Arguments> sabotages() {
     List<Arguments> all = new ArrayList<>();

@@ -1,14 +1,14 @@
 package io.pentrough.device.cuda;
 
-import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.ForwardingDevice;
+import io.pentrough.device.ForwardingStream;
 import io.pentrough.device.PinnedBuffer;
-import java.nio.ByteBuffer;
 
 /** A device with one fence missing, for tests that must notice. */
-final class SabotagedDevice implements Device {
+final class SabotagedDevice extends ForwardingDevice {
 
   /** The fences, and how each is broken. */
   enum Missing {
@@ -22,52 +22,34 @@ final class SabotagedDevice implements Device {
     RELEASE_RECORD
   }
 
-  private final CudaDevice device;
   private final Missing missing;
   private final DeviceStream idle;
 
   SabotagedDevice(CudaDevice device, Missing missing) {
-    this.device = device;
+    super(device);
     this.missing = missing;
     idle = device.newStream();
   }
 
   /** A stream of a consumer's, as against the loader's copy stream. */
   DeviceStream consumerStream() {
-    return new Stream(device.newStream(), true);
+    return new Stream(inner.newStream(), true);
   }
 
-  private final class Stream implements DeviceStream {
-    private final DeviceStream inner;
+  private final class Stream extends ForwardingStream {
     private final boolean consumers;
     private boolean justCopied;
 
     Stream(DeviceStream inner, boolean consumers) {
-      this.inner = inner;
+      super(inner, SabotagedDevice.this);
       this.consumers = consumers;
-    }
-
-    @Override
-    public Device device() {
-      return SabotagedDevice.this;
     }
 
     @Override
     public void copyToDevice(
         PinnedBuffer source, long from, DeviceBuffer target, long to, long bytes) {
-      inner.copyToDevice(source, from, target, to, bytes);
+      super.copyToDevice(source, from, target, to, bytes);
       justCopied = true;
-    }
-
-    @Override
-    public void copyToHost(
-        DeviceBuffer source, long from, PinnedBuffer target, long to, long bytes) {
-      inner.copyToHost(source, from, target, to, bytes);
-    }
-
-    @Override
-    public void read(DeviceBuffer source, ByteBuffer target) {
-      inner.read(source, target);
     }
 
     @Override
@@ -84,16 +66,6 @@ final class SabotagedDevice implements Device {
       if (missing != Missing.STREAM_WAIT) {
         inner.waitFor(((Event) event).inner);
       }
-    }
-
-    @Override
-    public void synchronize() {
-      inner.synchronize();
-    }
-
-    @Override
-    public void close() {
-      inner.close();
     }
   }
 
@@ -130,52 +102,32 @@ final class SabotagedDevice implements Device {
 
   @Override
   public String name() {
-    return "sabotaged " + device.name();
+    return "sabotaged " + inner.name();
   }
 
   @Override
   public String description() {
-    return device.description() + " without " + missing;
-  }
-
-  @Override
-  public PinnedBuffer allocatePinned(long bytes) {
-    return device.allocatePinned(bytes);
-  }
-
-  @Override
-  public DeviceBuffer allocate(long bytes) {
-    return device.allocate(bytes);
-  }
-
-  @Override
-  public DeviceBuffer map(PinnedBuffer pinned) {
-    return device.map(pinned);
+    return inner.description() + " without " + missing;
   }
 
   @Override
   public DeviceStream newStream() {
-    return new Stream(device.newStream(), false);
+    return new Stream(inner.newStream(), false);
   }
 
   @Override
   public DeviceStream defaultStream() {
-    return new Stream(device.defaultStream(), true);
+    return new Stream(inner.defaultStream(), true);
   }
 
   @Override
   public DeviceEvent newEvent() {
-    return new Event(device.newEvent());
-  }
-
-  @Override
-  public void bindThread() {
-    device.bindThread();
+    return new Event(inner.newEvent());
   }
 
   @Override
   public void close() {
     idle.close();
-    device.close();
+    inner.close();
   }
 }

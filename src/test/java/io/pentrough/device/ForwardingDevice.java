@@ -1,0 +1,61 @@
+package io.pentrough.device;
+
+/** Another device under a new face: what a test does not change goes through. */
+public abstract class ForwardingDevice implements Device {
+
+  protected final Device inner;
+
+  protected ForwardingDevice(Device inner) {
+    this.inner = inner;
+  }
+
+  @Override
+  public String name() {
+    return inner.name();
+  }
+
+  @Override
+  public String description() {
+    return inner.description();
+  }
+
+  @Override
+  public PinnedBuffer allocatePinned(long bytes) {
+    return inner.allocatePinned(bytes);
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    return inner.allocate(bytes);
+  }
+
+  @Override
+  public DeviceBuffer map(PinnedBuffer pinned) {
+    return inner.map(pinned);
+  }
+
+  @Override
+  public DeviceStream newStream() {
+    return inner.newStream();
+  }
+
+  @Override
+  public DeviceStream defaultStream() {
+    return inner.defaultStream();
+  }
+
+  @Override
+  public DeviceEvent newEvent() {
+    return inner.newEvent();
+  }
+
+  @Override
+  public void bindThread() {
+    inner.bindThread();
+  }
+
+  @Override
+  public void close() {
+    inner.close();
+  }
+}
