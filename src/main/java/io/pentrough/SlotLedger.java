@@ -483,10 +483,10 @@ final class SlotLedger {
   }
 
   private @Nullable HostSlot nextToCopyInOrder() {
-    while (delivered.contains(nextCopy)) {
-      nextCopy++;
-    }
     while (true) {
+      while (delivered.contains(nextCopy)) { // or known to stand for nothing
+        nextCopy++;
+      }
       HostSlot next = null;
       for (HostSlot slot : host) {
         if (isUndelivered(slot) && slot.sequence == nextCopy) {

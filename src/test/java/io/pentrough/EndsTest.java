@@ -24,6 +24,8 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
@@ -553,6 +555,47 @@ class EndsTest {
       }
       assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
       gate.countDown();
+    }
+  }
+
+  @ParameterizedTest(name = "handed over: {0}")
+  @ValueSource(booleans = {false, true})
+  @DisplayName("I5: what was made ahead is copied when the end before it gets known at last")
+  void endKnownLate(boolean handOver) throws Exception {
+    CountDownLatch claimed = new CountDownLatch(3);
+    CountDownLatch beforeReset = new CountDownLatch(1);
+    CountDownLatch overtaken = new CountDownLatch(1);
+    CountDownLatch end = new CountDownLatch(1);
+    AtomicInteger calls = new AtomicInteger();
+    AtomicReference<Thread> ahead = new AtomicReference<>();
+    BatchTarget target =
+        (out, context) -> {
+          if (context.epoch() == 0 && context.index() > 0 && calls.incrementAndGet() <= 3) {
+            claimed.countDown();
+            // One of the three stays behind, so that its number is not claimed again.
+            (context.index() == 3 ? end : beforeReset).await();
+          } else if (context.epoch() == 0 && context.index() == 1) {
+            await(overtaken);
+          } else if (context.epoch() == 1) {
+            ahead.set(Thread.currentThread());
+          }
+          endingAfter(1, 1).fill(out, context);
+        };
+    BackgroundLoader.Builder builder = loader(target).workers(3).hostSlots(6).epochs(2);
+    if (handOver) {
+      builder.handOver();
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      loader.get(PATIENCE).close();
+      await(claimed);
+      loader.reset();
+      beforeReset.countDown();
+      until(
+          () -> ahead.get() != null && Caller.waitsIn(ahead.get(), Worker.class, "park"),
+          "the last epoch to be made, while nobody knows the end of the first");
+      overtaken.countDown();
+      assertEquals(List.of("1.0"), drain(loader));
+      end.countDown();
     }
   }
 

@@ -83,7 +83,7 @@ class LoaderFuzzTest {
       run.run();
     } catch (Throwable t) {
       AssertionError failure =
-          new AssertionError("seed " + seed + ", " + run + "\n" + run.threads(), t);
+          new AssertionError("seed " + seed + ", " + run + ": " + t + "\n" + run.threads(), t);
       run.problems.forEach(failure::addSuppressed);
       throw failure;
     }

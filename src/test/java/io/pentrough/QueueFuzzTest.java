@@ -97,7 +97,7 @@ class QueueFuzzTest {
     try {
       run.run();
     } catch (Throwable t) {
-      throw new AssertionError("seed " + seed + ", " + run, t);
+      throw new AssertionError("seed " + seed + ", " + run + ": " + t, t);
     }
   }
 

@@ -144,6 +144,8 @@ class SlotLedgerFuzzTest {
       }
       HostSlot slot = ledger.claim(worker, now);
       if (slot == null) {
+        assertNull(
+            ledger.claim(worker, now), "I5: whoever is told to wait is not woken for that one");
         return;
       }
       log("worker", worker, "claims host", slot.number, "for", slot.sequence);
@@ -191,6 +193,7 @@ class SlotLedgerFuzzTest {
     private void startCopy() {
       DeviceSlot to = ledger.startCopy(now);
       if (to == null) {
+        assertNull(ledger.startCopy(now), "I5: whoever is told to wait is not woken for that one");
         return;
       }
       log("copy of", to.sequence, "from host", to.source().number, "to device", to.number);

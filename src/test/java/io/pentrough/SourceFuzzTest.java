@@ -77,7 +77,7 @@ class SourceFuzzTest {
     try {
       run.run();
     } catch (Throwable t) {
-      throw new AssertionError("seed " + seed + ", " + run, t);
+      throw new AssertionError("seed " + seed + ", " + run + ": " + t, t);
     }
   }
 
