@@ -110,6 +110,21 @@ public interface Device extends AutoCloseable {
   DeviceEvent newEvent();
 
   /**
+   * Loads kernels: on CUDA the PTX, compiled by the driver for this GPU; on the host the twins.
+   *
+   * <p>May take long, up to seconds for much PTX; nothing of it is kept for the next call.
+   *
+   * @param source the kernels
+   * @return them on this device, to be closed by the caller
+   * @throws DeviceException if the driver refuses the PTX; the message has what its compiler says
+   * @throws UnsupportedOperationException if this device has no kernels
+   * @throws IllegalStateException if this device is closed
+   */
+  default DeviceModule load(KernelSource source) {
+    throw new UnsupportedOperationException(name() + " has no kernels");
+  }
+
+  /**
    * Binds the calling thread to this device until the thread ends or binds to another, so that its
    * later calls here need not. For threads that belong to a library; cheap, and harmless when
    * repeated.

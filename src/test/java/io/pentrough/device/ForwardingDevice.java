@@ -50,6 +50,11 @@ public abstract class ForwardingDevice implements Device {
   }
 
   @Override
+  public DeviceModule load(KernelSource source) {
+    return inner.load(source);
+  }
+
+  @Override
   public void bindThread() {
     inner.bindThread();
   }
