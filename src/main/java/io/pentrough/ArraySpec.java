@@ -43,6 +43,11 @@ public final class ArraySpec {
     this.elements = checkedElements(name, shape);
   }
 
+  /** The same at another place. */
+  ArraySpec at(long elsewhere) {
+    return new ArraySpec(name, dtype, shape, variable, elsewhere);
+  }
+
   private static int checkedElements(String name, int[] shape) {
     for (int dimension : shape) {
       if (dimension < 1) {

@@ -448,6 +448,19 @@ public final class BackgroundLoader implements AutoCloseable {
     }
 
     /**
+     * Adds work on the device between a batch's copy and its delivery, behind the stages added
+     * before: the batches are delivered as the last stage leaves them.
+     *
+     * @param stage the work; the same object may be added once only
+     * @return this
+     * @throws IllegalArgumentException if it has been added before
+     */
+    public Builder stage(BatchStage stage) {
+      options.stage(stage);
+      return this;
+    }
+
+    /**
      * How often a {@code get} without bound says what it is waiting for. Default 30 s.
      *
      * @param warnAfter more than zero
@@ -503,7 +516,8 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalStateException if the arrays are still to be inferred
      */
     public MemoryPlan plan() {
-      return options.plan(content.spec().slotBytes());
+      BatchSpec spec = content.spec();
+      return options.plan(spec, options.stagePlan(spec));
     }
 
     /**
@@ -530,8 +544,10 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws UnsupportedOperationException if {@link #handOver()} was asked of a device that
      *     cannot
      * @throws IllegalArgumentException if the memory is over budget, the shard is empty, the
-     *     position to start at is of another configuration, or the arrays of an {@link ArraySource}
-     *     cannot be a batch or do not fit the names and types given for them
+     *     position to start at is of another configuration, a stage does not fit the arrays or
+     *     {@link #handOver()}, or the arrays of an {@link ArraySource} cannot be a batch or do not
+     *     fit the names and types given for them
+     * @throws StageException if a stage cannot be prepared; what had been allocated is given back
      * @throws TargetException if the {@link ArraySource} fails at the first batch; an interrupt is
      *     kept as the thread's flag
      */
@@ -551,16 +567,18 @@ public final class BackgroundLoader implements AutoCloseable {
         from = new Position(Fingerprint.NONE, 0, shardFirst, new long[0], new long[0]);
       }
       Job job = content.job(options, firstBatch(from));
+      StagePlan stages = options.stagePlan(job.spec());
+      String arrays = stages == null ? job.spec().toString() : stages.description();
       Fingerprint fingerprint =
-          Fingerprint.of(job.spec(), options.seed(), batchesPerEpoch, shardFirst, shardStride);
+          Fingerprint.of(arrays, options.seed(), batchesPerEpoch, shardFirst, shardStride);
       if (startAt != null) {
         startAt.requireSame(fingerprint);
       }
       Schedule schedule =
           new Schedule(
               job, fingerprint, batchesPerEpoch, lastEpoch(), shardFirst, shardStride, from);
-      MemoryPlan plan = options.planWithinBudget(job.spec().slotBytes());
-      LoaderSettings settings = options.settings();
+      MemoryPlan plan = options.withinBudget(options.plan(job.spec(), stages));
+      LoaderSettings settings = options.settings(stages);
       Engine engine = new Engine(options.device(), schedule, plan, settings);
       engine.start();
       return new BackgroundLoader(engine, settings);

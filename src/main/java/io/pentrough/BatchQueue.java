@@ -427,8 +427,8 @@ public final class BatchQueue implements AutoCloseable {
      *     cannot
      */
     public BatchQueue start() {
-      MemoryPlan plan = options.planWithinBudget(slotBytes);
-      LoaderSettings settings = options.settings();
+      MemoryPlan plan = options.withinBudget(options.plan(slotBytes));
+      LoaderSettings settings = options.settings(null);
       JobQueue jobs = new JobQueue(capacity);
       Engine engine = new Engine(options.device(), jobs, plan, settings);
       engine.start();

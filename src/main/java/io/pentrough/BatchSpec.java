@@ -30,6 +30,11 @@ public final class BatchSpec {
     this.slotBytes = slotBytes;
   }
 
+  /** Arrays that lie somewhere already. */
+  static BatchSpec of(List<ArraySpec> arrays, long slotBytes) {
+    return new BatchSpec(arrays, slotBytes);
+  }
+
   /**
    * Begins a description.
    *

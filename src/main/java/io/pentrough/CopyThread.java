@@ -107,9 +107,24 @@ final class CopyThread implements Runnable {
     }
     stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
     stream.record(source.copied);
-    // A stage is queued here (I9).
-    stream.record(target.ready);
+    StageWorks stages = memory.stages;
+    if (stages == null) {
+      stream.record(target.ready);
+    } else {
+      queueStages(stages, to, source, target);
+    }
     engine.queued(to);
+  }
+
+  /** On a stream of their own, so that the next copy flows meanwhile. */
+  private void queueStages(
+      StageWorks stages, DeviceSlot to, HostSlotMemory source, DeviceSlotMemory target) {
+    stages.stream.waitFor(source.copied); // I9
+    Throwable failure = stages.queue(to, target);
+    if (failure != null) {
+      engine.stageFailed(to, failure);
+    }
+    stages.stream.record(target.ready);
   }
 
   private boolean completeCopies() {
@@ -171,6 +186,9 @@ final class CopyThread implements Runnable {
     }
     try {
       memory.copyStream.synchronize();
+      if (memory.stages != null) {
+        memory.stages.synchronize();
+      }
     } catch (Throwable t) {
       engine.breakDown(t);
     }
@@ -219,7 +237,7 @@ final class CopyThread implements Runnable {
         }
       }
       if (left == 0 && lost == 0) {
-        memory.freeCopyStream();
+        memory.freeStreams();
         return;
       }
       if (left == 0) {

@@ -43,8 +43,12 @@ final class DeviceSlot implements Delivery {
   int epoch;
   long index;
   int generation;
+  int worker;
   long order;
   @Nullable Thread holder;
+
+  /** What a stage threw: told instead of the batch. */
+  @Nullable Throwable failure;
 
   /** From the reservation for a copy until the host has seen it end. */
   boolean underCopy;

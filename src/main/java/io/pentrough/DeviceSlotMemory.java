@@ -20,12 +20,21 @@ final class DeviceSlotMemory {
   /** <em>Ready</em>: recorded behind the copy into this slot, and behind its stage. */
   final DeviceEvent ready;
 
-  /** The arrays of the batch that stands here, and the shape of each in it. */
+  /** The arrays the batch that stands here was copied as. */
+  private @Nullable BatchSpec targetSpec;
+
+  /** Those it is delivered as. */
   private @Nullable BatchSpec spec;
 
+  /** Of the target's arrays in the batch. */
+  private int[][] targetShapes = {};
+
+  /** Of the delivered ones; the same without stages. */
   private int[][] shapes = {};
 
-  /** How many bytes of the slot the batch takes. */
+  private final @Nullable StagePlan stages;
+
+  /** How many bytes of the slot the batch's copy writes. */
   long bytes;
 
   /** How many of its samples count. */
@@ -45,23 +54,42 @@ final class DeviceSlotMemory {
   /** <em>Released</em>: one event for each stream this slot was ever leased for (I2). */
   private final List<Released> released = new ArrayList<>(1);
 
-  DeviceSlotMemory(DeviceBuffer buffer, DeviceEvent ready) {
+  DeviceSlotMemory(DeviceBuffer buffer, DeviceEvent ready, @Nullable StagePlan stages) {
     this.buffer = buffer;
     this.ready = ready;
+    this.stages = stages;
   }
 
   /** Takes over what the batch says of itself. */
   void describe(HostBatch batch) {
-    if (!batch.spec().equals(spec)) {
-      spec = batch.spec();
-      shapes = new int[spec.size()][];
-      for (int i = 0; i < shapes.length; i++) {
-        shapes[i] = spec.array(i).shape();
+    if (!batch.spec().equals(targetSpec)) {
+      targetSpec = batch.spec();
+      targetShapes = maximumShapes(targetSpec);
+      spec = stages == null ? targetSpec : stages.delivered;
+      shapes = stages == null ? targetShapes : deliveredShapes(stages);
+    }
+    batch.copyShapesTo(targetShapes);
+    bytes = (stages == null ? 0 : stages.headerBytes) + batch.usedBytes();
+    size = batch.size();
+  }
+
+  private static int[][] maximumShapes(BatchSpec spec) {
+    int[][] shapes = new int[spec.size()][];
+    for (int i = 0; i < shapes.length; i++) {
+      shapes[i] = spec.array(i).shape();
+    }
+    return shapes;
+  }
+
+  /** The same objects where a shape is that of one of the target's arrays. */
+  private int[][] deliveredShapes(StagePlan plan) {
+    int[][] shapes = maximumShapes(plan.delivered);
+    for (int i = 0; i < shapes.length; i++) {
+      if (plan.shapeFrom[i] != StagePlace.FIXED) {
+        shapes[i] = targetShapes[plan.shapeFrom[i]];
       }
     }
-    batch.copyShapesTo(shapes);
-    bytes = batch.usedBytes();
-    size = batch.size();
+    return shapes;
   }
 
   BatchSpec spec() {
@@ -70,6 +98,10 @@ final class DeviceSlotMemory {
 
   int[] shape(int array) {
     return shapes[array];
+  }
+
+  int[] targetShape(int array) {
+    return targetShapes[array];
   }
 
   /**

@@ -78,7 +78,12 @@ final class Engine {
     skips = new Skips(settings.failurePolicy(), stats);
     memory =
         LoaderMemory.allocate(
-            device, source.usualSpec(), plan, settings.handOver(), settings.consumerStream());
+            device,
+            source.usualSpec(),
+            plan,
+            settings.handOver(),
+            settings.consumerStream(),
+            settings.stages());
     LeaseWatch leases =
         new LeaseWatch(
             settings.leaseWarnAfterNanos(),
@@ -299,6 +304,15 @@ final class Engine {
     synchronized (monitor) {
       ledger.copied(slot, System.nanoTime());
       wakeWorker();
+    }
+  }
+
+  /** A stage has failed for the batch: told at its place, when what is queued has run. */
+  void stageFailed(DeviceSlot slot, Throwable failure) {
+    synchronized (monitor) {
+      stats.failed();
+      lastFailure = failure;
+      ledger.stageFailed(slot, failure);
     }
   }
 

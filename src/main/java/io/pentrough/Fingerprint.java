@@ -11,9 +11,14 @@ record Fingerprint(int arrays, int seed, int epochLength, int shard) {
   /** Of no configuration. */
   static final Fingerprint NONE = new Fingerprint(0, 0, 0, 0);
 
-  static Fingerprint of(BatchSpec spec, long seed, long declaredIndexes, long first, long stride) {
+  /**
+   * Of a configuration.
+   *
+   * @param arrays what the batches are, in words
+   */
+  static Fingerprint of(String arrays, long seed, long declaredIndexes, long first, long stride) {
     return new Fingerprint(
-        hash(spec.toString()),
+        hash(arrays),
         hash("seed " + seed),
         hash("length " + declaredIndexes),
         hash("shard " + first + " of " + stride));

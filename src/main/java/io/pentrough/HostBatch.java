@@ -3,6 +3,7 @@ package io.pentrough;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The arrays of one batch in pinned host memory, for a {@linkplain BatchTarget target} to fill.
@@ -20,6 +21,9 @@ public final class HostBatch {
   private final Extent[] extents;
   private final HostArray[] arrays;
 
+  /** Null without stages. */
+  private final @Nullable StageParameters parameters;
+
   /** The slot's own batch: this, or the one this is a shared view of. */
   private final HostBatch own;
 
@@ -29,10 +33,14 @@ public final class HostBatch {
   /**
    * The batch of a host slot; belongs to no fill yet.
    *
-   * @param memory at least {@link BatchSpec#slotBytes()}
+   * @param memory at least {@link BatchSpec#slotBytes()} behind the header
+   * @param headerBytes what comes before the arrays
+   * @param parameters of stages, if there are any
    */
-  HostBatch(BatchSpec spec, PinnedBuffer memory) {
+  HostBatch(
+      BatchSpec spec, PinnedBuffer memory, long headerBytes, @Nullable StageParameters parameters) {
     this.spec = spec;
+    this.parameters = parameters;
     this.own = this;
     this.access = new Access();
     this.extents = new Extent[spec.size()];
@@ -42,7 +50,8 @@ public final class HostBatch {
       ArraySpec array = spec.array(i);
       extents[i] = new Extent(array);
       ByteBuffer bytes =
-          slot.slice((int) array.offset(), (int) array.bytes()).order(ByteOrder.nativeOrder());
+          slot.slice((int) (headerBytes + array.offset()), (int) array.bytes())
+              .order(ByteOrder.nativeOrder());
       arrays[i] = new HostArray(extents[i], bytes, access);
     }
   }
@@ -50,6 +59,7 @@ public final class HostBatch {
   private HostBatch(HostBatch original, Access access) {
     this.spec = original.spec;
     this.own = original.own;
+    this.parameters = original.parameters;
     this.access = access;
     this.extents = original.extents;
     this.arrays = new HostArray[original.arrays.length];
@@ -73,8 +83,26 @@ public final class HostBatch {
   }
 
   /**
-   * How much of the slot the last fill used: up to the end of the last array that is not empty.
-   * What one copy must carry.
+   * What a stage has drawn for this batch, for a target that wants to fetch just what the stage
+   * will need.
+   *
+   * @param stage one that the loader was given
+   * @return a new read-only view, in native byte order, position 0; as many bytes as the stage has
+   *     declared
+   * @throws IllegalArgumentException if it is not one of the loader's stages
+   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   */
+  public ByteBuffer parameters(BatchStage stage) {
+    access.check(null);
+    if (parameters == null) {
+      throw new IllegalArgumentException("this loader has no stages");
+    }
+    return parameters.of(stage);
+  }
+
+  /**
+   * How much of the arrays' part of the slot the last fill used: up to the end of the last array
+   * that is not empty. What one copy must carry.
    */
   long usedBytes() {
     for (int i = extents.length - 1; i >= 0; i--) {

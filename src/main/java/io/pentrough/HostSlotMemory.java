@@ -22,16 +22,23 @@ final class HostSlotMemory {
   /** The arrays of the last batch; a next one of the same arrays uses them again. */
   private @Nullable HostBatch batch;
 
-  HostSlotMemory(PinnedBuffer pinned, DeviceEvent copied) {
+  /** Null without stages. */
+  final @Nullable StageParameters parameters;
+
+  private final long headerBytes;
+
+  HostSlotMemory(PinnedBuffer pinned, DeviceEvent copied, @Nullable StagePlan stages) {
     this.pinned = pinned;
     this.copied = copied;
+    headerBytes = stages == null ? 0 : stages.headerBytes;
+    parameters = stages == null ? null : new StageParameters(stages.steps, pinned.unsafeBuffer());
   }
 
   /** The slot's memory as a batch of these arrays. */
   HostBatch batch(BatchSpec spec) {
     HostBatch last = batch;
     if (last == null || !last.spec().equals(spec)) {
-      last = new HostBatch(spec, pinned);
+      last = new HostBatch(spec, pinned, headerBytes, parameters);
       batch = last;
     }
     return last;

@@ -24,6 +24,9 @@ final class LoaderMemory {
   final List<HostSlotMemory> hostSlots;
   final List<DeviceSlotMemory> deviceSlots;
 
+  /** The stages' work, if there are any. */
+  final @Nullable StageWorks stages;
+
   private final boolean handOver;
   private final List<String> refused = new ArrayList<>();
 
@@ -31,10 +34,12 @@ final class LoaderMemory {
       DeviceStream copyStream,
       List<HostSlotMemory> hostSlots,
       List<DeviceSlotMemory> deviceSlots,
+      @Nullable StageWorks stages,
       boolean handOver) {
     this.copyStream = copyStream;
     this.hostSlots = List.copyOf(hostSlots);
     this.deviceSlots = List.copyOf(deviceSlots);
+    this.stages = stages;
     this.handOver = handOver;
   }
 
@@ -45,13 +50,15 @@ final class LoaderMemory {
    * @param handOver whether a device slot is the device's view of the host slot of its number
    * @param usualStream the stream most leases will be for: its <em>released</em> events are made
    *     now
+   * @param stages what stages there are, if there are any
    */
   static LoaderMemory allocate(
       Device device,
       @Nullable BatchSpec usualSpec,
       MemoryPlan plan,
       boolean handOver,
-      DeviceStream usualStream) {
+      DeviceStream usualStream,
+      @Nullable StagePlan stages) {
     Deque<AutoCloseable> opened = new ArrayDeque<>();
     try {
       DeviceStream copyStream = keep(opened, device.newStream());
@@ -59,7 +66,7 @@ final class LoaderMemory {
       for (int i = 0; i < plan.hostSlots(); i++) {
         PinnedBuffer pinned = keep(opened, device.allocatePinned(plan.hostSlotBytes()));
         DeviceEvent copied = keep(opened, device.newEvent());
-        HostSlotMemory slot = new HostSlotMemory(pinned, copied);
+        HostSlotMemory slot = new HostSlotMemory(pinned, copied, stages);
         if (usualSpec != null) {
           slot.batch(usualSpec);
         }
@@ -72,11 +79,12 @@ final class LoaderMemory {
                 ? device.map(host.get(i).pinned)
                 : keep(opened, device.allocate(plan.deviceSlotBytes()));
         DeviceEvent ready = keep(opened, device.newEvent());
-        DeviceSlotMemory slot = new DeviceSlotMemory(buffer, ready);
+        DeviceSlotMemory slot = new DeviceSlotMemory(buffer, ready, stages);
         keep(opened, slot.releasedOn(usualStream, device));
         resident.add(slot);
       }
-      return new LoaderMemory(copyStream, host, resident, handOver);
+      StageWorks works = stages == null ? null : StageWorks.prepare(device, stages, resident);
+      return new LoaderMemory(copyStream, host, resident, works, handOver);
     } catch (Throwable failure) {
       while (!opened.isEmpty()) {
         try {
@@ -116,7 +124,11 @@ final class LoaderMemory {
     }
   }
 
-  void freeCopyStream() {
+  /** The copy stream, and all that stages use. */
+  void freeStreams() {
+    if (stages != null) {
+      stages.close((what, why) -> refused.add(what + " (" + why + ")"));
+    }
     give("the copy stream", copyStream);
   }
 
@@ -124,7 +136,7 @@ final class LoaderMemory {
   void freeAll() {
     hostSlots.forEach(slot -> free(hostSlots.indexOf(slot), slot));
     deviceSlots.forEach(slot -> free(deviceSlots.indexOf(slot), slot));
-    freeCopyStream();
+    freeStreams();
   }
 
   /** Leaves a slot's memory unfreed for good, as nobody can tell whether it is in use. */

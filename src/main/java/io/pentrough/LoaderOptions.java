@@ -3,6 +3,8 @@ package io.pentrough;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +36,7 @@ final class LoaderOptions {
   private boolean interruptTargets = true;
   private long memoryBudget = Long.MAX_VALUE;
   private FailurePolicy failurePolicy = FailurePolicy.fail();
+  private final List<BatchStage> stages = new ArrayList<>();
 
   /**
    * The defaults.
@@ -122,18 +125,50 @@ final class LoaderOptions {
     memoryBudget = bytes;
   }
 
-  /** What slots of this size would take. */
+  void stage(BatchStage stage) {
+    Objects.requireNonNull(stage, "stage");
+    if (stages.stream().anyMatch(there -> there == stage)) {
+      throw new IllegalArgumentException(
+          "stage '" + stage.name() + "' has been added before; make another object of it");
+    }
+    stages.add(stage);
+  }
+
+  /** What the stages make of these arrays; null if there are none. */
+  @Nullable StagePlan stagePlan(BatchSpec spec) {
+    if (stages.isEmpty()) {
+      return null;
+    }
+    if (handOver) {
+      throw new IllegalArgumentException(
+          "handOver() leaves no room for stages: without a copy there is no memory for what they"
+              + " make; leave out one or the other");
+    }
+    return StagePlan.of(spec, stages);
+  }
+
+  /** What slots of this size would take, without stages. */
   MemoryPlan plan(long slotBytes) {
+    return plan(slotBytes, slotBytes, 0);
+  }
+
+  /** What slots for these arrays would take. */
+  MemoryPlan plan(BatchSpec spec, @Nullable StagePlan stages) {
+    return stages == null
+        ? plan(spec.slotBytes())
+        : plan(stages.headerBytes + spec.slotBytes(), stages.deviceSlotBytes, stages.sharedBytes);
+  }
+
+  private MemoryPlan plan(long hostSlotBytes, long deviceSlotBytes, long stageBytes) {
     int hostDepth = hostSlots == 0 ? workers + 2 : hostSlots;
     int bothDepths = hostDepth + deviceSlots;
     return handOver
-        ? new MemoryPlan(bothDepths, slotBytes, bothDepths, 0)
-        : new MemoryPlan(hostDepth, slotBytes, deviceSlots, slotBytes);
+        ? new MemoryPlan(bothDepths, hostSlotBytes, bothDepths, 0, 0)
+        : new MemoryPlan(hostDepth, hostSlotBytes, deviceSlots, deviceSlotBytes, stageBytes);
   }
 
   /** The plan, if the budget allows it. */
-  MemoryPlan planWithinBudget(long slotBytes) {
-    MemoryPlan plan = plan(slotBytes);
+  MemoryPlan withinBudget(MemoryPlan plan) {
     if (plan.totalBytes() > memoryBudget) {
       throw new IllegalArgumentException(
           "the loader would take "
@@ -147,7 +182,7 @@ final class LoaderOptions {
     return plan;
   }
 
-  LoaderSettings settings() {
+  LoaderSettings settings(@Nullable StagePlan stages) {
     return new LoaderSettings(
         name == null ? kind + "-" + NUMBER.incrementAndGet() : name,
         workers,
@@ -156,6 +191,7 @@ final class LoaderOptions {
         ordered,
         handOver,
         consumerStream == null ? device.defaultStream() : consumerStream,
+        stages,
         LoaderSettings.nanos(warnAfter),
         leaseWarnAfter == null ? Long.MAX_VALUE : LoaderSettings.nanos(leaseWarnAfter),
         LoaderSettings.nanos(closeTimeout),

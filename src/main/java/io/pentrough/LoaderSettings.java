@@ -2,6 +2,7 @@ package io.pentrough;
 
 import io.pentrough.device.DeviceStream;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** What a builder has been told, checked. */
 record LoaderSettings(
@@ -12,6 +13,7 @@ record LoaderSettings(
     boolean ordered,
     boolean handOver,
     DeviceStream consumerStream,
+    @Nullable StagePlan stages,
     long warnAfterNanos,
     long leaseWarnAfterNanos,
     long closeTimeoutNanos,

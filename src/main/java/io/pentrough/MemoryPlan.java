@@ -10,8 +10,10 @@ package io.pentrough;
  * @param deviceSlots how many slots the ring on the device has
  * @param deviceSlotBytes the size of one of them; 0 where slots are handed over without a copy, and
  *     so take no memory of their own
+ * @param stageBytes device memory that stages share between batches; 0 without
  */
-public record MemoryPlan(int hostSlots, long hostSlotBytes, int deviceSlots, long deviceSlotBytes) {
+public record MemoryPlan(
+    int hostSlots, long hostSlotBytes, int deviceSlots, long deviceSlotBytes, long stageBytes) {
 
   /**
    * Pinned host memory, altogether.
@@ -28,7 +30,7 @@ public record MemoryPlan(int hostSlots, long hostSlotBytes, int deviceSlots, lon
    * @return the number of bytes
    */
   public long deviceBytes() {
-    return Math.multiplyExact(deviceSlotBytes, deviceSlots);
+    return Math.addExact(Math.multiplyExact(deviceSlotBytes, deviceSlots), stageBytes);
   }
 
   /**
@@ -54,6 +56,6 @@ public record MemoryPlan(int hostSlots, long hostSlotBytes, int deviceSlots, lon
         + deviceSlots
         + " slots of "
         + Units.bytes(deviceSlotBytes)
-        + ")";
+        + (stageBytes == 0 ? ")" : ", and " + Units.bytes(stageBytes) + " for the stages)");
   }
 }

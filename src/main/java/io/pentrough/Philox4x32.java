@@ -41,6 +41,18 @@ final class Philox4x32 implements RandomGenerator {
     this.seed = seed;
   }
 
+  /**
+   * The seed of a stage's own numbers: the finaliser of SplitMix64 (Steele, Lea and Flood, "Fast
+   * splittable pseudorandom number generators", 2014), which is a bijection, so that no two stages
+   * of a loader share one.
+   */
+  static long seedOfStage(long seed, int stage) {
+    long z = seed + (stage + 1) * 0x9E3779B97F4A7C15L;
+    z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+    return z ^ (z >>> 31);
+  }
+
   /** Goes to the first number of a batch. */
   void begin(int epoch, long index) {
     this.epoch = epoch;

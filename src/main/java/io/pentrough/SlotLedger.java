@@ -168,6 +168,7 @@ final class SlotLedger {
     to.sequence = from.sequence;
     to.epoch = from.epoch;
     to.index = from.index;
+    to.worker = from.worker;
     to.generation = generation;
     to.order = from.order;
     to.underCopy = !handOver;
@@ -182,6 +183,12 @@ final class SlotLedger {
   void copied(HostSlot slot, long now) {
     require(slot.state == HostSlot.State.COPYING, "copied", slot.state);
     free(slot, now);
+  }
+
+  /** What was to be done behind the copy cannot be: told instead of the batch, once it is ready. */
+  void stageFailed(DeviceSlot slot, Throwable failure) {
+    require(slot.underCopy, "fail the stage", slot.state);
+    slot.failure = failure;
   }
 
   /** The copy has been queued: from now on a stream can wait for it. */
@@ -237,6 +244,19 @@ final class SlotLedger {
         first = slot;
       }
     }
+    DeviceSlot staged = firstFailedInStage(first == null ? Long.MAX_VALUE : first.order);
+    if (staged != null) {
+      Failure failure =
+          new Failure(
+              staged.epoch,
+              staged.index,
+              staged.worker,
+              false,
+              Objects.requireNonNull(staged.failure));
+      deliver(staged.sequence);
+      free(staged, now);
+      return failure;
+    }
     if (first == null) {
       return null;
     }
@@ -267,6 +287,7 @@ final class SlotLedger {
     for (DeviceSlot slot : device) {
       boolean there = slot.state == DeviceSlot.State.READY || (early && isQueuedAndWanted(slot));
       if (there
+          && slot.failure == null
           && comesNext(slot.sequence, slot.order, first == null ? Long.MAX_VALUE : first.order)) {
         first = slot;
       }
@@ -423,6 +444,18 @@ final class SlotLedger {
     return ordered ? sequence == delivered.lowestOpen() : order < bestOrder;
   }
 
+  private @Nullable DeviceSlot firstFailedInStage(long bestOrder) {
+    DeviceSlot first = null;
+    for (DeviceSlot slot : device) {
+      if (slot.state == DeviceSlot.State.READY
+          && slot.failure != null
+          && comesNext(slot.sequence, slot.order, first == null ? bestOrder : first.order)) {
+        first = slot;
+      }
+    }
+    return first;
+  }
+
   private boolean isQueuedAndWanted(DeviceSlot slot) {
     return slot.state == DeviceSlot.State.COPYING && slot.copyQueued && !isStale(slot.generation);
   }
@@ -547,6 +580,7 @@ final class SlotLedger {
   }
 
   private void free(DeviceSlot slot, long now) {
+    slot.failure = null;
     slot.enter(DeviceSlot.State.FREE, now);
     if (handOver) {
       free(slot.source(), now);

@@ -1,9 +1,10 @@
 package io.pentrough;
 
 /**
- * The target threw for one batch. {@link #getCause()} is what it threw, the object itself, an
- * {@link Error} too; or, where it said "no more" in contradiction to itself, an {@link
- * IllegalStateException} that says how. Never null.
+ * The target threw for one batch, or a {@link BatchStage} did: then the cause is a {@link
+ * StageException}. {@link #getCause()} is what it threw, the object itself, an {@link Error} too;
+ * or, where it said "no more" in contradiction to itself, an {@link IllegalStateException} that
+ * says how. Never null.
  *
  * <p>Thrown once, at the place in the order where the batch belongs. It is not the end: the next
  * {@code get} delivers the next index. Only where the trial of {@link BackgroundLoader#infer} fails
@@ -23,7 +24,8 @@ public final class TargetException extends RuntimeException {
 
   TargetException(int epoch, long index, int worker, Throwable cause) {
     super(
-        "the target failed at index "
+        (cause instanceof StageException ? "a stage" : "the target")
+            + " failed at index "
             + index
             + " of epoch "
             + epoch
@@ -37,7 +39,7 @@ public final class TargetException extends RuntimeException {
   }
 
   /** What it says of itself; it is the target's code, and may fail in its turn. */
-  private static String words(Throwable cause) {
+  static String words(Throwable cause) {
     try {
       return cause.toString();
     } catch (Throwable t) {

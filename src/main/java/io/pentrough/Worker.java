@@ -17,6 +17,7 @@ final class Worker implements Runnable {
 
   private final Engine engine;
   private final BatchContext context;
+  private final BatchContext[] stageContexts;
   private final boolean poison;
 
   Worker(int number, Engine engine, LoaderSettings settings) {
@@ -24,6 +25,11 @@ final class Worker implements Runnable {
     this.engine = engine;
     poison = settings.poison();
     context = new BatchContext(number, settings.seed());
+    int stages = settings.stages() == null ? 0 : settings.stages().steps.size();
+    stageContexts = new BatchContext[stages];
+    for (int i = 0; i < stages; i++) {
+      stageContexts[i] = new BatchContext(number, Philox4x32.seedOfStage(settings.seed(), i));
+    }
     thread = new Thread(this, "pentrough-" + settings.name() + "-worker-" + number);
     thread.setDaemon(true);
   }
@@ -62,6 +68,9 @@ final class Worker implements Runnable {
     HostBatch batch = memory.batch(job.spec());
     batch.open();
     try {
+      if (memory.parameters != null) {
+        memory.parameters.draw(stageContexts, slot.epoch, slot.index, attempt);
+      }
       context.begin(slot.epoch, slot.index, attempt);
       job.target().fill(batch, context);
       return null;

@@ -42,7 +42,7 @@ class HostBatchTest {
           .build();
 
   private final TestMemory memory = new TestMemory(SPEC.slotBytes());
-  private final HostBatch batch = new HostBatch(SPEC, memory);
+  private final HostBatch batch = new HostBatch(SPEC, memory, 0, null);
 
   @BeforeEach
   void open() {
@@ -73,7 +73,7 @@ class HostBatchTest {
     int n = 50;
     BatchSpec spec = BatchSpec.builder().array("pad", DType.INT8).array("a", dtype, n).build();
     TestMemory slot = new TestMemory(spec.slotBytes());
-    HostBatch of = new HostBatch(spec, slot);
+    HostBatch of = new HostBatch(spec, slot, 0, null);
     of.open();
     HostArray array = of.array("a");
 
@@ -169,7 +169,7 @@ class HostBatchTest {
     for (int i = 0; i < bytes.capacity(); i++) {
       bytes.put(i, (byte) 1);
     }
-    HostBatch of = new HostBatch(spec, slot);
+    HostBatch of = new HostBatch(spec, slot, 0, null);
     of.open();
     of.array("big").fillZero();
     for (int i = 0; i < bytes.capacity(); i++) {
@@ -273,7 +273,7 @@ class HostBatchTest {
     assertEquals(256 + 24, batch.usedBytes(), "an empty array at the end needs no copy");
 
     BatchSpec variable = BatchSpec.builder().variableArray("a", DType.INT8, 3).build();
-    HostBatch empty = new HostBatch(variable, new TestMemory(256));
+    HostBatch empty = new HostBatch(variable, new TestMemory(256), 0, null);
     empty.open();
     empty.array(0).resize(0);
     assertEquals(0, empty.usedBytes());
@@ -311,7 +311,7 @@ class HostBatchTest {
     for (Executable use : usesOf(batch)) {
       assertThrows(IllegalStateException.class, use);
     }
-    HostBatch unused = new HostBatch(SPEC, new TestMemory(SPEC.slotBytes()));
+    HostBatch unused = new HostBatch(SPEC, new TestMemory(SPEC.slotBytes()), 0, null);
     assertThrows(IllegalStateException.class, () -> unused.array(0), "before the first fill too");
     assertEquals(SPEC, batch.spec());
     assertEquals(SPEC.array(0), image.spec());

@@ -156,8 +156,8 @@ class MemoryFuzzTest {
     int both = host + deviceSlots;
     MemoryPlan plan =
         handOver
-            ? new MemoryPlan(both, slotBytes, both, 0)
-            : new MemoryPlan(host, slotBytes, deviceSlots, slotBytes);
+            ? new MemoryPlan(both, slotBytes, both, 0, 0)
+            : new MemoryPlan(host, slotBytes, deviceSlots, slotBytes, 0);
     assertEquals(total, plan.totalBytes());
 
     Budgeted start =

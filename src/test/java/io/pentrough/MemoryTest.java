@@ -56,13 +56,14 @@ class MemoryTest {
     BackgroundLoader.Builder builder = loader().hostSlots(5).deviceSlots(2).memoryBudget(1);
     MemoryPlan plan = builder.plan();
     TestDevice.assertNothingLive(device);
-    assertEquals(new MemoryPlan(5, 1024, 2, 1024), plan);
+    assertEquals(new MemoryPlan(5, 1024, 2, 1024, 0), plan);
     assertEquals(5 * 1024, plan.pinnedBytes());
     assertEquals(2 * 1024, plan.deviceBytes());
     assertEquals(7 * 1024, plan.totalBytes());
     assertEquals(
-        new MemoryPlan(7, 1024, 7, 0), loader().hostSlots(5).deviceSlots(2).handOver().plan());
-    assertEquals(new MemoryPlan(6, 500, 3, 500), BatchQueue.builder(device, 500).workers(4).plan());
+        new MemoryPlan(7, 1024, 7, 0, 0), loader().hostSlots(5).deviceSlots(2).handOver().plan());
+    assertEquals(
+        new MemoryPlan(6, 500, 3, 500, 0), BatchQueue.builder(device, 500).workers(4).plan());
     assertSays(new Throwable(plan.toString()), "5 slots", "2 slots");
   }
 

@@ -1,0 +1,81 @@
+package io.pentrough;
+
+import io.pentrough.device.DeviceStream;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One batch on its way through a stage. One object per loader, used again: valid until {@link
+ * StageWork#queue} returns, on its thread.
+ */
+public final class StageRun {
+
+  private final DeviceStream stream;
+  private @Nullable DeviceSlot slot;
+  private @Nullable DeviceSlotMemory memory;
+  private StagePlan.@Nullable Step step;
+
+  StageRun(DeviceStream stream) {
+    this.stream = stream;
+  }
+
+  StageRun of(DeviceSlot slot, DeviceSlotMemory memory, StagePlan.Step step) {
+    this.slot = slot;
+    this.memory = memory;
+    this.step = step;
+    return this;
+  }
+
+  /**
+   * The stream to queue the work on: it is behind the batch's copy.
+   *
+   * @return a stream of the loader's own; always the same
+   */
+  public DeviceStream stream() {
+    return stream;
+  }
+
+  /**
+   * The epoch of the batch.
+   *
+   * @return the epoch, from 0
+   */
+  public int epoch() {
+    return Objects.requireNonNull(slot).epoch;
+  }
+
+  /**
+   * The index of the batch.
+   *
+   * @return the index in its epoch, from 0
+   */
+  public long index() {
+    return Objects.requireNonNull(slot).index;
+  }
+
+  /**
+   * How many samples of the batch count, see {@link HostBatch#size}.
+   *
+   * @return 1 to the first dimension of the target's first array
+   */
+  public int size() {
+    return Objects.requireNonNull(memory).size;
+  }
+
+  /**
+   * One dimension of the shape that an array has in this batch.
+   *
+   * @param array one that the stage reads or makes; where it does both, the one it makes
+   * @param axis the axis, 0 is the slowest
+   * @return its length
+   * @throws IllegalArgumentException if the stage neither reads nor makes such an array
+   * @throws IndexOutOfBoundsException if there is no such axis
+   */
+  public int dimension(String array, int axis) {
+    StagePlace place = Objects.requireNonNull(step).placeOf(array);
+    int most = place.spec.dimension(axis);
+    return place.shapeFrom == StagePlace.FIXED
+        ? most
+        : Objects.requireNonNull(memory).targetShape(place.shapeFrom)[axis];
+  }
+}

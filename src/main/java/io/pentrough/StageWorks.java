@@ -1,0 +1,165 @@
+package io.pentrough;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceKernel;
+import io.pentrough.device.DeviceModule;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.KernelSource;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The work of a loader's stages, bound to each slot of the device ring; with the stream it is
+ * queued on, what it shares, and the kernels it launches.
+ *
+ * <p>Made with the loader's memory by the thread that starts the loader; then the copy thread's.
+ */
+final class StageWorks {
+
+  private static final DeviceBuffer.Guard ALWAYS = () -> {};
+
+  final DeviceStream stream;
+
+  private final Device device;
+  private final StagePlan plan;
+  private final @Nullable DeviceBuffer shared;
+  private final List<DeviceBuffer> slots = new ArrayList<>();
+  private final StageWork[][] works;
+  private final StageRun run;
+
+  /** What is to be closed in the end; the last first. */
+  private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+
+  private final Map<KernelSource, DeviceModule> modules = new HashMap<>();
+
+  private StageWorks(Device device, StagePlan plan, int depth) {
+    this.device = device;
+    this.plan = plan;
+    works = new StageWork[depth][plan.steps.size()];
+    stream = device.newStream();
+    opened.push(stream);
+    run = new StageRun(stream);
+    try {
+      shared = plan.sharedBytes == 0 ? null : device.allocate(plan.sharedBytes);
+    } catch (Throwable t) {
+      stream.close();
+      throw t;
+    }
+    if (shared != null) {
+      opened.push(shared);
+    }
+  }
+
+  /** Prepares every stage for every slot; nothing is left if one cannot be. */
+  static StageWorks prepare(Device device, StagePlan plan, List<DeviceSlotMemory> slots) {
+    StageWorks made = new StageWorks(device, plan, slots.size());
+    try {
+      for (DeviceSlotMemory slot : slots) {
+        made.slots.add(slot.buffer);
+      }
+      for (int number = 0; number < slots.size(); number++) {
+        for (int i = 0; i < plan.steps.size(); i++) {
+          made.works[number][i] = made.prepare(plan.steps.get(i), number);
+        }
+      }
+      return made;
+    } catch (Throwable failure) {
+      made.close((what, t) -> failure.addSuppressed(t));
+      throw failure;
+    }
+  }
+
+  private StageWork prepare(StagePlan.Step step, int number) {
+    try {
+      return Objects.requireNonNull(
+          step.stage.prepare(new StageSlot(this, step, number)), "prepare() returned null");
+    } catch (Throwable t) {
+      throw new StageException(step.name, "cannot be prepared", t);
+    }
+  }
+
+  /**
+   * Queues the work for a batch, whose copy the stream is behind.
+   *
+   * @return null; or what a stage threw, behind whose place nothing is queued
+   */
+  @Nullable Throwable queue(DeviceSlot slot, DeviceSlotMemory memory) {
+    StageWork[] ofSlot = works[slot.number];
+    for (int i = 0; i < ofSlot.length; i++) {
+      StagePlan.Step step = plan.steps.get(i);
+      try {
+        ofSlot[i].queue(run.of(slot, memory, step));
+      } catch (Throwable t) { // an Error too belongs to its batch (I5)
+        return new StageException(step.name, "failed", t);
+      }
+    }
+    return null;
+  }
+
+  Device device() {
+    return device;
+  }
+
+  DeviceKernel kernel(KernelSource source, String name) {
+    DeviceModule module = modules.get(source);
+    if (module == null) {
+      module = device.load(source);
+      opened.push(module);
+      modules.put(source, module);
+    }
+    DeviceKernel kernel = module.kernel(name);
+    opened.push(kernel);
+    return kernel;
+  }
+
+  DeviceBuffer buffer(int number, StagePlace place) {
+    DeviceBuffer whole = place.isShared ? Objects.requireNonNull(shared) : slots.get(number);
+    return whole.slice(place.offset, place.spec.bytes(), ALWAYS);
+  }
+
+  DeviceBuffer parameters(int number, StagePlan.Step step) {
+    if (step.parameterBytes == 0) {
+      throw new IllegalArgumentException("stage '" + step.name + "' has declared no parameters");
+    }
+    return slots.get(number).slice(step.parameterOffset, step.parameterBytes, ALWAYS);
+  }
+
+  DeviceBuffer scratch(StagePlan.Step step) {
+    if (step.scratchBytes == 0) {
+      throw new IllegalArgumentException(
+          "stage '" + step.name + "' has declared no scratch memory");
+    }
+    return Objects.requireNonNull(shared).slice(step.scratchOffset, step.scratchBytes, ALWAYS);
+  }
+
+  /** Waits for what is queued. */
+  void synchronize() throws DeviceException {
+    stream.synchronize();
+  }
+
+  /** Told of what could not be given back. */
+  @FunctionalInterface
+  interface Refusal {
+    void of(String what, Throwable why);
+  }
+
+  /** Gives everything back; no work may be queued any more. */
+  void close(Refusal refusal) {
+    while (!opened.isEmpty()) {
+      AutoCloseable resource = opened.pop();
+      try {
+        resource.close();
+      } catch (Throwable t) { // an Error too: there is more to give back
+        refusal.of("what a stage uses", t);
+      }
+    }
+  }
+}
