@@ -33,6 +33,11 @@ final class CopyThread implements Runnable {
   private final DeviceSlot[] inFlight;
 
   private long queued;
+
+  /** How many have had nothing left to wait for: at most one more than have run. */
+  private long begun;
+
+  private boolean heldUp;
   private long copied;
   private long ready;
 
@@ -130,14 +135,45 @@ final class CopyThread implements Runnable {
   private boolean completeCopies() {
     boolean moved = false;
     while (copied < queued && copiedEvent(oldest(copied)).isComplete()) { // I1: asked by the host
-      engine.copied(oldest(copied++).source());
+      copied(oldest(copied));
       moved = true;
+    }
+    if (copied < queued) {
+      watchNext(oldest(copied));
     }
     while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
       engine.ready(oldest(ready++));
       moved = true;
     }
     return moved;
+  }
+
+  private void copied(DeviceSlot slot) {
+    if (begun == copied) {
+      begins(slot);
+    }
+    engine.copied(slot);
+    copied++;
+  }
+
+  /** For the statistics: whether the copy runs, or waits for work of a consumer. */
+  private void watchNext(DeviceSlot slot) {
+    if (begun > copied) {
+      return;
+    }
+    DeviceEvent released = memory.deviceSlots.get(slot.number).lastReleased;
+    if (released == null || released.isComplete()) {
+      begins(slot);
+    } else if (!heldUp) {
+      heldUp = true;
+      engine.copyHeldUp();
+    }
+  }
+
+  private void begins(DeviceSlot slot) {
+    engine.copyBegins(slot, heldUp);
+    heldUp = false;
+    begun++;
   }
 
   /** Slots handed over without a copy go back to the workers once the consumers' work has run. */
@@ -193,7 +229,7 @@ final class CopyThread implements Runnable {
       engine.breakDown(t);
     }
     while (copied < queued) {
-      engine.copied(oldest(copied++).source());
+      copied(oldest(copied));
     }
     while (ready < queued) {
       engine.abandoned(oldest(ready++));

@@ -56,7 +56,10 @@ final class DeviceSlot implements Delivery {
   /** The copy has been queued, so that a stream can wait for it. */
   boolean copyQueued;
 
+  /** Since when its copy has had nothing left to wait for, and when it was seen complete. */
   long copySinceNanos;
+
+  long copiedNanos;
 
   /** Tells if the lease is lost; only with leak detection. */
   @Nullable LeakReport leakReport;

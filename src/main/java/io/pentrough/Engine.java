@@ -292,17 +292,43 @@ final class Engine {
         return null;
       }
       long now = System.nanoTime();
-      DeviceSlot slot = ledger.startCopy(now);
-      if (slot != null) {
-        stats.copyStarted(now);
-      }
-      return slot;
+      return ledger.startCopy(now);
     }
   }
 
-  void copied(HostSlot slot) {
+  /** The next copy waits for work of a consumer. */
+  void copyHeldUp() {
     synchronized (monitor) {
-      ledger.copied(slot, System.nanoTime());
+      stats.copyHeldUp(System.nanoTime());
+    }
+  }
+
+  /**
+   * The copy has nothing left to wait for.
+   *
+   * @param wasHeldUp whether {@link #copyHeldUp()} has been told before
+   */
+  void copyBegins(DeviceSlot slot, boolean wasHeldUp) {
+    synchronized (monitor) {
+      long now = System.nanoTime();
+      slot.copySinceNanos = now;
+      stats.copyStarted(now);
+      if (wasHeldUp) {
+        stats.copyLetGo(now);
+      }
+    }
+  }
+
+  /** The copy has run, and read the host slot. */
+  void copied(DeviceSlot slot) {
+    synchronized (monitor) {
+      long now = System.nanoTime();
+      slot.copiedNanos = now;
+      stats.copyEnded(now);
+      if (memory.stages != null) {
+        stats.stagesStarted(now);
+      }
+      ledger.copied(slot.source(), now);
       wakeWorker();
     }
   }
@@ -349,8 +375,11 @@ final class Engine {
 
   private void copyEnded(DeviceSlot slot) {
     long now = System.nanoTime();
-    stats.copied(now - slot.copySinceNanos);
-    stats.copyEnded(now);
+    stats.copied(slot.copiedNanos - slot.copySinceNanos);
+    if (memory.stages != null) {
+      stats.staged(now - slot.copiedNanos);
+      stats.stagesEnded(now);
+    }
     if (ledger.ready(slot, now)) {
       stats.firstReady(now);
       wakeConsumers();

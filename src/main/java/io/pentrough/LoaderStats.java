@@ -19,7 +19,7 @@ public final class LoaderStats {
   static final double WAITS = 0.05;
 
   /** From this share on, the copies hold up a starved loop with idle workers. */
-  static final double COPY_SATURATED = 0.75;
+  static final double SATURATED = 0.75;
 
   /** From this share on, workers without a job are why a loop starves. */
   static final double NO_JOBS = 0.25;
@@ -33,12 +33,17 @@ public final class LoaderStats {
     PRODUCER,
     /** The loop waits for data, workers wait for slots, and a copy is nearly always under way. */
     COPY,
+    /** The loop waits for data, workers wait for slots, and stages are nearly always at work. */
+    STAGE,
     /**
      * The loop waits for data while the workers of a {@link BatchQueue} wait for jobs: nobody
      * submits far enough ahead.
      */
     SUBMITTER,
-    /** The workers wait, the loop does not: the loader keeps up with room to spare. */
+    /**
+     * The workers wait, the loop does not, or only for its own work on the device: the loader keeps
+     * up with room to spare.
+     */
     CONSUMER,
     /** Nobody in particular, or nothing was delivered to judge by. */
     BALANCED
@@ -80,10 +85,13 @@ public final class LoaderStats {
   private final Histogram fills;
   private final Histogram slotWaits;
   private final Histogram copies;
+  private final Histogram stages;
   private final Histogram consumerWaits;
   private final long workersIdleNanos;
   private final long workersWithoutJobNanos;
   private final long copyBusyNanos;
+  private final long copyHeldUpNanos;
+  private final long stageBusyNanos;
   private final long starvedNanos;
 
   /**
@@ -109,10 +117,13 @@ public final class LoaderStats {
       Histogram fills,
       Histogram slotWaits,
       Histogram copies,
+      Histogram stages,
       Histogram consumerWaits,
       long workersIdleNanos,
       long workersWithoutJobNanos,
       long copyBusyNanos,
+      long copyHeldUpNanos,
+      long stageBusyNanos,
       long starvedNanos) {
     this.loader = loader;
     this.from = from;
@@ -128,10 +139,13 @@ public final class LoaderStats {
     this.fills = fills;
     this.slotWaits = slotWaits;
     this.copies = copies;
+    this.stages = stages;
     this.consumerWaits = consumerWaits;
     this.workersIdleNanos = workersIdleNanos;
     this.workersWithoutJobNanos = workersWithoutJobNanos;
     this.copyBusyNanos = copyBusyNanos;
+    this.copyHeldUpNanos = copyHeldUpNanos;
+    this.stageBusyNanos = stageBusyNanos;
     this.starvedNanos = starvedNanos;
   }
 
@@ -175,10 +189,13 @@ public final class LoaderStats {
         fills.minus(earlier.fills),
         slotWaits.minus(earlier.slotWaits),
         copies.minus(earlier.copies),
+        stages.minus(earlier.stages),
         consumerWaits.minus(earlier.consumerWaits),
         workersIdleNanos - earlier.workersIdleNanos,
         workersWithoutJobNanos - earlier.workersWithoutJobNanos,
         copyBusyNanos - earlier.copyBusyNanos,
+        copyHeldUpNanos - earlier.copyHeldUpNanos,
+        stageBusyNanos - earlier.stageBusyNanos,
         starvedNanos - earlier.starvedNanos);
   }
 
@@ -267,12 +284,22 @@ public final class LoaderStats {
   }
 
   /**
-   * How long copies took, from being queued to being seen complete: an upper bound.
+   * How long copies took, from having nothing left to wait for to being seen complete: an upper
+   * bound.
    *
    * @return one for each batch copied
    */
   public Timing copyTime() {
     return copies.timing();
+  }
+
+  /**
+   * How long the stages took for a batch, from its copy being seen complete to theirs.
+   *
+   * @return one for each batch copied; none without stages
+   */
+  public Timing stageTime() {
+    return stages.timing();
   }
 
   /**
@@ -294,12 +321,32 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of time in which at least one copy was under way.
+   * The share of time in which a copy was under way, those aside that are {@linkplain
+   * #copyHeldUpShare() held up}.
    *
    * @return 0 to 1
    */
   public double copyBusyShare() {
     return share(copyBusyNanos, 1);
+  }
+
+  /**
+   * The share of time in which the next copy had to wait for a slot that a consumer had given back,
+   * but whose work on the device was still queued or running.
+   *
+   * @return 0 to 1
+   */
+  public double copyHeldUpShare() {
+    return share(copyHeldUpNanos, 1);
+  }
+
+  /**
+   * The share of time in which stages had a batch to work on.
+   *
+   * @return 0 to 1; 0 without stages
+   */
+  public double stageBusyShare() {
+    return share(stageBusyNanos, 1);
   }
 
   /**
@@ -331,9 +378,11 @@ public final class LoaderStats {
    * Who holds up the pipeline.
    *
    * <p>A loop that waits for less than 5 % of the time is fed: {@code CONSUMER} if workers wait for
-   * at least 5 % of theirs, for a slot or a job, else {@code BALANCED}. Else, the loop starves:
-   * {@code COPY} if workers wait for a slot for at least 5 % and a copy is under way for at least
-   * 75 % of the time; {@code SUBMITTER} if they are without a job for at least 25 %, and for longer
+   * at least 5 % of theirs, for a slot or a job, else {@code BALANCED}. Else, the loop starves. If
+   * workers wait for a slot for at least 5 %: {@code STAGE} if stages are at work for at least 75 %
+   * of the time; and if a copy is under way or held up for as much, {@code COPY} if it is under way
+   * for longer than held up, and {@code CONSUMER} if not: then the loop waits for its own work on
+   * the device. Else {@code SUBMITTER} if they are without a job for at least 25 %, and for longer
    * than they wait for a slot; {@code PRODUCER} if the loop waits more than the workers wait for a
    * slot; else {@code BALANCED}. Where nothing was delivered, there is nothing to judge by: {@code
    * BALANCED}. {@link #toString()} gives the evidence and what to change.
@@ -349,8 +398,11 @@ public final class LoaderStats {
       boolean toSpare = workerIdleShare() + workerJoblessShare() >= WAITS;
       return toSpare ? Verdict.CONSUMER : Verdict.BALANCED;
     }
-    if (workersWait && copyBusyShare() >= COPY_SATURATED) {
-      return Verdict.COPY;
+    if (workersWait && stageBusyShare() >= SATURATED) {
+      return Verdict.STAGE;
+    }
+    if (workersWait && copyBusyShare() + copyHeldUpShare() >= SATURATED) {
+      return copyBusyShare() > copyHeldUpShare() ? Verdict.COPY : Verdict.CONSUMER;
     }
     if (workerJoblessShare() >= NO_JOBS && workerJoblessShare() > workerIdleShare()) {
       return Verdict.SUBMITTER;
@@ -376,9 +428,22 @@ public final class LoaderStats {
               + " of the time, and "
               + idle
               + ": copy fewer bytes, for example a narrower type that the device expands";
+      case STAGE ->
+          starved
+              + " with the stages at work "
+              + percent(stageBusyShare())
+              + " of the time, and "
+              + idle
+              + ": let the stages do less, or fuse them";
       case SUBMITTER -> starved + " while " + idle + ": submit further ahead";
       case CONSUMER ->
-          starved + " while " + idle + ": the loader keeps up, only a faster loop would gain";
+          starvedShare() < WAITS
+              ? starved + " while " + idle + ": the loader keeps up, only a faster loop would gain"
+              : starved
+                  + ", but copies were held up "
+                  + percent(copyHeldUpShare())
+                  + " of it by the loop's own work on the device: the loader keeps up, only a faster"
+                  + " loop would gain";
       case BALANCED ->
           starvedShare() < WAITS
               ? starved + " and " + idle + ": nothing to change"
@@ -416,12 +481,17 @@ public final class LoaderStats {
     appendTiming(text, "fill", fillTime());
     appendTiming(text, "slot wait", slotWait());
     appendTiming(text, "copy (at most)", copyTime());
+    if (stageTime().count() > 0) {
+      appendTiming(text, "stages", stageTime());
+    }
     appendTiming(text, "consumer wait", consumerWait());
     text.append(
         format(
-            "loop starved %s, copy under way %s, workers (%d) waiting for a slot %s%s%n",
+            "loop starved %s, copy under way %s%s%s, workers (%d) waiting for a slot %s%s%n",
             percent(starvedShare()),
             percent(copyBusyShare()),
+            copyHeldUpNanos == 0 ? "" : ", held up " + percent(copyHeldUpShare()),
+            stageTime().count() == 0 ? "" : ", stages at work " + percent(stageBusyShare()),
             workers,
             percent(workerIdleShare()),
             workersWithoutJobNanos > 0 ? ", without a job " + percent(workerJoblessShare()) : ""));

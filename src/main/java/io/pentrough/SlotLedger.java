@@ -173,7 +173,6 @@ final class SlotLedger {
     to.order = from.order;
     to.underCopy = !handOver;
     to.copyQueued = false;
-    to.copySinceNanos = now;
     from.enter(handOver ? HostSlot.State.LENT : HostSlot.State.COPYING, now);
     to.enter(handOver ? DeviceSlot.State.READY : DeviceSlot.State.COPYING, now);
     return to;

@@ -33,11 +33,14 @@ final class StatsRecorder {
   private final Histogram fills = new Histogram();
   private final Histogram slotWaits = new Histogram();
   private final Histogram copies = new Histogram();
+  private final Histogram stages = new Histogram();
   private final Histogram consumerWaits = new Histogram();
   private final Gauge workersIdle = new Gauge();
   private final Gauge workersWithoutJob = new Gauge();
   private final Gauge dryTimes = new Gauge();
   private final Gauge copiesUnderWay = new Gauge();
+  private final Gauge copiesHeldUp = new Gauge();
+  private final Gauge stagesAtWork = new Gauge();
   private final Gauge consumersStarving = new Gauge();
 
   StatsRecorder(int workers) {
@@ -72,9 +75,14 @@ final class StatsRecorder {
     slotWaits.record(nanos);
   }
 
-  /** A copy was seen to be complete so long after it was queued. */
+  /** A copy was seen to be complete so long after it could begin. */
   void copied(long nanos) {
     copies.record(nanos);
+  }
+
+  /** The stages' work on a batch was seen to be complete so long after its copy. */
+  void staged(long nanos) {
+    stages.record(nanos);
   }
 
   /** A consumer has got its batch, or given up, after waiting so long. */
@@ -141,7 +149,25 @@ final class StatsRecorder {
     return forJob ? workersWithoutJob : workersIdle;
   }
 
-  /** A copy is queued. */
+  /** The next copy has to wait until a consumer's work lets go of its slot. */
+  void copyHeldUp(long now) {
+    copiesHeldUp.begin(now);
+  }
+
+  void copyLetGo(long now) {
+    copiesHeldUp.end(now);
+  }
+
+  /** Stages have a batch to work on. */
+  void stagesStarted(long now) {
+    stagesAtWork.begin(now);
+  }
+
+  void stagesEnded(long now) {
+    stagesAtWork.end(now);
+  }
+
+  /** A copy has nothing left to wait for. */
   void copyStarted(long now) {
     copiesUnderWay.begin(now);
   }
@@ -166,6 +192,8 @@ final class StatsRecorder {
     workersIdle.advance(now);
     workersWithoutJob.advance(now);
     copiesUnderWay.advance(now);
+    copiesHeldUp.advance(now);
+    stagesAtWork.advance(now);
     consumersStarving.advance(now);
     return new LoaderStats(
         loader,
@@ -182,10 +210,13 @@ final class StatsRecorder {
         fills.copy(),
         slotWaits.copy(),
         copies.copy(),
+        stages.copy(),
         consumerWaits.copy(),
         workersIdle.totalNanos(),
         workersWithoutJob.totalNanos(),
         copiesUnderWay.busyNanos(),
+        copiesHeldUp.busyNanos(),
+        stagesAtWork.busyNanos(),
         consumersStarving.busyNanos());
   }
 }

@@ -184,6 +184,39 @@ class LoaderStatsTest {
     return recorder.snapshot(at(1000));
   }
 
+  /** Shares in thousandths. */
+  @ParameterizedTest
+  @CsvSource({
+    "800,  50, 400, 350,   0, COPY",
+    "800,  50, 350, 400,   0, CONSUMER",
+    "800,  50, 375, 375,   0, CONSUMER",
+    "800,  50, 374, 375,   0, PRODUCER",
+    "800,  49, 350, 400,   0, PRODUCER",
+    " 49,  50, 350, 400,   0, CONSUMER",
+    "800,  50, 900,  10, 750, STAGE",
+    "800,  50,  10, 900, 749, CONSUMER",
+    "800,  49, 100,  10, 750, PRODUCER",
+  })
+  void theVerdictTellsTheLinkFromTheLoopsOwnWorkAndFromStages(
+      long starved, long idle, long copyBusy, long heldUp, long staging, Verdict verdict) {
+    recorder.copyHeldUp(at(0));
+    recorder.copyLetGo(at(heldUp));
+    recorder.stagesStarted(at(0));
+    recorder.stagesEnded(at(staging));
+    recorder.staged(staging * MS);
+    LoaderStats stats = stats(starved, idle, copyBusy, 1);
+    assertEquals(verdict, stats.verdict());
+    assertEquals(heldUp / 1000.0, stats.copyHeldUpShare());
+    assertEquals(staging / 1000.0, stats.stageBusyShare());
+    assertEquals(staging * MS, stats.stageTime().sumNanos());
+    String text = stats.toString();
+    assertTrue(text.contains(" %, held up " + heldUp / 10 + " %, stages at work "), text);
+    assertEquals(
+        verdict == Verdict.CONSUMER && starved > 49,
+        text.contains("held up " + heldUp / 10 + " % of it by the loop's own work"),
+        text);
+  }
+
   @Test
   void theTextHasTheFiguresTheEvidenceAndAdvice() {
     recorder.started(at(0));

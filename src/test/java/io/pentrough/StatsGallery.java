@@ -9,6 +9,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,7 @@ public final class StatsGallery {
    * @param dtype of the million elements a batch has
    * @param fillMillis how long the target takes
    * @param copyMillisPerMiB how long a copy takes, for each MiB
+   * @param stageMillis how long a stage takes; 0 for none
    * @param stepMillis how long the loop works on a batch
    * @param pauseMillis how much longer the loop takes for every tenth batch
    * @param queued whether the loop queues its work on the stream, as on a GPU, and does not wait
@@ -41,6 +43,7 @@ public final class StatsGallery {
       int hostSlots,
       int fillMillis,
       int copyMillisPerMiB,
+      int stageMillis,
       int stepMillis,
       int pauseMillis,
       boolean queued,
@@ -48,16 +51,33 @@ public final class StatsGallery {
 
   static final List<Exhibit> EXHIBITS =
       List.of(
-          exhibit("the target is slow", Verdict.PRODUCER, DType.UINT8, 1, 3, 20, 1, 8, 0),
-          exhibit("three workers", Verdict.CONSUMER, DType.UINT8, 3, 5, 20, 1, 8, 0),
-          exhibit("the copy is slow", Verdict.COPY, DType.FLOAT32, 2, 4, 4, 5, 8, 0),
-          exhibit("uint8 for float32", Verdict.CONSUMER, DType.UINT8, 2, 4, 4, 5, 8, 0),
-          exhibit("the loop is slow", Verdict.CONSUMER, DType.UINT8, 2, 4, 8, 1, 12, 0),
-          exhibit("the loop pauses", Verdict.BALANCED, DType.UINT8, 1, 1, 10, 1, 4, 100),
-          exhibit("twelve host slots", Verdict.CONSUMER, DType.UINT8, 1, 12, 10, 1, 4, 100),
-          new Exhibit("one job ahead", Verdict.SUBMITTER, DType.UINT8, 3, 5, 20, 1, 8, 0, false, 1),
-          new Exhibit("six jobs ahead", Verdict.CONSUMER, DType.UINT8, 3, 5, 20, 1, 8, 0, false, 6),
-          new Exhibit("the stream is slow", Verdict.COPY, DType.UINT8, 2, 4, 8, 1, 12, 0, true, 0));
+          exhibit("the target is slow", Verdict.PRODUCER, DType.UINT8, 1, 3, 20, 1, 0, 8),
+          exhibit("three workers", Verdict.CONSUMER, DType.UINT8, 3, 5, 20, 1, 0, 8),
+          exhibit("the copy is slow", Verdict.COPY, DType.FLOAT32, 2, 4, 4, 5, 0, 8),
+          exhibit("uint8 for float32", Verdict.CONSUMER, DType.UINT8, 2, 4, 4, 5, 0, 8),
+          exhibit("the loop is slow", Verdict.CONSUMER, DType.UINT8, 2, 4, 8, 1, 0, 12),
+          new Exhibit(
+              "the loop pauses", Verdict.BALANCED, DType.UINT8, 1, 1, 10, 1, 0, 4, 100, false, 0),
+          new Exhibit(
+              "twelve host slots",
+              Verdict.CONSUMER,
+              DType.UINT8,
+              1,
+              12,
+              10,
+              1,
+              0,
+              4,
+              100,
+              false,
+              0),
+          exhibit("the stage is slow", Verdict.STAGE, DType.UINT8, 2, 4, 8, 1, 20, 8),
+          new Exhibit(
+              "one job ahead", Verdict.SUBMITTER, DType.UINT8, 3, 5, 20, 1, 0, 8, 0, false, 1),
+          new Exhibit(
+              "six jobs ahead", Verdict.CONSUMER, DType.UINT8, 3, 5, 20, 1, 0, 8, 0, false, 6),
+          new Exhibit(
+              "the stream is slow", Verdict.CONSUMER, DType.UINT8, 2, 4, 8, 1, 0, 12, 0, true, 0));
 
   private StatsGallery() {}
 
@@ -69,8 +89,8 @@ public final class StatsGallery {
       int hostSlots,
       int fillMillis,
       int copyMillisPerMiB,
-      int stepMillis,
-      int pauseMillis) {
+      int stageMillis,
+      int stepMillis) {
     return new Exhibit(
         title,
         verdict,
@@ -79,8 +99,9 @@ public final class StatsGallery {
         hostSlots,
         fillMillis,
         copyMillisPerMiB,
+        stageMillis,
         stepMillis,
-        pauseMillis,
+        0,
         false,
         0);
   }
@@ -129,12 +150,15 @@ public final class StatsGallery {
           return queue.stats();
         }
       }
-      try (BackgroundLoader loader =
+      BackgroundLoader.Builder builder =
           BackgroundLoader.builder(device, spec, target)
               .workers(exhibit.workers())
               .hostSlots(exhibit.hostSlots())
-              .consumerStream(stream)
-              .start()) {
+              .consumerStream(stream);
+      if (exhibit.stageMillis() > 0) {
+        builder.stage(stage(exhibit.stageMillis() * nanosPerMilli));
+      }
+      try (BackgroundLoader loader = builder.start()) {
         for (int i = 0; i < batches; i++) {
           try (DeviceBatch batch = loader.get()) {
             step(exhibit, batch, work, nanosPerMilli);
@@ -157,12 +181,31 @@ public final class StatsGallery {
     }
   }
 
+  /** A stage that only takes time. */
+  private static BatchStage stage(long nanos) {
+    return new BatchStage() {
+      @Override
+      public void declare(StageArrays arrays) {
+        arrays.reads("image");
+      }
+
+      @Override
+      public StageWork prepare(StageSlot slot) {
+        return run -> ((SlowStream) run.stream()).launch(() -> pass(nanos));
+      }
+    };
+  }
+
   private static void pass(long nanos) {
     try {
       TimeUnit.NANOSECONDS.sleep(nanos);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the loader is being closed
     }
+  }
+
+  private interface SlowStream extends DeviceStream {
+    void launch(Runnable work);
   }
 
   /** The host as a device whose copies to the device take a while longer. */
@@ -177,8 +220,12 @@ public final class StatsGallery {
 
   private static DeviceStream slowStream(DeviceStream stream, Device device, long copyNanos) {
     return proxy(
-        DeviceStream.class,
+        SlowStream.class,
         (self, method, args) -> {
+          if (method.getName().equals("launch")) {
+            HostDevice.launch(stream, (Runnable) Objects.requireNonNull(args)[0]);
+            return null;
+          }
           if (method.getName().equals("device")) {
             return device;
           }

@@ -27,8 +27,8 @@ class StatsGalleryTest {
   private static final Path PAGE = Path.of("docs/reading-the-stats.md");
   private static final Pattern SHARES =
       Pattern.compile(
-          "loop starved (\\d+) %, copy under way (\\d+) %,"
-              + " workers \\((\\d+)\\) waiting for a slot (\\d+) %"
+          "loop starved (\\d+) %, copy under way (\\d+) %(?:, held up (\\d+) %)?"
+              + "(?:, stages at work (\\d+) %)?, workers \\((\\d+)\\) waiting for a slot (\\d+) %"
               + "(?:, without a job (\\d+) %)?\\n(.*)");
 
   static Stream<Exhibit> exhibits() {
@@ -45,17 +45,24 @@ class StatsGalleryTest {
     Matcher shown = SHARES.matcher(page.substring(begin, page.indexOf("```", begin)));
     assertTrue(shown.find(), "no shares under: " + exhibit.title());
 
-    int workers = Integer.parseInt(shown.group(3));
+    int workers = Integer.parseInt(shown.group(5));
     LoaderStats stats =
         stats(
-            Integer.parseInt(shown.group(1)),
-            Integer.parseInt(shown.group(2)),
+            share(shown, 1),
+            share(shown, 2),
+            share(shown, 3),
+            share(shown, 4),
             workers,
-            Integer.parseInt(shown.group(4)),
-            shown.group(5) == null ? -1 : Integer.parseInt(shown.group(5)));
+            share(shown, 6),
+            share(shown, 7));
     assertEquals(exhibit.workers(), workers);
     assertEquals(exhibit.verdict(), stats.verdict());
-    assertEquals(shown.group(6), stats.toString().lines().reduce("", (before, line) -> line));
+    assertEquals(shown.group(8), stats.toString().lines().reduce("", (before, line) -> line));
+  }
+
+  /** Negative if it is not shown. */
+  private static int share(Matcher shown, int group) {
+    return shown.group(group) == null ? -1 : Integer.parseInt(shown.group(group));
   }
 
   @ParameterizedTest
@@ -76,9 +83,12 @@ class StatsGalleryTest {
   /**
    * A snapshot with these shares, in whole percents and a half, made without a clock.
    *
+   * @param heldUp negative if no copy was
+   * @param staging negative without stages
    * @param jobless negative if there was always a job
    */
-  private static LoaderStats stats(int starved, int copying, int workers, int idle, int jobless) {
+  private static LoaderStats stats(
+      int starved, int copying, int heldUp, int staging, int workers, int idle, int jobless) {
     StatsRecorder recorder = new StatsRecorder(workers);
     recorder.started(0);
     recorder.delivered(1);
@@ -86,6 +96,15 @@ class StatsGalleryTest {
     recorder.consumerFed(starved * 10 + 5);
     recorder.copyStarted(0);
     recorder.copyEnded(copying * 10 + 5);
+    if (heldUp >= 0) {
+      recorder.copyHeldUp(0);
+      recorder.copyLetGo(heldUp * 10 + 5);
+    }
+    if (staging >= 0) {
+      recorder.staged(1);
+      recorder.stagesStarted(0);
+      recorder.stagesEnded(staging * 10 + 5);
+    }
     for (int i = 0; i < workers; i++) {
       recorder.workerIdle(0);
     }
