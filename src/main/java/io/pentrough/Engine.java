@@ -47,6 +47,7 @@ final class Engine {
   private final JobSource source;
   private @Nullable Throwable broken;
   private @Nullable Throwable lastFailure;
+  private long stagedUntil = Long.MIN_VALUE;
   private boolean closing;
   private boolean closed;
   private boolean terminated;
@@ -377,8 +378,9 @@ final class Engine {
     long now = System.nanoTime();
     stats.copied(slot.copiedNanos - slot.copySinceNanos);
     if (memory.stages != null) {
-      stats.staged(now - slot.copiedNanos);
+      stats.staged(now - Math.max(slot.copiedNanos, stagedUntil)); // one after the other
       stats.stagesEnded(now);
+      stagedUntil = now;
     }
     if (ledger.ready(slot, now)) {
       stats.firstReady(now);
