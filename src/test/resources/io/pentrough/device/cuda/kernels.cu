@@ -1,4 +1,5 @@
-// Kernels whose results are known, for the tests of the software driver. build.sh makes kernels.ptx.
+// ptx: src/test/resources/io/pentrough/device/cuda/kernels.ptx
+// Kernels whose results are known, for the tests of the software driver.
 
 extern "C" __global__ void saxpy(int n, float a, const float* x, float* y) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,4 +1,5 @@
-// Kernels for the tests of modules and launches; TestKernels.java has their twins. build.sh makes launches.ptx.
+// ptx: src/test/resources/io/pentrough/device/cuda/launches.ptx
+// Kernels for the tests of modules and launches; TestKernels.java has their twins.
 
 extern "C" __global__ void saxpy(int n, float a, const float* x, float* y) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
