@@ -54,12 +54,20 @@ class HeapPerLaunchTest {
       }
       launch(saxpy, arguments, stream, parts, out, WARM_UP);
       long[] library = libraryThreads();
-      long libraryBefore = allocated(library);
       long id = Thread.currentThread().getId();
-      long before = threads.getThreadAllocatedBytes(id);
-      launch(saxpy, arguments, stream, parts, out, LAUNCHES);
-      long bytes = threads.getThreadAllocatedBytes(id) - before;
-      long libraryBytes = allocated(library) - libraryBefore;
+      long least = Long.MAX_VALUE;
+      long libraryLeast = Long.MAX_VALUE;
+      for (int round = 0;
+          round < 4;
+          round++) { // the JVM allocates a little on its own now and then
+        long libraryBefore = allocated(library);
+        long before = threads.getThreadAllocatedBytes(id);
+        launch(saxpy, arguments, stream, parts, out, LAUNCHES);
+        least = Math.min(least, threads.getThreadAllocatedBytes(id) - before);
+        libraryLeast = Math.min(libraryLeast, allocated(library) - libraryBefore);
+      }
+      long bytes = least;
+      long libraryBytes = libraryLeast;
       assertTrue(
           bytes <= SLACK, () -> bytes + " bytes for " + LAUNCHES + " launches, at most " + SLACK);
       assertTrue(
