@@ -126,7 +126,11 @@ final class NativeLibrary {
       } else if (CudaProbe.ofThisMachine().isOnLibraryPath(file)) { // where JCuda looks first
         touch();
       } else {
-        throw refusal.apply("its native library " + file + " is not on the class path", null);
+        throw refusal.apply(
+            "its native library "
+                + file
+                + " is not on the class path; add the artifact of JCuda's natives that has it",
+            null);
       }
     } catch (IOException e) {
       throw refusal.apply(
@@ -149,7 +153,8 @@ final class NativeLibrary {
   private static boolean isMapped(String file) {
     try {
       return Files.isReadable(MAPPED)
-          && Files.readAllLines(MAPPED).stream().anyMatch(line -> line.endsWith(file));
+          && Files.readAllLines(MAPPED).stream()
+              .anyMatch(line -> line.endsWith(file) || line.endsWith(file + " (deleted)"));
     } catch (IOException e) {
       return false;
     }
