@@ -79,6 +79,7 @@ final class RawCublas implements AutoCloseable {
 
   @Override
   public void close() {
+    cuda.openGates();
     JCublas2.cublasDestroy(handle);
   }
 }

@@ -332,6 +332,7 @@ class SoftwareCublasTest {
       ok(cuMemcpyDtoDAsync(first, second, 4, other));
       gate.open();
       assertArrayEquals(new float[] {25}, blas.download(second, 1));
+      ok(cuStreamSynchronize(other)); // the default stream waits for blocking ones only
       fine(cublasSetStream(blas.handle, new cudaStream_t()));
       fine(blas.multiply(1, second, a, first));
       ok(cuStreamSynchronize(CU_STREAM_LEGACY));
