@@ -74,7 +74,7 @@ final class Content {
     List<ByteBuffer> views = new ArrayList<>();
     for (int i = 0; i < SPEC.size(); i++) {
       DeviceArray array = batch.array(i);
-      int offset = (int) array.spec().offset();
+      int offset = (int) SPEC.array(i).offset();
       int bytes = array.elements() * array.spec().dtype().bytes();
       stream.copyToHost(array.buffer(), 0, target, offset, bytes);
       views.add(target.unsafeBuffer().slice(offset, bytes).order(ByteOrder.nativeOrder()));

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
+import io.pentrough.TestStages.Expand;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
@@ -65,7 +66,8 @@ class HeapPerBatchTest {
   private enum Mode {
     ORDERED,
     UNORDERED,
-    HANDED_OVER
+    HANDED_OVER,
+    STAGED
   }
 
   private static void fill(HostBatch out, BatchContext context) {
@@ -94,6 +96,7 @@ class HeapPerBatchTest {
         case ORDERED -> {}
         case UNORDERED -> builder.unordered();
         case HANDED_OVER -> builder.handOver();
+        case STAGED -> builder.stage(new Expand());
       }
       try (BackgroundLoader loader = builder.start()) {
         consume(loader, stream, WARM_UP, false);
@@ -131,7 +134,7 @@ class HeapPerBatchTest {
     for (int i = 0; i < batches; i++) {
       try (DeviceBatch batch = loader.get(PATIENCE)) {
         if (arrays) {
-          bytes += batch.array("image").buffer().bytes();
+          bytes += batch.array("image").buffer().bytes() / batch.spec().array(0).dtype().bytes();
           bytes += batch.array("label").buffer().bytes();
         }
         if (TestDevice.IS_CUDA) { // where a launch is JCuda's, and allocates

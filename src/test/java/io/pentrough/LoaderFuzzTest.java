@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.TestStages.HandOn;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
@@ -129,6 +130,7 @@ class LoaderFuzzTest {
     // The configuration.
     private final boolean ordered;
     private final boolean handOver;
+    private final boolean staged;
     private final int workers;
     private final int hostSlots;
     private final int deviceSlots;
@@ -175,9 +177,11 @@ class LoaderFuzzTest {
       this.seed = seed;
       random = random(seed, -1);
       content = new Content(seed);
-      device = new SlowDevice(inner, seed, random.nextInt(4) > 0, random.nextInt(3) == 0);
+      boolean playsStage = random.nextInt(3) == 0;
+      device = new SlowDevice(inner, seed, random.nextInt(4) > 0, playsStage);
       ordered = random.nextInt(3) > 0;
       handOver = random.nextInt(4) == 0;
+      staged = !handOver && !playsStage && random.nextInt(3) == 0;
       workers = 1 + random.nextInt(8);
       hostSlots = 1 + random.nextInt(6);
       deviceSlots = 1 + random.nextInt(4);
@@ -215,6 +219,9 @@ class LoaderFuzzTest {
       }
       if (handOver) {
         builder.handOver();
+      }
+      if (staged) {
+        builder.stage(new HandOn(Content.SPEC));
       }
       if (!named.isEmpty() && random.nextBoolean()) {
         builder.consumerStream(named.get(0));
@@ -526,6 +533,7 @@ class LoaderFuzzTest {
     public String toString() {
       return (ordered ? "ordered" : "unordered")
           + (handOver ? ", handed over" : "")
+          + (staged ? ", staged" : "")
           + (fails ? ", failing" : "")
           + (blocks ? ", blocking" : "")
           + (resetsFromTargets ? ", resetting" : "")

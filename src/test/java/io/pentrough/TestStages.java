@@ -1,16 +1,21 @@
 package io.pentrough;
 
+import io.pentrough.device.DeviceKernel;
 import io.pentrough.device.KernelArguments;
 import io.pentrough.device.KernelSource;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Stages for tests, with the kernels of stages.cu and their twins. */
-final class TestStages {
+public final class TestStages {
 
   static final KernelSource SOURCE =
       KernelSource.ofResource(TestStages.class, "stages.ptx")
           .twin("expand", TestStages::expand)
-          .twin("twicePlusOne", TestStages::twicePlusOne);
+          .twin("twicePlusOne", TestStages::twicePlusOne)
+          .twin("relay", TestStages::relay)
+          .twin("copyBytes", TestStages::copyBytes);
 
   private TestStages() {}
 
@@ -29,6 +34,69 @@ final class TestStages {
     ByteBuffer out = arguments.bytes(1);
     for (int i = 0; i < arguments.getInt(2); i++) {
       out.putFloat(4 * i, Math.fma(2, in.getFloat(4 * i), 1));
+    }
+  }
+
+  private static void relay(KernelArguments arguments) {
+    int n = arguments.getInt(4);
+    arguments.bytes(2).put(0, arguments.bytes(0), 0, n * Long.BYTES);
+    arguments.bytes(3).put(0, arguments.bytes(1), 0, n * Integer.BYTES);
+  }
+
+  private static void copyBytes(KernelArguments arguments) {
+    arguments.bytes(1).put(0, arguments.bytes(0), 0, arguments.getInt(2));
+  }
+
+  /** Hands all arrays on, whatever they are. */
+  record HandOn(BatchSpec spec) implements BatchStage {
+
+    @Override
+    public void declare(StageArrays arrays) {
+      for (ArraySpec array : spec.arrays()) {
+        arrays.reads(array.name());
+        arrays.makesLike(array.name(), array.dtype(), array.name());
+      }
+    }
+
+    @Override
+    public StageWork prepare(StageSlot slot) {
+      List<DeviceKernel> kernels = new ArrayList<>();
+      for (ArraySpec array : spec.arrays()) {
+        int bytes = (int) array.bytes();
+        kernels.add(
+            slot.kernel(SOURCE, "copyBytes")
+                .set(0, slot.in(array.name()))
+                .set(1, slot.out(array.name()))
+                .setInt(2, bytes)
+                .cover(bytes, 256));
+      }
+      return run -> kernels.forEach(kernel -> kernel.launch(run.stream()));
+    }
+  }
+
+  /** Hands "number" and "also" on as they are, from one memory to another. */
+  public static final class Relay implements BatchStage {
+
+    @Override
+    public void declare(StageArrays arrays) {
+      arrays.reads("number", DType.INT64);
+      arrays.reads("also", DType.INT32);
+      arrays.makesLike("number", DType.INT64, "number");
+      arrays.makesLike("also", DType.INT32, "also");
+    }
+
+    @Override
+    public StageWork prepare(StageSlot slot) {
+      int elements = slot.inSpec("number").elements();
+      var kernel =
+          slot.kernel(SOURCE, "relay")
+              .set(0, slot.in("number"))
+              .set(1, slot.in("also"))
+              .set(2, slot.out("number"))
+              .set(3, slot.out("also"))
+              .setInt(4, elements)
+              .cover(elements, 128);
+      return run -> kernel.launch(run.stream());
     }
   }
 

@@ -100,6 +100,7 @@ class FaultSweepTest {
   private static void session() throws Exception {
     try (CudaDevice device = CudaDevice.open(0)) {
       Session.run(device);
+      Session.runStaged(device);
     }
   }
 

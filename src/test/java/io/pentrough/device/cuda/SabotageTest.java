@@ -65,7 +65,9 @@ class SabotageTest {
     for (int session = 0; session < 5; session++) {
       try (SabotagedDevice device = new SabotagedDevice(CudaDevice.open(0), missing);
           DeviceStream stream = device.consumerStream()) {
-        Session.run(device, stream, eye);
+        boolean staged =
+            missing == Missing.STAGE_WAIT || missing == Missing.STAGE_RECORD || session % 2 == 1;
+        Session.run(device, stream, eye, staged);
       } catch (Session.WrongBatch e) {
         return String.valueOf(e.getMessage());
       }
@@ -87,6 +89,7 @@ class SabotageTest {
       for (int session = 0; session < 5; session++) {
         try (Device device = CudaDevice.open(0)) {
           Session.run(device);
+          Session.runStaged(device);
         }
       }
       assertEquals(List.of(), CudaSim.violations());

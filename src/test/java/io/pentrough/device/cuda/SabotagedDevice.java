@@ -19,7 +19,11 @@ final class SabotagedDevice extends ForwardingDevice {
     /** I2: the copy does not wait for the consumer's work; nor a consumer for a queued copy. */
     STREAM_WAIT,
     /** I2: closing a batch marks nothing: the mark lies on a stream that is idle. */
-    RELEASE_RECORD
+    RELEASE_RECORD,
+    /** I9: the stage does not wait for its batch's copy. */
+    STAGE_WAIT,
+    /** I9: a batch is ready before its stage: the mark lies on a stream that is idle. */
+    STAGE_RECORD
   }
 
   private final Missing missing;
@@ -40,6 +44,9 @@ final class SabotagedDevice extends ForwardingDevice {
     private final boolean consumers;
     private boolean justCopied;
 
+    /** Made for the loader, and never copied on. */
+    private boolean isStages = true;
+
     Stream(DeviceStream inner, boolean consumers) {
       super(inner, SabotagedDevice.this);
       this.consumers = consumers;
@@ -50,11 +57,15 @@ final class SabotagedDevice extends ForwardingDevice {
         PinnedBuffer source, long from, DeviceBuffer target, long to, long bytes) {
       super.copyToDevice(source, from, target, to, bytes);
       justCopied = true;
+      isStages = false;
     }
 
     @Override
     public void record(DeviceEvent event) {
-      boolean elsewhere = missing == Missing.RELEASE_RECORD && consumers;
+      boolean elsewhere =
+          consumers
+              ? missing == Missing.RELEASE_RECORD
+              : isStages && missing == Missing.STAGE_RECORD;
       Event mark = (Event) event;
       mark.saysCopied = justCopied; // the first mark behind a copy
       justCopied = false;
@@ -63,7 +74,8 @@ final class SabotagedDevice extends ForwardingDevice {
 
     @Override
     public void waitFor(DeviceEvent event) {
-      if (missing != Missing.STREAM_WAIT) {
+      boolean isStagesWait = isStages && !consumers;
+      if (missing != Missing.STREAM_WAIT && !(isStagesWait && missing == Missing.STAGE_WAIT)) {
         inner.waitFor(((Event) event).inner);
       }
     }

@@ -7,6 +7,7 @@ import io.pentrough.DType;
 import io.pentrough.DeviceBatch;
 import io.pentrough.HostArray;
 import io.pentrough.HostBatch;
+import io.pentrough.TestStages.Relay;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceKernel;
@@ -140,16 +141,27 @@ final class Session {
   /** Throws what the library throws, or {@link WrongBatch}. */
   static void run(Device device) throws Exception {
     try (DeviceStream stream = device.newStream()) {
-      run(device, stream, Eye.BOTH);
+      run(device, stream, Eye.BOTH, false);
+    }
+  }
+
+  /** The same with stages: the batches pass through a kernel on their way. */
+  static void runStaged(Device device) throws Exception {
+    try (DeviceStream stream = device.newStream()) {
+      run(device, stream, Eye.BOTH, true);
     }
   }
 
   /** On a stream of the caller's, idle before and after. */
-  static void run(Device device, DeviceStream stream, Eye eye) throws Exception {
+  static void run(Device device, DeviceStream stream, Eye eye, boolean staged) throws Exception {
     try (Handles handles = new Handles()) {
       Counter counter = eye == Eye.COPY ? null : new Counter(device, handles);
       boolean copies = eye != Eye.KERNEL;
-      try (BackgroundLoader loader = loader(device).consumerStream(stream).start()) {
+      BackgroundLoader.Builder builder = loader(device).consumerStream(stream);
+      if (staged) {
+        builder.stage(new Relay());
+      }
+      try (BackgroundLoader loader = builder.start()) {
         take(device, stream, loader, 0, handles, counter, copies);
         loader.reset();
         take(device, stream, loader, BATCHES, handles, counter, copies);
