@@ -138,7 +138,8 @@ class TrainTest {
     // 2 GiB at least are needed; the tests run with 1 GiB.
     assertRefused(result, "-XX:MaxDirectMemorySize");
     assertTrue(result.err.contains("6 slots of "), result.err);
-    assertEquals(before, directBytes());
+    long more = directBytes() - before; // less, where what others had was collected meanwhile
+    assertTrue(more < 1 << 20, () -> more + " bytes more");
   }
 
   private static long directBytes() {
