@@ -619,6 +619,7 @@ final class Engine {
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
         wakeWorker(); // there is a free host slot
+        copyThread.wake(); // or a device slot, where a stage has failed
         hasMoved(); // a queue has room for another job, and nobody else will say so
         if (skips.leavesOut(failure)) {
           continue;

@@ -406,6 +406,27 @@ class StageTest {
     }
   }
 
+  @ParameterizedTest(name = "skipped: {0}")
+  @ValueSource(booleans = {false, true})
+  @DisplayName("I5: a failure gives its device slot back, also where it is the only one")
+  void failureInTheOnlySlot(boolean skipped) throws Exception {
+    BackgroundLoader.Builder builder =
+        loader(failingAt(1, new IllegalStateException("made up"))).deviceSlots(1).hostSlots(2);
+    if (skipped) {
+      builder.onFailure(FailurePolicy.skip(1, (epoch, index, cause) -> {}));
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      loader.get(PATIENCE).close();
+      if (!skipped) {
+        TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+        assertEquals(1, e.index());
+      }
+      try (DeviceBatch batch = loader.get(PATIENCE)) {
+        assertEquals(2, batch.index());
+      }
+    }
+  }
+
   @Test
   @DisplayName("a stage's failure is skipped where the policy says so, with the stage's name")
   void skipped() throws Exception {
