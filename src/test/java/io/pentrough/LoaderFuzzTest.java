@@ -221,7 +221,16 @@ class LoaderFuzzTest {
         builder.handOver();
       }
       if (staged) {
-        builder.stage(new HandOn(Content.SPEC));
+        builder.stage(
+            new HandOn(
+                Content.SPEC,
+                index -> {
+                  boolean fails = stageFails(index);
+                  if (fails) {
+                    thrown.incrementAndGet();
+                  }
+                  return fails;
+                }));
       }
       if (!named.isEmpty() && random.nextBoolean()) {
         builder.consumerStream(named.get(0));
@@ -418,6 +427,10 @@ class LoaderFuzzTest {
     }
 
     /** Every index is told once (I3), and not from before a reset that came before the get (I4). */
+    private boolean stageFails(long index) {
+      return staged && index % 13 == 5;
+    }
+
     private void tell(long index, int call, long staleBefore, String how) {
       checkNotStale(index, call, staleBefore);
       tellOnce(index, how);
@@ -686,6 +699,7 @@ class LoaderFuzzTest {
         Lease lease = new Lease(batch, unseen ? Lease.UNSEEN : seen(batch, early), early, this);
         leases.add(lease);
         assertTrue(!deed(batch.index()).fails(), "delivered though its target fails");
+        assertTrue(!stageFails(batch.index()), "delivered though its stage fails");
         toldBatches.incrementAndGet();
         if (unseen) {
           tellOnce(batch.index(), "batch of an unseen call");
@@ -715,6 +729,14 @@ class LoaderFuzzTest {
       }
 
       private void tellFailure(TargetException e, long staleBefore) {
+        if (e.getCause() instanceof StageException) {
+          assertTrue(stageFails(e.index()), "the stage does not fail there");
+          assertTrue(!deed(e.index()).fails(), "the target does");
+          toldFailures.incrementAndGet();
+          tellOnce(e.index(), "failure of the stage");
+          checkOrder(e.index());
+          return;
+        }
         Origin origin = failures.get(Objects.requireNonNull(e.getCause()));
         if (origin == null) {
           throw new AssertionError("no target threw this", e);

@@ -6,6 +6,7 @@ import io.pentrough.device.KernelSource;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongPredicate;
 
 /** Stages for tests, with the kernels of stages.cu and their twins. */
 public final class TestStages {
@@ -47,8 +48,8 @@ public final class TestStages {
     arguments.bytes(1).put(0, arguments.bytes(0), 0, arguments.getInt(2));
   }
 
-  /** Hands all arrays on, whatever they are. */
-  record HandOn(BatchSpec spec) implements BatchStage {
+  /** Hands all arrays on, whatever they are; fails where it is told to, with its kernels queued. */
+  record HandOn(BatchSpec spec, LongPredicate fails) implements BatchStage {
 
     @Override
     public void declare(StageArrays arrays) {
@@ -70,7 +71,12 @@ public final class TestStages {
                 .setInt(2, bytes)
                 .cover(bytes, 256));
       }
-      return run -> kernels.forEach(kernel -> kernel.launch(run.stream()));
+      return run -> {
+        kernels.forEach(kernel -> kernel.launch(run.stream()));
+        if (fails.test(run.index())) {
+          throw new IllegalStateException("told to fail at " + run.index());
+        }
+      };
     }
   }
 
