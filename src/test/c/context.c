@@ -63,6 +63,7 @@ void context_end(struct Context *context, bool lost_is_a_leak) {
   context->alive = false;
   context->retained = 0;
   stream_end_context(context, lost_is_a_leak);
+  sibling_end_context(context, lost_is_a_leak);
   event_end_context(context, lost_is_a_leak);
   module_end_context(context, lost_is_a_leak);
   memory_end_context(context, lost_is_a_leak);

@@ -57,7 +57,7 @@ static bool is_known(const char *name) {
   for (int i = 0; sim_imported_calls[i]; i++) {
     if (strcmp(sim_imported_calls[i], name) == 0) return true;
   }
-  return false;
+  return sibling_has_call(name);
 }
 
 CONTROL(jboolean, fault0)(JNIEnv *env, jclass class, jstring call, jlong nth, jint code) {
@@ -96,6 +96,7 @@ static void count(struct Live *live, struct Text *leaks) {
   event_count(live, leaks);
   memory_count(live, leaks);
   module_count(live, leaks);
+  sibling_count(live, leaks);
 }
 
 CONTROL(jlongArray, live0)(JNIEnv *env, jclass class) {
@@ -106,8 +107,9 @@ CONTROL(jlongArray, live0)(JNIEnv *env, jclass class) {
   count(&live, &unused);
   unlock();
   text_free(&unused);
-  jlong numbers[] = {live.device_buffers, live.device_bytes, live.pinned_buffers, live.pinned_bytes,
-                     live.streams,        live.events,       live.contexts,     live.modules};
+  jlong numbers[] = {live.device_buffers, live.device_bytes, live.pinned_buffers,
+                     live.pinned_bytes,   live.streams,      live.events,
+                     live.contexts,       live.modules,      live.library_handles};
   jsize size = sizeof numbers / sizeof *numbers;
   jlongArray array = (*env)->NewLongArray(env, size);
   if (array) (*env)->SetLongArrayRegion(env, array, 0, size, numbers);

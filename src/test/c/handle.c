@@ -14,6 +14,7 @@ static const uint64_t bases[HANDLE_KINDS] = {
     [HANDLE_GRAPH] = 0x60000000000,
     [HANDLE_MODULE] = 0x40000000000,
     [HANDLE_FUNCTION] = 0xF0000000000,
+    [HANDLE_CUBLAS] = 0xB0000000000,
 };
 
 static struct Table {

@@ -17,6 +17,9 @@ enum { MAX_DEVICES = 8, PAGE_BYTES = 4096, CONTEXT_STACK_DEPTH = 32 };
 
 enum Schedule { SCHEDULE_THREADS, SCHEDULE_SEEDED, SCHEDULE_LAG, SCHEDULE_RACE };
 
+// What the driver's sibling, libcublas.so.12, uses as if it were one of the driver's files.
+#define SIBLING __attribute__((visibility("default")))
+
 struct Sim {
   pthread_mutex_t lock;
   pthread_cond_t progress;  // broadcast whenever an operation has ended or a context has failed
@@ -74,8 +77,8 @@ struct Entry {
 };
 
 // Takes sim.lock, counts and logs the call, and says whether it may go on.
-CUresult sim_enter(struct Entry *entry, struct ApiCall **call, const char *name, enum Needs needs);
-void sim_leave(struct Entry *entry);
+SIBLING CUresult sim_enter(struct Entry *entry, struct ApiCall **call, const char *name, enum Needs needs);
+SIBLING void sim_leave(struct Entry *entry);
 // The whole of a call that this driver does not have.
 CUresult sim_unsupported(struct ApiCall **call, const char *name);
 
@@ -114,8 +117,8 @@ void entry_reset(void);
 
 struct ApiCall *report_call(const char *name);
 struct ApiCall *report_first_call(void);
-void report_violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void report_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+SIBLING void report_violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+SIBLING void report_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_pageable_async_copy(void);
 long report_pageable_async_copies(void);
 void report_reset(void);
@@ -126,12 +129,12 @@ struct Text {
   size_t size;
   size_t capacity;
 };
-void text_add(struct Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+SIBLING void text_add(struct Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_list(struct Text *text, const char *format, va_list arguments);
 void text_terminate(struct Text *text);
 void text_free(struct Text *text);
 // Objects that were still there when their context ended: leaks that no longer live.
-struct Text *report_lost_text(void);
+SIBLING struct Text *report_lost_text(void);
 // Each hands over the text and starts afresh; the caller frees it.
 struct Text report_take_violations(void);
 struct Text report_take_lost(void);
@@ -146,6 +149,7 @@ struct Live {
   long events;
   long contexts;
   long modules;
+  long library_handles;  // of siblings
 };
 
 // --- faults.c ----------------------------------------------------------------------------------
@@ -158,18 +162,18 @@ void faults_clear(void);
 // --- handle.c ------------------------------------------------------------------------------------
 
 enum HandleKind { HANDLE_CONTEXT, HANDLE_STREAM, HANDLE_EVENT, HANDLE_GRAPH, HANDLE_MODULE,
-                  HANDLE_FUNCTION, HANDLE_KINDS };
+                  HANDLE_FUNCTION, HANDLE_CUBLAS, HANDLE_KINDS };
 
-uint64_t handle_add(enum HandleKind kind, void *object);
+SIBLING uint64_t handle_add(enum HandleKind kind, void *object);
 // The object, dead or alive, or null if no such handle was ever given out.
-void *handle_object(enum HandleKind kind, uint64_t handle);
+SIBLING void *handle_object(enum HandleKind kind, uint64_t handle);
 // For people: 1 for the first of its kind since the last reset.
-long handle_number(enum HandleKind kind, uint64_t handle);
+SIBLING long handle_number(enum HandleKind kind, uint64_t handle);
 void handle_reset_numbers(void);
 // The first that may be alive: a reset ends all but the primary contexts.
-long handle_first(enum HandleKind kind);
-long handle_count(enum HandleKind kind);
-void *handle_nth(enum HandleKind kind, long index);
+SIBLING long handle_first(enum HandleKind kind);
+SIBLING long handle_count(enum HandleKind kind);
+SIBLING void *handle_nth(enum HandleKind kind, long index);
 
 // --- context.c -----------------------------------------------------------------------------------
 
@@ -190,7 +194,7 @@ struct Context {
   bool free_failed;
 };
 
-struct Context *context_current(void);
+SIBLING struct Context *context_current(void);
 struct Context *context_find(CUcontext handle);
 struct Context *context_primary(int device);
 struct Context *context_new(int device, unsigned flags);
@@ -210,6 +214,21 @@ void context_count(struct Live *live, struct Text *leaks);
 
 void module_end_context(struct Context *context, bool lost_is_a_leak);
 void module_count(struct Live *live, struct Text *leaks);
+
+// --- sibling.c: libraries that stand on this driver -----------------------------------------------
+
+struct Sibling {
+  const char *const *calls;  // every call that there can be; the last is null
+  void (*end_context)(struct Context *context, bool lost_is_a_leak);
+  void (*count)(struct Live *live, struct Text *leaks);
+  struct Sibling *next;
+};
+
+// Once, when the library is loaded.
+SIBLING void sibling_register(struct Sibling *sibling);
+bool sibling_has_call(const char *name);
+void sibling_end_context(struct Context *context, bool lost_is_a_leak);
+void sibling_count(struct Live *live, struct Text *leaks);
 
 // --- memory.c ------------------------------------------------------------------------------------
 
@@ -247,8 +266,8 @@ CUresult memory_allocate(
     uint64_t *address);
 // The allocation that `address` lies in or just behind (in its guard), dead or alive. Takes no
 // lock: signal handlers may call it.
-struct Allocation *memory_find(uint64_t address);
-bool memory_in_device_window(uint64_t address);
+SIBLING struct Allocation *memory_find(uint64_t address);
+SIBLING bool memory_in_device_window(uint64_t address);
 // Where `size` bytes at `address` are; reports and refuses what is dead, foreign or out of bounds.
 CUresult memory_device_range(
     struct Context *context, uint64_t address, size_t size, struct Range *range);
@@ -346,7 +365,7 @@ struct Operation {
   void *arguments;
 };
 
-struct Operation *operation_new(enum OperationKind kind, struct Origin origin);
+SIBLING struct Operation *operation_new(enum OperationKind kind, struct Origin origin);
 void operation_free(struct Operation *operation);
 const char *operation_name(enum OperationKind kind);
 bool operation_is_name(const char *name);
@@ -395,13 +414,13 @@ struct Stream {
 struct Stream *stream_new(
     struct Context *context, enum StreamClass class, unsigned flags, struct Origin origin);
 // The stream that a handle means on this thread; reports and refuses a wrong or dead one.
-CUresult stream_find(CUstream handle, struct Stream **stream);
-void stream_enqueue(struct Stream *stream, struct Operation *operation);
+SIBLING CUresult stream_find(CUstream handle, struct Stream **stream);
+SIBLING void stream_enqueue(struct Stream *stream, struct Operation *operation);
 void stream_destroy(struct Stream *stream);
 bool stream_is_idle(const struct Stream *stream);
 // Wait until what is queued now has ended. They give up the lock meanwhile.
 CUresult stream_synchronize(struct Stream *stream);
-CUresult stream_synchronize_context(struct Context *context);
+SIBLING CUresult stream_synchronize_context(struct Context *context);
 CUresult stream_wait_for_mark(struct Mark *mark);
 void stream_wait_until_unused(struct Allocation *allocation);
 void stream_settle(struct Stream *stream);
@@ -434,7 +453,7 @@ void schedule_queued(struct Stream *stream);
 // A stream has something to do, or may have.
 void schedule_notice(struct Stream *stream);
 // A moment in which the seeded schedule may run something; nothing in the others.
-void schedule_turn(void);
+SIBLING void schedule_turn(void);
 // Lets time pass for a thread that waits for the driver: runs a step (seeded) or sleeps until
 // something has happened (the others). False if nothing can ever happen.
 bool schedule_let_go_on(void);
@@ -446,11 +465,11 @@ void schedule_run_host_function(struct Operation *operation);
 // --- capture.c -----------------------------------------------------------------------------------
 
 // Refuses a call that must not be made during a capture, and invalidates the capture.
-CUresult capture_refuse_unsafe(void);
+SIBLING CUresult capture_refuse_unsafe(void);
 // Refuses a query of, or a wait for, a stream that is capturing.
 CUresult capture_refuse_on(struct Stream *stream);
 // Refuses work that would have to wait for a capture: the legacy stream's.
-CUresult capture_refuse_legacy(struct Stream *stream);
+SIBLING CUresult capture_refuse_legacy(struct Stream *stream);
 unsigned capture_exchange_mode(unsigned mode);
 CUresult capture_begin(struct Stream *stream, unsigned mode);
 CUresult capture_end(struct Stream *stream);

@@ -265,6 +265,35 @@ public final class CudaDevice implements Device {
     return CudaNatives.whyUnavailable();
   }
 
+  /**
+   * Loads the native library of one of JCuda's other classes, such as {@code JCublas2}, with the
+   * same care as JCuda's own. Left to itself such a class unpacks its library to a fixed name in
+   * the shared folder for temporary files, trusts what it finds there, and fails in its static
+   * initialiser, for good, if CUDA's library is not installed. Call this before its first use:
+   *
+   * <pre>{@code
+   * CudaDevice.loadLibrary(JCublas2.class); // a class literal initialises nothing
+   * }</pre>
+   *
+   * <p>A refusal breaks nothing on Linux: once the library is there, the next call finds it. On
+   * Windows, and where the class and Pentrough have different class loaders, it is final, as it is
+   * if the class failed before this was called. If the class works already, nothing happens. The
+   * first call takes some 0.1 s; each looks at the files of the process, so call it once. For this
+   * time the property {@code java.io.tmpdir} names another folder. May be called from any thread;
+   * calls wait for each other and for an {@link #open} under way.
+   *
+   * @param binding the class, such as {@code jcuda.jcublas.JCublas2.class}; initialised by this
+   * @throws IllegalArgumentException if it is no class of JCuda's
+   * @throws DeviceException if CUDA cannot be used here, or the library is missing or does not
+   *     load; the message says what to install
+   */
+  public static void loadLibrary(Class<?> binding) {
+    if (!binding.getName().startsWith("jcuda.")) {
+      throw new IllegalArgumentException(binding.getName() + " is no class of JCuda's");
+    }
+    CudaNatives.loadLibrary(binding);
+  }
+
   private static Info info(int ordinal) {
     CUdevice device = device(ordinal);
     String where = nameOf(ordinal);

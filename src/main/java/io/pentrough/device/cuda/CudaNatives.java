@@ -48,7 +48,7 @@ final class CudaNatives {
       if (impossible.isPresent()) {
         throw new NoCuda(impossible.get(), null);
       }
-      NativeLibrary.load();
+      NativeLibrary.ofDriver().load();
       loaded = true;
     }
     int version = version(); // first: in an old driver other functions are missing, which is fatal
@@ -74,6 +74,12 @@ final class CudaNatives {
       throw noDevice();
     }
     return version;
+  }
+
+  /** See {@link CudaDevice#loadLibrary}; under the same lock, as the folder is the JVM's. */
+  static synchronized void loadLibrary(Class<?> binding) {
+    start();
+    NativeLibrary.of(binding).load();
   }
 
   /** How many devices there are; only after {@link #start()}. */

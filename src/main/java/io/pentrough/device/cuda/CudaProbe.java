@@ -72,8 +72,18 @@ record CudaProbe(
 
   /** The file name of JCuda's native library on this platform. */
   String bindingFile() {
-    String name = "JCudaDriver-" + JCUDA_VERSION + "-" + platform();
+    return bindingFile("JCudaDriver");
+  }
+
+  /** The same of another of JCuda's libraries. */
+  String bindingFile(String library) {
+    String name = library + "-" + JCUDA_VERSION + "-" + platform();
     return isWindows(osName) ? name + ".dll" : "lib" + name + ".so";
+  }
+
+  /** Whether the JVM finds a library of this name by itself. */
+  boolean isOnLibraryPath(String file) {
+    return isIn(libraryFolders, file);
   }
 
   private String platform() {

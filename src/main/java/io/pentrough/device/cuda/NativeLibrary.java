@@ -1,5 +1,6 @@
 package io.pentrough.device.cuda;
 
+import io.pentrough.device.DeviceException;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -9,11 +10,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Loads JCuda's native library so that what is loaded is what the class path has.
+ * Loads a native library of JCuda so that what is loaded is what the class path has.
  *
  * <p>Left to itself, JCuda unpacks its library to a fixed name in the shared folder for temporary
  * files and loads whatever it finds there: half a file that another JVM is writing, or one that
@@ -41,11 +46,72 @@ final class NativeLibrary {
   private static final String TEMPORARY = "java.io.tmpdir";
   private static final Path MAPPED = Path.of("/proc/self/maps");
 
-  private NativeLibrary() {}
+  /** "FILE: cannot open shared object file: ...", as the system's loader says it. */
+  private static final Pattern MISSING = Pattern.compile("(lib[^:/ ]+): cannot open .*");
 
-  /** Under the lock of {@link CudaNatives}. */
-  static void load() {
-    String file = CudaProbe.ofThisMachine().bindingFile();
+  /**
+   * What the libraries are called that JCuda's are bindings of, by how their files' names begin.
+   */
+  private static final Map<String, String> PRODUCTS =
+      Map.of(
+          "libcublas.", "cuBLAS",
+          "libcudnn.", "cuDNN",
+          "libcufft.", "cuFFT",
+          "libcurand.", "cuRAND",
+          "libcusolver.", "cuSOLVER",
+          "libcusparse.", "cuSPARSE");
+
+  /** What the library is to JCuda, for messages. */
+  private final String owner;
+
+  /** A class from the jar whose native library it is; touching another must have loaded it. */
+  private final Class<?> binding;
+
+  private final String file;
+  private final Touch touch;
+  private final BiFunction<String, @Nullable Throwable, DeviceException> refusal;
+
+  /** Initialises JCuda's class, whose static initialiser loads the library. */
+  private interface Touch {
+    void run() throws ClassNotFoundException;
+  }
+
+  private NativeLibrary(
+      String owner,
+      Class<?> binding,
+      String file,
+      Touch touch,
+      BiFunction<String, @Nullable Throwable, DeviceException> refusal) {
+    this.owner = owner;
+    this.binding = binding;
+    this.file = file;
+    this.touch = touch;
+    this.refusal = refusal;
+  }
+
+  /** JCuda's library for the driver. */
+  static NativeLibrary ofDriver() {
+    return new NativeLibrary(
+        "JCuda",
+        JCudaResource.binding(),
+        CudaProbe.ofThisMachine().bindingFile(),
+        () -> JCudaDriver.cuDriverGetVersion(new int[1]),
+        NoCuda::new);
+  }
+
+  /** The library of one of JCuda's other classes; must not initialise the class. */
+  static NativeLibrary of(Class<?> binding) {
+    String name = binding.getSimpleName();
+    return new NativeLibrary(
+        name,
+        binding,
+        CudaProbe.ofThisMachine().bindingFile(name.equals("JCuda") ? "JCudaRuntime" : name),
+        () -> Class.forName(binding.getName(), true, binding.getClassLoader()),
+        (why, cause) -> new DeviceException(name + " cannot be used: " + why, cause));
+  }
+
+  /** Under the lock of {@link CudaNatives}; again at no harm. */
+  void load() {
     if (isMapped(file)) {
       touch();
       return;
@@ -54,15 +120,22 @@ final class NativeLibrary {
     try {
       folder = privateFolder();
       Path library = folder.resolve(file);
-      if (unpack(file, library)) { // else it is on java.library.path, where JCuda looks first
+      if (unpack(library)) {
         preload(library);
         touchWithin(folder);
-      } else {
+      } else if (CudaProbe.ofThisMachine().isOnLibraryPath(file)) { // where JCuda looks first
         touch();
+      } else {
+        throw refusal.apply(
+            "its native library "
+                + file
+                + " is not on the class path; add the artifact of JCuda's natives that has it",
+            null);
       }
     } catch (IOException e) {
-      throw new NoCuda(
-          "JCuda's native library could not be unpacked to "
+      throw refusal.apply(
+          owner
+              + "'s native library could not be unpacked to "
               + (folder == null
                   ? System.getProperty(FOLDER, System.getProperty(TEMPORARY))
                   : folder)
@@ -80,7 +153,8 @@ final class NativeLibrary {
   private static boolean isMapped(String file) {
     try {
       return Files.isReadable(MAPPED)
-          && Files.readAllLines(MAPPED).stream().anyMatch(line -> line.endsWith(file));
+          && Files.readAllLines(MAPPED).stream()
+              .anyMatch(line -> line.endsWith(file) || line.endsWith(file + " (deleted)"));
     } catch (IOException e) {
       return false;
     }
@@ -94,9 +168,9 @@ final class NativeLibrary {
   }
 
   /** False if the class path has no such library. */
-  private static boolean unpack(String file, Path target) throws IOException {
+  private boolean unpack(Path target) throws IOException {
     byte[] bytes;
-    try (InputStream in = JCudaResource.open("/lib/" + file)) {
+    try (InputStream in = binding.getResourceAsStream("/lib/" + file)) {
       if (in == null) {
         return false;
       }
@@ -114,26 +188,32 @@ final class NativeLibrary {
     return true;
   }
 
-  private static void preload(Path library) {
+  private void preload(Path library) {
     ClassLoader own = NativeLibrary.class.getClassLoader();
-    if (!Files.isReadable(MAPPED) || JCudaResource.loader() != own) {
+    if (!Files.isReadable(MAPPED) || binding.getClassLoader() != own) {
       return;
     }
     try {
       System.load(library.toAbsolutePath().toString());
     } catch (UnsatisfiedLinkError e) {
-      throw new NoCuda(whyNotLoaded(String.valueOf(e.getMessage()), library), e);
+      throw refusal.apply(whyNotLoaded(String.valueOf(e.getMessage()), library), e);
     }
   }
 
-  private static String whyNotLoaded(String message, Path library) {
+  private String whyNotLoaded(String message, Path library) {
     // The system's loader says "FILE: REASON", where FILE is what could not be had.
     String reason = message.replace(library + ": ", "");
     if (reason.startsWith("libcuda.so.1:")) {
       return "no NVIDIA driver found (" + reason + ")";
     }
+    Matcher missing = MISSING.matcher(reason);
+    if (missing.matches()) {
+      return "%s is not installed (%s); install the CUDA 12 toolkit's libraries, or name their folder in LD_LIBRARY_PATH before the JVM starts"
+          .formatted(product(missing.group(1)), reason);
+    }
     if (reason.contains("failed to map segment") || reason.contains("not permitted")) {
-      return "JCuda's native library cannot be executed in "
+      return owner
+          + "'s native library cannot be executed in "
           + library.getParent()
           + " ("
           + reason
@@ -141,14 +221,22 @@ final class NativeLibrary {
           + FOLDER
           + "=FOLDER";
     }
-    return "JCuda's native library cannot be loaded (" + reason + ")";
+    return owner + "'s native library cannot be loaded (" + reason + ")";
+  }
+
+  private static String product(String file) {
+    return PRODUCTS.entrySet().stream()
+        .filter(product -> file.startsWith(product.getKey()))
+        .map(Map.Entry::getValue)
+        .findFirst()
+        .orElse(file);
   }
 
   /**
    * Others that look up the folder for temporary files in this moment get ours. The JDK reads it
    * once: that must have happened before.
    */
-  private static void touchWithin(Path folder) {
+  private void touchWithin(Path folder) {
     try {
       Files.deleteIfExists(File.createTempFile("pentrough-", null).toPath());
     } catch (IOException e) {
@@ -163,18 +251,23 @@ final class NativeLibrary {
     }
   }
 
-  private static void touch() {
+  private void touch() {
     try {
-      JCudaDriver.cuDriverGetVersion(new int[1]);
+      touch.run();
     } catch (NoClassDefFoundError e) {
-      throw new NoCuda(
-          "JCuda has failed to start earlier in this JVM, which is final; start the JVM anew, and"
-              + " let Pentrough be the first to use JCuda: it says what is wrong ("
+      throw refusal.apply(
+          owner
+              + " has failed to start earlier in this JVM, which is final; start the JVM anew, and"
+              + " let Pentrough be the first to use "
+              + owner
+              + ": it says what is wrong ("
               + e.getMessage()
               + ")",
           e);
     } catch (LinkageError e) {
-      throw new NoCuda("JCuda's native library cannot be loaded (" + firstLine(e) + ")", e);
+      throw refusal.apply(owner + "'s native library cannot be loaded (" + firstLine(e) + ")", e);
+    } catch (ClassNotFoundException e) {
+      throw new AssertionError(e); // its Class object is in our hands
     }
   }
 

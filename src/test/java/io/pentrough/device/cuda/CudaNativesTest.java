@@ -193,6 +193,89 @@ class CudaNativesTest {
     assertEquals(List.of(), filesLeft());
   }
 
+  // --- JCuda's other libraries
+
+  private static final String CUBLAS = "libJCublas2-12.6.0-linux-x86_64.so";
+
+  private static final String NO_CUBLAS =
+      "JCublas2 cannot be used: cuBLAS is not installed (libcublas.so.12: cannot open shared object"
+          + " file: No such file or directory); install the CUDA 12 toolkit's libraries, or name"
+          + " their folder in LD_LIBRARY_PATH before the JVM starts";
+
+  /** With the driver, which is loaded by its path, but without cuBLAS until it is, too. */
+  private List<String> runWithoutCublas(String... steps) throws Exception {
+    List<String> all = new ArrayList<>(List.of(DRIVER.toString()));
+    all.addAll(List.of(steps));
+    return run(false, all.toArray(new String[0]));
+  }
+
+  @Test
+  @DisplayName("without cuBLAS there is a sentence each time, and it may still come")
+  void noCublas() throws Exception {
+    String cublas = DRIVER.resolveSibling("libcublas.so.12").toString();
+    assertEquals(
+        List.of(NO_CUBLAS, NO_CUBLAS, "loaded", "jcublas: CUBLAS_STATUS_SUCCESS"),
+        runWithoutCublas("blas", "blas", cublas, "blas", "jcublas"));
+    assertEquals(List.of(), filesLeft());
+  }
+
+  @Test
+  @DisplayName("a second call is harmless, and nothing is left behind")
+  void cublasTwice() throws Exception {
+    Path foreign = Files.write(temporary.resolve(CUBLAS), GARBAGE);
+    assertEquals(
+        List.of(
+            "loaded",
+            "loaded",
+            "mapped: 1 private",
+            "jcublas: CUBLAS_STATUS_SUCCESS",
+            "tmp: " + temporary + " = " + temporary),
+        run(true, "blas", "blas", "cublasMapped", "jcublas", "tmp"));
+    assertArrayEquals(GARBAGE, Files.readAllBytes(foreign), "neither loaded nor touched");
+    assertEquals(List.of(CUBLAS), filesLeft());
+  }
+
+  @Test
+  @DisplayName("if the application used JCublas first, its library is used as it is")
+  void theApplicationUsedJCublasFirst() throws Exception {
+    assertEquals(
+        List.of("jcublas: CUBLAS_STATUS_SUCCESS", "loaded", "mapped: 1"),
+        run(true, "jcublas", "blas", "cublasMapped"));
+  }
+
+  @Test
+  void theApplicationFailedWithJCublasFirst() throws Exception {
+    List<String> said = runWithoutCublas("jcublas", "blas");
+    assertEquals("jcublas: UnsatisfiedLinkError", said.get(0));
+    assertEquals(NO_CUBLAS, said.get(1), "what is missing comes first");
+    Files.write(temporary.resolve(CUBLAS), GARBAGE); // which JCublas trusts
+    said = run(true, "jcublas", "blas");
+    assertEquals("jcublas: UnsatisfiedLinkError", said.get(0));
+    assertTrue(
+        said.get(1)
+            .startsWith(
+                "JCublas2 cannot be used: JCublas2 has failed to start earlier in this JVM"),
+        said::toString);
+  }
+
+  @Test
+  void otherLibrariesAndOtherClasses() throws Exception {
+    assertEquals(
+        List.of("loaded", "io.pentrough.device.cuda.OpensCuda is no class of JCuda's"),
+        run(true, "runtime", "foreign"));
+    assertTrue(run(false, "blas").get(0).startsWith("no CUDA: no NVIDIA driver found"));
+    String without =
+        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+            .filter(entry -> !entry.contains("jcublas-natives"))
+            .collect(Collectors.joining(File.pathSeparator));
+    assertEquals(
+        List.of(
+            "JCublas2 cannot be used: its native library "
+                + CUBLAS
+                + " is not on the class path; add the artifact of JCuda's natives that has it"),
+        output(start(true, without, List.of(), "blas")));
+  }
+
   private static List<String> tail(List<String> list, int count) {
     return list.subList(list.size() - count, list.size());
   }

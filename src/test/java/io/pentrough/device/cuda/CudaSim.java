@@ -36,10 +36,11 @@ public final class CudaSim {
       long streams,
       long events,
       long contexts,
-      long modules) {
+      long modules,
+      long cublasHandles) {
 
     /** Nothing at all. */
-    public static final Live NONE = new Live(0, 0, 0, 0, 0, 0, 0, 0);
+    public static final Live NONE = new Live(0, 0, 0, 0, 0, 0, 0, 0, 0);
   }
 
   /**
@@ -60,10 +61,15 @@ public final class CudaSim {
   private static final class Loaded {
 
     static {
-      Path library =
+      Path driver =
           Path.of(
               System.getProperty(
                   "pentrough.softwareCuda.library", "target/software-cuda/libcuda.so.1"));
+      load(driver);
+      load(driver.resolveSibling("libcublas.so.12")); // looks for the driver by its name
+    }
+
+    private static void load(Path library) {
       if (!Files.isRegularFile(library)) {
         throw new IllegalStateException(
             "%s is not there; build it: mvn test-compile, or src/test/c/build.sh"
@@ -75,7 +81,10 @@ public final class CudaSim {
     static void touch() {}
   }
 
-  /** Loads the software driver in the place of the real one; before JCuda's first use. */
+  /**
+   * Loads the software driver and the software cuBLAS in the place of the real ones; before the
+   * first use of JCuda and of JCublas.
+   */
   public static void load() {
     Loaded.touch();
   }
@@ -108,12 +117,13 @@ public final class CudaSim {
   /**
    * Makes an occurrence of a call or of an operation fail.
    *
-   * @param call the driver's symbol, such as {@code cuMemAlloc_v2}; or {@code exec:} and {@code
-   *     copyHtoD}, {@code copyDtoH}, {@code copyDtoD}, {@code memset}, {@code record}, {@code
-   *     wait}, {@code waitValue}, {@code writeValue}, {@code hostFunction}, {@code callback},
-   *     {@code kernel}: an operation that fails when it runs, which its context does not survive
+   * @param call the symbol of the driver or of cuBLAS, such as {@code cuMemAlloc_v2}, {@code
+   *     cublasSgemm_v2}; or {@code exec:} and {@code copyHtoD}, {@code copyDtoH}, {@code copyDtoD},
+   *     {@code memset}, {@code record}, {@code wait}, {@code waitValue}, {@code writeValue}, {@code
+   *     hostFunction}, {@code callback}, {@code kernel} (cuBLAS's products too): an operation that
+   *     fails when it runs, which its context does not survive
    * @param nth which one from now on, the next is 1
-   * @param code what it answers
+   * @param code what it answers: a {@code CUresult}, or a {@code cublasStatus} from cuBLAS
    */
   public static void fault(String call, long nth, int code) {
     if (!fault0(call, nth, code)) {
@@ -138,7 +148,7 @@ public final class CudaSim {
 
   public static Live live() {
     long[] n = live0();
-    return new Live(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7]);
+    return new Live(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8]);
   }
 
   /** What was done that must not be done, in words; each is told once. */

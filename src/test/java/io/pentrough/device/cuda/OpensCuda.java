@@ -1,10 +1,13 @@
 package io.pentrough.device.cuda;
 
 import io.pentrough.device.Device;
+import io.pentrough.device.DeviceException;
 import java.io.File;
 import java.nio.file.Files;
 import java.util.List;
 import jcuda.driver.JCudaDriver;
+import jcuda.jcublas.JCublas2;
+import jcuda.runtime.JCuda;
 
 /** What {@link CudaNativesTest} runs in JVMs of its own; prints what it finds. */
 final class OpensCuda {
@@ -40,17 +43,45 @@ final class OpensCuda {
             System.out.println("session done");
           }
         }
-        case "mapped" -> mapped();
-        default -> throw new IllegalArgumentException(step);
+        case "mapped" -> mapped("libJCudaDriver");
+        case "blas" -> loadLibrary(JCublas2.class);
+        case "runtime" -> loadLibrary(JCuda.class);
+        case "foreign" -> loadLibrary(OpensCuda.class);
+        case "jcublas" -> {
+          try {
+            System.out.println("jcublas: " + JCublas2.cublasGetStatusName(0));
+          } catch (LinkageError e) {
+            System.out.println("jcublas: " + e.getClass().getSimpleName());
+          }
+        }
+        case "cublasMapped" -> mapped("libJCublas2");
+        default -> {
+          if (!new File(step).isFile()) {
+            throw new IllegalArgumentException(step);
+          }
+          System.load(step);
+        }
       }
     }
   }
 
-  /** How many copies of JCuda's library are in the process, and whether from a private folder. */
-  private static void mapped() throws Exception {
+  private static void loadLibrary(Class<?> binding) {
+    try {
+      CudaDevice.loadLibrary(binding);
+      System.out.println("loaded");
+    } catch (DeviceException | IllegalArgumentException e) {
+      System.out.println(e.getMessage());
+    }
+  }
+
+  /**
+   * How many copies of one of JCuda's libraries are in the process, and whether from a private
+   * folder.
+   */
+  private static void mapped(String library) throws Exception {
     List<String> files =
         Files.readAllLines(new File("/proc/self/maps").toPath()).stream()
-            .filter(line -> line.contains("libJCudaDriver"))
+            .filter(line -> line.contains(library))
             .map(line -> line.substring(line.indexOf('/')))
             .distinct()
             .toList();

@@ -184,9 +184,14 @@ final class RawCuda implements AutoCloseable {
     assertEquals(CUresult.stringFor(expected), CUresult.stringFor(code));
   }
 
+  /** Else freeing would wait for what a failed test has left held. */
+  void openGates() {
+    gates.forEach(Gate::open);
+  }
+
   @Override
   public void close() {
-    gates.forEach(Gate::open); // else freeing would wait for what a failed test has left held
+    openGates();
     ok(cuCtxSetCurrent(context));
     giveBack.forEach(Runnable::run);
     ok(cuCtxSetCurrent(new CUcontext())); // none; JCuda refuses null
