@@ -14,6 +14,7 @@ import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.example.CuBlas.Matrix;
 import java.util.List;
 import jcuda.driver.CUstream;
+import jcuda.jcublas.JCublas2;
 
 /**
  * An {@link Mlp} on the GPU: the same layers, gradient and optimiser, in the same layout. cuBLAS
@@ -33,7 +34,6 @@ final class DeviceMlp implements AutoCloseable {
   private static final int THREADS = 256;
 
   private final Closing open = new Closing();
-  private final CudaDevice device;
   private final DeviceStream stream;
   private final Mlp host;
   private final CuBlas blas;
@@ -79,24 +79,24 @@ final class DeviceMlp implements AutoCloseable {
       Mlp host,
       float[] table,
       int maxBatch) {
-    this.device = device;
     this.stream = stream;
     this.host = host;
     int units = host.hidden;
     int length = host.parameters.length;
     try {
+      CudaDevice.loadLibrary(JCublas2.class); // says what is missing; CuBlas would fail for good
       blas = open.later(new CuBlas(cudaStream));
       module = open.later(device.load(KERNELS));
 
-      parameters = floats(length);
-      gradient = floats(length);
-      gradientMean = floats(length);
-      gradientSquare = floats(length);
-      DeviceBuffer inputs = floats((long) maxBatch * host.inputs);
-      DeviceBuffer activations = floats((long) maxBatch * units);
-      DeviceBuffer activationGradients = floats((long) maxBatch * units);
-      DeviceBuffer scores = floats((long) maxBatch * host.classes);
-      DeviceBuffer greyTable = floats(table.length);
+      parameters = floats(device, length);
+      gradient = floats(device, length);
+      gradientMean = floats(device, length);
+      gradientSquare = floats(device, length);
+      DeviceBuffer inputs = floats(device, (long) maxBatch * host.inputs);
+      DeviceBuffer activations = floats(device, (long) maxBatch * units);
+      DeviceBuffer activationGradients = floats(device, (long) maxBatch * units);
+      DeviceBuffer scores = floats(device, (long) maxBatch * host.classes);
+      DeviceBuffer greyTable = floats(device, table.length);
       DeviceBuffer hiddenBias = part(parameters, host.hiddenBias, units);
       DeviceBuffer outputBias = part(parameters, host.outputBias, host.classes);
 
@@ -154,7 +154,7 @@ final class DeviceMlp implements AutoCloseable {
     }
   }
 
-  private DeviceBuffer floats(long count) {
+  private DeviceBuffer floats(CudaDevice device, long count) {
     return open.later(device.allocate(count * Float.BYTES));
   }
 

@@ -175,7 +175,7 @@ public final class Train {
   private static String leftOn(HostDevice host) {
     HostDevice.Usage live = host.liveResources();
     return "left on the device: "
-        + (live.equals(new HostDevice.Usage(0, 0, 0, 0)) ? "nothing" : live)
+        + (live.equals(HostDevice.Usage.NONE) ? "nothing" : live)
         + System.lineSeparator();
   }
 

@@ -29,7 +29,8 @@ public interface DeviceKernel extends AutoCloseable {
    * Sets a pointer.
    *
    * @param parameter which, from 0
-   * @param buffer memory of this device, or a slice; its guard is asked at each launch
+   * @param buffer memory of this device, or a slice; its guard is asked at each launch. Kept until
+   *     another is set or this kernel is closed
    * @return this
    * @throws IndexOutOfBoundsException if there is no such parameter
    * @throws IllegalArgumentException if it is not 64 bits wide, or the buffer belongs to another

@@ -21,6 +21,7 @@ public interface DeviceModule extends AutoCloseable {
    * @param name the name of its {@code .entry} in the PTX
    * @return the kernel, no argument set, one block of one thread; to be closed by the caller
    * @throws IllegalArgumentException if there is no such kernel; the message lists those there are
+   * @throws UnsupportedOperationException on the host, if the kernel has no twin
    * @throws DeviceException if the device refuses
    * @throws IllegalStateException if this module is closed
    */

@@ -14,6 +14,7 @@ public interface KernelArguments {
    * @param parameter which, from 0
    * @return exactly the buffer that was set, writable, in native byte order, position 0; the same
    *     object may be handed out again, its position and limit reset
+   * @throws IndexOutOfBoundsException if there is no such parameter
    * @throws IllegalArgumentException if no buffer was set there
    */
   ByteBuffer bytes(int parameter);
@@ -23,6 +24,7 @@ public interface KernelArguments {
    *
    * @param parameter which, from 0
    * @return the value
+   * @throws IndexOutOfBoundsException if there is no such parameter
    * @throws IllegalArgumentException if it is of another type
    */
   int getInt(int parameter);
@@ -32,6 +34,7 @@ public interface KernelArguments {
    *
    * @param parameter which, from 0
    * @return the value
+   * @throws IndexOutOfBoundsException if there is no such parameter
    * @throws IllegalArgumentException if it is of another type, or a buffer was set
    */
   long getLong(int parameter);
@@ -41,6 +44,7 @@ public interface KernelArguments {
    *
    * @param parameter which, from 0
    * @return the value
+   * @throws IndexOutOfBoundsException if there is no such parameter
    * @throws IllegalArgumentException if it is of another type
    */
   float getFloat(int parameter);
@@ -50,6 +54,7 @@ public interface KernelArguments {
    *
    * @param parameter which, from 0
    * @return the value
+   * @throws IndexOutOfBoundsException if there is no such parameter
    * @throws IllegalArgumentException if it is of another type
    */
   double getDouble(int parameter);

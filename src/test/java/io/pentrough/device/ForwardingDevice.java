@@ -51,7 +51,7 @@ public abstract class ForwardingDevice implements Device {
 
   @Override
   public DeviceModule load(KernelSource source) {
-    return inner.load(source);
+    return new ForwardingModule(inner.load(source), this);
   }
 
   @Override

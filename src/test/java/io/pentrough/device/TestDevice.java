@@ -194,13 +194,16 @@ public final class TestDevice {
                         && frame.getMethodName().equals(method));
   }
 
-  /** How many buffers, streams and events the device has handed out and not got back. */
+  /**
+   * How many buffers, streams, events, modules and kernels the device has handed out and not got
+   * back.
+   */
   public static int handles(Device device) {
     if (device instanceof CudaDevice cuda) {
       return cuda.liveResources().handles();
     }
     HostDevice.Usage usage = ((HostDevice) device).liveResources();
-    return usage.buffers() + usage.streams() + usage.events();
+    return usage.buffers() + usage.streams() + usage.events() + usage.modules();
   }
 
   /** Whether {@link #liveBytes} says anything: a real driver does not count. */
@@ -217,7 +220,7 @@ public final class TestDevice {
   /** Whether everything is given back. */
   public static boolean nothingLive(Device device) {
     return device instanceof HostDevice host
-        ? host.liveResources().equals(new HostDevice.Usage(0, 0, 0, 0))
+        ? host.liveResources().equals(HostDevice.Usage.NONE)
         : handles(device) == 0;
   }
 

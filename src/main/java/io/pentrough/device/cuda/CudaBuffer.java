@@ -13,7 +13,7 @@ abstract sealed class CudaBuffer implements DeviceBuffer permits CudaMemory, Cud
   abstract CudaHandle useMemory();
 
   /** Where the allocation begins. */
-  abstract CUdeviceptr base();
+  abstract DeviceAddress base();
 
   /** Where this buffer begins in its allocation. */
   abstract long start();

@@ -21,7 +21,9 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -101,7 +103,7 @@ public final class CudaDevice implements Device {
   /**
    * What a device has handed out and not got back yet. The default stream does not count.
    *
-   * @param handles open buffers, streams (wrapped ones too) and events
+   * @param handles open buffers, streams (wrapped ones too), events, modules and kernels
    */
   public record Usage(int handles) {}
 
@@ -491,7 +493,7 @@ public final class CudaDevice implements Device {
 
   /** For bytes on their way to ordinary memory: also on a device that is closed. */
   PinnedBuffer allocateStaging(int bytes) {
-    return makeCounted(context::handleComesLate, () -> CudaPinned.allocate(this, bytes, true));
+    return makeLate(() -> CudaPinned.allocate(this, bytes, true));
   }
 
   @Override
@@ -539,8 +541,18 @@ public final class CudaDevice implements Device {
     return make(() -> CudaEvent.create(context, eventFlags));
   }
 
+  @Override
+  public DeviceModule load(KernelSource source) {
+    return make(() -> CudaModule.load(this, source));
+  }
+
   private <T extends AutoCloseable> T make(Supplier<T> maker) {
     return makeCounted(context::handleComes, maker);
+  }
+
+  /** Makes a handle on behalf of one that exists: also on a device that is closed. */
+  <T extends AutoCloseable> T makeLate(Supplier<T> maker) {
+    return makeCounted(context::handleComesLate, maker);
   }
 
   /** Counts a handle before it is made, so that the context cannot go meanwhile. */
@@ -612,6 +624,13 @@ public final class CudaDevice implements Device {
       return own;
     }
     throw foreign("device buffer");
+  }
+
+  CudaStream own(DeviceStream stream) {
+    if (stream instanceof CudaStream own && own.device() == this) {
+      return own;
+    }
+    throw foreign("stream");
   }
 
   CudaEvent own(DeviceEvent event) {

@@ -2,13 +2,17 @@ package io.pentrough.device.cuda;
 
 import static jcuda.driver.JCudaDriver.cuEventQuery;
 import static jcuda.driver.JCudaDriver.cuGetErrorString;
+import static jcuda.driver.JCudaDriver.cuLaunchKernel;
 
 import io.pentrough.device.DeviceException;
 import java.util.HashMap;
 import java.util.Map;
 import jcuda.CudaException;
+import jcuda.Pointer;
 import jcuda.driver.CUevent;
+import jcuda.driver.CUfunction;
 import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,6 +73,36 @@ final class CudaDriver {
     }
     check(device, "cuEventQuery", code);
     return true;
+  }
+
+  /** The plain code of a launch; whoever looks at it has more to say than the code. */
+  static int launch(
+      CUfunction function,
+      int gridX,
+      int gridY,
+      int gridZ,
+      int blockX,
+      int blockY,
+      int blockZ,
+      int sharedBytes,
+      CUstream stream,
+      Pointer arguments) {
+    try {
+      return cuLaunchKernel(
+          function,
+          gridX,
+          gridY,
+          gridZ,
+          blockX,
+          blockY,
+          blockZ,
+          sharedBytes,
+          stream,
+          arguments,
+          null);
+    } catch (CudaException e) {
+      return codeOf(e);
+    }
   }
 
   /** The plain code of a call, for callers to whom more than success is an answer. */

@@ -1,14 +1,12 @@
 package io.pentrough.device.cuda;
 
-import jcuda.driver.CUdeviceptr;
-
 /** Pinned memory as the device sees it. */
 final class CudaMapped extends CudaBuffer {
 
   private final CudaPinned pinned;
-  private final CUdeviceptr base;
+  private final DeviceAddress base;
 
-  CudaMapped(CudaPinned pinned, CUdeviceptr base) {
+  CudaMapped(CudaPinned pinned, DeviceAddress base) {
     this.pinned = pinned;
     this.base = base;
   }
@@ -20,7 +18,7 @@ final class CudaMapped extends CudaBuffer {
   }
 
   @Override
-  CUdeviceptr base() {
+  DeviceAddress base() {
     return base;
   }
 

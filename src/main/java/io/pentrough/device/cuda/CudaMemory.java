@@ -4,18 +4,17 @@ import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
 import static jcuda.driver.JCudaDriver.cuMemGetInfo;
 
-import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUresult;
 
 /** An allocation of device memory. */
 final class CudaMemory extends CudaBuffer {
 
   private final CudaDevice device;
-  private final CUdeviceptr base;
+  private final DeviceAddress base;
   private final long bytes;
   private final CudaHandle handle;
 
-  private CudaMemory(CudaDevice device, CUdeviceptr base, long bytes) {
+  private CudaMemory(CudaDevice device, DeviceAddress base, long bytes) {
     this.device = device;
     this.base = base;
     this.bytes = bytes;
@@ -35,7 +34,7 @@ final class CudaMemory extends CudaBuffer {
 
   /** Allocates; for a handle that is counted already. */
   static CudaMemory allocate(CudaDevice device, long bytes) {
-    CUdeviceptr base = new CUdeviceptr();
+    DeviceAddress base = new DeviceAddress();
     int code = CudaDriver.code((p, n) -> cuMemAlloc(p, n), base, bytes);
     if (code != CUresult.CUDA_SUCCESS) {
       throw CudaDriver.failure(
@@ -62,7 +61,7 @@ final class CudaMemory extends CudaBuffer {
   }
 
   @Override
-  CUdeviceptr base() {
+  DeviceAddress base() {
     return base;
   }
 

@@ -10,7 +10,6 @@ import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import jcuda.Pointer;
-import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUresult;
 
 /**
@@ -73,12 +72,12 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
   }
 
   /** What the device calls this memory. */
-  CUdeviceptr devicePointer() {
+  DeviceAddress devicePointer() {
     if (pageable) {
       throw new UnsupportedOperationException(
           device.name() + " cannot work in ordinary memory, which it fell back to");
     }
-    CUdeviceptr mapped = new CUdeviceptr();
+    DeviceAddress mapped = new DeviceAddress();
     CudaDriver.call(
         device.name(),
         "cuMemHostGetDevicePointer",

@@ -1,7 +1,5 @@
 package io.pentrough.device.cuda;
 
-import jcuda.driver.CUdeviceptr;
-
 /**
  * A part of a buffer. One is made for each array of each batch, so it has no field it could do
  * without: 40 bytes.
@@ -27,7 +25,7 @@ final class CudaSlice extends CudaBuffer {
   }
 
   @Override
-  CUdeviceptr base() {
+  DeviceAddress base() {
     return parent.base();
   }
 

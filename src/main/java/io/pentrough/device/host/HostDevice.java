@@ -4,7 +4,9 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -49,6 +51,7 @@ public final class HostDevice implements Device {
   private long liveBytes;
   private int liveStreams;
   private int liveEvents;
+  private int liveModules;
 
   /**
    * What a device has handed out and not got back yet. The default stream does not count: nobody
@@ -58,8 +61,13 @@ public final class HostDevice implements Device {
    * @param bytes their size, as asked for
    * @param streams open streams
    * @param events open events
+   * @param modules open modules and kernels together
    */
-  public record Usage(int buffers, long bytes, int streams, int events) {}
+  public record Usage(int buffers, long bytes, int streams, int events, int modules) {
+
+    /** Nothing at all. */
+    public static final Usage NONE = new Usage(0, 0, 0, 0, 0);
+  }
 
   HostDevice(String whyNoBetter, IntFunction<ByteBuffer> allocator) {
     this.description = whyNoBetter.isEmpty() ? "host" : "host (" + whyNoBetter + ")";
@@ -229,6 +237,33 @@ public final class HostDevice implements Device {
     }
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * <p>On the host a kernel is its twin, so one that has none cannot be looked up.
+   */
+  @Override
+  public DeviceModule load(KernelSource source) {
+    synchronized (lock) {
+      checkOpen();
+      liveModules++;
+    }
+    return new HostModule(this, source);
+  }
+
+  /** A kernel of a module that exists: also on a device that is closed. */
+  void moduleComes() {
+    synchronized (lock) {
+      liveModules++;
+    }
+  }
+
+  void moduleGoes() {
+    synchronized (lock) {
+      liveModules--;
+    }
+  }
+
   /** Does nothing: the host has no context to bind. */
   @Override
   public void bindThread() {}
@@ -245,7 +280,7 @@ public final class HostDevice implements Device {
   }
 
   private Usage usage() {
-    return new Usage(liveBuffers, liveBytes, liveStreams, liveEvents);
+    return new Usage(liveBuffers, liveBytes, liveStreams, liveEvents, liveModules);
   }
 
   @Override
@@ -274,6 +309,13 @@ public final class HostDevice implements Device {
       return own;
     }
     throw foreign("device buffer");
+  }
+
+  HostStream own(DeviceStream stream) {
+    if (stream instanceof HostStream own && own.device() == this) {
+      return own;
+    }
+    throw foreign("stream");
   }
 
   HostEvent own(DeviceEvent event) {

@@ -1,6 +1,8 @@
 package io.pentrough.device.host;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,11 +12,35 @@ import org.jspecify.annotations.Nullable;
  */
 final class HostMemory {
 
+  /** Kernels' views kept, beyond which old ones give way. */
+  private static final int MOST_VIEWS = 64;
+
+  private static final View[] NO_VIEWS = {};
+
   private final HostDevice device;
   private final int size;
 
   /** Null once closed. Written under this object's monitor, so that one close releases. */
   private volatile @Nullable ByteBuffer bytes;
+
+  /** Never changed, only replaced, under this object's monitor; empty once closed. */
+  private volatile View[] views = NO_VIEWS;
+
+  private int viewsMade;
+
+  /**
+   * What a kernel's twin sees of this memory. As a buffer has a position of its own, each stream
+   * and parameter have one of their own.
+   */
+  private record View(String stream, int parameter, int start, ByteBuffer bytes) {
+
+    boolean is(String stream, int parameter, int start, int length) {
+      return this.start == start
+          && bytes.capacity() == length
+          && this.parameter == parameter
+          && this.stream.equals(stream);
+    }
+  }
 
   HostMemory(HostDevice device, ByteBuffer bytes) {
     this.device = device;
@@ -39,6 +65,33 @@ final class HostMemory {
     return open;
   }
 
+  boolean isClosed() {
+    return bytes == null;
+  }
+
+  /**
+   * A part of it for a parameter of a kernel on a stream: the same object each time, so that a
+   * launch allocates nothing (I6).
+   *
+   * @param stream the stream's name, which no other stream has
+   */
+  ByteBuffer view(String stream, int parameter, int start, int length) {
+    for (View view : views) {
+      if (view.is(stream, parameter, start, length)) {
+        return view.bytes;
+      }
+    }
+    synchronized (this) {
+      ByteBuffer made = bytes().slice(start, length).order(ByteOrder.nativeOrder());
+      View[] now = views;
+      int place = viewsMade++ % MOST_VIEWS;
+      View[] more = place < now.length ? now.clone() : Arrays.copyOf(now, place + 1);
+      more[place] = new View(stream, parameter, start, made);
+      views = more;
+      return made;
+    }
+  }
+
   /** Copies within or between allocations; runs on a stream's thread. */
   static void copy(HostMemory source, int from, HostMemory target, int to, int count) {
     ByteBuffer in = source.bytes;
@@ -60,6 +113,7 @@ final class HostMemory {
         return;
       }
       bytes = null;
+      views = NO_VIEWS;
     }
     device.release(size);
   }

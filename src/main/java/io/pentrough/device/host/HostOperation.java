@@ -13,6 +13,7 @@ final class HostOperation {
     NONE,
     COPY,
     LAUNCH,
+    KERNEL,
     WAIT
   }
 
@@ -25,6 +26,9 @@ final class HostOperation {
   private int count;
 
   private @Nullable Runnable work;
+
+  /** Made with the first kernel launched from this place, and kept. */
+  private @Nullable HostLaunch kernel;
 
   private @Nullable HostStream awaited;
   private long ticket;
@@ -41,6 +45,16 @@ final class HostOperation {
   void launch(Runnable work) {
     kind = Kind.LAUNCH;
     this.work = work;
+  }
+
+  void launch(HostTwin twin, String stream) {
+    HostLaunch snapshot = kernel;
+    if (snapshot == null) {
+      snapshot = new HostLaunch(stream);
+      kernel = snapshot;
+    }
+    twin.snapshot(snapshot);
+    kind = Kind.KERNEL;
   }
 
   void waitFor(HostStream awaited, long ticket) {
@@ -61,6 +75,7 @@ final class HostOperation {
             HostMemory.copy(
                 Objects.requireNonNull(source), from, Objects.requireNonNull(target), to, count);
         case LAUNCH -> Objects.requireNonNull(work).run();
+        case KERNEL -> Objects.requireNonNull(kernel).run();
         case WAIT -> {
           return Objects.requireNonNull(awaited).await(ticket);
         }
@@ -77,6 +92,13 @@ final class HostOperation {
     return switch (kind) {
       case COPY -> "a copy on " + stream + " failed: " + failure.getMessage();
       case LAUNCH -> "work launched on " + stream + " threw " + failure;
+      case KERNEL ->
+          "kernel "
+              + Objects.requireNonNull(kernel).name()
+              + " on "
+              + stream
+              + " failed: "
+              + failure;
       case WAIT ->
           stream
               + " waited for "
@@ -89,6 +111,9 @@ final class HostOperation {
 
   /** Lets go of everything it refers to. */
   void clear() {
+    if (kind == Kind.KERNEL) {
+      Objects.requireNonNull(kernel).clear();
+    }
     kind = Kind.NONE;
     source = null;
     target = null;

@@ -108,6 +108,16 @@ final class HostStream implements DeviceStream {
     }
   }
 
+  /** See {@link HostTwin#launch}. */
+  void launch(HostTwin kernel) {
+    synchronized (lock) {
+      HostOperation place = claim();
+      if (place != null) {
+        place.launch(kernel, name);
+      }
+    }
+  }
+
   @Override
   public void read(DeviceBuffer source, ByteBuffer target) {
     HostBuffer in = device.own(source);

@@ -17,8 +17,12 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceKernel;
+import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.TestKernels;
 import io.pentrough.device.cuda.CudaSim.Schedule;
 import java.time.Duration;
 import java.util.List;
@@ -303,6 +307,124 @@ class CudaTroubleTest {
             check(cuCtxGetCurrent(after));
             assertEquals(before, after, call);
           });
+    }
+    assertNothingLeft();
+  }
+
+  // ---- modules and kernels
+
+  private static String messageOf(Executable failing) {
+    return String.valueOf(assertThrows(DeviceException.class, failing).getMessage());
+  }
+
+  @Test
+  @DisplayName("PTX that the driver refuses: the compiler's log is in the message")
+  void refusedPtx() {
+    String ptx = TestKernels.SOURCE.ptx().replaceFirst("mul\\.wide\\.s32", "mul.broad.s32");
+    try (CudaDevice device = CudaDevice.open(0)) {
+      String message = messageOf(() -> device.load(KernelSource.of("broken.ptx", ptx)));
+      assertTrue(
+          message.startsWith("cuda:0: cuModuleLoadDataEx failed with 218 CUDA_ERROR_INVALID_PTX"),
+          message);
+      assertTrue(
+          message.contains(": broken.ptx was refused: ptxas application ptx input, line "),
+          message);
+      assertTrue(message.contains("mul.broad.s32"), message);
+      CudaSim.newestPtx(5, 0);
+      message = messageOf(() -> device.load(TestKernels.SOURCE));
+      assertTrue(message.contains("cuModuleLoadDataEx failed with 222 "), message);
+      assertTrue(message.contains("cuda/launches.ptx was refused: ptxas "), message);
+      assertEquals(0, device.liveResources().handles());
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  @DisplayName("what the driver refuses of a kernel is told with its name, and leaves nothing")
+  void refusedKernels() {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        DeviceBuffer out = device.allocate(24);
+        DeviceModule module = device.load(TestKernels.SOURCE)) {
+      CudaSim.fault("cuModuleGetFunction", 1, 500);
+      String message = messageOf(() -> module.kernel("shape"));
+      assertTrue(message.contains("cuModuleGetFunction failed with 500 "), message);
+      assertTrue(message.endsWith(": kernel shape of module cuda/launches.ptx"), message);
+      CudaSim.fault("cuMemHostAlloc", 1, 2);
+      message = messageOf(() -> module.kernel("shape"));
+      assertTrue(message.contains("cuMemHostAlloc failed with 2 "), message);
+      assertTrue(message.endsWith("for the arguments of kernel shape"), message);
+      assertEquals(3, device.liveResources().handles());
+      try (DeviceKernel shape = module.kernel("shape").set(0, out).grid(2, 3, 4).block(5, 6, 7)) {
+        CudaSim.fault("cuLaunchKernel", 1, 701);
+        message = messageOf(() -> shape.sharedBytes(16).launch(stream));
+        assertTrue(message.startsWith("cuda:0: cuLaunchKernel failed with 701 "), message);
+        assertTrue(
+            message.endsWith(
+                ": kernel shape, grid 2 x 3 x 4, block 5 x 6 x 7, 16 bytes of shared memory"),
+            message);
+        shape.launch(stream);
+        stream.synchronize();
+      }
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  @DisplayName(
+      "a module that the driver does not take back counts as leaked, and that is said once")
+  void refusedUnload() {
+    try (CudaDevice device = CudaDevice.open(0)) {
+      DeviceModule module = device.load(TestKernels.SOURCE);
+      CudaSim.fault("cuModuleUnload", 1, 999);
+      assertTrue(messageOf(module::close).contains("cuModuleUnload failed with 999 "));
+      module.close();
+      assertEquals(0, device.liveResources().handles());
+    }
+    assertEquals(1, CudaSim.leaks().size(), "the module");
+  }
+
+  @Test
+  @DisplayName("a kernel that fails when it runs: every later call answers so, and the closing too")
+  void strayKernel() {
+    CudaDevice device = CudaDevice.open(0);
+    DeviceStream stream = device.newStream();
+    DeviceBuffer x = device.allocate(4);
+    DeviceModule module = device.load(TestKernels.SOURCE);
+    DeviceKernel stray = module.kernel("stray").set(0, x).setLong(1, 0);
+    stray.launch(stream);
+    stream.synchronize();
+    stray.setLong(1, 1 << 20).launch(stream);
+    for (Executable later :
+        List.<Executable>of(
+            stream::synchronize,
+            () -> stray.launch(stream),
+            () -> device.load(TestKernels.SOURCE),
+            device::newEvent)) {
+      String message = messageOf(later);
+      assertTrue(message.contains(" failed with 700 "), message);
+      assertTrue(message.contains("work queued earlier failed"), message);
+    }
+    List<String> violations = CudaSim.violations();
+    assertTrue(violations.get(0).contains("stray"), violations::toString);
+  }
+
+  @Test
+  @DisplayName("threads left without a context stay so behind a launch, refused or not")
+  void contextsBehindALaunch() {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        DeviceModule module = device.load(TestKernels.SOURCE);
+        DeviceKernel nothing = module.kernel("nothing")) {
+      CUcontext none = new CUcontext();
+      check(cuCtxSetCurrent(none));
+      nothing.launch(stream);
+      CudaSim.fault("cuLaunchKernel", 1, 999);
+      assertThrows(DeviceException.class, () -> nothing.launch(stream));
+      CUcontext after = new CUcontext();
+      check(cuCtxGetCurrent(after));
+      assertEquals(none, after);
+      stream.synchronize();
     }
     assertNothingLeft();
   }

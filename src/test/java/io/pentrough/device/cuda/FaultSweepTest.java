@@ -44,7 +44,12 @@ class FaultSweepTest {
 
   /** What gives something back: if it fails, that is leaked. */
   private static final Set<String> FREEING =
-      Set.of("cuMemFree_v2", "cuMemFreeHost", "cuStreamDestroy_v2", "cuEventDestroy_v2");
+      Set.of(
+          "cuMemFree_v2",
+          "cuMemFreeHost",
+          "cuStreamDestroy_v2",
+          "cuEventDestroy_v2",
+          "cuModuleUnload");
 
   private static final Set<String> ALLOCATING =
       Set.of("cuMemAlloc_v2", "cuMemHostAlloc", "cuStreamCreate", "cuEventCreate");
@@ -108,7 +113,12 @@ class FaultSweepTest {
       assertNamesTheCode(thrown, fault.code);
     }
     Live left = CudaSim.live();
-    long objects = left.deviceBuffers() + left.pinnedBuffers() + left.streams() + left.events();
+    long objects =
+        left.deviceBuffers()
+            + left.pinnedBuffers()
+            + left.streams()
+            + left.events()
+            + left.modules();
     boolean freeing = FREEING.contains(fault.call) || fault.call.startsWith("cuCtxP");
     assertTrue(
         objects <= (freeing ? 1 : 0), () -> "left behind: " + CudaSim.leaks() + " after " + thrown);
@@ -132,7 +142,8 @@ class FaultSweepTest {
   static Stream<Fault> faultsOfOperations() {
     boolean all = "all".equals(System.getProperty("pentrough.cuda.sweep"));
     List<Fault> faults = new ArrayList<>();
-    for (String operation : List.of("exec:copyHtoD", "exec:record", "exec:wait", "exec:copyDtoH")) {
+    for (String operation :
+        List.of("exec:copyHtoD", "exec:record", "exec:wait", "exec:copyDtoH", "exec:kernel")) {
       for (long nth = 1; nth <= (all ? 24 : 3); nth++) {
         for (int code : new int[] {ILLEGAL_ADDRESS, LAUNCH_FAILED, DEVICE_UNAVAILABLE}) {
           faults.add(new Fault(operation, nth, code));

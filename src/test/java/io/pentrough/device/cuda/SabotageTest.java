@@ -35,20 +35,22 @@ class SabotageTest {
     List<Arguments> all = new ArrayList<>();
     for (Missing missing : Missing.values()) {
       for (Schedule schedule : List.of(Schedule.SEEDED, Schedule.LAG, Schedule.RACE)) {
-        all.add(Arguments.of(missing, schedule));
+        all.add(Arguments.of(missing, schedule, Session.Eye.COPY));
+        all.add(Arguments.of(missing, schedule, Session.Eye.KERNEL));
       }
     }
     return all.stream();
   }
 
-  @ParameterizedTest(name = "without {0}, {1}")
+  @ParameterizedTest(name = "without {0}, {1}, by {2}")
   @MethodSource("sabotages")
   @DisplayName("a device without a fence is found out")
-  void aMissingFenceIsFound(Missing missing, Schedule schedule) throws Exception {
+  void aMissingFenceIsFound(Missing missing, Schedule schedule, Session.Eye eye) throws Exception {
     for (int seed = 0; seed < SEEDS; seed++) {
-      String found = run(missing, schedule, seed);
+      String found = run(missing, schedule, eye, seed);
       if (!found.isEmpty()) {
-        System.out.printf("without %s, %s: seed %d: %s%n", missing, schedule, seed, found);
+        System.out.printf(
+            "without %s, %s, by %s: seed %d: %s%n", missing, schedule, eye, seed, found);
         return;
       }
     }
@@ -56,13 +58,14 @@ class SabotageTest {
   }
 
   /** Several sessions a seed: the suite has more of them than one. */
-  private static String run(Missing missing, Schedule schedule, int seed) throws Exception {
+  private static String run(Missing missing, Schedule schedule, Session.Eye eye, int seed)
+      throws Exception {
     CudaSim.reset();
     CudaSim.configure(schedule, seed);
     for (int session = 0; session < 5; session++) {
       try (SabotagedDevice device = new SabotagedDevice(CudaDevice.open(0), missing);
           DeviceStream stream = device.consumerStream()) {
-        Session.run(device, stream);
+        Session.run(device, stream, eye);
       } catch (Session.WrongBatch e) {
         return String.valueOf(e.getMessage());
       }
@@ -89,6 +92,7 @@ class SabotageTest {
       assertEquals(List.of(), CudaSim.violations());
       assertEquals(List.of(), CudaSim.leaks());
       assertTrue(CudaSim.calls().containsKey("cuMemcpyHtoDAsync_v2"));
+      assertTrue(CudaSim.calls().containsKey("cuLaunchKernel"));
     }
   }
 

@@ -8,24 +8,37 @@ import io.pentrough.DeviceBatch;
 import io.pentrough.HostArray;
 import io.pentrough.HostBatch;
 import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceKernel;
+import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.TestKernels;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A loader's life as an application sees it: start, some batches through both doors, a reset, some
- * more, close. What each batch holds is looked at by work queued on the consumer's stream, so it is
- * what a kernel would see: too early, and it is another batch; too late, and it is overwritten.
+ * more, close. What each batch holds is looked at by work queued on the consumer's stream, copies
+ * and kernels: too early, and it is another batch; too late, and it is overwritten.
  */
 final class Session {
 
   /** Before the reset, and after it. */
   static final int BATCHES = 12;
+
+  /** What looks at the batches. */
+  enum Eye {
+    COPY,
+    KERNEL,
+    BOTH
+  }
 
   private static final Duration PATIENCE = Duration.ofSeconds(20);
   private static final int NUMBERS = 700;
@@ -63,6 +76,49 @@ final class Session {
     }
   }
 
+  /** A kernel that counts, for each batch, the elements that are not of it. */
+  private static final class Counter {
+
+    private final DeviceBuffer found;
+    private final PinnedBuffer seen;
+    private final DeviceKernel kernel;
+
+    Counter(Device device, Handles handles) {
+      long bytes = 2L * BATCHES * Integer.BYTES;
+      seen = handles.keep(device.allocatePinned(bytes));
+      found = handles.keep(device.allocate(bytes));
+      DeviceModule module = handles.keep(device.load(TestKernels.SOURCE));
+      kernel = handles.keep(module.kernel("foreign"));
+      kernel.setInt(2, NUMBERS).cover(NUMBERS, 256);
+      seen.unsafeBuffer().put(new byte[(int) bytes]);
+      try (DeviceStream stream = device.newStream()) {
+        stream.copyToDevice(seen, 0, found, 0, bytes);
+        stream.synchronize();
+      }
+    }
+
+    void look(DeviceStream stream, DeviceBatch batch, int index) {
+      long at = (long) index * Integer.BYTES;
+      kernel
+          .set(0, batch.array("number").buffer())
+          .set(1, batch.array("also").buffer())
+          .setLong(3, index)
+          .set(4, found.slice(at, Integer.BYTES, () -> {}))
+          .launch(stream);
+    }
+
+    void check(DeviceStream stream, int first) {
+      stream.copyToHost(found, 0, seen, 0, seen.bytes());
+      stream.synchronize();
+      for (int i = first; i < first + BATCHES; i++) {
+        int wrong = seen.unsafeBuffer().getInt(i * Integer.BYTES);
+        if (wrong != 0) {
+          throw new WrongBatch("batch %d: a kernel saw %d foreign elements".formatted(i, wrong));
+        }
+      }
+    }
+  }
+
   /** A kernel saw something else than the batch it was given. */
   static final class WrongBatch extends AssertionError {
     private static final long serialVersionUID = 1L;
@@ -84,35 +140,44 @@ final class Session {
   /** Throws what the library throws, or {@link WrongBatch}. */
   static void run(Device device) throws Exception {
     try (DeviceStream stream = device.newStream()) {
-      run(device, stream);
+      run(device, stream, Eye.BOTH);
     }
   }
 
   /** On a stream of the caller's, idle before and after. */
-  static void run(Device device, DeviceStream stream) throws Exception {
-    try (Buffers buffers = new Buffers()) {
+  static void run(Device device, DeviceStream stream, Eye eye) throws Exception {
+    try (Handles handles = new Handles()) {
+      Counter counter = eye == Eye.COPY ? null : new Counter(device, handles);
+      boolean copies = eye != Eye.KERNEL;
       try (BackgroundLoader loader = loader(device).consumerStream(stream).start()) {
-        take(device, stream, loader, 0, buffers);
+        take(device, stream, loader, 0, handles, counter, copies);
         loader.reset();
-        take(device, stream, loader, BATCHES, buffers);
+        take(device, stream, loader, BATCHES, handles, counter, copies);
       } finally {
         stream.synchronize(); // what was queued may use the buffers
       }
     }
   }
 
-  /** Closes all of them, whatever happens to one. */
-  private static final class Buffers implements AutoCloseable {
-    private final List<PinnedBuffer> open = new ArrayList<>();
+  /** Closes all of them, the latest first, whatever happens to one. */
+  private static final class Handles implements AutoCloseable {
+    private final Deque<AutoCloseable> open = new ArrayDeque<>();
+
+    <T extends AutoCloseable> T keep(T one) {
+      open.push(one);
+      return one;
+    }
 
     @Override
     public void close() {
       @Nullable RuntimeException failure = null;
-      for (PinnedBuffer buffer : open) {
+      for (AutoCloseable one : open) {
         try {
-          buffer.close();
+          one.close();
         } catch (RuntimeException e) {
           failure = e;
+        } catch (Exception e) {
+          throw new AssertionError(e); // none of the interfaces throws it
         }
       }
       if (failure != null) {
@@ -122,30 +187,48 @@ final class Session {
   }
 
   private static void take(
-      Device device, DeviceStream stream, BackgroundLoader loader, int first, Buffers buffers)
+      Device device,
+      DeviceStream stream,
+      BackgroundLoader loader,
+      int first,
+      Handles handles,
+      @Nullable Counter counter,
+      boolean copies)
       throws Exception {
     List<Look> looks = new ArrayList<>();
     for (int i = first; i < first + BATCHES; i++) {
-      PinnedBuffer seen = device.allocatePinned(SPEC.slotBytes());
-      buffers.open.add(seen);
+      @Nullable PinnedBuffer seen =
+          copies ? handles.keep(device.allocatePinned(SPEC.slotBytes())) : null;
       try (DeviceBatch batch =
           i % 3 == 2 ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE)) {
         if (batch.index() != i) {
           throw new WrongBatch("batch " + batch.index() + " comes when " + i + " is due");
         }
-        for (int array = 0; array < SPEC.size(); array++) {
-          stream.copyToHost(
-              batch.array(array).buffer(),
-              0,
-              seen,
-              SPEC.array(array).offset(),
-              SPEC.array(array).bytes());
+        if (counter != null) {
+          counter.look(stream, batch, i);
         }
-        looks.add(new Look(i, seen));
+        if (seen != null) {
+          copy(stream, batch, seen);
+          looks.add(new Look(i, seen));
+        }
       }
     }
     stream.synchronize();
     looks.forEach(Look::check);
+    if (counter != null) {
+      counter.check(stream, first);
+    }
+  }
+
+  private static void copy(DeviceStream stream, DeviceBatch batch, PinnedBuffer seen) {
+    for (int array = 0; array < SPEC.size(); array++) {
+      stream.copyToHost(
+          batch.array(array).buffer(),
+          0,
+          seen,
+          SPEC.array(array).offset(),
+          SPEC.array(array).bytes());
+    }
   }
 
   /** What the whole batch holds, read on its stream. */

@@ -77,7 +77,7 @@ class HostDeviceTest extends DeviceContract {
 
   @Override
   protected boolean nothingLive(Device device) {
-    return live(device).equals(new HostDevice.Usage(0, 0, 0, 0));
+    return live(device).equals(HostDevice.Usage.NONE);
   }
 
   private static HostDevice.Usage live(Device device) {
@@ -425,16 +425,16 @@ class HostDeviceTest extends DeviceContract {
     device.map(pinned).close();
     buffer.slice(0, 1, () -> {}).close();
     device.defaultStream().close();
-    assertEquals(new HostDevice.Usage(2, 1100, 1, 2), live(device));
+    assertEquals(new HostDevice.Usage(2, 1100, 1, 2, 0), live(device));
     pinned.close();
     pinned.close();
-    assertEquals(new HostDevice.Usage(1, 1000, 1, 2), live(device));
+    assertEquals(new HostDevice.Usage(1, 1000, 1, 2, 0), live(device));
     event.close();
     event.close();
-    assertEquals(new HostDevice.Usage(1, 1000, 1, 1), live(device));
+    assertEquals(new HostDevice.Usage(1, 1000, 1, 1, 0), live(device));
     stream.close();
     stream.close();
-    assertEquals(new HostDevice.Usage(1, 1000, 0, 1), live(device));
+    assertEquals(new HostDevice.Usage(1, 1000, 0, 1, 0), live(device));
     another.close();
     buffer.close();
     assertTrue(nothingLive(device));

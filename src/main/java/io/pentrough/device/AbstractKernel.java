@@ -1,0 +1,253 @@
+package io.pentrough.device;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the kernels of all devices have in common: the arguments and the grid, and the checks of
+ * both. For those who implement a device.
+ *
+ * <p><b>Threads.</b> As {@link DeviceKernel}: one at a time.
+ */
+public abstract class AbstractKernel implements DeviceKernel {
+
+  private static final int MAX_YZ_BLOCKS = 65_535;
+  private static final int MAX_THREADS = 1_024;
+  private static final int MAX_Z_THREADS = 64;
+  private static final int MAX_SHARED_BYTES = 49_152;
+
+  private final String name;
+  private final List<KernelParameter> types;
+  private final long[] bits;
+  private final @Nullable DeviceBuffer[] buffers;
+  private final boolean[] given;
+  private final int[] grid = {1, 1, 1};
+  private final int[] block = {1, 1, 1};
+  private int sharedBytes;
+
+  /**
+   * A kernel with no argument set.
+   *
+   * @param name as in the PTX
+   * @param types its parameters, see {@link KernelSource#parameters}
+   */
+  protected AbstractKernel(String name, List<KernelParameter> types) {
+    this.name = name;
+    this.types = types;
+    bits = new long[types.size()];
+    buffers = new @Nullable DeviceBuffer[types.size()];
+    given = new boolean[types.size()];
+  }
+
+  /**
+   * Refuses memory of another device.
+   *
+   * @param buffer what shall be set
+   * @throws IllegalArgumentException if it belongs to another device
+   */
+  protected abstract void requireOwn(DeviceBuffer buffer);
+
+  @Override
+  public final String name() {
+    return name;
+  }
+
+  @Override
+  public final DeviceKernel set(int parameter, DeviceBuffer buffer) {
+    requireType(parameter, KernelParameter.POINTER_OR_INT64);
+    requireOwn(buffer);
+    give(parameter, 0, buffer);
+    return this;
+  }
+
+  @Override
+  public final DeviceKernel setInt(int parameter, int value) {
+    requireType(parameter, KernelParameter.INT32);
+    give(parameter, value, null);
+    return this;
+  }
+
+  @Override
+  public final DeviceKernel setLong(int parameter, long value) {
+    requireType(parameter, KernelParameter.POINTER_OR_INT64);
+    give(parameter, value, null);
+    return this;
+  }
+
+  @Override
+  public final DeviceKernel setFloat(int parameter, float value) {
+    requireType(parameter, KernelParameter.FLOAT32);
+    give(parameter, Float.floatToRawIntBits(value), null);
+    return this;
+  }
+
+  @Override
+  public final DeviceKernel setDouble(int parameter, double value) {
+    requireType(parameter, KernelParameter.FLOAT64);
+    give(parameter, Double.doubleToRawLongBits(value), null);
+    return this;
+  }
+
+  private void give(int parameter, long value, @Nullable DeviceBuffer buffer) {
+    bits[parameter] = value;
+    buffers[parameter] = buffer;
+    given[parameter] = true;
+  }
+
+  private void requireType(int parameter, KernelParameter type) {
+    int count = types.size();
+    if (parameter < 0 || parameter >= count) {
+      throw new IndexOutOfBoundsException(
+          "kernel " + name + " has no parameter " + parameter + ": " + numbers(count));
+    }
+    if (types.get(parameter) != type) {
+      throw new IllegalArgumentException(
+          "kernel %s: parameter %d is %s, not %s"
+              .formatted(name, parameter, types.get(parameter), type));
+    }
+  }
+
+  private static String numbers(int count) {
+    return switch (count) {
+      case 0 -> "it takes none";
+      case 1 -> "it takes one, number 0";
+      default -> "it takes " + count + ", numbers 0 to " + (count - 1);
+    };
+  }
+
+  @Override
+  public final DeviceKernel grid(int x, int y, int z) {
+    if (x < 1 || y < 1 || y > MAX_YZ_BLOCKS || z < 1 || z > MAX_YZ_BLOCKS) {
+      throw new IllegalArgumentException(
+          "kernel %s: a grid has 1 to 2147483647 by 1 to %d by 1 to %d blocks, not %s"
+              .formatted(name, MAX_YZ_BLOCKS, MAX_YZ_BLOCKS, extent(x, y, z)));
+    }
+    put(grid, x, y, z);
+    return this;
+  }
+
+  @Override
+  public final DeviceKernel block(int x, int y, int z) {
+    boolean inRange =
+        x >= 1 && x <= MAX_THREADS && y >= 1 && y <= MAX_THREADS && z >= 1 && z <= MAX_Z_THREADS;
+    if (!inRange || x * y * z > MAX_THREADS) { // at most 2^26
+      throw new IllegalArgumentException(
+          "kernel %s: a block has 1 to %d threads, at most %d along z, not %s"
+              .formatted(name, MAX_THREADS, MAX_Z_THREADS, extent(x, y, z)));
+    }
+    put(block, x, y, z);
+    return this;
+  }
+
+  private static void put(int[] axes, int x, int y, int z) {
+    axes[0] = x;
+    axes[1] = y;
+    axes[2] = z;
+  }
+
+  @Override
+  public final DeviceKernel sharedBytes(int bytes) {
+    if (bytes < 0 || bytes > MAX_SHARED_BYTES) {
+      throw new IllegalArgumentException(
+          "kernel %s: a block has 0 to %d bytes of shared memory, not %d"
+              .formatted(name, MAX_SHARED_BYTES, bytes));
+    }
+    sharedBytes = bytes;
+    return this;
+  }
+
+  /**
+   * The types of the parameters.
+   *
+   * @return an immutable list
+   */
+  protected final List<KernelParameter> types() {
+    return types;
+  }
+
+  /**
+   * The value that was set.
+   *
+   * @param parameter which, from 0
+   * @return its bits; those of 32-bit types in the lower half, 0 for a buffer
+   */
+  protected final long bits(int parameter) {
+    return bits[parameter];
+  }
+
+  /**
+   * The buffer that was set.
+   *
+   * @param parameter which, from 0
+   * @return null if it is a number
+   */
+  protected final @Nullable DeviceBuffer buffer(int parameter) {
+    return buffers[parameter];
+  }
+
+  /**
+   * How many blocks there are along an axis.
+   *
+   * @param axis 0 for x, 1 for y, 2 for z
+   * @return at least 1
+   */
+  protected final int gridAlong(int axis) {
+    return grid[axis];
+  }
+
+  /**
+   * How many threads a block has along an axis.
+   *
+   * @param axis 0 for x, 1 for y, 2 for z
+   * @return at least 1
+   */
+  protected final int blockAlong(int axis) {
+    return block[axis];
+  }
+
+  /**
+   * How much shared memory a block has besides what the kernel declares.
+   *
+   * @return bytes
+   */
+  protected final int sharedBytes() {
+    return sharedBytes;
+  }
+
+  /**
+   * Refuses a launch for which something is missing.
+   *
+   * @throws IllegalStateException if an argument was never set
+   */
+  protected final void requireArguments() {
+    for (int i = 0; i < given.length; i++) {
+      if (!given[i]) {
+        throw new IllegalStateException(
+            "kernel %s: parameter %d, %s, was never set".formatted(name, i, types.get(i)));
+      }
+    }
+  }
+
+  /** Lets go of the buffers; for close(). What was given counts as never set from then on. */
+  protected final void forgetArguments() {
+    for (int i = 0; i < given.length; i++) {
+      buffers[i] = null;
+      given[i] = false;
+    }
+  }
+
+  private static String extent(int x, int y, int z) {
+    return x + " x " + y + " x " + z;
+  }
+
+  /** What is launched, for messages: the name, grid, block and shared memory. */
+  @Override
+  public String toString() {
+    return "kernel %s, grid %s, block %s, %d bytes of shared memory"
+        .formatted(
+            name,
+            extent(grid[0], grid[1], grid[2]),
+            extent(block[0], block[1], block[2]),
+            sharedBytes);
+  }
+}

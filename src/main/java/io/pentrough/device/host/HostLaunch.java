@@ -1,0 +1,145 @@
+package io.pentrough.device.host;
+
+import io.pentrough.device.HostKernel;
+import io.pentrough.device.KernelArguments;
+import io.pentrough.device.KernelParameter;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A launch as it was when it was queued: setting the kernel's arguments anew does not change it.
+ * Belongs to a place in a stream's queue and is filled again and again; its arrays grow with the
+ * first kernels that need them longer.
+ */
+final class HostLaunch implements KernelArguments {
+
+  private final String stream;
+  private final int[] grid = new int[3];
+  private final int[] block = new int[3];
+
+  private @Nullable HostKernel twin;
+  private String name = "";
+  private List<KernelParameter> types = List.of();
+  private long[] bits = {};
+  private @Nullable HostMemory[] memories = {};
+  private int[] starts = {};
+  private int[] lengths = {};
+
+  HostLaunch(String stream) {
+    this.stream = stream;
+  }
+
+  void begin(String name, HostKernel twin, List<KernelParameter> types) {
+    this.name = name;
+    this.twin = twin;
+    this.types = types;
+    int count = types.size();
+    if (count > bits.length) {
+      bits = new long[count];
+      memories = new @Nullable HostMemory[count];
+      starts = new int[count];
+      lengths = new int[count];
+    }
+  }
+
+  void number(int parameter, long value) {
+    bits[parameter] = value;
+    memories[parameter] = null;
+  }
+
+  void buffer(int parameter, HostMemory memory, int start, int length) {
+    memories[parameter] = memory;
+    starts[parameter] = start;
+    lengths[parameter] = length;
+  }
+
+  void axis(int axis, int blocks, int threads) {
+    grid[axis] = blocks;
+    block[axis] = threads;
+  }
+
+  /** Runs the twin. */
+  void run() throws Exception {
+    for (int i = 0; i < types.size(); i++) {
+      HostMemory memory = memories[i];
+      if (memory != null && memory.isClosed()) {
+        throw new IllegalStateException(
+            "the buffer at parameter "
+                + i
+                + " was closed while the queued launch still needed it; wait for the launch before"
+                + " closing");
+      }
+    }
+    Objects.requireNonNull(twin).run(this);
+  }
+
+  /** Which kernel this is, for messages. */
+  String name() {
+    return name;
+  }
+
+  /** Lets go of everything it refers to. */
+  void clear() {
+    twin = null;
+    types = List.of();
+    Arrays.fill(memories, null);
+  }
+
+  @Override
+  public ByteBuffer bytes(int parameter) {
+    Objects.checkIndex(parameter, types.size());
+    HostMemory memory = memories[parameter];
+    if (memory == null) {
+      throw new IllegalArgumentException(
+          "kernel %s: no buffer was set at parameter %d, but a number".formatted(name, parameter));
+    }
+    return memory.view(stream, parameter, starts[parameter], lengths[parameter]).clear();
+  }
+
+  @Override
+  public int getInt(int parameter) {
+    return (int) number(parameter, KernelParameter.INT32);
+  }
+
+  @Override
+  public long getLong(int parameter) {
+    return number(parameter, KernelParameter.POINTER_OR_INT64);
+  }
+
+  @Override
+  public float getFloat(int parameter) {
+    return Float.intBitsToFloat((int) number(parameter, KernelParameter.FLOAT32));
+  }
+
+  @Override
+  public double getDouble(int parameter) {
+    return Double.longBitsToDouble(number(parameter, KernelParameter.FLOAT64));
+  }
+
+  private long number(int parameter, KernelParameter type) {
+    Objects.checkIndex(parameter, types.size());
+    if (types.get(parameter) != type) {
+      throw new IllegalArgumentException(
+          "kernel %s: parameter %d is %s, not %s"
+              .formatted(name, parameter, types.get(parameter), type));
+    }
+    if (memories[parameter] != null) {
+      throw new IllegalArgumentException(
+          "kernel %s: a buffer was set at parameter %d, and no number".formatted(name, parameter));
+    }
+    return bits[parameter];
+  }
+
+  @Override
+  public int grid(int axis) {
+    return grid[axis];
+  }
+
+  @Override
+  public int block(int axis) {
+    return block[axis];
+  }
+}

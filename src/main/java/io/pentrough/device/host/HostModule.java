@@ -1,0 +1,57 @@
+package io.pentrough.device.host;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceKernel;
+import io.pentrough.device.DeviceModule;
+import io.pentrough.device.HostKernel;
+import io.pentrough.device.KernelParameter;
+import io.pentrough.device.KernelSource;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** Kernels on the host: their twins. */
+final class HostModule implements DeviceModule {
+
+  final HostDevice device;
+  private final KernelSource source;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  HostModule(HostDevice device, KernelSource source) {
+    this.device = device;
+    this.source = source;
+  }
+
+  @Override
+  public Device device() {
+    return device;
+  }
+
+  @Override
+  public DeviceKernel kernel(String name) {
+    List<KernelParameter> types = source.parameters(name);
+    checkOpen();
+    HostKernel twin =
+        source
+            .twin(name)
+            .orElseThrow(
+                () ->
+                    new UnsupportedOperationException(
+                        "kernel %s of %s has no twin, and the host runs nothing but Java: give it one with KernelSource.twin(\"%s\", ...)"
+                            .formatted(name, source.name(), name)));
+    device.moduleComes();
+    return new HostTwin(this, name, types, twin);
+  }
+
+  void checkOpen() {
+    if (closed.get()) {
+      throw new IllegalStateException("this module " + source.name() + " is closed");
+    }
+  }
+
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      device.moduleGoes();
+    }
+  }
+}

@@ -1,0 +1,121 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceKernel;
+import io.pentrough.device.DeviceModule;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.TestDevice;
+import io.pentrough.device.TestKernels;
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** I6: no Java heap per launch, neither where it is queued nor where it runs. */
+@OnEveryDevice(everySchedule = false) // it takes very many launches
+@Timeout(60)
+class HeapPerLaunchTest {
+
+  private static final int WARM_UP = 3_000;
+  private static final int LAUNCHES = TestDevice.IS_CUDA ? 5_000 : 20_000;
+
+  /** An object of 16 bytes for every fortieth launch would show. */
+  private static final long SLACK = LAUNCHES * 16L / 40;
+
+  private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private final Device device = TestDevice.open();
+
+  @AfterEach
+  void nothingIsLeft() {
+    TestDevice.assertNothingLive(device);
+    device.close();
+  }
+
+  @Test
+  @DisplayName("I6: arguments of all kinds, set anew, of changing memory: no heap")
+  void aLaunchAllocatesNothing() {
+    try (DeviceModule module = device.load(TestKernels.SOURCE);
+        DeviceStream stream = device.newStream();
+        DeviceBuffer whole = device.allocate(4096);
+        DeviceBuffer out = device.allocate(64);
+        DeviceKernel saxpy = module.kernel("saxpy");
+        DeviceKernel arguments = module.kernel("arguments")) {
+      DeviceBuffer[] parts = new DeviceBuffer[3]; // as slots come round: no power of two
+      for (int i = 0; i < parts.length; i++) {
+        parts[i] = whole.slice(512L * (i + 1), 256, () -> {});
+      }
+      launch(saxpy, arguments, stream, parts, out, WARM_UP);
+      long[] library = libraryThreads();
+      long id = Thread.currentThread().getId();
+      long least = Long.MAX_VALUE;
+      long libraryLeast = Long.MAX_VALUE;
+      for (int round = 0;
+          round < 4;
+          round++) { // the JVM allocates a little on its own now and then
+        long libraryBefore = allocated(library);
+        long before = threads.getThreadAllocatedBytes(id);
+        launch(saxpy, arguments, stream, parts, out, LAUNCHES);
+        least = Math.min(least, threads.getThreadAllocatedBytes(id) - before);
+        libraryLeast = Math.min(libraryLeast, allocated(library) - libraryBefore);
+      }
+      long bytes = least;
+      long libraryBytes = libraryLeast;
+      assertTrue(
+          bytes <= SLACK, () -> bytes + " bytes for " + LAUNCHES + " launches, at most " + SLACK);
+      assertTrue(
+          libraryBytes <= SLACK, () -> libraryBytes + " bytes on the stream's threads: " + SLACK);
+      assertEquals(TestDevice.IS_CUDA ? 0 : 1, library.length, "the host's stream");
+    }
+  }
+
+  private static void launch(
+      DeviceKernel saxpy,
+      DeviceKernel arguments,
+      DeviceStream stream,
+      DeviceBuffer[] parts,
+      DeviceBuffer out,
+      int launches) {
+    for (int i = 0; i < launches; i += 2) {
+      saxpy
+          .setInt(0, 1)
+          .setFloat(1, i)
+          .set(2, parts[i % 3])
+          .set(3, parts[(i + 1) % 3])
+          .cover(1, 32)
+          .launch(stream);
+      arguments
+          .setInt(0, i)
+          .setLong(1, i)
+          .setFloat(2, i)
+          .setDouble(3, i)
+          .set(4, parts[i % 3])
+          .set(5, out)
+          .launch(stream);
+      if (i % 16 == 0) {
+        stream.synchronize(); // else the host's queue would have to grow
+      }
+    }
+    stream.synchronize();
+  }
+
+  private static long[] libraryThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("pentrough-"))
+        .mapToLong(Thread::getId)
+        .toArray();
+  }
+
+  private long allocated(long[] ids) {
+    long[] bytes = threads.getThreadAllocatedBytes(ids);
+    assertTrue(Arrays.stream(bytes).allMatch(b -> b >= 0), "a thread has ended");
+    return Arrays.stream(bytes).sum();
+  }
+}
