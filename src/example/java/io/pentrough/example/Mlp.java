@@ -26,9 +26,9 @@ final class Mlp {
   private static final float SQUARE_DECAY = 0.999f;
   private static final float EPSILON = 1e-8f;
 
-  private final int inputs;
-  private final int hidden;
-  private final int classes;
+  final int inputs;
+  final int hidden;
+  final int classes;
 
   // All parameters in one array, so that the optimiser is one loop: the hidden layer's weights, a
   // row of inputs per unit, and its biases; the same for the output layer.
@@ -37,9 +37,9 @@ final class Mlp {
   private final float[] gradientMean;
   private final float[] gradientSquare;
   private int updates;
-  private final int hiddenBias;
-  private final int outputWeight;
-  private final int outputBias;
+  final int hiddenBias;
+  final int outputWeight;
+  final int outputBias;
 
   // Of one batch; row by row, a sample each.
   private final float[] activation;
@@ -84,10 +84,7 @@ final class Mlp {
    */
   float train(float[] input, int[] label, int count, float learningRate) {
     float loss = backward(input, label, count);
-    updates++;
-    double meanCorrection = 1 - StrictMath.pow(MEAN_DECAY, updates);
-    double squareCorrection = 1 - StrictMath.pow(SQUARE_DECAY, updates);
-    float rate = (float) (learningRate * Math.sqrt(squareCorrection) / meanCorrection);
+    float rate = nextRate(learningRate);
     for (int i = 0; i < parameters.length; i++) {
       float g = gradient[i];
       gradientMean[i] += (1 - MEAN_DECAY) * (g - gradientMean[i]);
@@ -95,6 +92,14 @@ final class Mlp {
       parameters[i] -= rate * gradientMean[i] / ((float) Math.sqrt(gradientSquare[i]) + EPSILON);
     }
     return loss;
+  }
+
+  /** Counts an update, and returns its rate: Adam's means start at 0, which is made good for. */
+  float nextRate(float learningRate) {
+    updates++;
+    double meanCorrection = 1 - StrictMath.pow(MEAN_DECAY, updates);
+    double squareCorrection = 1 - StrictMath.pow(SQUARE_DECAY, updates);
+    return (float) (learningRate * Math.sqrt(squareCorrection) / meanCorrection);
   }
 
   /**
@@ -145,7 +150,8 @@ final class Mlp {
     updates = savedUpdates;
   }
 
-  private List<float[]> state() {
+  /** The weights and the optimiser's state, but for the number of updates. */
+  List<float[]> state() {
     return List.of(parameters, gradientMean, gradientSquare);
   }
 

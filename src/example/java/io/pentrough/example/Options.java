@@ -1,6 +1,8 @@
 package io.pentrough.example;
 
 import io.pentrough.device.Device;
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.host.HostDevice;
 import java.nio.file.Path;
 import java.util.List;
@@ -178,6 +180,7 @@ final class Options {
     if (device == DeviceChoice.HOST) {
       return HostDevice.open();
     }
+    SoftwareDriver.loadIfAsked();
     Device best = Device.best();
     if (device == DeviceChoice.CUDA && best instanceof HostDevice) {
       best.close();
@@ -185,5 +188,20 @@ final class Options {
           "--device cuda cannot be had on this machine: " + best.description() + ".");
     }
     return best;
+  }
+
+  /** Makes what learns, on the device where the batches lie. */
+  Learner openLearner(Device opened, VoxelClassifier classifier, Learner.LossSink losses) {
+    if (opened instanceof CudaDevice cuda) {
+      try {
+        return new DeviceLearner(cuda, classifier, losses);
+      } catch (DeviceException e) {
+        throw new BadInputException(
+            ("the network cannot be set up on " + opened.name() + ": " + e.getMessage())
+                + "; --device host does without.",
+            e);
+      }
+    }
+    return new HostLearner((HostDevice) opened, classifier, losses);
   }
 }

@@ -54,16 +54,21 @@ final class Progress implements AutoCloseable {
             : null;
   }
 
-  /**
-   * Counts a step.
-   *
-   * @param waitedNanos how long the loop waited for its batch
-   */
-  void step(float loss, long waitedNanos) {
+  /** How many steps have been shown. */
+  int step() {
+    return step;
+  }
+
+  /** Counts how long the loop waited for a batch. */
+  void waited(long nanos) {
+    waitedNanos += nanos;
+  }
+
+  /** Counts a step when its loss is known. */
+  void step(float loss) {
     step++;
     stepsSinceReport++;
     lossSinceReport += loss;
-    this.waitedNanos += waitedNanos;
     if (bar != null) {
       bar.stepTo(step);
     }

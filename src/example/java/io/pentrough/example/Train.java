@@ -117,21 +117,25 @@ public final class Train {
         Checkpoint.read(options.resume, configuration, state);
         builder.startAt(Objects.requireNonNull(state.position()));
       }
-      try (BackgroundLoader loader = start(builder, options);
+      try (Learner learner = options.openLearner(device, classifier, state::lossGotKnown);
+          BackgroundLoader loader = start(builder.consumerStream(learner.stream()), options);
           Progress progress = new Progress(err, state.step(), options.steps)) {
         try {
           while (!state.isDone()) {
-            step(loader, state, progress);
+            step(loader, state, learner, progress);
             if (checkpoint != null
                 && (state.isDone() || state.step() % options.checkpointEvery == 0)) {
+              learner.settle();
               Checkpoint.write(checkpoint, configuration, state);
             }
           }
         } catch (InterruptedException e) {
           interrupted = true;
-          if (checkpoint != null && state.position() != null) {
-            Checkpoint.write(checkpoint, configuration, state);
-          }
+        }
+        learner.settle();
+        show(state, progress);
+        if (interrupted && checkpoint != null && state.position() != null) {
+          Checkpoint.write(checkpoint, configuration, state);
         }
         deviceName = device.description();
         stats = loader.stats();
@@ -190,12 +194,20 @@ public final class Train {
     }
   }
 
-  private static void step(BackgroundLoader loader, TrainingState state, Progress progress)
+  private static void step(
+      BackgroundLoader loader, TrainingState state, Learner learner, Progress progress)
       throws InterruptedException, BatchTimeoutException {
     long asked = System.nanoTime();
     try (DeviceBatch batch = loader.get(PATIENCE)) {
-      long waited = System.nanoTime() - asked;
-      progress.step(state.learn(batch), waited);
+      progress.waited(System.nanoTime() - asked);
+      state.learn(learner, batch);
+    }
+    show(state, progress);
+  }
+
+  private static void show(TrainingState state, Progress progress) {
+    while (progress.step() < state.known()) {
+      progress.step(state.loss(progress.step()));
     }
   }
 

@@ -1,15 +1,10 @@
 package io.pentrough.example;
 
-import io.pentrough.DeviceArray;
 import io.pentrough.DeviceBatch;
 import io.pentrough.Position;
-import io.pentrough.device.DeviceBuffer;
-import io.pentrough.device.host.HostDevice;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -21,10 +16,8 @@ final class TrainingState {
   private final VoxelClassifier classifier;
   private final float[] losses;
   private int step;
+  private int known;
   private @Nullable Position position;
-
-  private final LookBack image = new LookBack();
-  private final LookBack label = new LookBack();
 
   /**
    * A training that has not begun.
@@ -36,33 +29,22 @@ final class TrainingState {
     this.losses = new float[steps];
   }
 
-  /** Learns from the next batch, and returns the mean loss before that. */
-  float learn(DeviceBatch batch) {
+  /** Learns from the next batch; the loss before that gets known now or some steps later. */
+  void learn(Learner learner, DeviceBatch batch) {
     float learningRate = LEARNING_RATE * (1 - (float) step / losses.length);
-    float loss =
-        classifier.train(
-            image.at(batch.array("image")), label.at(batch.array("label")), learningRate);
-    losses[step++] = loss;
+    learner.learn(batch, learningRate);
+    step++;
     position = batch.position();
-    return loss;
   }
 
-  /** What lies on the device, for a network that runs on the host. */
-  private static final class LookBack {
-    private ByteBuffer copy = ByteBuffer.allocate(0);
+  /** Takes the loss of the first step whose loss is not known yet. */
+  void lossGotKnown(float loss) {
+    losses[known++] = loss;
+  }
 
-    /** The bytes where they are, or copied back from a device with memory of its own. */
-    ByteBuffer at(DeviceArray array) {
-      DeviceBuffer buffer = array.buffer();
-      if (buffer.device() instanceof HostDevice) {
-        return HostDevice.bytes(buffer);
-      }
-      if (copy.capacity() != buffer.bytes()) {
-        copy = ByteBuffer.allocateDirect((int) buffer.bytes()).order(ByteOrder.nativeOrder());
-      }
-      array.copyTo(copy.clear());
-      return copy.flip();
-    }
+  /** Of how many steps the loss is known: of all when the learner has settled. */
+  int known() {
+    return known;
   }
 
   /** How many batches it has learned from. */
@@ -81,17 +63,25 @@ final class TrainingState {
 
   /** The loss of each step so far. */
   float[] losses() {
-    return Arrays.copyOf(losses, step);
+    return Arrays.copyOf(losses, known);
+  }
+
+  /** The loss of a step whose loss is known. */
+  float loss(int ofStep) {
+    return losses[ofStep];
   }
 
   /**
    * Writes it for {@link #read}.
    *
-   * @throws IllegalStateException before the first step
+   * @throws IllegalStateException before the first step, or if the learner has not settled
    */
   void write(DataOutput out) throws IOException {
     if (position == null) {
       throw new IllegalStateException("nothing has been learned that could be saved");
+    }
+    if (known < step) {
+      throw new IllegalStateException("the learner has not settled");
     }
     out.writeInt(step);
     for (int i = 0; i < step; i++) {
@@ -117,5 +107,6 @@ final class TrainingState {
     position = Position.parse(in.readUTF());
     classifier.readNetwork(in);
     step = saved;
+    known = saved;
   }
 }

@@ -52,6 +52,16 @@ final class VoxelClassifier {
     return patch;
   }
 
+  /** The network in it. */
+  Mlp network() {
+    return network;
+  }
+
+  /** The network's input for each grey value. */
+  float[] normalised() {
+    return normalised;
+  }
+
   /** How many patches it takes at once. */
   int maxBatch() {
     return label.length;

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The example fed by way of CUDA; its network still runs on the host. */
+/** The example fed by way of CUDA, its network there too. */
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
@@ -28,7 +28,11 @@ class TrainOnCudaTest {
     assertTrue(cuda.get(0).startsWith("device: cuda:0 ("), cuda.get(0));
     assertTrue(cuda.get(0).contains("no GPU"), cuda.get(0));
     assertTrue(host.get(1).startsWith("validation balanced accuracy: "), host.get(1));
-    assertEquals(host.get(1), cuda.get(1));
+    assertEquals(accuracy(host.get(1)), accuracy(cuda.get(1)), 0.03);
+  }
+
+  private static double accuracy(String line) {
+    return Double.parseDouble(line.replaceAll(".*accuracy: (0\\.\\d+) .*", "$1"));
   }
 
   private static List<String> train(String device) throws Exception {
