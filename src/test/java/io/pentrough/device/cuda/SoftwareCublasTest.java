@@ -497,27 +497,43 @@ class SoftwareCublasTest {
   }
 
   @Test
-  @DisplayName("a free of what a queued product uses waits for the product, and is told")
-  void freeingWaitsForTheProduct() throws Exception {
+  @DisplayName("a free of what a queued product or kernel uses waits for it, and is told")
+  void freeingWaits() throws Exception {
     try (RawCuda cuda = RawCuda.primary();
-        RawCublas blas = new RawCublas(cuda)) {
+        RawCublas blas = new RawCublas(cuda);
+        RawModule module = new RawModule(cuda, RawModule.resource("launches.ptx"))) {
+      Memory c = cuda.memory(4);
       Memory a = new Memory();
       ok(cuMemAlloc(a, 4));
-      freeWhileQueued(cuda, blas, a, "cuMemFree_v2", () -> ok(cuMemFree(a)));
+      Runnable product = () -> fine(blas.multiply(1, a, a, c));
+      freeWhileQueued(cuda, blas.stream, product, "cuMemFree_v2", () -> ok(cuMemFree(a)));
       Pinned pinned = new Pinned();
       ok(cuMemHostAlloc(pinned, 4, 0));
-      CUdeviceptr mapped = new CUdeviceptr();
-      ok(cuMemHostGetDevicePointer(mapped, pinned, 0));
-      freeWhileQueued(cuda, blas, mapped, "cuMemFreeHost", () -> ok(cuMemFreeHost(pinned)));
+      Memory mapped = mapped(pinned);
+      Runnable ofPinned = () -> fine(blas.multiply(1, mapped, mapped, c));
+      freeWhileQueued(
+          cuda, blas.stream, ofPinned, "cuMemFreeHost", () -> ok(cuMemFreeHost(pinned)));
+      Pinned kernels = new Pinned();
+      ok(cuMemHostAlloc(kernels, 4, 0));
+      Memory x = mapped(kernels);
+      Runnable kernel = () -> ok(module.launch("saxpy", 1, 32, 0, 1, 1f, x, x));
+      freeWhileQueued(
+          cuda, module.stream, kernel, "cuMemFreeHost", () -> ok(cuMemFreeHost(kernels)));
     }
+  }
+
+  private static Memory mapped(Pinned pinned) {
+    Memory mapped = new Memory();
+    ok(cuMemHostGetDevicePointer(mapped, pinned, 0));
+    return mapped;
   }
 
   /** The gate opens when the free is under way: by then it has waited, or done its harm. */
   private static void freeWhileQueued(
-      RawCuda cuda, RawCublas blas, CUdeviceptr a, String call, Runnable free) throws Exception {
+      RawCuda cuda, CUstream stream, Runnable queue, String call, Runnable free) throws Exception {
     RawCuda.Gate gate = cuda.gate();
-    gate.hold(blas.stream);
-    fine(blas.multiply(1, a, a, cuda.memory(4)));
+    gate.hold(stream);
+    queue.run();
     long before = CudaSim.calls().getOrDefault(call, 0L);
     Thread opener =
         new Thread(
@@ -531,8 +547,9 @@ class SoftwareCublasTest {
     opener.start();
     free.run();
     opener.join();
-    ok(cuStreamSynchronize(blas.stream)); // else 700
-    assertOneViolation("of buffer", "queued operation(s) use it");
+    ok(cuStreamSynchronize(stream)); // else 700
+    assertOneViolation(
+        call.replace("_v2", "") + " of buffer", "while 1 queued operation(s) use it");
   }
 
   @Test
