@@ -101,6 +101,15 @@ struct Launch {
   int used_count;
 };
 
+static void use_allocation(struct Launch *launch, struct Allocation *allocation) {
+  for (int i = 0; i < launch->used_count; i++) {
+    if (launch->used[i] == allocation) return;
+  }
+  if (launch->used_count == PTX_PARAMETERS) return;
+  allocation->in_use++;
+  launch->used[launch->used_count++] = allocation;
+}
+
 // A device does not know what a kernel will touch. But what a parameter points into is not to be
 // freed before the kernel has run.
 static void use_what_parameters_point_to(struct Launch *launch) {
@@ -108,12 +117,8 @@ static void use_what_parameters_point_to(struct Launch *launch) {
     uint64_t word;
     memcpy(&word, launch->ptx.parameters + at, sizeof word);
     struct Allocation *allocation = memory_find(word);
-    if (!allocation || allocation->freed || word - allocation->address >= allocation->size
-        || launch->used_count == PTX_PARAMETERS) {
-      continue;
-    }
-    allocation->in_use++;
-    launch->used[launch->used_count++] = allocation;
+    if (!allocation || allocation->freed || word - allocation->address >= allocation->size) continue;
+    use_allocation(launch, allocation);
   }
 }
 

@@ -106,6 +106,9 @@ static void end(void *arguments) {
 static void use(struct Job *job, CUdeviceptr address) {
   struct Allocation *allocation = memory_find(address);
   if (!allocation || allocation->freed || address - allocation->address >= allocation->size) return;
+  for (int i = 0; i < job->used_count; i++) {
+    if (job->used[i] == allocation) return;
+  }
   allocation->in_use++;
   job->used[job->used_count++] = allocation;
 }

@@ -13,7 +13,9 @@ import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import io.pentrough.device.TestKernels;
 import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -25,10 +27,16 @@ import org.junit.jupiter.api.Timeout;
 class HeapPerLaunchTest {
 
   private static final int WARM_UP = 3_000;
-  private static final int LAUNCHES = TestDevice.IS_CUDA ? 5_000 : 20_000;
+  private static final int LAUNCHES = TestDevice.IS_CUDA ? 2_500 : 10_000;
 
-  /** An object of 16 bytes for every fortieth launch would show. */
-  private static final long SLACK = LAUNCHES * 16L / 40;
+  /**
+   * So many tries to see a round without a single byte. What is allocated once in {@link #LAUNCHES}
+   * launches, or more often, is in every one of them. What the JVM does once is not: as the just in
+   * time compiler takes a method on, it makes all strings in its class's constants, on the thread
+   * that happens to launch; up to 3 KB a class, seen neither in the interpreter nor with {@code
+   * -XX:TieredStopAtLevel=3}.
+   */
+  private static final int ROUNDS = 20;
 
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private final Device device = TestDevice.open();
@@ -55,23 +63,22 @@ class HeapPerLaunchTest {
       launch(saxpy, arguments, stream, parts, out, WARM_UP);
       long[] library = libraryThreads();
       long id = Thread.currentThread().getId();
-      long least = Long.MAX_VALUE;
-      long libraryLeast = Long.MAX_VALUE;
-      for (int round = 0;
-          round < 4;
-          round++) { // the JVM allocates a little on its own now and then
+      List<String> seen = new ArrayList<>();
+      boolean ownIsQuiet = false;
+      boolean libraryIsQuiet = false;
+      while (!(ownIsQuiet && libraryIsQuiet)) {
+        assertTrue(
+            seen.size() < ROUNDS,
+            () -> "bytes for " + LAUNCHES + " launches, here and on the stream's thread: " + seen);
         long libraryBefore = allocated(library);
         long before = threads.getThreadAllocatedBytes(id);
         launch(saxpy, arguments, stream, parts, out, LAUNCHES);
-        least = Math.min(least, threads.getThreadAllocatedBytes(id) - before);
-        libraryLeast = Math.min(libraryLeast, allocated(library) - libraryBefore);
+        long own = threads.getThreadAllocatedBytes(id) - before;
+        long librarys = allocated(library) - libraryBefore;
+        seen.add(own + " and " + librarys);
+        ownIsQuiet |= own == 0;
+        libraryIsQuiet |= librarys == 0;
       }
-      long bytes = least;
-      long libraryBytes = libraryLeast;
-      assertTrue(
-          bytes <= SLACK, () -> bytes + " bytes for " + LAUNCHES + " launches, at most " + SLACK);
-      assertTrue(
-          libraryBytes <= SLACK, () -> libraryBytes + " bytes on the stream's threads: " + SLACK);
       assertEquals(TestDevice.IS_CUDA ? 0 : 1, library.length, "the host's stream");
     }
   }

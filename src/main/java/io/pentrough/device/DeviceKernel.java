@@ -33,7 +33,7 @@ public interface DeviceKernel extends AutoCloseable {
    *     another is set or this kernel is closed
    * @return this
    * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is not 64 bits wide, or the buffer belongs to another
+   * @throws IllegalArgumentException if it is of another type, or the buffer belongs to another
    *     device
    */
   DeviceKernel set(int parameter, DeviceBuffer buffer);
@@ -110,19 +110,18 @@ public interface DeviceKernel extends AutoCloseable {
    * @param elements how many elements, at least 1; the last block may reach beyond them
    * @param threads how many threads a block has, 1 to 1,024
    * @return this
-   * @throws IllegalArgumentException if a number is out of range
+   * @throws IllegalArgumentException if a number is out of range; grid and block stay as they were
    */
   default DeviceKernel cover(long elements, int threads) {
     if (elements < 1) {
       throw new IllegalArgumentException(name() + ": elements must be at least 1, not " + elements);
     }
-    block(threads, 1, 1);
-    long blocks = (elements - 1) / threads + 1;
+    long blocks = (elements - 1) / Math.max(threads, 1) + 1; // block() refuses less than 1
     if (blocks > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           name() + ": " + elements + " elements are too many for blocks of " + threads);
     }
-    return grid((int) blocks, 1, 1);
+    return block(threads, 1, 1).grid((int) blocks, 1, 1);
   }
 
   /**
@@ -149,7 +148,11 @@ public interface DeviceKernel extends AutoCloseable {
    */
   void launch(DeviceStream stream);
 
-  /** Gives the argument memory back. Idempotent. */
+  /**
+   * Gives the argument memory back. What is queued runs all the same. Idempotent.
+   *
+   * @throws DeviceException if the device refuses; the argument memory then counts as leaked
+   */
   @Override
   void close();
 }

@@ -13,7 +13,7 @@ public interface KernelArguments {
    *
    * @param parameter which, from 0
    * @return exactly the buffer that was set, writable, in native byte order, position 0; the same
-   *     object may be handed out again, its position and limit reset
+   *     object may be handed out again, its position, limit and order reset
    * @throws IndexOutOfBoundsException if there is no such parameter
    * @throws IllegalArgumentException if no buffer was set there
    */

@@ -25,10 +25,10 @@ public final class KernelSource {
 
   private static final Pattern COMMENT = Pattern.compile("//[^\n]*|/\\*.*?\\*/", Pattern.DOTALL);
   private static final Pattern ENTRY =
-      Pattern.compile("\\.entry\\s+([\\w$]+)\\s*(?:\\(([^)]*)\\))?");
+      Pattern.compile("\\.entry\\s+([\\w$%]+)\\s*(?:\\(([^)]*)\\))?");
   private static final Pattern PARAMETER =
       Pattern.compile(
-          "\\s*\\.param\\s+(?:\\.align\\s+\\d+\\s+)?\\.(\\w+)(\\s+\\.ptr[^,]*?)?\\s+([\\w$]+)\\s*(\\[[^,]*)?");
+          "\\s*\\.param\\s*(?:\\.align\\s+\\d+\\s*)?\\.(\\w+)(\\s*\\.ptr[^,]*?)?\\s+([\\w$%]+)\\s*(\\[[^,]*)?");
 
   private final String name;
   private final String ptx;
@@ -163,10 +163,10 @@ public final class KernelSource {
 
   private static List<KernelParameter> parameters(
       String source, String kernel, @Nullable String declared) {
-    List<KernelParameter> parameters = new ArrayList<>();
     if (declared == null || declared.isBlank()) {
-      return parameters;
+      return List.of();
     }
+    List<KernelParameter> parameters = new ArrayList<>();
     for (String parameter : declared.split(",", -1)) {
       Matcher parts = PARAMETER.matcher(parameter);
       if (!parts.matches() || parts.group(4) != null) {

@@ -70,6 +70,13 @@ class KernelSourceTest {
   }
 
   @Test
+  void noMoreSpaceIsNeededThanPtxAsksFor() {
+    KernelSource source =
+        of(".entry %k(.param.align 8 .u64.ptr.global.align 16 %p,.param.u32 _q){ret;}");
+    assertEquals(List.of(POINTER_OR_INT64, INT32), source.parameters("%k"));
+  }
+
+  @Test
   void severalKernelsKeepTheirOrderAndCommentsAndFunctionsDoNotCount() {
     KernelSource source =
         of(
@@ -92,7 +99,9 @@ class KernelSourceTest {
     assertEquals(List.of("second", "first", "bare", "blank"), List.copyOf(source.kernels()));
     assertEquals(List.of(INT32), source.parameters("second"));
     for (String empty : List.of("first", "bare", "blank")) {
-      assertEquals(List.of(), source.parameters(empty));
+      List<KernelParameter> none = source.parameters(empty);
+      assertEquals(List.of(), none);
+      assertThrows(UnsupportedOperationException.class, () -> none.add(INT32));
     }
     assertEquals("test (second, first, bare, blank)", source.toString());
     assertThrows(UnsupportedOperationException.class, () -> source.parameters("second").clear());

@@ -179,6 +179,49 @@ class KernelTest {
     assertArrayEquals(new int[] {3, 1, 1, 512, 1, 1}, readInts(out));
     kernel.cover(1024, 512).launch(stream);
     assertArrayEquals(new int[] {2, 1, 1, 512, 1, 1}, readInts(out));
+    kernel.grid(1, 1, 2).block(1, 1024, 1).launch(stream);
+    assertArrayEquals(new int[] {1, 1, 2, 1, 1024, 1}, readInts(out));
+    kernel.block(1, 1, 64).launch(stream);
+    assertArrayEquals(new int[] {1, 1, 2, 1, 1, 64}, readInts(out));
+    kernel.sharedBytes(49_152).grid(1, 65_535, 1).grid(1, 1, 65_535).grid(Integer.MAX_VALUE, 1, 1);
+  }
+
+  @Test
+  @DisplayName("shared memory is as large as it was set: twice, and anew for each launch")
+  void sharedMemory() {
+    DeviceBuffer x = ints(1, 2, 3, 4, 5, 6, 7, 8);
+    DeviceKernel reverse = kernel("reverse").set(0, x).block(8, 1, 1).sharedBytes(32);
+    reverse.launch(stream);
+    assertArrayEquals(new int[] {8, 7, 6, 5, 4, 3, 2, 1}, readInts(x));
+    reverse.block(3, 1, 1).sharedBytes(12).launch(stream);
+    assertArrayEquals(new int[] {6, 7, 8, 5, 4, 3, 2, 1}, readInts(x));
+  }
+
+  /** A device under two faces, each with streams of its own. */
+  private static final class Face extends ForwardingDevice {
+    Face(Device inner) {
+      super(inner);
+    }
+
+    @Override
+    public DeviceStream newStream() {
+      return new ForwardingStream(inner.newStream(), this) {};
+    }
+  }
+
+  @Test
+  void aKernelOfADeviceUnderTwoFacesIsLaunchedOnTheRealStream() {
+    DeviceBuffer x = ints(1, 2);
+    Device face = new Face(new Face(device));
+    try (DeviceModule outer = face.load(TestKernels.SOURCE);
+        DeviceKernel kernel = outer.kernel("affine");
+        DeviceStream on = face.newStream()) {
+      assertSame(face, outer.device());
+      assertSame(face, on.device());
+      set(kernel, x, 3, 1).launch(on);
+      on.synchronize();
+      assertArrayEquals(new int[] {4, 7}, readInts(x));
+    }
   }
 
   @Test
@@ -394,20 +437,29 @@ class KernelTest {
     List<Executable> wrong =
         List.of(
             () -> kernel.grid(0, 1, 1),
+            () -> kernel.grid(1, 0, 1),
+            () -> kernel.grid(1, 1, 0),
             () -> kernel.grid(1, 65_536, 1),
             () -> kernel.grid(1, 1, 65_536),
+            () -> kernel.block(0, 1, 1),
+            () -> kernel.block(1, 0, 1),
+            () -> kernel.block(1, 1, 0),
+            () -> kernel.block(-1, -1, 1),
             () -> kernel.block(1_025, 1, 1),
+            () -> kernel.block(1, 1_025, 1),
             () -> kernel.block(33, 32, 1),
             () -> kernel.block(1, 1, 65),
             () -> kernel.block(65_536, 65_536, 64),
             () -> kernel.sharedBytes(-1),
             () -> kernel.sharedBytes(49_153),
             () -> kernel.cover(0, 32),
+            () -> kernel.cover(32, 0),
+            () -> kernel.cover(32, 1_025),
             () -> kernel.cover(1L << 41, 512));
     for (Executable each : wrong) {
       assertRefused(IllegalArgumentException.class, "shape: ", each);
     }
-    kernel.block(5, 6, 7).launch(stream); // cover() sets the block first
+    kernel.launch(stream);
     assertArrayEquals(new int[] {2, 3, 4, 5, 6, 7}, readInts(out));
   }
 

@@ -5,13 +5,14 @@ import java.nio.ByteBuffer;
 /** The kernels of launches.cu, with their twins. */
 public final class TestKernels {
 
-  /** With a twin for each kernel but {@code reverse} and {@code stray}. */
+  /** With a twin for each kernel but {@code stray}. */
   public static final KernelSource SOURCE =
       KernelSource.ofResource(TestKernels.class, "cuda/launches.ptx")
           .twin("saxpy", TestKernels::saxpy)
           .twin("arguments", TestKernels::arguments)
           .twin("shape", TestKernels::shape)
           .twin("affine", TestKernels::affine)
+          .twin("reverse", TestKernels::reverse)
           .twin("foreign", TestKernels::foreign)
           .twin("nothing", arguments -> {});
 
@@ -46,6 +47,15 @@ public final class TestKernels {
     ByteBuffer x = arguments.bytes(0);
     for (int at = 0; at < arguments.getInt(1) * Integer.BYTES; at += Integer.BYTES) {
       x.putInt(at, x.getInt(at) * arguments.getInt(2) + arguments.getInt(3));
+    }
+  }
+
+  private static void reverse(KernelArguments arguments) {
+    ByteBuffer x = arguments.bytes(0);
+    for (int i = 0, j = arguments.block(0) - 1; i < j; i++, j--) {
+      int first = x.getInt(i * Integer.BYTES);
+      x.putInt(i * Integer.BYTES, x.getInt(j * Integer.BYTES));
+      x.putInt(j * Integer.BYTES, first);
     }
   }
 

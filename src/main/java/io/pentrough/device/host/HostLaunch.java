@@ -4,6 +4,7 @@ import io.pentrough.device.HostKernel;
 import io.pentrough.device.KernelArguments;
 import io.pentrough.device.KernelParameter;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -96,7 +97,10 @@ final class HostLaunch implements KernelArguments {
       throw new IllegalArgumentException(
           "kernel %s: no buffer was set at parameter %d, but a number".formatted(name, parameter));
     }
-    return memory.view(stream, parameter, starts[parameter], lengths[parameter]).clear();
+    return memory
+        .view(stream, parameter, starts[parameter], lengths[parameter])
+        .clear()
+        .order(ByteOrder.nativeOrder());
   }
 
   @Override

@@ -12,7 +12,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class HostMemory {
 
-  /** Kernels' views kept, beyond which old ones give way. */
+  /**
+   * Kernels' views kept, beyond which old ones give way; a power of two. Whoever launches on more
+   * ranges than that pays for each launch with a new view.
+   */
   private static final int MOST_VIEWS = 64;
 
   private static final View[] NO_VIEWS = {};
@@ -84,7 +87,7 @@ final class HostMemory {
     synchronized (this) {
       ByteBuffer made = bytes().slice(start, length).order(ByteOrder.nativeOrder());
       View[] now = views;
-      int place = viewsMade++ % MOST_VIEWS;
+      int place = viewsMade++ & (MOST_VIEWS - 1);
       View[] more = place < now.length ? now.clone() : Arrays.copyOf(now, place + 1);
       more[place] = new View(stream, parameter, start, made);
       views = more;

@@ -22,7 +22,7 @@ final class RawModule implements AutoCloseable {
 
   final CUmodule module = new CUmodule();
   private final RawCuda cuda;
-  private final CUstream stream;
+  final CUstream stream;
 
   RawModule(RawCuda cuda, String ptx) {
     this.cuda = cuda;

@@ -32,6 +32,8 @@ import jcuda.runtime.cudaStream_t;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The software cuBLAS: what it computes, when, and what it refuses. */
 @OnCuda
@@ -86,7 +88,9 @@ class SoftwareCublasTest {
         ok(cuStreamSynchronize(blas.stream));
         best = Math.min(best, System.nanoTime() - start);
       }
-      assertTrue(best < 100_000_000, best + " ns"); // 3 ms on an idle machine
+      System.out.printf("256 x 343 x 96: %d ns%n", best);
+      assertTrue(
+          best < 100_000_000, best + " ns"); // 3.4 ms on 2 busy cores, see docs/cuda-notes.md
     }
   }
 
@@ -125,6 +129,10 @@ class SoftwareCublasTest {
     float[] c = randoms(strideC * batch);
     if (shape.beta() == 0) {
       Arrays.fill(c, Float.NaN); // which must not be read
+    }
+    if (shape.alpha() == 0) {
+      Arrays.fill(a, Float.NaN); // nor these
+      Arrays.fill(b, Float.NaN);
     }
     Memory onDevice = blas.upload(c);
     Memory deviceA = blas.upload(a);
@@ -178,7 +186,7 @@ class SoftwareCublasTest {
         continue;
       }
       double sum = 0;
-      for (int p = 0; p < k; p++) {
+      for (int p = 0; shape.alpha() != 0 && p < k; p++) {
         double left = a[of * strideA + (ta == 0 ? row + p * lda : p + row * lda)];
         double right = b[of * strideB + (tb == 0 ? p + column * ldb : column + p * ldb)];
         sum += left * right;
@@ -313,6 +321,85 @@ class SoftwareCublasTest {
   }
 
   @Test
+  @DisplayName("products and kernels on one stream keep its order")
+  void kernelsOnTheSameStream() {
+    try (RawCuda cuda = RawCuda.primary();
+        RawCublas blas = new RawCublas(cuda);
+        RawModule module = new RawModule(cuda, RawModule.resource("launches.ptx"))) {
+      blas.on(module.stream);
+      Memory one = module.upload(1f);
+      Memory y = module.upload(0f);
+      Memory c = module.upload(0f);
+      RawCuda.Gate gate = cuda.gate();
+      gate.hold(module.stream);
+      float expected = 0;
+      for (int i = 1; i <= 4; i++) {
+        ok(module.launch("saxpy", 1, 32, 0, 1, (float) i, one, y));
+        fine(blas.multiply(1, y, y, c));
+        ok(module.launch("saxpy", 1, 32, 0, 1, -0.5f, c, y));
+        expected += i;
+        expected -= 0.5f * expected * expected;
+      }
+      gate.open();
+      assertArrayEquals(new float[] {expected}, module.floats(y, 1));
+    }
+  }
+
+  /** A product on one stream and a kernel on another, one behind the other, many times. */
+  private int wrongBehindAKernel(boolean productFirst, boolean waits) {
+    int wrong = 0;
+    try (RawCuda cuda = RawCuda.primary();
+        RawCublas blas = new RawCublas(cuda);
+        RawModule module = new RawModule(cuda, RawModule.resource("launches.ptx"))) {
+      CUstream first = productFirst ? blas.stream : module.stream;
+      CUstream second = productFirst ? module.stream : blas.stream;
+      CUevent done = cuda.event();
+      Memory one = module.upload(1f);
+      for (int i = 1; i <= 20; i++) {
+        Memory number = module.upload(productFirst ? i : 0f);
+        Memory square = module.upload(0f);
+        Memory sum = module.upload(0f);
+        if (productFirst) {
+          fine(blas.multiply(1, number, number, square));
+        } else {
+          ok(module.launch("saxpy", 1, 32, 0, 1, (float) i, one, number));
+        }
+        ok(cuEventRecord(done, first));
+        if (waits) {
+          ok(cuStreamWaitEvent(second, done, 0));
+        }
+        if (productFirst) {
+          ok(module.launch("saxpy", 1, 32, 0, 1, 1f, square, sum));
+        } else {
+          fine(blas.multiply(1, number, number, square));
+        }
+        float seen = productFirst ? module.floats(sum, 1)[0] : blas.download(square, 1)[0];
+        if (seen != i * i) {
+          wrong++;
+        }
+        ok(cuStreamSynchronize(first));
+      }
+    }
+    return wrong;
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void kernelsOnAnotherStream(boolean productFirst) {
+    assertEquals(0, wrongBehindAKernel(productFirst, true));
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  @DisplayName("a wait that is missing between a product and a kernel shows too")
+  void aMissingWaitForAKernelShows(boolean productFirst) {
+    int wrong = wrongBehindAKernel(productFirst, false);
+    if (!CudaSim.configuration().contains("THREADS")) {
+      assertNotEquals(0, wrong);
+    }
+  }
+
+  @Test
   void theStreamMayBeSetAnewAndTheDefaultOneWorks() {
     try (RawCuda cuda = RawCuda.primary();
         RawCublas blas = new RawCublas(cuda)) {
@@ -410,17 +497,59 @@ class SoftwareCublasTest {
   }
 
   @Test
-  @DisplayName("a free of what a queued product uses waits for the product")
-  void freeingWaitsForTheProduct() {
+  @DisplayName("a free of what a queued product or kernel uses waits for it, and is told")
+  void freeingWaits() throws Exception {
     try (RawCuda cuda = RawCuda.primary();
-        RawCublas blas = new RawCublas(cuda)) {
+        RawCublas blas = new RawCublas(cuda);
+        RawModule module = new RawModule(cuda, RawModule.resource("launches.ptx"))) {
+      Memory c = cuda.memory(4);
       Memory a = new Memory();
       ok(cuMemAlloc(a, 4));
-      fine(blas.multiply(1, a, a, cuda.memory(4)));
-      ok(cuMemFree(a));
-      ok(cuStreamSynchronize(blas.stream)); // else 700
-      CudaSim.violations();
+      Runnable product = () -> fine(blas.multiply(1, a, a, c));
+      freeWhileQueued(cuda, blas.stream, product, "cuMemFree_v2", () -> ok(cuMemFree(a)));
+      Pinned pinned = new Pinned();
+      ok(cuMemHostAlloc(pinned, 4, 0));
+      Memory mapped = mapped(pinned);
+      Runnable ofPinned = () -> fine(blas.multiply(1, mapped, mapped, c));
+      freeWhileQueued(
+          cuda, blas.stream, ofPinned, "cuMemFreeHost", () -> ok(cuMemFreeHost(pinned)));
+      Pinned kernels = new Pinned();
+      ok(cuMemHostAlloc(kernels, 4, 0));
+      Memory x = mapped(kernels);
+      Runnable kernel = () -> ok(module.launch("saxpy", 1, 32, 0, 1, 1f, x, x));
+      freeWhileQueued(
+          cuda, module.stream, kernel, "cuMemFreeHost", () -> ok(cuMemFreeHost(kernels)));
     }
+  }
+
+  private static Memory mapped(Pinned pinned) {
+    Memory mapped = new Memory();
+    ok(cuMemHostGetDevicePointer(mapped, pinned, 0));
+    return mapped;
+  }
+
+  /** The gate opens when the free is under way: by then it has waited, or done its harm. */
+  private static void freeWhileQueued(
+      RawCuda cuda, CUstream stream, Runnable queue, String call, Runnable free) throws Exception {
+    RawCuda.Gate gate = cuda.gate();
+    gate.hold(stream);
+    queue.run();
+    long before = CudaSim.calls().getOrDefault(call, 0L);
+    Thread opener =
+        new Thread(
+            () -> {
+              while (CudaSim.calls().getOrDefault(call, 0L) == before) {
+                Thread.onSpinWait();
+              }
+              gate.open();
+            });
+    opener.setDaemon(true);
+    opener.start();
+    free.run();
+    opener.join();
+    ok(cuStreamSynchronize(stream)); // else 700
+    assertOneViolation(
+        call.replace("_v2", "") + " of buffer", "while 1 queued operation(s) use it");
   }
 
   @Test

@@ -125,8 +125,13 @@ class HostKernelTest {
           ByteBuffer bytes = arguments.bytes(0);
           assertEquals(16, bytes.capacity());
           assertSame(ByteOrder.nativeOrder(), bytes.order());
+          bytes.order(
+              bytes.order() == ByteOrder.BIG_ENDIAN
+                  ? ByteOrder.LITTLE_ENDIAN
+                  : ByteOrder.BIG_ENDIAN);
           bytes.putLong(1).position(3).limit(4);
           assertEquals(16, arguments.bytes(0).remaining());
+          assertSame(ByteOrder.nativeOrder(), arguments.bytes(0).order());
           Class<IllegalArgumentException> refused = IllegalArgumentException.class;
           told.add(messageOf(refused, () -> arguments.bytes(1)));
           told.add(messageOf(refused, () -> arguments.getLong(0)));
