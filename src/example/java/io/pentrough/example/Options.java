@@ -4,9 +4,11 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.host.HostDevice;
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import jcuda.jcublas.JCublas2;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -175,13 +177,27 @@ final class Options {
         : VolumeReader.read(volume, raw, labels);
   }
 
-  /** Opens the device that was asked for. */
-  Device openDevice() {
+  /**
+   * Opens the device that was asked for. Where nobody asked for CUDA and there is no cuBLAS for the
+   * network, it is the host.
+   *
+   * @param err told of that
+   */
+  Device openDevice(PrintStream err) {
     if (device == DeviceChoice.HOST) {
       return HostDevice.open();
     }
     SoftwareDriver.loadIfAsked();
     Device best = Device.best();
+    if (device == DeviceChoice.AUTO && best instanceof CudaDevice) {
+      try {
+        CudaDevice.loadLibrary(JCublas2.class);
+      } catch (DeviceException e) {
+        best.close();
+        err.println("The network runs on the host: " + e.getMessage() + ".");
+        return HostDevice.open();
+      }
+    }
     if (device == DeviceChoice.CUDA && best instanceof HostDevice) {
       best.close();
       throw new BadInputException(

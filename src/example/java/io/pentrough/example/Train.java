@@ -56,7 +56,8 @@ public final class Train {
   /**
    * Runs the example. An interrupt of the thread ends it early, but in order.
    *
-   * @return the exit code: 0, 2 for a wrong option or file, or {@link #INTERRUPTED}
+   * @return the exit code: 0, 1 if the device failed, 2 for a wrong option or file, or {@link
+   *     #INTERRUPTED}
    */
   static int run(String[] args, PrintStream out, PrintStream err) throws BatchTimeoutException {
     Options options = new Options();
@@ -76,6 +77,9 @@ public final class Train {
       }
       err.println(e.getMessage());
       return 2;
+    } catch (DeviceException e) {
+      err.println("The device failed, and the training with it: " + e.getMessage());
+      return 1;
     } catch (OutOfMemoryError e) {
       err.println(
           ("The Java heap is too small for this volume, --batch " + options.batch)
@@ -102,7 +106,7 @@ public final class Train {
     LoaderStats stats;
     String left = "";
     boolean interrupted = false;
-    try (Device device = options.openDevice()) {
+    try (Device device = options.openDevice(err)) {
       BackgroundLoader.Builder builder =
           BackgroundLoader.builder(device, spec, target)
               .workers(options.workers)
