@@ -55,12 +55,13 @@ class HeapPerLaunchTest {
         DeviceBuffer whole = device.allocate(4096);
         DeviceBuffer out = device.allocate(64);
         DeviceKernel saxpy = module.kernel("saxpy");
-        DeviceKernel arguments = module.kernel("arguments")) {
+        DeviceKernel arguments = module.kernel("arguments");
+        DeviceKernel nothing = module.kernel("nothing")) {
       DeviceBuffer[] parts = new DeviceBuffer[3]; // as slots come round: no power of two
       for (int i = 0; i < parts.length; i++) {
         parts[i] = whole.slice(512L * (i + 1), 256, () -> {});
       }
-      launch(saxpy, arguments, stream, parts, out, WARM_UP);
+      launch(saxpy, arguments, nothing, stream, parts, out, WARM_UP);
       long[] library = libraryThreads();
       long id = Thread.currentThread().getId();
       List<String> seen = new ArrayList<>();
@@ -72,7 +73,7 @@ class HeapPerLaunchTest {
             () -> "bytes for " + LAUNCHES + " launches, here and on the stream's thread: " + seen);
         long libraryBefore = allocated(library);
         long before = threads.getThreadAllocatedBytes(id);
-        launch(saxpy, arguments, stream, parts, out, LAUNCHES);
+        launch(saxpy, arguments, nothing, stream, parts, out, LAUNCHES);
         long own = threads.getThreadAllocatedBytes(id) - before;
         long librarys = allocated(library) - libraryBefore;
         seen.add(own + " and " + librarys);
@@ -86,11 +87,12 @@ class HeapPerLaunchTest {
   private static void launch(
       DeviceKernel saxpy,
       DeviceKernel arguments,
+      DeviceKernel nothing,
       DeviceStream stream,
       DeviceBuffer[] parts,
       DeviceBuffer out,
       int launches) {
-    for (int i = 0; i < launches; i += 2) {
+    for (int i = 0; i < launches; i += 3) {
       saxpy
           .setInt(0, 1)
           .setFloat(1, i)
@@ -106,7 +108,8 @@ class HeapPerLaunchTest {
           .set(4, parts[i % 3])
           .set(5, out)
           .launch(stream);
-      if (i % 16 == 0) {
+      nothing.launch(stream); // three kernels: each comes to each place of the host's queue
+      if (i % 8 == 0) {
         stream.synchronize(); // else the host's queue would have to grow
       }
     }

@@ -9,7 +9,8 @@ import java.nio.ByteBuffer;
 public interface KernelArguments {
 
   /**
-   * The memory a pointer points to.
+   * The memory a pointer points to. The first launch on a range makes an object for it; those of
+   * the 64 latest ranges of an allocation are kept for the next.
    *
    * @param parameter which, from 0
    * @return exactly the buffer that was set, writable, in native byte order, position 0; the same

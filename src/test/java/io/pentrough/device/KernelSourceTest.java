@@ -137,6 +137,7 @@ class KernelSourceTest {
     String told =
         message(IllegalArgumentException.class, () -> of("// .entry k()\n.func f { ret; }"));
     assertTrue(told.startsWith("test has no kernel: there is no .entry in its PTX"), told);
+    assertThrows(IllegalArgumentException.class, () -> of("// .entry k()")); // no end of line
   }
 
   @Test

@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -108,6 +110,7 @@ class KernelTest {
     assertSame(kernel, kernel.setFloat(2, -0.0f));
     assertSame(kernel, kernel.setDouble(3, Math.PI));
     assertSame(kernel, kernel.set(4, ints(77)).set(5, out));
+    kernel.set(1, ints(5)).setLong(1, Long.MIN_VALUE + 3); // a number in a buffer's place
     kernel.launch(stream);
     long[] seen = new long[5];
     read(out).asLongBuffer().get(seen);
@@ -276,6 +279,21 @@ class KernelTest {
       gate.open();
     }
     assertArrayEquals(new int[] {11}, readInts(x));
+  }
+
+  @Test
+  void aClosedKernelKeepsNoBuffer() {
+    DeviceBuffer x = ints(1);
+    DeviceKernel kernel = kernel("affine");
+    WeakReference<DeviceBuffer> slice = new WeakReference<>(x.slice(0, 4, OPEN));
+    set(kernel, Objects.requireNonNull(slice.get()), 2, 0).launch(stream);
+    stream.synchronize();
+    kernel.close(); // kept for the end of the test, like the buffer itself
+    while (slice.get() != null) { // the test's timeout bounds it
+      System.gc();
+      Thread.onSpinWait();
+    }
+    assertArrayEquals(new int[] {2}, readInts(x));
   }
 
   @Test

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -169,6 +170,30 @@ class HostKernelTest {
       withArguments(k, buffer).set(1, buffer).launch(stream);
       stream.synchronize();
     }
+  }
+
+  @Test
+  @DisplayName("a view is kept for its stream, start and length, and given out for no other")
+  void eachRangeHasAViewOfItsOwnOnEachStream() {
+    List<ByteBuffer> seen = new ArrayList<>();
+    try (DeviceModule module = device.load(BARE.twin("k", a -> seen.add(a.bytes(0))));
+        DeviceKernel k = module.kernel("k");
+        DeviceStream other = device.newStream()) {
+      int[][] ranges = {{0, 16}, {0, 8}, {8, 8}, {0, 16}};
+      for (int[] range : ranges) {
+        withArguments(k, buffer.slice(range[0], range[1], () -> {})).launch(stream);
+        stream.synchronize();
+      }
+      withArguments(k, buffer.slice(0, 16, () -> {})).launch(other);
+      other.synchronize();
+    }
+    assertEquals(
+        List.of(16, 8, 8, 16, 16), seen.stream().map(ByteBuffer::capacity).toList(), "sizes");
+    assertSame(seen.get(0), seen.get(3));
+    assertNotSame(seen.get(0), seen.get(4), "another stream runs at the same time");
+    seen.get(1).put(0, (byte) 1);
+    seen.get(2).put(0, (byte) 2);
+    assertEquals(List.of((byte) 1, (byte) 2), List.of(seen.get(4).get(0), seen.get(4).get(8)));
   }
 
   @Test
