@@ -30,10 +30,9 @@ final class ArchitectureTest {
 
   @ArchTest static final ArchRule cudaIsJCuda = mayUse(CUDA, CUDA, DEVICE, "jcuda", "jcuda.driver");
 
-  // A package still to come: stages that run on the device.
   @ArchTest
   static final ArchRule stagesLaunchThroughTheDeviceInterface =
-      mayUse(AUGMENT, AUGMENT, LOADER, DEVICE).allowEmptyShould(true);
+      mayUse(AUGMENT, AUGMENT, LOADER, DEVICE);
 
   @ArchTest
   static final ArchRule onlyCudaKnowsJCuda =

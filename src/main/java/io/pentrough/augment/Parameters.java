@@ -1,0 +1,31 @@
+package io.pentrough.augment;
+
+/**
+ * What is drawn for a sample: a row of 32-bit words. augment.cu has the same numbers.
+ *
+ * <pre>
+ * word
+ *   0   image: first voxel, then the step in the source for one step along z, y, x of the output
+ *   4   label: the same
+ *   8   the matrix from the output to the source, row by row: z, y, x, divisor
+ *  24   the key of the noise, two words
+ *  26   boxes that are cut out: z0, z1, y0, y1, x0, x1 each
+ *       channels: gain, offset, gamma each
+ * </pre>
+ */
+final class Parameters {
+
+  static final int IMAGE_STEPS = 0;
+  static final int LABEL_STEPS = 4;
+  static final int MATRIX = 8;
+  static final int KEY = 24;
+  static final int BOXES = 26;
+  static final int BOX_WORDS = 6;
+  static final int CHANNEL_WORDS = 3;
+
+  private Parameters() {}
+
+  static int words(int boxes, int channels) {
+    return BOXES + BOX_WORDS * boxes + CHANNEL_WORDS * channels;
+  }
+}

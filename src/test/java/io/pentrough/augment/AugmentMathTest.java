@@ -1,0 +1,110 @@
+package io.pentrough.augment;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.BatchSpec;
+import io.pentrough.DType;
+import java.nio.ByteBuffer;
+import java.util.Random;
+import java.util.function.DoubleSupplier;
+import org.junit.jupiter.api.Test;
+
+/** The functions of the kernels, by their twins, against double precision. */
+class AugmentMathTest {
+
+  private static final int TRIALS = 1_000_000;
+
+  @Test
+  void powersAreWithinTheirBound() {
+    Random random = new Random(1);
+    double worst = 0;
+    for (int i = 0; i < TRIALS; i++) {
+      float v = (float) Math.pow(random.nextFloat(), 1 + 3 * random.nextInt(2));
+      float g = (float) Math.pow(2, 2 * random.nextFloat() - 1);
+      worst = Math.max(worst, Math.abs(AugmentTwins.power(v, g) - Math.pow(v, g)));
+    }
+    double error = worst;
+    assertTrue(error < 2.5e-7, () -> "error " + error);
+    assertEquals(0, AugmentTwins.power(0, 0.5f));
+    assertEquals(1, AugmentTwins.power(1, 0.7f));
+  }
+
+  @Test
+  void normalDeviatesAreWithinTheirBound() {
+    Random random = new Random(2);
+    double worst = 0;
+    for (int i = 0; i < TRIALS / 20; i++) {
+      int word = i < 1000 ? i << 9 : random.nextInt(); // the far tail too
+      worst = Math.max(worst, error(word));
+    }
+    double error = worst;
+    assertTrue(error < 5e-6, () -> "error " + error);
+    assertEquals(-AugmentTwins.normal(0.3f), AugmentTwins.normal(-0.3f));
+    assertEquals(-AugmentTwins.normal(0.49f), AugmentTwins.normal(-0.49f));
+    assertTrue(Math.abs(AugmentTwins.normal(AugmentTwins.centred(0))) < 5.4);
+  }
+
+  private static double error(int word) {
+    float q = AugmentTwins.centred(word);
+    assertEquals(((word >>> 9) + 0.5) / (1 << 23) - 0.5, q);
+    double z = AugmentTwins.normal(q);
+    return Math.abs(AugmentReference.distribution(z) - q) / AugmentReference.density(z);
+  }
+
+  /** The known answer of Random123's kat_vectors for philox4x32-10, all zero. */
+  @Test
+  void philoxIsPhilox() {
+    assertEquals(0x6627E8D5, AugmentTwins.philox(0, 0, 0, 0));
+    Random random = new Random(3);
+    for (int i = 0; i < 1000; i++) {
+      int[] key = {random.nextInt(), random.nextInt()};
+      int voxel = random.nextInt();
+      assertEquals(
+          AugmentReference.philox(voxel, i, key), AugmentTwins.philox(voxel, i, key[0], key[1]));
+    }
+  }
+
+  @Test
+  void bordersLeadWhereTheyShould() {
+    for (Border border : Border.values()) {
+      for (int n = 1; n < 6; n++) {
+        for (int i = -20; i < 20; i++) {
+          assertEquals(
+              AugmentReference.inside(i, n, border), AugmentTwins.resolve(i, n, border.code));
+        }
+      }
+    }
+  }
+
+  /** What is drawn is as uniform as it says: mean and variance of each, ends kept. */
+  @Test
+  void drawsFillTheirRanges() {
+    BatchSpec spec = BatchSpec.builder().array("image", DType.UINT8, 10_000, 1, 1).build();
+    Augmentation grey = Augmentation.builder(spec.array("image"), Layout.NYX).grey().build();
+    ByteBuffer drawn = AugmentRun.buffer(4 * Parameters.words(0, 1) * 10_000);
+    grey.draw(new Random(4), drawn);
+    int[] n = {0};
+    uniform(0.85, 1.15, () -> AugmentReference.Drawn.of(drawn, n[0]++, 0, 1).grey[0][0]);
+    n[0] = 0;
+    uniform(-0.15, 0.15, () -> AugmentReference.Drawn.of(drawn, n[0]++, 0, 1).grey[0][1]);
+    n[0] = 0;
+    uniform(
+        -1,
+        1,
+        () -> Math.log(AugmentReference.Drawn.of(drawn, n[0]++, 0, 1).grey[0][2]) / Math.log(2));
+  }
+
+  private static void uniform(double low, double high, DoubleSupplier draws) {
+    double sum = 0;
+    double squares = 0;
+    for (int i = 0; i < 10_000; i++) {
+      double unit = (draws.getAsDouble() - low) / (high - low);
+      assertTrue(-1e-6 <= unit && unit <= 1 + 1e-6, () -> "outside: " + unit);
+      sum += unit - 0.5;
+      squares += (unit - 0.5) * (unit - 0.5);
+    }
+    assertEquals(0, sum / 10_000, 4 * Math.sqrt(1 / 12.0) / 100); // four standard errors
+    assertEquals(1 / 12.0, squares / 10_000, 4 * Math.sqrt(1 / 180.0) / 100);
+  }
+}

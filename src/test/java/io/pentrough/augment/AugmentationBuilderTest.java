@@ -1,0 +1,128 @@
+package io.pentrough.augment;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.ArraySpec;
+import io.pentrough.BackgroundLoader;
+import io.pentrough.BatchSpec;
+import io.pentrough.DType;
+import io.pentrough.device.Device;
+import io.pentrough.device.host.HostDevice;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+
+/** What options are refused, and how that is said. */
+class AugmentationBuilderTest {
+
+  private static final ArraySpec IMAGE = array("image", DType.UINT8, 2, 8, 8, 8);
+  private static final ArraySpec LABEL = array("label", DType.INT16, 2, 8, 8, 8);
+
+  private static ArraySpec array(String name, DType dtype, int... shape) {
+    return BatchSpec.builder().array(name, dtype, shape).build().array(0);
+  }
+
+  private static Augmentation.Builder image() {
+    return Augmentation.builder(IMAGE, Layout.NZYX);
+  }
+
+  private static void refuses(String words, Executable options) {
+    String message =
+        Objects.requireNonNull(assertThrows(IllegalArgumentException.class, options).getMessage());
+    assertTrue(message.contains(words), () -> "no \"" + words + "\" in: " + message);
+  }
+
+  @Test
+  void typesAndShapesThatWillNotDo() {
+    refuses("FLOAT32]", () -> Augmentation.builder(array("i", DType.FLOAT64, 1, 2, 2), Layout.NYX));
+    refuses("5 dimensions", () -> Augmentation.builder(IMAGE, Layout.NCZYX));
+    refuses(
+        "at most 65535",
+        () -> Augmentation.builder(array("i", DType.INT8, 70_000, 1, 1), Layout.NYX));
+    refuses("UINT64]", () -> image().label(array("l", DType.FLOAT32, 2, 8, 8, 8)));
+    refuses("[n, z, y, x]", () -> image().label(array("l", DType.INT8, 2, 8, 8)));
+    refuses("2 samples", () -> image().label(array("l", DType.INT8, 3, 8, 8, 8)));
+    refuses("declared twice", () -> image().label(array("image", DType.INT8, 2, 8, 8, 8)));
+    ArraySpec variable =
+        BatchSpec.builder().variableArray("v", DType.UINT8, 2, 8, 8).build().array(0);
+    refuses("variable", () -> Augmentation.builder(variable, Layout.NYX));
+  }
+
+  @Test
+  void patchesThatWillNotDo() {
+    refuses(
+        "9 x 8 x 8 is larger than its source of 8 x 8 x 8", () -> image().patch(9, 8, 8).build());
+    refuses("at least 1", () -> image().patch(0, 8, 8));
+    refuses(
+        "z must be 1",
+        () -> Augmentation.builder(array("i", DType.INT8, 1, 4, 4), Layout.NYX).patch(2, 4, 4));
+    refuses("no label", () -> image().labelPatch(2, 2, 2).build());
+    refuses("no common middle", () -> image().label(LABEL).labelPatch(8, 8, 7).build());
+    ArraySpec odd = array("l", DType.INT8, 2, 8, 7, 8);
+    refuses("no common middle", () -> image().label(odd).labelPatch(2, 2, 2).build());
+    refuses(
+        "the label patch of 10 x 8 x 8 is larger",
+        () -> image().label(LABEL).labelPatch(10, 8, 8).build());
+    refuses(
+        "the label patch of 10 x 8 x 8 is larger",
+        () -> image().label(LABEL).labelPatch(10, 8, 8).crop().build());
+    refuses("[Z, Y] cannot be swapped", () -> image().patch(4, 6, 6).swap(Axis.Z, Axis.Y).build());
+    refuses(
+        "labels of 6 x 8 x 8",
+        () -> image().label(LABEL).labelPatch(6, 8, 8).swap(Axis.values()).build());
+    refuses("does not fit", () -> image().patch(4, 4, 4).cutOut(1, 2, 5, 2, 0).build());
+    refuses("between 0.0 and 16.0", () -> image().cutOut(17, 1, 1, 1, 0));
+  }
+
+  @Test
+  void valuesThatWillNotDo() {
+    refuses("gamma must be above 0", () -> image().gamma(0, 1));
+    refuses("is empty: 2.0 is above 1.0", () -> image().gamma(2, 1));
+    refuses("is empty", () -> image().contrast(1.1f, 0.9f));
+    refuses("finite", () -> image().brightness(Float.NaN, 1));
+    refuses("finite", () -> image().gamma(Float.NaN, 1));
+    refuses("clip()", () -> image().gamma(0.5f, 2).build());
+    refuses("finite", () -> image().scale(1, Float.POSITIVE_INFINITY));
+    refuses("1 channels", () -> image().scale(1, 2).build());
+    refuses("not NaN", () -> image().gaussianNoise(Float.NaN));
+    refuses("not -1.0", () -> image().uniformNoise(-1));
+    refuses("finite", () -> image().border(Float.NaN, 0));
+    refuses("finite", () -> image().cutOut(1, 1, 1, 1, Float.NaN));
+  }
+
+  @Test
+  void warpsThatCouldBeSingular() {
+    refuses("the shear must be between 0.0 and 0.49, not 0.5", () -> Warp.builder().shear(0.5));
+    refuses("the least scale", () -> Warp.builder().scale(0, 1));
+    refuses("the largest scale", () -> Warp.builder().scale(2, 1));
+    refuses("the perspective", () -> Warp.builder().perspective(0.34));
+    refuses("the anisotropy", () -> Warp.builder().anisotropy(0));
+    refuses("the rotation", () -> Warp.builder().rotation(Double.NaN));
+    refuses("z is locked", () -> Warp.builder().tilt(10).lockZ().build());
+  }
+
+  @Test
+  void theLoaderMustHaveTheArraysItWasBuiltFor() {
+    BatchSpec other = BatchSpec.builder().array("image", DType.UINT8, 2, 8, 8, 9).build();
+    try (Device device = HostDevice.open()) {
+      refuses(
+          "this augmentation was built for",
+          () ->
+              BackgroundLoader.builder(device, other, (out, context) -> {})
+                  .stage(image().build())
+                  .start()
+                  .close());
+      refuses("no label", () -> image().build().labelBox(AugmentRun.buffer(1000), 0));
+    }
+  }
+
+  @Test
+  void theNameTellsOptionsApart() {
+    assertEquals(image().build().name(), image().build().name());
+    assertNotEquals(image().build().name(), image().clip().build().name());
+    assertTrue(image().build().name().startsWith("augmentation of image "));
+  }
+}
