@@ -1,0 +1,72 @@
+package io.pentrough.augment;
+
+import io.pentrough.device.KernelArguments;
+import io.pentrough.device.KernelSource;
+import java.nio.ByteBuffer;
+
+/** The kernel of blur.cu and its twin: the same operations in the same order. */
+final class BlurTwin {
+
+  static final KernelSource SOURCE =
+      KernelSource.ofResource(BlurTwin.class, "blur.ptx").twin("blurAxis", BlurTwin::blurAxis);
+
+  private BlurTwin() {}
+
+  private static void blurAxis(KernelArguments arguments) {
+    ByteBuffer in = arguments.bytes(0);
+    ByteBuffer out = arguments.bytes(1);
+    int elements = arguments.getInt(3);
+    int perSample = arguments.getInt(4);
+    int stride = arguments.getInt(7);
+    int length = arguments.getInt(8);
+    float[] weights = new float[arguments.getInt(9) + 1];
+    // Lines lie stride apart within blocks of stride * length, of which a sample has several.
+    for (int block = 0; block < elements; block += stride * length) {
+      if (block % perSample == 0) {
+        int row = arguments.getInt(6) + block / perSample * arguments.getInt(5);
+        for (int k = 0; k < weights.length; k++) {
+          weights[k] = arguments.bytes(2).getFloat(Float.BYTES * (row + k));
+        }
+      }
+      for (int at = 0; at < length; at++) {
+        blurRow(in, out, weights, block, stride, length, at, arguments.getInt(10) != 0);
+      }
+    }
+  }
+
+  /** The voxels of a block whose place along the axis is the same. */
+  private static void blurRow(
+      ByteBuffer in,
+      ByteBuffer out,
+      float[] weights,
+      int block,
+      int stride,
+      int length,
+      int at,
+      boolean mirror) {
+    int radius = weights.length - 1;
+    int[] below = new int[radius + 1];
+    int[] above = new int[radius + 1];
+    for (int k = 1; k <= radius; k++) {
+      below[k] = block + stride * place(at - k, length, mirror);
+      above[k] = block + stride * place(at + k, length, mirror);
+    }
+    int start = block + stride * at;
+    for (int i = 0; i < stride; i++) {
+      float sum = weights[0] * in.getFloat(Float.BYTES * (start + i));
+      for (int k = 1; k <= radius; k++) {
+        float pair =
+            in.getFloat(Float.BYTES * (below[k] + i)) + in.getFloat(Float.BYTES * (above[k] + i));
+        sum = Math.fma(weights[k], pair, sum);
+      }
+      out.putFloat(Float.BYTES * (start + i), sum);
+    }
+  }
+
+  private static int place(int at, int length, boolean mirror) {
+    if (mirror) {
+      return length - 1 - Math.abs(length - 1 - Math.abs(at));
+    }
+    return Math.min(Math.max(at, 0), length - 1);
+  }
+}
