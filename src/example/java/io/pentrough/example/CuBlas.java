@@ -76,7 +76,10 @@ final class CuBlas implements AutoCloseable {
   private static void check(String call, int status) {
     if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
       throw new DeviceException(
-          "cuBLAS: %s failed with %d (%s)".formatted(call, status, cublasStatus.stringFor(status)));
+          "cuBLAS: %s failed with %d (%s)".formatted(call, status, cublasStatus.stringFor(status))
+              + (status == cublasStatus.CUBLAS_STATUS_EXECUTION_FAILED
+                  ? "; so it answers when work queued earlier has failed, too"
+                  : ""));
     }
   }
 

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * test itself to look at ({@link SoftwareCuda} is for those that may leave nothing), and loaders
  * that break tell nobody.
  */
-final class TroubledDriver
+public final class TroubledDriver
     implements BeforeAllCallback, AfterAllCallback, BeforeEachCallback, AfterEachCallback {
 
   /** Kept here, as java.util.logging holds its loggers weakly. */
