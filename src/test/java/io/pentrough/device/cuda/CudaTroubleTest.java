@@ -441,6 +441,7 @@ class CudaTroubleTest {
       for (int i = 0; i < 10; i++) { // both slots have been released once
         loader.get(PATIENCE).close();
       }
+      untilBound(3); // the copy thread and both workers: one of them may come late
       Map<String, Long> before = CudaSim.calls();
       for (int i = 0; i < batches; i++) {
         loader.get(PATIENCE).close();
@@ -460,6 +461,16 @@ class CudaTroubleTest {
       assertEquals(Map.of(), after, "other calls");
     }
     assertNothingLeft();
+  }
+
+  /** Waits for so many threads of the library to be bound to the device. */
+  @SuppressWarnings("ThreadPriorityCheck") // a good turn to the threads that are waited for
+  private static void untilBound(long threads) {
+    long start = System.nanoTime();
+    while (CudaSim.calls().getOrDefault("cuThreadExchangeStreamCaptureMode", 0L) < threads) {
+      assertTrue(System.nanoTime() - start < PATIENCE.toNanos(), "threads that are not bound");
+      Thread.yield();
+    }
   }
 
   private static void assertBetween(long expected, long slack, @Nullable Long seen, String what) {
