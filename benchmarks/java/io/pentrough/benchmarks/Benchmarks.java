@@ -1,0 +1,26 @@
+package io.pentrough.benchmarks;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** The command line of the benchmarks. */
+@Command(
+    name = "benchmarks",
+    mixinStandardHelpOptions = true,
+    usageHelpAutoWidth = true,
+    description = "Measures Pentrough beside the loaders that any engineer would write in a page.",
+    subcommands = {ThroughputCommand.class})
+final class Benchmarks {
+
+  private Benchmarks() {}
+
+  /**
+   * Runs a benchmark.
+   *
+   * @param args its name and options; {@code --help} lists them
+   */
+  public static void main(String[] args) {
+    System.exit(
+        new CommandLine(new Benchmarks()).setCaseInsensitiveEnumValuesAllowed(true).execute(args));
+  }
+}

@@ -1,0 +1,90 @@
+package io.pentrough.benchmarks;
+
+import io.pentrough.BackgroundLoader;
+import io.pentrough.DeviceBatch;
+import io.pentrough.HostArray;
+import io.pentrough.device.Device;
+import io.pentrough.device.host.HostDevice;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** Pentrough on the host device, through its public API. */
+final class PentroughLoader implements Loader {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private final Device device = HostDevice.open();
+  private final BackgroundLoader loader;
+
+  PentroughLoader(Workload workload, int workers, boolean handOver) {
+    Target[] targets = new Target[workers];
+    HostOutput[] outputs = new HostOutput[workers];
+    for (int i = 0; i < workers; i++) {
+      targets[i] = workload.targets().get();
+      outputs[i] = new HostOutput();
+    }
+    BackgroundLoader.Builder builder =
+        BackgroundLoader.builder(
+                device,
+                workload.shape.spec,
+                (out, context) -> {
+                  HostOutput output = outputs[context.worker()];
+                  output.data = out.array(0);
+                  output.label = out.array(1);
+                  targets[context.worker()].fill(output, context.random());
+                })
+            .workers(workers)
+            .hostSlots(Contender.hostSlots(workers))
+            .deviceSlots(Contender.DEVICE_SLOTS);
+    loader = (handOver ? builder.handOver() : builder).start(); // its ring has both depths together
+  }
+
+  @Override
+  public float consume(boolean read) throws Exception {
+    try (DeviceBatch batch = loader.get(PATIENCE)) {
+      float sum = 0;
+      if (read) {
+        ByteBuffer data = HostDevice.bytes(batch.array(0).buffer());
+        for (int i = 0; i < data.capacity(); i += 4096) {
+          sum += data.getFloat(i);
+        }
+      }
+      return sum;
+    }
+  }
+
+  @Override
+  public void close() {
+    loader.close();
+    device.close();
+  }
+
+  /** A batch in a host slot. */
+  private static final class HostOutput implements Output {
+
+    @Nullable HostArray data;
+    @Nullable HostArray label;
+
+    @Override
+    public void data(int at, float[] from, int offset, int count) {
+      Objects.requireNonNull(data).set(at, from, offset, count);
+    }
+
+    @Override
+    public void labels(int at, short[] from, int offset, int count) {
+      Objects.requireNonNull(label).set(at, from, offset, count);
+    }
+
+    @Override
+    public void labels(int at, int[] from, int offset, int count) {
+      Objects.requireNonNull(label).set(at, from, offset, count);
+    }
+
+    @Override
+    public void labels(int at, long[] from, int offset, int count) {
+      Objects.requireNonNull(label).set(at, from, offset, count);
+    }
+  }
+}
