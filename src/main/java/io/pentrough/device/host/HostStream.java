@@ -22,12 +22,15 @@ import org.jspecify.annotations.Nullable;
  * can tell that they never will be. A ticket covers only what was queued before it was taken, so
  * streams that wait for each other's marks cannot wait in a circle.
  *
+ * <p><b>Who runs what.</b> The stream's thread runs everything, but for a copy that is queued on an
+ * idle stream: its caller runs that, and the thread does not touch the queue meanwhile.
+ *
  * <p><b>Who writes what.</b> Queueing threads write {@code queued} and the free places of the ring,
- * the stream's thread writes {@code finished}, {@code failure} and the place at the head, all under
- * {@link #lock}; without it a place would be filled while it is run, or a thread would park just
- * after its wake-up call. The counters and the failure are volatile, so that asking takes no lock;
- * the write of {@code finished} is also what makes the memory written by an operation visible to
- * whoever sees its mark complete. Operations run, and threads park, outside the lock, and nobody
+ * whoever runs the head writes {@code finished}, {@code failure} and the place at the head, all
+ * under {@link #lock}; without it a place would be filled while it is run, or a thread would park
+ * just after its wake-up call. The counters and the failure are volatile, so that asking takes no
+ * lock; the write of {@code finished} is also what makes the memory written by an operation visible
+ * to whoever sees its mark complete. Operations run, and threads park, outside the lock, and nobody
  * takes another lock while holding it. Only the stream's thread waits on the lock's monitor; all
  * others wait in {@link #parked}. Monitors and parking, because the locks and queues of {@code
  * java.util.concurrent} allocate when they wait (I6).
@@ -53,6 +56,9 @@ final class HostStream implements DeviceStream {
 
   /** The running thread, if there is one. */
   private @Nullable Thread thread;
+
+  /** Whether the operation at the head is run by the thread that queued it. */
+  private boolean callerRuns;
 
   /** Whether the thread ends when there is nothing to do. */
   private boolean retired;
@@ -89,13 +95,25 @@ final class HostStream implements DeviceStream {
     copy(in.memory(), in.start() + sourceOffset, out.memory(), targetOffset, bytes);
   }
 
+  /**
+   * Behind other work it is queued; on an idle stream the caller copies, as waking the stream's
+   * thread takes longer than most copies.
+   */
   private void copy(HostMemory source, long from, HostMemory target, long to, long bytes) {
+    HostOperation place;
     synchronized (lock) {
-      HostOperation place = claim();
-      if (place != null) {
-        place.copy(source, (int) from, target, (int) to, (int) bytes);
+      boolean idle = finished == queued;
+      place = idle ? reserve() : claim();
+      if (place == null) {
+        return;
       }
+      place.copy(source, (int) from, target, (int) to, (int) bytes);
+      if (!idle) {
+        return;
+      }
+      callerRuns = true;
     }
+    run(place);
   }
 
   /** See {@link HostDevice#launch}. */
@@ -280,18 +298,24 @@ final class HostStream implements DeviceStream {
    */
   private @Nullable HostOperation claim() {
     checkOpen();
+    if (thread == null && failure == null) {
+      thread = startThread();
+    }
+    lock.notify();
+    return reserve();
+  }
+
+  /** The same, of an operation that the stream's thread shall not run. */
+  private @Nullable HostOperation reserve() {
+    checkOpen();
     if (failure != null) {
       return null;
-    }
-    if (thread == null) {
-      thread = startThread();
     }
     long number = queued;
     if (number - finished == ring.length) {
       grow();
     }
     queued = number + 1;
-    lock.notify();
     return ring[(int) number & (ring.length - 1)];
   }
 
@@ -326,19 +350,24 @@ final class HostStream implements DeviceStream {
 
   private void runQueue() {
     for (HostOperation head = next(); head != null; head = next()) {
-      Throwable thrown = head.run();
-      if (thrown == null) {
-        finish(head);
-      } else {
-        fail(head, thrown);
-      }
+      run(head);
+    }
+  }
+
+  /** Runs the operation at the head, which nobody else runs. */
+  private void run(HostOperation head) {
+    Throwable thrown = head.run();
+    if (thrown == null) {
+      finish(head);
+    } else {
+      fail(head, thrown);
     }
   }
 
   /** The operation to run, or null if the thread shall end. */
   private @Nullable HostOperation next() {
     synchronized (lock) {
-      while (failure == null && finished == queued && !retired) {
+      while (failure == null && (callerRuns || (finished == queued && !retired))) {
         try {
           lock.wait();
         } catch (InterruptedException e) {
@@ -358,6 +387,7 @@ final class HostStream implements DeviceStream {
       head.clear();
       finished++;
       parked.unpark(finished);
+      letThreadGoOn();
     }
   }
 
@@ -371,6 +401,15 @@ final class HostStream implements DeviceStream {
       failedOperation = head;
       failure = thrown;
       parked.unpark(Long.MAX_VALUE);
+      letThreadGoOn();
+    }
+  }
+
+  /** What has been queued meanwhile, or the news that all is over, is the thread's. */
+  private void letThreadGoOn() {
+    if (callerRuns) {
+      callerRuns = false;
+      lock.notify();
     }
   }
 
