@@ -3,9 +3,7 @@ package io.pentrough;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
-import java.util.List;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The one thread that queues copies, watches them, and in the end gives all memory back.
@@ -23,32 +21,16 @@ final class CopyThread implements Runnable {
   private final Engine engine;
   private final LoaderMemory memory;
   private final LeaseWatch leases;
-  private final boolean handOver;
+  private final Copier copier;
 
-  /**
-   * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
-   * order. <em>Copied</em> comes before <em>ready</em> by a stage's length, so each has its own
-   * place in it.
-   */
-  private final DeviceSlot[] inFlight;
-
-  private long queued;
-
-  /** How many have had nothing left to wait for: at most one more than have run. */
-  private long begun;
-
-  private boolean heldUp;
-  private long copied;
-  private long ready;
-
-  private @Nullable DeviceEvent firstReturning;
+  /** Whether this thread is the one that may use the copier. Its own. */
+  private boolean entered;
 
   CopyThread(Engine engine, LoaderMemory memory, LeaseWatch leases, String name, boolean handOver) {
     this.engine = engine;
     this.memory = memory;
     this.leases = leases;
-    this.handOver = handOver;
-    inFlight = new DeviceSlot[memory.deviceSlots.size()];
+    copier = new Copier(engine, memory, handOver);
     thread = new Thread(this, "pentrough-" + name + "-copy");
     thread.setDaemon(true);
   }
@@ -67,7 +49,11 @@ final class CopyThread implements Runnable {
       engine.breakDown(t);
     }
     try {
-      abandonCopies();
+      while (!entered) { // a worker may be there
+        park(PARK_NANOS);
+        entered = copier.enter();
+      }
+      copier.abandon();
       while (!engine.isClosing()) {
         park(Long.MAX_VALUE);
       }
@@ -79,161 +65,101 @@ final class CopyThread implements Runnable {
     }
   }
 
-  /** Until the loader stops and the last queued copy has run. */
+  /** Until the loader stops and the last queued copy has run; has entered for good then. */
   private void pump() {
     while (true) {
       long untilLeaseOverdue = leases.look(); // also if there is always something to copy
-      DeviceSlot next = engine.startCopy();
-      if (next != null) {
-        queueCopy(next);
+      DeviceEvent awaited = null;
+      boolean moved = false;
+      entered = copier.enter();
+      while (entered) {
+        moved = copier.step(true);
+        if (!moved && copier.isIdle() && engine.isStopped()) {
+          return;
+        }
+        awaited = copier.awaited();
+        entered = !copier.leave();
       }
-      boolean completed = completeCopies();
-      boolean returned = completeReturns();
-      if (next != null || completed || returned) {
+      if (moved) {
         continue;
       }
-      if (copied == queued && ready == queued && engine.isStopped()) {
-        return;
+      if (awaited != null) {
+        awaited.park(PARK_NANOS);
+        Thread.interrupted(); // as in park()
+      } else {
+        park(untilLeaseOverdue);
       }
-      waitForWork(untilLeaseOverdue);
-      Thread.interrupted(); // as in park()
-    }
-  }
-
-  private void queueCopy(DeviceSlot to) {
-    HostSlotMemory source = memory.hostSlots.get(to.source().number);
-    DeviceSlotMemory target = memory.deviceSlots.get(to.number);
-    inFlight[(int) (queued++ % inFlight.length)] = to;
-    target.describe(source.filled());
-    DeviceStream stream = memory.copyStream;
-    DeviceEvent lastReleased = target.lastReleased;
-    if (lastReleased != null) {
-      stream.waitFor(lastReleased); // I2: work of the last consumer may still be queued
-    }
-    stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
-    stream.record(source.copied);
-    StageWorks stages = memory.stages;
-    if (stages == null) {
-      stream.record(target.ready);
-    } else {
-      queueStages(stages, to, source, target);
-    }
-    engine.queued(to);
-  }
-
-  /** On a stream of their own, so that the next copy flows meanwhile. */
-  private void queueStages(
-      StageWorks stages, DeviceSlot to, HostSlotMemory source, DeviceSlotMemory target) {
-    stages.stream.waitFor(source.copied); // I9
-    Throwable failure = stages.queue(to, target);
-    if (failure != null) {
-      engine.stageFailed(to, failure);
-    }
-    stages.stream.record(target.ready);
-  }
-
-  private boolean completeCopies() {
-    boolean moved = false;
-    while (copied < queued && copiedEvent(oldest(copied)).isComplete()) { // I1: asked by the host
-      copied(oldest(copied));
-      moved = true;
-    }
-    if (copied < queued) {
-      watchNext(oldest(copied));
-    }
-    while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
-      engine.ready(oldest(ready++));
-      moved = true;
-    }
-    return moved;
-  }
-
-  private void copied(DeviceSlot slot) {
-    if (begun == copied) {
-      begins(slot);
-    }
-    engine.copied(slot);
-    copied++;
-  }
-
-  /** For the statistics: whether the copy runs, or waits for work of a consumer. */
-  private void watchNext(DeviceSlot slot) {
-    if (begun > copied) {
-      return;
-    }
-    DeviceEvent released = memory.deviceSlots.get(slot.number).lastReleased;
-    if (released == null || released.isComplete()) {
-      begins(slot);
-    } else if (!heldUp) {
-      heldUp = true;
-      engine.copyHeldUp();
-    }
-  }
-
-  private void begins(DeviceSlot slot) {
-    engine.copyBegins(slot, heldUp);
-    heldUp = false;
-    begun++;
-  }
-
-  /** Slots handed over without a copy go back to the workers once the consumers' work has run. */
-  private boolean completeReturns() {
-    boolean moved = false;
-    firstReturning = null;
-    List<DeviceSlot> slots = handOver ? engine.deviceSlots() : List.of();
-    for (int i = 0; i < slots.size(); i++) { // an iterator would be heap for each batch (I6)
-      DeviceSlot slot = slots.get(i);
-      if (!engine.is(slot, DeviceSlot.State.RETURNING)) {
-        continue;
-      }
-      DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
-      DeviceEvent released = held.lastReleased;
-      if (released == null || released.isComplete()) {
-        held.lastReleased = null;
-        engine.returned(slot);
-        moved = true;
-      } else if (firstReturning == null) {
-        firstReturning = released;
-      }
-    }
-    return moved;
-  }
-
-  private void waitForWork(long untilLeaseOverdue) {
-    DeviceEvent returning = firstReturning;
-    if (copied < queued) {
-      copiedEvent(oldest(copied)).park(PARK_NANOS);
-    } else if (ready < queued) {
-      readyEvent(oldest(ready)).park(PARK_NANOS);
-    } else if (returning != null) {
-      returning.park(PARK_NANOS);
-    } else {
-      park(untilLeaseOverdue);
     }
   }
 
   /**
-   * After a failure: waits for what the device still runs; a stream that answers with a failure
-   * runs nothing any more.
+   * Copies what can be copied, in a worker that will claim the next slot, where that takes less
+   * than waking this thread.
+   *
+   * @return false if another thread is at it; that one does it then
    */
-  private void abandonCopies() {
-    if (ready == queued) {
-      return;
+  boolean copyAll() {
+    if (!copier.enter()) {
+      return false;
     }
+    boolean watch;
     try {
-      memory.copyStream.synchronize();
-      if (memory.stages != null) {
-        memory.stages.synchronize();
-      }
+      boolean any = false;
+      do {
+        while (copier.step(any)) { // the caller itself is there for the first slot that gets free
+          any = true;
+        }
+        watch = needsWatching();
+      } while (!copier.leave());
     } catch (Throwable t) {
-      engine.breakDown(t);
+      fail(t);
+      return true;
     }
-    while (copied < queued) {
-      copied(oldest(copied));
+    if (watch) {
+      wake();
     }
-    while (ready < queued) {
-      engine.abandoned(oldest(ready++));
+    return true;
+  }
+
+  /**
+   * Copies the next batch, in a consumer that waits for it.
+   *
+   * @param more whether also what is filled meanwhile; else this thread is woken for that
+   * @return whether there was anything to do, and nobody else at it
+   */
+  boolean copyOne(boolean more) {
+    if (!copier.enter()) {
+      return false;
     }
+    boolean moved = false;
+    boolean watch;
+    boolean left;
+    try {
+      do {
+        moved |= copier.step(true);
+        watch = needsWatching();
+        left = copier.leave();
+      } while (!left && more);
+    } catch (Throwable t) {
+      fail(t);
+      return true;
+    }
+    if (!left) {
+      copier.leaveAnyway();
+    }
+    if (watch || !left) {
+      wake();
+    }
+    return moved;
+  }
+
+  private boolean needsWatching() {
+    return copier.awaited() != null || engine.isStopped();
+  }
+
+  private void fail(Throwable failure) {
+    copier.leaveAnyway();
+    engine.breakDown(failure); // wakes this thread
   }
 
   /** Frees each slot as soon as nobody uses it any more, however long that takes (I7). */
@@ -318,17 +244,5 @@ final class CopyThread implements Runnable {
   private void park(long nanos) {
     LockSupport.parkNanos(this, nanos);
     Thread.interrupted(); // somebody's interrupt would make every later park return at once
-  }
-
-  private DeviceSlot oldest(long position) {
-    return inFlight[(int) (position % inFlight.length)];
-  }
-
-  private DeviceEvent copiedEvent(DeviceSlot slot) {
-    return memory.hostSlots.get(slot.source().number).copied;
-  }
-
-  private DeviceEvent readyEvent(DeviceSlot slot) {
-    return memory.deviceSlots.get(slot.number).ready;
   }
 }

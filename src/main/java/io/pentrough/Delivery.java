@@ -1,7 +1,7 @@
 package io.pentrough;
 
 /**
- * What a {@code get} comes upon: a batch on the device, the failure that is told in its place, or
- * failures that are left out.
+ * What a {@code get} comes upon: a batch on the device, the failure that is told in its place,
+ * failures that are left out, or a batch to be copied.
  */
-sealed interface Delivery permits DeviceSlot, SlotLedger.Failure, Skips {}
+sealed interface Delivery permits DeviceSlot, SlotLedger.Failure, Skips, OwnCopy {}

@@ -30,6 +30,21 @@ final class Engine {
 
   private static final Logger LOG = System.getLogger("io.pentrough");
 
+  /**
+   * Up to so many bytes, a worker copies a batch in less time than it takes to wake the copy
+   * thread: docs/performance.md.
+   */
+  private static final long WORKERS_COPY = 256 << 10;
+
+  /** About what it takes to wake a thread, and for it to run. */
+  private static final long WAKE_NANOS = 20_000;
+
+  /**
+   * Up to so many bytes, a consumer that waits copies its batch itself: it would wait for the copy
+   * anyway, and for no longer than about a millisecond beyond its timeout.
+   */
+  private static final long CONSUMERS_COPY = 4 << 20;
+
   private final Device device;
   private final LoaderSettings settings;
   private final LoaderMemory memory;
@@ -37,6 +52,9 @@ final class Engine {
   private final List<Worker> workers;
   private final List<HostSlot> hostSlots;
   private final List<DeviceSlot> deviceSlots;
+  private final boolean workersCopy;
+  private final boolean consumersCopy;
+  private final boolean smallSlots;
 
   private final Object monitor = new Object();
 
@@ -58,6 +76,9 @@ final class Engine {
   private final Set<Thread> closers = new HashSet<>();
 
   private int consumersWaiting;
+
+  /** Whether consumers have been woken to copy what a worker has filled, and none has come yet. */
+  private boolean copyLeft;
 
   /** Those of them that are content with a queued copy. */
   private int earlyConsumersWaiting;
@@ -94,6 +115,11 @@ final class Engine {
             source,
             (overdue, leasedAt) -> tell(Level.WARNING, overdue, leasedAt));
     stats.pageable(memory.pageableBytes());
+    boolean callersCopy =
+        device.copiesInCaller() && settings.stages() == null && !settings.handOver();
+    smallSlots = plan.hostSlotBytes() <= WORKERS_COPY;
+    workersCopy = callersCopy && smallSlots;
+    consumersCopy = callersCopy && plan.hostSlotBytes() <= CONSUMERS_COPY;
     copyThread = new CopyThread(this, memory, leases, settings.name(), settings.handOver());
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
@@ -177,7 +203,9 @@ final class Engine {
       stats.workerIdle(asked);
       dryBefore = stats.dryNanos(asked);
     }
+    boolean mayCopy = workersCopy;
     while (true) {
+      boolean copies;
       synchronized (monitor) {
         worker.parked = false;
         long now = System.nanoTime();
@@ -194,11 +222,20 @@ final class Engine {
           lookForJobs(now); // this may have been the last
           worker.filling = slot;
           worker.sinceNanos = now;
+          if (workersCopy) {
+            wakeWorkerForSlots(); // those it has freed itself by copying were not announced
+          }
           return slot;
         }
-        worker.parked = true;
+        copies = mayCopy && ledger.canCopy();
+        worker.parked = !copies;
       }
-      worker.park();
+      if (copies) {
+        mayCopy = copyThread.copyAll(); // else somebody is at it, and will free a slot
+      } else {
+        worker.park();
+        mayCopy = workersCopy;
+      }
     }
   }
 
@@ -213,6 +250,8 @@ final class Engine {
 
   /** The target has returned, with a batch or to say that there is no more, or has thrown. */
   void filled(Worker worker, HostSlot slot, @Nullable Throwable thrown, boolean noMore) {
+    boolean stopped;
+    boolean consumerCopies;
     synchronized (monitor) {
       long now = System.nanoTime();
       if (thrown == null) {
@@ -224,8 +263,29 @@ final class Engine {
       if (settings.handOver()) {
         lend(now);
       }
+      stopped = ledger.isStopped();
+      consumerCopies = consumersCopy && !workersCopy && consumersWaiting > 0 && leaveCopy();
     }
-    copyThread.wake();
+    if (stopped) {
+      copyThread.wake(); // to free the slot
+    } else if (workersCopy && !consumerCopies) {
+      copyThread.copyAll();
+    } else if (!consumerCopies && !settings.handOver()) {
+      copyThread.wake();
+    }
+  }
+
+  /**
+   * Leaves the copy to the consumers who wait for it, and calls them; not if they have been called
+   * and the caller would have nothing to do meanwhile.
+   */
+  private boolean leaveCopy() {
+    boolean leaves = !copyLeft || ledger.freeHostSlots() > 0;
+    if (!copyLeft) {
+      wakeConsumers();
+    }
+    copyLeft = leaves;
+    return leaves;
   }
 
   /** Decides what comes of the slot. */
@@ -320,8 +380,12 @@ final class Engine {
     }
   }
 
-  /** The copy has run, and read the host slot. */
-  void copied(DeviceSlot slot) {
+  /**
+   * The copy has run, and read the host slot.
+   *
+   * @param wakes whether to wake a worker for that slot: unless the caller is one
+   */
+  void copied(DeviceSlot slot, boolean wakes) {
     synchronized (monitor) {
       long now = System.nanoTime();
       slot.copiedNanos = now;
@@ -330,7 +394,9 @@ final class Engine {
         stats.stagesStarted(now);
       }
       ledger.copied(slot.source(), now);
-      wakeWorker();
+      if (wakes) {
+        wakeWorkerForSlots();
+      }
     }
   }
 
@@ -515,10 +581,15 @@ final class Engine {
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost
     long asked = System.nanoTime();
-    Delivery delivery;
-    do {
-      delivery = take(lease, asked, timeoutNanos, early);
-    } while (delivery == skips);
+    OwnCopy copy = OwnCopy.NONE;
+    Delivery delivery = take(lease, asked, timeoutNanos, early, copy);
+    while (delivery == skips || delivery == OwnCopy.DUE) {
+      copy = OwnCopy.NONE;
+      if (delivery == OwnCopy.DUE) {
+        copy = copyThread.copyOne(smallSlots) ? OwnCopy.DONE : OwnCopy.IN_VAIN;
+      }
+      delivery = take(lease, asked, timeoutNanos, early, copy);
+    }
     if (delivery == null) {
       return null;
     }
@@ -531,22 +602,26 @@ final class Engine {
   }
 
   /**
-   * Takes what is to be delivered next, or comes back to go on, having left failures out; null if
-   * the time is over. Tells what has come up on the way, without the monitor.
+   * Takes what is to be delivered next, or comes back to go on, having left failures out or to
+   * copy; null if the time is over. Tells what has come up on the way, without the monitor.
    */
-  private @Nullable Delivery take(DeviceBatch lease, long asked, long timeoutNanos, boolean early)
+  private @Nullable Delivery take(
+      DeviceBatch lease, long asked, long timeoutNanos, boolean early, OwnCopy copy)
       throws InterruptedException {
     Delivery delivery;
     boolean runsShort = false;
+    boolean leavesCopy = false;
     List<SlotLedger.Failure> leftOut = List.of();
     try {
       synchronized (monitor) {
         try {
-          delivery = await(Thread.currentThread(), asked, timeoutNanos, early);
+          delivery = await(Thread.currentThread(), asked, timeoutNanos, early, copy);
         } finally {
           leftOut = skips.takeUntold();
+          leavesCopy = copyLeft && consumersWaiting == 0;
+          copyLeft &= !leavesCopy;
         }
-        if (delivery != skips) {
+        if (delivery != skips && delivery != OwnCopy.DUE) {
           stats.consumerWaited(System.nanoTime() - asked);
         }
         if (delivery instanceof DeviceSlot slot) {
@@ -556,6 +631,9 @@ final class Engine {
         }
       }
     } finally {
+      if (leavesCopy) {
+        copyThread.wake();
+      }
       for (int i = 0; i < leftOut.size(); i++) { // an iterator would be heap for each batch (I6)
         tellSkipped(leftOut.get(i));
       }
@@ -601,11 +679,16 @@ final class Engine {
   }
 
   /**
-   * Waits for what is to be delivered next; null if the time is over, and what has been left out if
-   * there is nothing else yet.
+   * Waits for what is to be delivered next; null if the time is over, what has been left out if
+   * there is nothing else yet, or {@link OwnCopy#DUE}.
    */
-  private @Nullable Delivery await(Thread caller, long asked, long timeoutNanos, boolean early)
+  private @Nullable Delivery await(
+      Thread caller, long asked, long timeoutNanos, boolean early, OwnCopy copy)
       throws InterruptedException {
+    if (copy != OwnCopy.NONE) {
+      stats.consumerFed(System.nanoTime()); // of waiting for the copy
+    }
+    boolean mayCopy = consumersCopy && copy != OwnCopy.IN_VAIN;
     while (true) {
       if (Thread.interrupted()) {
         throw new InterruptedException();
@@ -650,11 +733,17 @@ final class Engine {
       if (skips.areUntold()) {
         return skips; // to tell before waiting
       }
+      if (mayCopy && ledger.canCopy()) {
+        copyLeft = false;
+        stats.consumerStarving(now);
+        return OwnCopy.DUE;
+      }
       consumersWaiting++;
       earlyConsumersWaiting += early ? 1 : 0;
       stats.consumerStarving(now);
       try {
         TimeUnit.NANOSECONDS.timedWait(monitor, left);
+        mayCopy = consumersCopy;
       } finally {
         consumersWaiting--;
         earlyConsumersWaiting -= early ? 1 : 0;
@@ -708,11 +797,53 @@ final class Engine {
       breakDown(t);
       throw t;
     }
+    boolean over = settings.handOver() && device.copiesInCaller() && isOver(released);
+    boolean wakes;
     synchronized (monitor) {
-      held.lastReleased = released;
+      held.lastReleased = over ? null : released;
       ledger.release(slot, System.nanoTime());
+      if (over) {
+        ledger.returned(slot, System.nanoTime());
+        wakeWorkerForSlots();
+        wakes = ledger.isStopped();
+      } else {
+        wakes = ledger.isStopped() || settings.handOver() || needsCopier();
+      }
     }
-    copyThread.wake();
+    if (wakes) {
+      copyThread.wake();
+    }
+  }
+
+  /**
+   * Whether the copy thread is to be woken, as a device slot has got free. Where workers copy, one
+   * that rests is woken in its place: it will fill the slot next that it copies from.
+   */
+  private boolean needsCopier() {
+    if (!ledger.canCopy()) {
+      return false;
+    }
+    if (!isWorthWaking() && ledger.readySlots() * 2 > deviceSlots.size()) {
+      return false; // should all workers be busy for long, the consumer itself will copy
+    }
+    return !workersCopy || !wakeWorker();
+  }
+
+  /** Whether the consumer's work has run; if the device does not say, the copy thread will ask. */
+  private static boolean isOver(DeviceEvent released) {
+    try {
+      return released.isComplete();
+    } catch (DeviceException e) {
+      return false;
+    }
+  }
+
+  /**
+   * Whether a thread is to be woken for one slot. Not if filling and copying it take less time than
+   * that: then it is woken for some at once, while others are still in store.
+   */
+  private boolean isWorthWaking() {
+    return !smallSlots || stats.recentFillNanos() > WAKE_NANOS;
   }
 
   /** Waits for room in the queue. */
@@ -994,12 +1125,26 @@ final class Engine {
     }
   }
 
-  private void wakeWorker() {
+  /** Wakes a worker if there are host slots for it, and enough of them. */
+  private void wakeWorkerForSlots() {
+    int free = ledger.freeHostSlots();
+    boolean enough =
+        isWorthWaking()
+            || free * 2 >= hostSlots.size()
+            || !(settings.handOver() ? ledger.readySlots() > 0 : ledger.hasNextToCopy());
+    if (free > 0 && enough) {
+      wakeWorker();
+    }
+  }
+
+  /** Wakes a worker, if one rests. */
+  private boolean wakeWorker() {
     for (int i = 0; i < workers.size(); i++) {
       if (wake(workers.get(i))) {
-        return;
+        return true;
       }
     }
+    return false;
   }
 
   private void wakeEveryWorker() {

@@ -155,7 +155,7 @@ final class SlotLedger {
    * no slot. The batch's host slot is the {@link DeviceSlot#source()} of the result.
    */
   @Nullable DeviceSlot startCopy(long now) {
-    HostSlot from = ordered ? nextToCopyInOrder() : firstFilled();
+    HostSlot from = nextToCopy();
     if (from == null) {
       return null;
     }
@@ -176,6 +176,34 @@ final class SlotLedger {
     from.enter(handOver ? HostSlot.State.LENT : HostSlot.State.COPYING, now);
     to.enter(handOver ? DeviceSlot.State.READY : DeviceSlot.State.COPYING, now);
     return to;
+  }
+
+  /** Whether a batch waits to be copied, but for a device slot. */
+  boolean hasNextToCopy() {
+    return nextToCopy() != null;
+  }
+
+  /** Whether {@link #startCopy} would find a batch and a slot now. */
+  boolean canCopy() {
+    return nextToCopy() != null && freeDeviceSlot() != null;
+  }
+
+  /** How many slots a worker could have. */
+  int freeHostSlots() {
+    int free = 0;
+    for (HostSlot slot : host) {
+      free += slot.state == HostSlot.State.FREE ? 1 : 0;
+    }
+    return free;
+  }
+
+  /** How many batches stand on the device, ready for a consumer. */
+  int readySlots() {
+    int ready = 0;
+    for (DeviceSlot slot : device) {
+      ready += slot.state == DeviceSlot.State.READY ? 1 : 0;
+    }
+    return ready;
   }
 
   /** The copy has read the host slot, as the host sees it (I1). */
@@ -512,6 +540,10 @@ final class SlotLedger {
       }
     }
     return true;
+  }
+
+  private @Nullable HostSlot nextToCopy() {
+    return ordered ? nextToCopyInOrder() : firstFilled();
   }
 
   private @Nullable HostSlot nextToCopyInOrder() {

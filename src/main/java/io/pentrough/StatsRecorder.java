@@ -30,6 +30,7 @@ final class StatsRecorder {
   private long bytes;
   private long failures;
   private long skips;
+  private long recentFillNanos;
   private final Histogram fills = new Histogram();
   private final Histogram slotWaits = new Histogram();
   private final Histogram copies = new Histogram();
@@ -68,6 +69,12 @@ final class StatsRecorder {
   /** A target has returned normally. */
   void filled(long nanos) {
     fills.record(nanos);
+    recentFillNanos += (nanos - recentFillNanos) / 8;
+  }
+
+  /** What a fill took of late: an average that forgets. */
+  long recentFillNanos() {
+    return recentFillNanos;
   }
 
   /** A worker has its slot, after waiting so long. */

@@ -92,6 +92,16 @@ public interface Device extends AutoCloseable {
   DeviceStream newStream();
 
   /**
+   * Whether a copy that is queued on an idle stream has run when the call returns, on the calling
+   * thread: then a thread that has other things to do had better leave copies to one that has not.
+   *
+   * @return false for a device that has engines for copies
+   */
+  default boolean copiesInCaller() {
+    return false;
+  }
+
+  /**
    * The stream that work goes to when no stream is named: CUDA's legacy default stream, which waits
    * for, and is waited for by, <em>blocking</em> streams only. Closing it does nothing; it outlives
    * {@link #close()} of the device like everything handed out.

@@ -35,6 +35,11 @@ public abstract class ForwardingDevice implements Device {
   }
 
   @Override
+  public boolean copiesInCaller() {
+    return inner.copiesInCaller();
+  }
+
+  @Override
   public DeviceStream newStream() {
     return inner.newStream();
   }

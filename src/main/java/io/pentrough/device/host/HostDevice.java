@@ -218,6 +218,11 @@ public final class HostDevice implements Device {
    * <p>On the host it is one more stream, which synchronises with no other.
    */
   @Override
+  public boolean copiesInCaller() {
+    return true;
+  }
+
+  @Override
   public DeviceStream defaultStream() {
     return defaultStream;
   }

@@ -1,0 +1,258 @@
+package io.pentrough;
+
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceStream;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Queues copies and sees them complete. One thread at a time does so: whoever has {@link #enter
+ * entered}, which keeps the copy stream in the order of delivery without a lock around the driver.
+ *
+ * <p>Usually that is the {@link CopyThread}. Where the device lets the caller copy, and a copy
+ * takes less time than waking a thread, it is the worker that has filled the slot.
+ *
+ * <pre>
+ *              enter            enter (of another)
+ *     FREE  ----------&gt;  BUSY  -------------------&gt;  ASKED
+ *           &lt;----------        &lt;-------------------
+ *              leave            leave: false, so it looks again
+ * </pre>
+ */
+final class Copier {
+
+  private static final int FREE = 0;
+  private static final int BUSY = 1;
+
+  /** Busy, and somebody has come in vain since: there may be more to do. */
+  private static final int ASKED = 2;
+
+  private final AtomicInteger state = new AtomicInteger(FREE);
+
+  private final Engine engine;
+  private final LoaderMemory memory;
+  private final boolean handOver;
+  private final boolean callersCopy;
+
+  /**
+   * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
+   * order. <em>Copied</em> comes before <em>ready</em> by a stage's length, so each has its own
+   * place in it.
+   */
+  private final DeviceSlot[] inFlight;
+
+  private long queued;
+
+  /** How many have had nothing left to wait for: at most one more than have run. */
+  private long begun;
+
+  private boolean heldUp;
+  private long copied;
+  private long ready;
+
+  private @Nullable DeviceEvent firstReturning;
+
+  Copier(Engine engine, LoaderMemory memory, boolean handOver) {
+    this.engine = engine;
+    this.memory = memory;
+    this.handOver = handOver;
+    callersCopy = engine.device().copiesInCaller();
+    inFlight = new DeviceSlot[memory.deviceSlots.size()];
+  }
+
+  /** Whether the caller may call the rest now; if not, whoever may will look again. */
+  boolean enter() {
+    while (true) {
+      if (state.compareAndSet(FREE, BUSY)) {
+        return true;
+      }
+      if (state.get() == ASKED || state.compareAndSet(BUSY, ASKED)) {
+        return false;
+      }
+    }
+  }
+
+  /** False if somebody has come in vain meanwhile: the caller has to look again. */
+  boolean leave() {
+    if (state.compareAndSet(BUSY, FREE)) {
+      return true;
+    }
+    state.set(BUSY);
+    return false;
+  }
+
+  /** After a failure: lets the next one in. */
+  void leaveAnyway() {
+    state.set(FREE);
+  }
+
+  /**
+   * Does what can be done now, once.
+   *
+   * @param wakes whether a worker is to be woken for the host slot that gets free
+   * @return whether there was anything to do
+   */
+  boolean step(boolean wakes) {
+    DeviceSlot next = engine.startCopy();
+    if (next != null) {
+      queueCopy(next);
+    }
+    boolean completed = completeCopies(wakes);
+    boolean returned = completeReturns();
+    return next != null || completed || returned;
+  }
+
+  /** Whether nothing is under way. */
+  boolean isIdle() {
+    return copied == queued && ready == queued;
+  }
+
+  /** What will complete next, to be waited for; null if there is no such thing. */
+  @Nullable DeviceEvent awaited() {
+    if (copied < queued) {
+      return copiedEvent(oldest(copied));
+    }
+    return ready < queued ? readyEvent(oldest(ready)) : firstReturning;
+  }
+
+  private void queueCopy(DeviceSlot to) {
+    HostSlotMemory source = memory.hostSlots.get(to.source().number);
+    DeviceSlotMemory target = memory.deviceSlots.get(to.number);
+    inFlight[(int) (queued++ % inFlight.length)] = to;
+    target.describe(source.filled());
+    DeviceStream stream = memory.copyStream;
+    DeviceEvent lastReleased = target.lastReleased;
+    if (callersCopy
+        && copied == queued - 1
+        && (lastReleased == null || lastReleased.isComplete())) {
+      begins(to); // now, for the call does the copy
+    }
+    if (lastReleased != null) {
+      stream.waitFor(lastReleased); // I2: work of the last consumer may still be queued
+    }
+    stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
+    stream.record(source.copied);
+    StageWorks stages = memory.stages;
+    if (stages == null) {
+      stream.record(target.ready);
+    } else {
+      queueStages(stages, to, source, target);
+    }
+    engine.queued(to);
+  }
+
+  /** On a stream of their own, so that the next copy flows meanwhile. */
+  private void queueStages(
+      StageWorks stages, DeviceSlot to, HostSlotMemory source, DeviceSlotMemory target) {
+    stages.stream.waitFor(source.copied); // I9
+    Throwable failure = stages.queue(to, target);
+    if (failure != null) {
+      engine.stageFailed(to, failure);
+    }
+    stages.stream.record(target.ready);
+  }
+
+  private boolean completeCopies(boolean wakes) {
+    boolean moved = false;
+    while (copied < queued && copiedEvent(oldest(copied)).isComplete()) { // I1: asked by the host
+      copied(oldest(copied), wakes || moved); // the caller itself is there for one
+      moved = true;
+    }
+    if (copied < queued) {
+      watchNext(oldest(copied));
+    }
+    while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
+      engine.ready(oldest(ready++));
+      moved = true;
+    }
+    return moved;
+  }
+
+  private void copied(DeviceSlot slot, boolean wakes) {
+    if (begun == copied) {
+      begins(slot);
+    }
+    engine.copied(slot, wakes);
+    copied++;
+  }
+
+  /** For the statistics: whether the copy runs, or waits for work of a consumer. */
+  private void watchNext(DeviceSlot slot) {
+    if (begun > copied) {
+      return;
+    }
+    DeviceEvent released = memory.deviceSlots.get(slot.number).lastReleased;
+    if (released == null || released.isComplete()) {
+      begins(slot);
+    } else if (!heldUp) {
+      heldUp = true;
+      engine.copyHeldUp();
+    }
+  }
+
+  private void begins(DeviceSlot slot) {
+    engine.copyBegins(slot, heldUp);
+    heldUp = false;
+    begun++;
+  }
+
+  /** Slots handed over without a copy go back to the workers once the consumers' work has run. */
+  private boolean completeReturns() {
+    boolean moved = false;
+    firstReturning = null;
+    List<DeviceSlot> slots = handOver ? engine.deviceSlots() : List.of();
+    for (int i = 0; i < slots.size(); i++) { // an iterator would be heap for each batch (I6)
+      DeviceSlot slot = slots.get(i);
+      if (!engine.is(slot, DeviceSlot.State.RETURNING)) {
+        continue;
+      }
+      DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
+      DeviceEvent released = held.lastReleased;
+      if (released == null || released.isComplete()) {
+        held.lastReleased = null;
+        engine.returned(slot);
+        moved = true;
+      } else if (firstReturning == null) {
+        firstReturning = released;
+      }
+    }
+    return moved;
+  }
+
+  /**
+   * After a failure: waits for what the device still runs; a stream that answers with a failure
+   * runs nothing any more.
+   */
+  void abandon() {
+    if (ready == queued) {
+      return;
+    }
+    try {
+      memory.copyStream.synchronize();
+      if (memory.stages != null) {
+        memory.stages.synchronize();
+      }
+    } catch (Throwable t) {
+      engine.breakDown(t);
+    }
+    while (copied < queued) {
+      copied(oldest(copied), true);
+    }
+    while (ready < queued) {
+      engine.abandoned(oldest(ready++));
+    }
+  }
+
+  private DeviceSlot oldest(long position) {
+    return inFlight[(int) (position % inFlight.length)];
+  }
+
+  private DeviceEvent copiedEvent(DeviceSlot slot) {
+    return memory.hostSlots.get(slot.source().number).copied;
+  }
+
+  private DeviceEvent readyEvent(DeviceSlot slot) {
+    return memory.deviceSlots.get(slot.number).ready;
+  }
+}
