@@ -31,12 +31,17 @@ class DeviceFaultsTest {
 
   private static final int STEPS = 6;
 
-  /** What the device said, also where it was the loader's stage that it refused. */
+  private static RuntimeException thrown(CudaDevice device) {
+    return assertThrows(RuntimeException.class, () -> DeviceTraining.run(device, STEPS));
+  }
+
   private static DeviceException failure(CudaDevice device) {
-    RuntimeException e =
-        assertThrows(RuntimeException.class, () -> DeviceTraining.run(device, STEPS));
-    assertEquals(0, e.getSuppressed().length, () -> List.of(e.getSuppressed()).toString());
-    Throwable said = e;
+    return said(thrown(device));
+  }
+
+  /** What the device said, also where it was the loader's stage that it refused. */
+  private static DeviceException said(RuntimeException thrown) {
+    Throwable said = thrown;
     if (said instanceof TargetException) {
       said = said.getCause();
     }
@@ -44,7 +49,7 @@ class DeviceFaultsTest {
       assertTrue(said.toString().contains("augmentation of image"), said::toString);
       said = said.getCause();
     }
-    return assertInstanceOf(DeviceException.class, said, e::toString);
+    return assertInstanceOf(DeviceException.class, said, thrown::toString);
   }
 
   @ParameterizedTest(name = "{0}, the {1}th, with {2}")
@@ -71,8 +76,9 @@ class DeviceFaultsTest {
   void aCallIsRefused(String call, int nth, int code, String named) {
     try (CudaDevice device = CudaDevice.open(0)) {
       CudaSim.fault(call, nth, code);
-      DeviceException e = failure(device);
-      assertNames(e, named, code);
+      RuntimeException thrown = thrown(device);
+      assertNames(said(thrown), named, code);
+      assertEquals(0, thrown.getSuppressed().length, () -> List.of(thrown.getSuppressed()) + "");
       assertEquals(new CudaDevice.Usage(0), device.liveResources());
     }
     assertEquals(CudaSim.Live.NONE, CudaSim.live());
