@@ -2,12 +2,6 @@
 // The example's network but for its matrix products, which are cuBLAS's. No atomics: each sum has one
 // order, so the same batches give the same weights bit for bit.
 
-// Grey values to the network's input, by a table of 256.
-extern "C" __global__ void normalise(const unsigned char* grey, const float* table, float* input, int n) {
-  int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i < n) input[i] = table[grey[i]];
-}
-
 // Adds each unit's bias to its activation, row by row, and rectifies it.
 extern "C" __global__ void addBiasAndRectify(float* activation, const float* bias, int units, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -23,7 +23,7 @@ import java.util.zip.CRC32;
 final class Checkpoint {
 
   private static final long MAGIC = 0x50656e7472616e0aL; // "Pentran\n"
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
   private static final int CRC_BYTES = 8;
 
   private Checkpoint() {}

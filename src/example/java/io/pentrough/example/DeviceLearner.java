@@ -70,13 +70,7 @@ final class DeviceLearner implements Learner {
       }
       network =
           open.later(
-              new DeviceMlp(
-                  device,
-                  stream,
-                  own,
-                  classifier.network(),
-                  classifier.normalised(),
-                  classifier.maxBatch()));
+              new DeviceMlp(device, stream, own, classifier.network(), classifier.maxBatch()));
     } catch (Throwable t) {
       open.closeAfter(t);
       throw t;

@@ -45,7 +45,6 @@ final class DeviceMlp implements AutoCloseable {
   private final DeviceBuffer gradientSquare;
   private final PinnedBuffer exchange;
 
-  private final DeviceKernel normalise;
   private final DeviceKernel addBiasAndRectify;
   private final DeviceKernel softmaxLoss;
   private final DeviceKernel sumScores;
@@ -54,7 +53,6 @@ final class DeviceMlp implements AutoCloseable {
   private final DeviceKernel adam;
 
   // By columns, as BLAS counts: a sample is a column, as in Mlp.
-  private final Matrix input;
   private final Matrix activation;
   private final Matrix activationGradient;
   private final Matrix score;
@@ -69,16 +67,9 @@ final class DeviceMlp implements AutoCloseable {
    * @param stream where its work is queued
    * @param cudaStream the same stream, for cuBLAS
    * @param host the network to take the weights from, and to {@link #download} them to
-   * @param table the input for each grey value
    * @throws DeviceException if the device refuses; nothing is left
    */
-  DeviceMlp(
-      CudaDevice device,
-      DeviceStream stream,
-      CUstream cudaStream,
-      Mlp host,
-      float[] table,
-      int maxBatch) {
+  DeviceMlp(CudaDevice device, DeviceStream stream, CUstream cudaStream, Mlp host, int maxBatch) {
     this.stream = stream;
     this.host = host;
     int units = host.hidden;
@@ -92,15 +83,12 @@ final class DeviceMlp implements AutoCloseable {
       gradient = floats(device, length);
       gradientMean = floats(device, length);
       gradientSquare = floats(device, length);
-      DeviceBuffer inputs = floats(device, (long) maxBatch * host.inputs);
       DeviceBuffer activations = floats(device, (long) maxBatch * units);
       DeviceBuffer activationGradients = floats(device, (long) maxBatch * units);
       DeviceBuffer scores = floats(device, (long) maxBatch * host.classes);
-      DeviceBuffer greyTable = floats(device, table.length);
       DeviceBuffer hiddenBias = part(parameters, host.hiddenBias, units);
       DeviceBuffer outputBias = part(parameters, host.outputBias, host.classes);
 
-      input = matrix(inputs, 0, host.inputs);
       activation = matrix(activations, 0, units);
       activationGradient = matrix(activationGradients, 0, units);
       score = matrix(scores, 0, host.classes);
@@ -110,7 +98,6 @@ final class DeviceMlp implements AutoCloseable {
       outputWeightGradient = matrix(gradient, host.outputWeight, units);
 
       // What changes from step to step is set in train.
-      normalise = kernel("normalise").set(1, greyTable).set(2, inputs);
       addBiasAndRectify =
           kernel("addBiasAndRectify").set(0, activations).set(1, hiddenBias).setInt(2, units);
       softmaxLoss =
@@ -141,9 +128,7 @@ final class DeviceMlp implements AutoCloseable {
               .setInt(5, length)
               .cover(length, THREADS);
 
-      exchange =
-          open.later(device.allocatePinned(Math.max(length, table.length) * (long) Float.BYTES));
-      put(table, greyTable);
+      exchange = open.later(device.allocatePinned(length * (long) Float.BYTES));
       List<float[]> state = host.state();
       for (int i = 0; i < state.size(); i++) {
         put(state.get(i), state().get(i));
@@ -203,30 +188,30 @@ final class DeviceMlp implements AutoCloseable {
   /**
    * Queues one step of the optimiser.
    *
-   * @param grey the samples, one after another, uint8
+   * @param image the samples, one after another, float32; read until the step is over
    * @param label the class of each, int32
    * @param count how many samples
    * @param losses the mean loss before the step goes here
    * @param slot which of these floats
    */
   void train(
-      DeviceBuffer grey,
+      DeviceBuffer image,
       DeviceBuffer label,
       int count,
       float learningRate,
       DeviceBuffer losses,
       int slot) {
-    backward(grey, label, count, losses, slot);
+    backward(image, label, count, losses, slot);
     adam.setFloat(4, host.nextRate(learningRate)).launch(stream);
   }
 
   /** Queues the gradient of the mean loss, and that loss. */
-  void backward(DeviceBuffer grey, DeviceBuffer label, int count, DeviceBuffer losses, int slot) {
+  void backward(DeviceBuffer image, DeviceBuffer label, int count, DeviceBuffer losses, int slot) {
     int inputs = host.inputs;
     int units = host.hidden;
     int classes = host.classes;
+    Matrix input = matrix(image, 0, inputs);
 
-    cover(normalise.set(0, grey), 3, count * inputs);
     blas.multiply(units, count, inputs, hiddenWeight, TRANSPOSED, input, PLAIN, activation);
     cover(addBiasAndRectify, 3, count * units);
     blas.multiply(classes, count, units, outputWeight, TRANSPOSED, activation, PLAIN, score);

@@ -23,8 +23,8 @@ final class Options {
 
   static final String BUNDLED_VOLUME = "inia19.h5";
 
-  /** So that no array of the network's gets too long. */
-  private static final int MOST_PATCHES = 1 << 20;
+  /** What is drawn for them must fit into the 1 MiB that a stage may have for a batch. */
+  private static final int MOST_PATCHES = 9000;
 
   enum DeviceChoice {
     AUTO,
@@ -76,6 +76,16 @@ final class Options {
   int patch = 7;
 
   @Option(
+      names = "--augment",
+      paramLabel = "none|flips|full",
+      description =
+          "how the device varies the training patches: not at all; turning axes round; or also"
+              + " turning, stretching and shrinking them a little, and their contrast and brightness;"
+              + " that takes voxels for cubes, and copies one voxel more on each side (default:"
+              + " ${DEFAULT-VALUE})")
+  Variation augment = Variation.FULL;
+
+  @Option(
       names = "--workers",
       paramLabel = "N",
       description = "threads that draw patches (default: ${DEFAULT-VALUE})")
@@ -109,8 +119,8 @@ final class Options {
       names = "--resume",
       paramLabel = "FILE",
       description =
-          "goes on from this checkpoint; --patch, --batch, --steps, --seed and the volume must be"
-              + " the same, the rest may differ")
+          "goes on from this checkpoint; --patch, --batch, --steps, --seed, --augment and the volume"
+              + " must be the same, the rest may differ")
   @Nullable Path resume;
 
   @Option(
@@ -162,6 +172,7 @@ final class Options {
         "--batch " + batch,
         "--steps " + steps,
         "--seed " + seed,
+        "--augment " + augment,
         volume.identity());
   }
 

@@ -24,17 +24,20 @@ final class Region {
    * @param fromX the first x a patch may touch
    * @param toX the x behind the last
    * @param patch the edge of a patch, odd
+   * @param around how many voxels more are needed on each side of it
    * @throws BadInputException if no patch fits, or there is none for one of the classes
    */
-  Region(String name, Volume volume, int fromX, int toX, int patch) {
-    if (patch > Math.min(toX - fromX, Math.min(volume.height, volume.depth))) {
+  Region(String name, Volume volume, int fromX, int toX, int patch, int around) {
+    int edge = patch + 2 * around;
+    if (edge > Math.min(toX - fromX, Math.min(volume.height, volume.depth))) {
       throw new BadInputException(
-          ("A patch of " + patch + " voxels does not fit into the " + name + " region, which has ")
+          ("A patch of " + describe(patch, around) + " does not fit into the ")
+              + (name + " region, which has ")
               + (volume.depth + " x " + volume.height + " x " + (toX - fromX))
               + " voxels (z, y, x); take a smaller --patch.");
     }
     this.volume = volume;
-    this.margin = patch / 2;
+    this.margin = edge / 2;
     this.firstX = fromX + margin;
     this.endX = toX - margin;
     this.rowsPerSlice = volume.height - 2 * margin;
@@ -53,10 +56,14 @@ final class Region {
       if (before[c][rows] == 0) {
         throw new BadInputException(
             ("The " + name + " region (x from " + fromX + " to " + (toX - 1) + ") has no ")
-                + (volume.describe(c) + " around which a patch of " + patch)
-                + " voxels fits.");
+                + (volume.describe(c) + " around which a patch of " + describe(patch, around))
+                + " fits.");
       }
     }
+  }
+
+  private static String describe(int patch, int around) {
+    return patch + " voxels" + (around == 0 ? "" : " and " + around + " more on each side");
   }
 
   /**

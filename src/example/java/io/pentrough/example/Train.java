@@ -6,6 +6,8 @@ import io.pentrough.BatchTimeoutException;
 import io.pentrough.DeviceBatch;
 import io.pentrough.LoaderStats;
 import io.pentrough.MemoryPlan;
+import io.pentrough.StageException;
+import io.pentrough.TargetException;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.host.HostDevice;
@@ -77,9 +79,13 @@ public final class Train {
       }
       err.println(e.getMessage());
       return 2;
-    } catch (DeviceException e) {
-      err.println("The device failed, and the training with it: " + e.getMessage());
-      return 1;
+    } catch (DeviceException | StageException e) {
+      return deviceFailed(e, err);
+    } catch (TargetException e) {
+      if (e.getCause() instanceof StageException stage) {
+        return deviceFailed(stage, err);
+      }
+      throw e;
     } catch (OutOfMemoryError e) {
       err.println(
           ("The Java heap is too small for this volume, --batch " + options.batch)
@@ -88,17 +94,25 @@ public final class Train {
     }
   }
 
+  private static int deviceFailed(RuntimeException e, PrintStream err) {
+    err.println("The device failed, and the training with it: " + e.getMessage());
+    return 1;
+  }
+
   private static int train(Options options, PrintStream out, PrintStream err)
       throws BatchTimeoutException {
     OutputFile checkpoint = Options.outputFile("--checkpoint", options.checkpoint);
     OutputFile plot = Options.outputFile("--plot", options.plot);
     Volume volume = options.readVolume();
     int border = (int) Math.round(volume.width * TRAINING_SHARE);
-    Region training = new Region("training", volume, 0, border, options.patch);
-    Region validation = new Region("validation", volume, border, volume.width, options.patch);
+    int around = options.augment.around;
+    int source = options.patch + 2 * around;
+    Region training = new Region("training", volume, 0, border, options.patch, around);
+    Region validation = new Region("validation", volume, border, volume.width, options.patch, 0);
     int[][] greyHistogram = training.greyHistogram();
-    BatchSpec spec = PatchSampler.spec(options.batch, options.patch);
-    PatchSampler target = new PatchSampler(volume, training, options.patch);
+    Normalisation normalisation = Normalisation.of(greyHistogram);
+    BatchSpec spec = PatchSampler.spec(options.batch, source);
+    PatchSampler target = new PatchSampler(volume, training, source);
 
     VoxelClassifier classifier;
     TrainingState state;
@@ -109,12 +123,13 @@ public final class Train {
     try (Device device = options.openDevice(err)) {
       BackgroundLoader.Builder builder =
           BackgroundLoader.builder(device, spec, target)
+              .stage(options.augment.stage(spec, options.patch, normalisation))
               .workers(options.workers)
               .seed(options.seed);
-      requireMemory(device, builder.plan(), options);
+      requireMemory(device, plan(builder, options), options);
       classifier =
           new VoxelClassifier(
-              options.patch, volume.classCount(), options.batch, greyHistogram, options.seed);
+              options.patch, volume.classCount(), options.batch, normalisation, options.seed);
       state = new TrainingState(classifier, options.steps);
       List<String> configuration = options.configuration(volume);
       if (options.resume != null) {
@@ -167,6 +182,9 @@ public final class Train {
           evaluation.balancedAccuracy(classifier),
           evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
     }
+    if (stats.batches() > 0) {
+      out.println(BusBytes.of(stats, spec, options.patch));
+    }
     out.println(stats);
     out.print(left);
     if (plot != null && !interrupted) { // Java's drawing cannot be started in a JVM that ends
@@ -181,6 +199,17 @@ public final class Train {
     return "left on the device: "
         + (live.equals(HostDevice.Usage.NONE) ? "nothing" : live)
         + System.lineSeparator();
+  }
+
+  private static MemoryPlan plan(BackgroundLoader.Builder builder, Options options) {
+    try {
+      return builder.plan();
+    } catch (IllegalArgumentException e) {
+      throw new BadInputException(
+          ("--batch " + options.batch + " with --patch " + options.patch + " is too large: ")
+              + e.getMessage(),
+          e);
+    }
   }
 
   /**

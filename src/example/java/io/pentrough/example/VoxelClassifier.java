@@ -13,7 +13,7 @@ final class VoxelClassifier {
   private final int patch;
   private final int voxels;
   private final Mlp network;
-  private final float[] normalised = new float[256];
+  private final Normalisation normalisation;
   private final float[] input;
   private final int[] label;
 
@@ -21,30 +21,15 @@ final class VoxelClassifier {
    * An untrained classifier.
    *
    * @param patch the edge of a patch
-   * @param greyHistogram of the training region, for the normalisation of the grey values
+   * @param normalisation of the grey values of patches to {@link #classify}
    */
-  VoxelClassifier(int patch, int classes, int maxBatch, int[][] greyHistogram, long seed) {
+  VoxelClassifier(int patch, int classes, int maxBatch, Normalisation normalisation, long seed) {
     this.patch = patch;
+    this.normalisation = normalisation;
     voxels = patch * patch * patch;
     network = new Mlp(voxels, HIDDEN, classes, maxBatch, seed);
     input = new float[Math.multiplyExact(maxBatch, voxels)];
     label = new int[maxBatch];
-
-    double count = 0;
-    double sum = 0;
-    double squares = 0;
-    for (int[] ofClass : greyHistogram) {
-      for (int grey = 0; grey < 256; grey++) {
-        count += ofClass[grey];
-        sum += (double) ofClass[grey] * grey;
-        squares += (double) ofClass[grey] * grey * grey;
-      }
-    }
-    double mean = sum / count;
-    double deviation = Math.sqrt(Math.max(squares / count - mean * mean, 1)); // 1: a flat volume
-    for (int grey = 0; grey < 256; grey++) {
-      normalised[grey] = (float) ((grey - mean) / deviation);
-    }
   }
 
   /** The edge of a patch. */
@@ -57,11 +42,6 @@ final class VoxelClassifier {
     return network;
   }
 
-  /** The network's input for each grey value. */
-  float[] normalised() {
-    return normalised;
-  }
-
   /** How many patches it takes at once. */
   int maxBatch() {
     return label.length;
@@ -70,12 +50,13 @@ final class VoxelClassifier {
   /**
    * Learns from a batch.
    *
-   * @param images the patches, uint8
+   * @param images the patches, normalised, float32
    * @param labels the class of each, int32
    * @return the mean loss before this step
    */
   float train(ByteBuffer images, ByteBuffer labels, float learningRate) {
-    int count = load(images);
+    int count = images.remaining() / (voxels * Float.BYTES);
+    images.asFloatBuffer().get(input, 0, count * voxels);
     labels.asIntBuffer().get(label, 0, count);
     return network.train(input, label, count, learningRate);
   }
@@ -83,11 +64,16 @@ final class VoxelClassifier {
   /**
    * Tells the class of each patch.
    *
-   * @param images the patches, uint8
+   * @param images the patches, grey values, uint8
    * @param result receives the classes
    */
   void classify(ByteBuffer images, int[] result) {
-    network.classify(input, load(images), result);
+    int count = images.remaining() / voxels;
+    int start = images.position();
+    for (int i = 0; i < count * voxels; i++) {
+      input[i] = normalisation.of(images.get(start + i));
+    }
+    network.classify(input, count, result);
   }
 
   /** Writes the network's weights and its optimiser's state. */
@@ -102,14 +88,5 @@ final class VoxelClassifier {
    */
   void readNetwork(DataInput in) throws IOException {
     network.read(in);
-  }
-
-  private int load(ByteBuffer images) {
-    int length = images.remaining();
-    int start = images.position();
-    for (int i = 0; i < length; i++) {
-      input[i] = normalised[images.get(start + i) & 0xff];
-    }
-    return length / voxels;
   }
 }

@@ -47,18 +47,19 @@ class CheckpointTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 1", "1, 4", "4, 1"})
-  void anInterruptedRunEndsLikeAnUninterruptedOneBitForBit(int workersBefore, int workersAfter)
-      throws Exception {
+  @CsvSource({"1, 1, none", "1, 4, flips", "4, 1, flips", "1, 2, full"})
+  void anInterruptedRunEndsLikeAnUninterruptedOneBitForBit(
+      int workersBefore, int workersAfter, String augment) throws Exception {
     Path whole = folder.resolve("whole");
     Path part = folder.resolve("part");
-    Result uninterrupted = train(() -> {}, "--checkpoint", whole.toString());
+    Result uninterrupted = train(() -> {}, "--checkpoint", whole.toString(), "--augment", augment);
     assertEquals(0, uninterrupted.exitCode, uninterrupted.err);
 
     Result first =
         train(
             () -> Thread.currentThread().interrupt(),
-            ("--checkpoint " + part + " --workers " + workersBefore).split(" "));
+            ("--checkpoint " + part + " --workers " + workersBefore + " --augment " + augment)
+                .split(" "));
     assertEquals(Train.INTERRUPTED, first.exitCode, first.err);
     assertTrue(first.out.contains("interrupted after step 8 of 20; --resume " + part), first.out);
     assertTrue(first.out.contains("8 batches, "), "no statistics: " + first.out);
@@ -66,6 +67,7 @@ class CheckpointTest {
         train(
             () -> {},
             ("--resume " + part + " --checkpoint " + part + " --workers " + workersAfter)
+                .concat(" --augment " + augment)
                 .split(" "));
 
     assertEquals(0, second.exitCode, second.err);
@@ -125,6 +127,7 @@ class CheckpointTest {
     "--batch 17, 'with --batch 16, but this one has --batch 17'",
     "--steps 21, 'with --steps 20, but this one has --steps 21'",
     "--seed 6, 'with --seed 0, but this one has --seed 6'",
+    "--augment none, 'with --augment full, but this one has --augment none'",
   })
   void refusesTheCheckpointOfAnotherRun(String other, String named) throws Exception {
     Path file = folder.resolve("run");

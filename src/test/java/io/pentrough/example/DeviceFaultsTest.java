@@ -1,9 +1,12 @@
 package io.pentrough.example;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.StageException;
+import io.pentrough.TargetException;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaSim;
@@ -28,8 +31,25 @@ class DeviceFaultsTest {
 
   private static final int STEPS = 6;
 
+  private static RuntimeException thrown(CudaDevice device) {
+    return assertThrows(RuntimeException.class, () -> DeviceTraining.run(device, STEPS));
+  }
+
   private static DeviceException failure(CudaDevice device) {
-    return assertThrows(DeviceException.class, () -> DeviceTraining.run(device, STEPS));
+    return said(thrown(device));
+  }
+
+  /** What the device said, also where it was the loader's stage that it refused. */
+  private static DeviceException said(RuntimeException thrown) {
+    Throwable said = thrown;
+    if (said instanceof TargetException) {
+      said = said.getCause();
+    }
+    if (said instanceof StageException) {
+      assertTrue(said.toString().contains("augmentation of image"), said::toString);
+      said = said.getCause();
+    }
+    return assertInstanceOf(DeviceException.class, said, thrown::toString);
   }
 
   @ParameterizedTest(name = "{0}, the {1}th, with {2}")
@@ -41,12 +61,14 @@ class DeviceFaultsTest {
     "cublasSgemm_v2, 2, 13, cublasSgemm",
     "cublasSgemm_v2, 13, 13, cublasSgemm",
     "cublasSgemm_v2, 30, 14, cublasSgemm",
-    "cuLaunchKernel, 1, 719, cuLaunchKernel",
+    "cuLaunchKernel, 1, 719, cuLaunchKernel", // the loader's stage is first
     "cuLaunchKernel, 7, 701, cuLaunchKernel",
     "cuLaunchKernel, 20, 701, cuLaunchKernel",
     "cuModuleLoadDataEx, 1, 218, cuModuleLoadDataEx",
     "cuModuleLoadDataEx, 1, 209, cuModuleLoadDataEx",
     "cuModuleGetFunction, 3, 500, cuModuleGetFunction",
+    "cuModuleLoadDataEx, 2, 218, cuModuleLoadDataEx", // the stage's
+    "cuModuleGetFunction, 7, 500, cuModuleGetFunction", // the stage's
     "cuStreamCreate, 1, 2, cuStreamCreate",
     "cuMemcpyDtoHAsync_v2, 2, 719, cuMemcpyDtoHAsync",
   })
@@ -54,8 +76,9 @@ class DeviceFaultsTest {
   void aCallIsRefused(String call, int nth, int code, String named) {
     try (CudaDevice device = CudaDevice.open(0)) {
       CudaSim.fault(call, nth, code);
-      DeviceException e = failure(device);
-      assertNames(e, named, code);
+      RuntimeException thrown = thrown(device);
+      assertNames(said(thrown), named, code);
+      assertEquals(0, thrown.getSuppressed().length, () -> List.of(thrown.getSuppressed()) + "");
       assertEquals(new CudaDevice.Usage(0), device.liveResources());
     }
     assertEquals(CudaSim.Live.NONE, CudaSim.live());

@@ -24,9 +24,8 @@ final class DeviceNetwork implements AutoCloseable {
   private final Closing open = new Closing();
   private final Shape shape;
   private final Random random;
-  private final float[] table = new float[256];
   private final PinnedBuffer pinned;
-  private final DeviceBuffer grey;
+  private final DeviceBuffer image;
   private final DeviceBuffer label;
   private final DeviceBuffer losses;
 
@@ -49,9 +48,6 @@ final class DeviceNetwork implements AutoCloseable {
   DeviceNetwork(CudaDevice cuda, Shape shape, long seed, boolean blasElsewhere) {
     this.shape = shape;
     random = new Random(seed);
-    for (int i = 0; i < table.length; i++) {
-      table[i] = (i - 127.5f) / 74;
-    }
     host = mlp();
     for (int i = 0; i < host.parameters.length; i++) {
       boolean bias = i >= host.outputBias || (i >= host.hiddenBias && i < host.outputWeight);
@@ -68,11 +64,11 @@ final class DeviceNetwork implements AutoCloseable {
     stream = open.later(cuda.wrap(own));
     CUstream blas = blasElsewhere ? stream() : own;
     open.later(JCudaDriver::cuCtxSynchronize);
-    pinned = open.later(cuda.allocatePinned(input.length + 4L * shape.samples));
-    grey = open.later(cuda.allocate(input.length));
+    pinned = open.later(cuda.allocatePinned(4L * (input.length + shape.samples)));
+    image = open.later(cuda.allocate(4L * input.length));
     label = open.later(cuda.allocate(4L * shape.samples));
     losses = open.later(cuda.allocate(4 * 4));
-    device = open.later(new DeviceMlp(cuda, stream, blas, onDevice, table, shape.samples + SPARE));
+    device = open.later(new DeviceMlp(cuda, stream, blas, onDevice, shape.samples + SPARE));
     nextBatch();
   }
 
@@ -96,25 +92,25 @@ final class DeviceNetwork implements AutoCloseable {
       labels[n] = random.nextInt(shape.classes);
       // Something to learn.
       values[n * shape.inputs] = (byte) (labels[n] * 255 / (shape.classes - 1));
-      pinned.unsafeBuffer().putInt(input.length + 4 * n, labels[n]);
+      pinned.unsafeBuffer().putInt(4 * (input.length + n), labels[n]);
     }
     for (int i = 0; i < values.length; i++) {
-      input[i] = table[values[i] & 0xff];
-      pinned.unsafeBuffer().put(i, values[i]);
+      input[i] = ((values[i] & 0xff) - 127.5f) / 74;
+      pinned.unsafeBuffer().putFloat(4 * i, input[i]);
     }
-    stream.copyToDevice(pinned, 0, grey, 0, input.length);
-    stream.copyToDevice(pinned, input.length, label, 0, 4L * shape.samples);
+    stream.copyToDevice(pinned, 0, image, 0, 4L * input.length);
+    stream.copyToDevice(pinned, 4L * input.length, label, 0, 4L * shape.samples);
     stream.synchronize();
   }
 
   /** Queues the gradient of the batch. */
   void backward() {
-    device.backward(grey, label, shape.samples, losses, 2);
+    device.backward(image, label, shape.samples, losses, 2);
   }
 
   /** Queues a step with the batch. */
   void train(float rate) {
-    device.train(grey, label, shape.samples, rate, losses, 2);
+    device.train(image, label, shape.samples, rate, losses, 2);
   }
 
   /** The loss of the last step; waits for it. */

@@ -1,6 +1,7 @@
 package io.pentrough.example;
 
 import io.pentrough.BackgroundLoader;
+import io.pentrough.BatchSpec;
 import io.pentrough.DeviceBatch;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.cuda.CudaDevice;
@@ -50,16 +51,15 @@ final class DeviceTraining {
       throws Exception {
     RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(5);
     Volume volume = TestVolumes.random(6, 6, 12, CLASSES, random);
-    Region region = new Region("training", volume, 0, volume.width, PATCH);
-    VoxelClassifier classifier =
-        new VoxelClassifier(PATCH, CLASSES, BATCH, region.greyHistogram(), 4);
+    Region region = new Region("training", volume, 0, volume.width, PATCH, 0);
+    Normalisation normalisation = Normalisation.of(region.greyHistogram());
+    VoxelClassifier classifier = new VoxelClassifier(PATCH, CLASSES, BATCH, normalisation, 4);
+    BatchSpec spec = PatchSampler.spec(BATCH, PATCH);
     List<Float> losses = new ArrayList<>();
     try (Learner learner = new DeviceLearner(device, classifier, losses::add);
         BackgroundLoader loader =
-            BackgroundLoader.builder(
-                    device,
-                    PatchSampler.spec(BATCH, PATCH),
-                    new PatchSampler(volume, region, PATCH))
+            BackgroundLoader.builder(device, spec, new PatchSampler(volume, region, PATCH))
+                .stage(Variation.FLIPS.stage(spec, PATCH, normalisation))
                 .workers(2)
                 .seed(3)
                 .consumerStream(loaders.apply(learner.stream()))

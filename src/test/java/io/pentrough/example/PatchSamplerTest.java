@@ -68,53 +68,10 @@ class PatchSamplerTest {
     }
   }
 
-  @Test
-  void flipsEachAxisByItself() throws Exception {
-    Volume volume = TestVolumes.random(8, 8, 12, 2, new SplittableRandom(7));
-    // Grey values that tell the axes apart: a step along z, y, x adds 1, 10, 100 (modulo 256).
-    for (int i = 0; i < volume.grey.length; i++) {
-      int x = i % volume.width;
-      int y = i / volume.width % volume.height;
-      int z = i / volume.width / volume.height;
-      volume.grey[i] = (byte) (z + 10 * y + 100 * x);
-    }
-    int[] orientations = new int[8];
-    sample(
-        volume,
-        (images, labels) -> {
-          for (int n = 0; n < BATCH; n++) {
-            int at = n * PATCH_VOXELS;
-            byte first = images.get(at);
-            boolean alongZ = step(first, images.get(at + PATCH * PATCH), 1);
-            boolean alongY = step(first, images.get(at + PATCH), 10);
-            boolean alongX = step(first, images.get(at + 1), 100);
-            for (int i = 0; i < PATCH_VOXELS; i++) {
-              int z = i / PATCH / PATCH * (alongZ ? 1 : -1);
-              int y = i / PATCH % PATCH * (alongY ? 1 : -1);
-              int x = i % PATCH * (alongX ? 1 : -1);
-              assertEquals((byte) (first + z + 10 * y + 100 * x), images.get(at + i));
-            }
-            orientations[(alongZ ? 1 : 0) + (alongY ? 2 : 0) + (alongX ? 4 : 0)]++;
-          }
-        });
-    double expected = BATCH * BATCHES / 8.0;
-    for (int count : orientations) {
-      assertEquals(expected, count, 6 * Math.sqrt(expected));
-    }
-  }
-
-  private static boolean step(byte from, byte to, int by) {
-    if ((byte) (from + by) == to) {
-      return true;
-    }
-    assertEquals((byte) (from - by), to, "neighbours in the patch were none in the volume");
-    return false;
-  }
-
   private static void sample(Volume volume, BiConsumer<ByteBuffer, ByteBuffer> check)
       throws Exception {
     PatchSampler target =
-        new PatchSampler(volume, new Region("training", volume, 0, BORDER, PATCH), PATCH);
+        new PatchSampler(volume, new Region("training", volume, 0, BORDER, PATCH - 2, 1), PATCH);
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
             BackgroundLoader.builder(device, PatchSampler.spec(BATCH, PATCH), target)

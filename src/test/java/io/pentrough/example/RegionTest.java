@@ -14,7 +14,7 @@ class RegionTest {
     int from = 4;
     int to = 15;
     int margin = 2;
-    Region region = new Region("test", volume, from, to, 2 * margin + 1);
+    Region region = new Region("test", volume, from, to, 2 * margin - 1, 1);
     for (int c = 0; c < 3; c++) {
       int eligible = 0;
       boolean[] mayBeDrawn = new boolean[volume.classes.length];

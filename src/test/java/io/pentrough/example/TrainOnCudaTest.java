@@ -1,9 +1,11 @@
 package io.pentrough.example;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.SoftwareCuda;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -29,6 +31,28 @@ class TrainOnCudaTest {
     assertTrue(cuda.get(0).contains("no GPU"), cuda.get(0));
     assertTrue(host.get(1).startsWith("validation balanced accuracy: "), host.get(1));
     assertEquals(accuracy(host.get(1)), accuracy(cuda.get(1)), 0.03);
+  }
+
+  @Test
+  @DisplayName("a stage that the device refuses ends it with a line that names the stage")
+  void stageRefused() {
+    for (String call : List.of("cuLaunchKernel", "cuModuleLoadDataEx")) {
+      CudaSim.fault(call, call.equals("cuLaunchKernel") ? 1 : 2, 209); // the learner loads first
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      ByteArrayOutputStream err = new ByteArrayOutputStream();
+      int code =
+          assertDoesNotThrow(
+              () ->
+                  Train.run(
+                      new String[] {"--device", "cuda", "--steps", "3", "--batch", "64"},
+                      new PrintStream(out, true, UTF_8),
+                      new PrintStream(err, true, UTF_8)));
+      String said = err.toString(UTF_8);
+      assertEquals(1, code, said);
+      assertTrue(said.startsWith("The device failed, and the training with it: "), said);
+      assertTrue(said.contains("stage 'augmentation of image ") && said.contains(call), said);
+      assertEquals("", out.toString(UTF_8));
+    }
   }
 
   private static double accuracy(String line) {

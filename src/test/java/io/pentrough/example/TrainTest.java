@@ -11,8 +11,10 @@ import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -26,7 +28,7 @@ class TrainTest {
 
   @Test
   void printsDeviceFiguresAndStatistics() throws Exception {
-    Result result = train("--steps", "20", "--batch", "32", "--device", "host");
+    Result result = train("--steps", "20", "--batch", "256", "--device", "host");
 
     assertEquals(0, result.exitCode, result.err);
     List<String> lines = result.out.lines().toList();
@@ -37,12 +39,37 @@ class TrainTest {
             .matches(
                 "validation balanced accuracy: 0\\.\\d{3} \\(single-voxel baseline 0\\.\\d{3}\\)"),
         lines.get(1));
-    assertTrue(lines.get(2).startsWith("20 batches, "), lines.get(2));
+    // 20 batches of 256: 29 words are drawn, 9^3 bytes copied and 7^3 floats made; 4 is the label.
+    assertEquals(
+        "copied to the device: 4.1 MiB as uint8, with what was drawn to vary it; as float32 it"
+            + " would have been 6.7 MiB, 1.6 times as much",
+        lines.get(2));
+    assertTrue(lines.get(3).startsWith("20 batches, "), lines.get(3));
     List<String> progress = result.err.lines().toList();
     assertEquals(10, progress.size(), "a line every tenth of the way where there is no terminal");
     assertTrue(
         progress.get(9).matches("step 20 of 20: loss .*, \\d+ batches/s, .* % waiting"),
         progress.get(9));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--augment none, '2.3 MiB', '6.7 MiB, 3.0 times as much'",
+    "--augment flips, '2.3 MiB', '6.7 MiB, 3.0 times as much'",
+    "--augment full --patch 1, '0.7 MiB', '0.0 MiB, so nothing is saved'",
+  })
+  void saysWhatWasSavedOnTheBusIfAnything(String args, String copied, String otherwise)
+      throws Exception {
+    Result result = train((args + " --steps 20 --batch 256 --device host").split(" "));
+
+    assertEquals(0, result.exitCode, result.err);
+    assertEquals(
+        "copied to the device: "
+            + copied
+            + " as uint8, with what was drawn to vary it; as float32"
+            + " it would have been "
+            + otherwise,
+        result.out.lines().toList().get(2));
   }
 
   @Test
@@ -53,6 +80,18 @@ class TrainTest {
     assertEquals(first, figure("--seed", "7", "--workers", "2"));
     assertEquals(first, figure("--seed", "7", "--workers", "8"));
     assertTrue(!first.equals(figure("--seed", "8")), "the seed changes nothing");
+  }
+
+  @Test
+  void eachWayToVaryThePatchesIsItsOwnWhateverTheWorkers() throws Exception {
+    String none = figure("--augment", "none", "--workers", "1");
+    String flips = figure("--augment", "flips", "--workers", "1");
+    String full = figure("--augment", "full", "--workers", "1");
+
+    assertEquals(3, Set.of(none, flips, full).size());
+    assertEquals(none, figure("--augment", "none", "--workers", "2"));
+    assertEquals(flips, figure("--augment", "flips", "--workers", "2"));
+    assertEquals(full, figure("--augment", "FULL", "--workers", "2"));
   }
 
   /** A third of the default steps; the same seed and steps give the same figure everywhere. */
@@ -92,6 +131,7 @@ class TrainTest {
             "--steps",
             "--batch",
             "--patch",
+            "--augment",
             "--checkpoint",
             "--resume",
             "--plot")) {
@@ -118,6 +158,10 @@ class TrainTest {
     "--resume, pom.xml, pom.xml is no checkpoint",
     "--seed, 1.5, 1.5",
     "--device, abacus, abacus",
+    "--augment, mirrors, '[NONE, FLIPS, FULL] (case-insensitive)'",
+    "--augment, mirrors, mirrors",
+    "--augment, '', FULL",
+    "--batch, 9001, 9001",
     "--raw, /volumes/nothing, '/volumes/nothing; it has /volumes/raw'",
     "--raw, /volumes/labels, uint16",
     "--labels, /volumes, /volumes",
@@ -133,9 +177,9 @@ class TrainTest {
   @Test
   void refusesMoreMemoryThanThereIsBeforeItTakesAny() throws Exception {
     long before = directBytes();
-    Result result = train("--batch", "1048576", "--workers", "4", "--steps", "1");
+    Result result = train("--batch", "9000", "--patch", "21", "--workers", "4", "--steps", "1");
 
-    // 2 GiB at least are needed; the tests run with 1 GiB.
+    // 1.7 GiB are needed; the tests run with 1 GiB.
     assertRefused(result, "-XX:MaxDirectMemorySize");
     assertTrue(result.err.contains("6 slots of "), result.err);
     long more = directBytes() - before; // less, where what others had was collected meanwhile
@@ -270,10 +314,22 @@ class TrainTest {
         trainOn(TestVolumes.raw(2, 6, 20), true, TestVolumes.labels(2, 6, 20, 2)), "2 x 6 x 14");
   }
 
-  private Result trainOn(Object raw, boolean unsignedRaw, Object labels) throws Exception {
+  @Test
+  void refusesAPatchThatWouldFitIfItWereNotTurned() throws Exception {
+    Object raw = TestVolumes.raw(4, 6, 20);
+    Object labels = TestVolumes.labels(4, 6, 20, 2);
+    assertRefused(trainOn(raw, true, labels), "A patch of 3 voxels and 1 more on each side");
+    assertEquals(0, trainOn(raw, true, labels, "--augment", "flips").exitCode);
+  }
+
+  private Result trainOn(Object raw, boolean unsignedRaw, Object labels, String... more)
+      throws Exception {
     Path file = TestVolumes.write(folder.resolve("volume.h5"), raw, unsignedRaw, labels);
-    return train(
-        ("--volume " + file + " --raw /raw --labels /labels --patch 3 --steps 1").split(" "));
+    List<String> args =
+        new ArrayList<>(List.of("--raw", "/raw", "--labels", "/labels", "--patch", "3"));
+    args.addAll(List.of("--volume", file.toString(), "--steps", "1"));
+    args.addAll(List.of(more));
+    return train(args.toArray(String[]::new));
   }
 
   private static void assertRefused(Result result, String named) {
