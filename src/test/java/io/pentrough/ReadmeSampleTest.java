@@ -47,11 +47,19 @@ class ReadmeSampleTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"README.md", "docs/from-elektronn2.md", "docs/reading-the-stats.md"})
+  @ValueSource(
+      strings = {
+        "README.md",
+        "docs/from-elektronn2.md",
+        "docs/reading-the-stats.md",
+        "docs/augmentation.md"
+      })
   @DisplayName("every Java block of a page is a compiled sample, but for the line breaks")
   void everyBlockIsCompiled(String page) throws Exception {
     List<String> compiled = new ArrayList<>(Snippets.compiled(ReadmeSample.class).values());
     compiled.addAll(Snippets.compiled(FromElektronn2Samples.class).values());
+    compiled.addAll(Snippets.compiled(AugmentationSample.class).values());
+    compiled.addAll(Snippets.compiled(ToFloats.class).values());
     for (String block : Snippets.shown(Path.of(page))) {
       assertTrue(
           compiled.contains(block), () -> page + " shows what is compiled nowhere: " + block);

@@ -213,8 +213,7 @@ final class AugmentTwins {
   }
 
   /** One coordinate of the place in the source that an output voxel comes from. */
-  private static float place(
-      ByteBuffer parameters, int sample, int axis, int flags, int z, int y, int x) {
+  static float place(ByteBuffer parameters, int sample, int axis, int flags, int z, int y, int x) {
     int matrix = sample + Parameters.MATRIX;
     float to = row(parameters, matrix + 4 * axis, z, y, x);
     if ((flags & PERSPECTIVE) != 0) {

@@ -77,7 +77,7 @@ public final class Augmentation implements BatchStage {
   private final int samples;
   private final int channels;
   private final Size labelPatch;
-  private final Geometry geometry;
+  final Geometry geometry;
   private final Border border;
   private final float imageConstant;
   private final int labelConstant;

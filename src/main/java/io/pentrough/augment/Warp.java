@@ -154,7 +154,8 @@ public final class Warp {
     }
 
     /**
-     * Leaves z alone: slices stay slices.
+     * Leaves z alone: slices stay slices. Not together with a tilt or a perspective, which would
+     * bend them.
      *
      * @return this
      */
@@ -167,7 +168,8 @@ public final class Warp {
      * Makes the warp.
      *
      * @return a warp
-     * @throws IllegalArgumentException if it tilts slices that are locked
+     * @throws IllegalArgumentException if it tilts slices that are locked, or puts them into
+     *     perspective
      */
     public Warp build() {
       if (zLocked && tilt > 0) {
@@ -175,6 +177,12 @@ public final class Warp {
             "the warp tilts by up to "
                 + tilt
                 + " degrees, but z is locked: leave one of tilt and lockZ out");
+      }
+      if (zLocked && perspective > 0) { // its divisor would move z too
+        throw new IllegalArgumentException(
+            "the warp has a perspective of up to "
+                + perspective
+                + ", but z is locked: leave one of perspective and lockZ out");
       }
       return new Warp(this);
     }

@@ -105,8 +105,9 @@ final class AugmentCase {
     if (warps) {
       Warp.Builder warp =
           Warp.builder().rotation(180).shear(0.3 * random.nextInt(2)).scale(0.7, 1.4);
-      warp = random.nextBoolean() ? warp.lockZ() : warp.tilt(90 * random.nextInt(2)).anisotropy(2);
-      builder.warp(warp.perspective(random.nextBoolean() ? 0.2 : 0).build());
+      boolean locked = random.nextInt(3) == 0;
+      warp = locked ? warp.lockZ() : warp.tilt(90 * random.nextInt(2)).anisotropy(2);
+      builder.warp(warp.perspective(!locked && random.nextBoolean() ? 0.2 : 0).build());
     }
     clips = random.nextBoolean();
     gammas = clips && random.nextBoolean();

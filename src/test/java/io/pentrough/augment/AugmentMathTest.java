@@ -77,6 +77,73 @@ class AugmentMathTest {
     }
   }
 
+  /** Places in float against the formula in double: 20 shapes of up to 400, 50 warps of each. */
+  @Test
+  void placesAreWithinTheirBound() {
+    double worst = 0;
+    for (long seed = 0; seed < 20; seed++) {
+      Random random = new Random(seed * 0x9E3779B97F4A7C15L);
+      int[] size = new int[3];
+      int[] patch = new int[3];
+      for (int a = 0; a < 3; a++) {
+        size[a] = 1 + random.nextInt(400);
+        patch[a] = 1 + random.nextInt(size[a]);
+      }
+      BatchSpec spec =
+          BatchSpec.builder().array("image", DType.UINT8, 1, size[0], size[1], size[2]).build();
+      Warp warp =
+          Warp.builder()
+              .rotation(180)
+              .tilt(90)
+              .shear(0.3)
+              .scale(0.5, 2)
+              .perspective(0.2)
+              .anisotropy(1 + random.nextInt(3))
+              .build();
+      Augmentation augmentation =
+          Augmentation.builder(spec.array("image"), Layout.NZYX)
+              .patch(patch[0], patch[1], patch[2])
+              .flip(Axis.values())
+              .crop()
+              .warp(warp)
+              .build();
+      ByteBuffer drawn = AugmentRun.buffer(4 * Parameters.words(0, 1));
+      Geometry.Draft draft = new Geometry.Draft();
+      for (int i = 0; i < 50; i++) {
+        augmentation.geometry.draw(random, draft, drawn, 0);
+        for (int voxel = 0; voxel < 200; voxel++) {
+          int[] p = new int[3];
+          for (int a = 0; a < 3; a++) { // the corners first
+            p[a] = voxel < 8 ? (voxel >> a & 1) * (patch[a] - 1) : random.nextInt(patch[a]);
+          }
+          for (int a = 0; a < 3; a++) {
+            double exact = exact(draft, patch, p, a);
+            float place =
+                AugmentTwins.place(drawn, 0, a, AugmentTwins.PERSPECTIVE, p[0], p[1], p[2]);
+            // Farther out than a source's length the last bit of a place is itself as large.
+            if (-200 < exact && exact < 600) {
+              worst = Math.max(worst, Math.abs(place - exact));
+            }
+          }
+        }
+      }
+    }
+    double error = worst;
+    assertTrue(error < 2e-4, () -> "error " + error);
+  }
+
+  /** c + L (p - m) / (1 + q (p - m)). */
+  private static double exact(Geometry.Draft draft, int[] patch, int[] p, int axis) {
+    double sum = 0;
+    double divisor = 1;
+    for (int b = 0; b < 3; b++) {
+      double d = p[b] - (patch[b] - 1) / 2.0;
+      sum += draft.linear[3 * axis + b] * d;
+      divisor += draft.perspective[b] * d;
+    }
+    return draft.offset[axis] + (patch[axis] - 1) / 2.0 + sum / divisor;
+  }
+
   /** What is drawn is as uniform as it says: mean and variance of each, ends kept. */
   @Test
   void drawsFillTheirRanges() {

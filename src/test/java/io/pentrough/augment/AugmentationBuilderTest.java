@@ -102,6 +102,9 @@ class AugmentationBuilderTest {
     refuses("the anisotropy", () -> Warp.builder().anisotropy(0));
     refuses("the rotation", () -> Warp.builder().rotation(Double.NaN));
     refuses("z is locked", () -> Warp.builder().tilt(10).lockZ().build());
+    refuses("perspective and lockZ", () -> Warp.builder().perspective(0.1).lockZ().build());
+    refuses("not Infinity", () -> Warp.builder().scale(1, Double.POSITIVE_INFINITY));
+    refuses("not NaN", () -> Warp.builder().shear(Double.NaN));
   }
 
   @Test

@@ -87,6 +87,8 @@ final class Launches {
     }
   }
 
+  private static final int BLOCK = 256;
+
   private final List<Launch> launches = new ArrayList<>();
 
   /** All launches of a kernel, in order. */
@@ -99,6 +101,33 @@ final class Launches {
       throws Exception {
     try (Device device = device()) {
       Staged.run(device, array, stage, made, content, seed, 1, 1);
+    }
+  }
+
+  /**
+   * Runs a kernel's twin on arguments made by hand, and takes it down.
+   *
+   * @param samples the grid's second length; the first covers the threads
+   * @param arguments each a ByteBuffer, an Integer or a Float
+   */
+  void record(KernelSource source, String kernel, int threads, int samples, Object... arguments) {
+    List<DeviceBuffer> buffers = new ArrayList<>();
+    try (Device device = device();
+        DeviceModule module = device.load(source);
+        DeviceKernel run = module.kernel(kernel)) {
+      for (int i = 0; i < arguments.length; i++) {
+        Argument argument =
+            arguments[i] instanceof ByteBuffer bytes
+                ? new Argument(KernelParameter.POINTER_OR_INT64, 0, bytes, null)
+                : arguments[i] instanceof Float f
+                    ? new Argument(KernelParameter.FLOAT32, Float.floatToRawIntBits(f), null, null)
+                    : new Argument(KernelParameter.INT32, (Integer) arguments[i], null, null);
+        Launch.set(run, i, argument, device, buffers);
+      }
+      run.block(BLOCK, 1, 1).grid((threads - 1) / BLOCK + 1, samples, 1);
+      run.launch(device.defaultStream());
+      device.defaultStream().synchronize();
+      buffers.forEach(DeviceBuffer::close);
     }
   }
 

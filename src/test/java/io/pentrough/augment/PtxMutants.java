@@ -37,13 +37,19 @@ record PtxMutants(String ptx, List<String> mutants) {
           Map.entry("rem", List.of("div")));
 
   private static final Map<String, List<String>> COMPARISONS =
-      Map.of(
-          "lt", List.of("le", "ge"),
-          "le", List.of("lt", "gt"),
-          "gt", List.of("ge", "le"),
-          "ge", List.of("gt", "lt"),
-          "eq", List.of("ne"),
-          "ne", List.of("eq"));
+      Map.ofEntries(
+          Map.entry("lt", List.of("le", "ge", "ltu")),
+          Map.entry("le", List.of("lt", "gt", "leu")),
+          Map.entry("gt", List.of("ge", "le", "gtu")),
+          Map.entry("ge", List.of("gt", "lt", "geu")),
+          Map.entry("ltu", List.of("leu", "geu", "lt")),
+          Map.entry("leu", List.of("ltu", "gtu", "le")),
+          Map.entry("gtu", List.of("geu", "leu", "gt")),
+          Map.entry("geu", List.of("gtu", "ltu", "ge")),
+          Map.entry("eq", List.of("ne")),
+          Map.entry("ne", List.of("eq")),
+          Map.entry("num", List.of("nan")),
+          Map.entry("nan", List.of("num")));
 
   /**
    * Makes the text.
@@ -105,6 +111,9 @@ record PtxMutants(String ptx, List<String> mutants) {
     switch (root) {
       case "setp" -> {
         for (String other : COMPARISONS.getOrDefault(words[1], List.of())) {
+          if (!isFloat && other.endsWith("u")) {
+            continue; // of floats alone: also where one is NaN
+          }
           others.add(name.replaceFirst("\\." + words[1], "." + other) + " \t" + operands + ";");
         }
       }

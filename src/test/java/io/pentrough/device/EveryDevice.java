@@ -22,6 +22,9 @@ final class EveryDevice implements ClassTemplateInvocationContextProvider {
       return Stream.of(new OnHost());
     }
     OnEveryDevice wish = context.getRequiredTestClass().getAnnotation(OnEveryDevice.class);
+    if (!wish.everySchedule() && "all".equals(System.getProperty("pentrough.cuda.sweep"))) {
+      return CudaRuns.oncePerSchedule();
+    }
     return CudaRuns.invocations(
         schedule -> wish.everySchedule() || schedule == CudaSim.Schedule.THREADS);
   }

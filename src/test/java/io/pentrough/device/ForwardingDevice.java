@@ -59,6 +59,9 @@ public abstract class ForwardingDevice implements Device {
     return new ForwardingModule(inner.load(source), this);
   }
 
+  /** Before each launch of a kernel that was loaded here; what it throws, the launch throws. */
+  protected void launching() {}
+
   @Override
   public void bindThread() {
     inner.bindThread();

@@ -7,9 +7,9 @@ package io.pentrough.device;
 final class ForwardingModule implements DeviceModule {
 
   private final DeviceModule inner;
-  private final Device device;
+  private final ForwardingDevice device;
 
-  ForwardingModule(DeviceModule inner, Device device) {
+  ForwardingModule(DeviceModule inner, ForwardingDevice device) {
     this.inner = inner;
     this.device = device;
   }
@@ -21,7 +21,7 @@ final class ForwardingModule implements DeviceModule {
 
   @Override
   public DeviceKernel kernel(String name) {
-    return new Kernel(inner.kernel(name));
+    return new Kernel(inner.kernel(name), device);
   }
 
   @Override
@@ -32,9 +32,11 @@ final class ForwardingModule implements DeviceModule {
   private static final class Kernel implements DeviceKernel {
 
     private final DeviceKernel inner;
+    private final ForwardingDevice device;
 
-    Kernel(DeviceKernel inner) {
+    Kernel(DeviceKernel inner, ForwardingDevice device) {
       this.inner = inner;
+      this.device = device;
     }
 
     @Override
@@ -92,6 +94,7 @@ final class ForwardingModule implements DeviceModule {
 
     @Override
     public void launch(DeviceStream stream) {
+      device.launching();
       inner.launch(stream instanceof ForwardingStream wrapper ? wrapper.inner : stream);
     }
 

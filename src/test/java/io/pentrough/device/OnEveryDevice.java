@@ -21,6 +21,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Tag("everyDevice")
 public @interface OnEveryDevice {
 
-  /** Whether it takes every schedule of the software driver, or only the plain one: threads. */
+  /**
+   * Whether it takes every schedule of the software driver, or only the plain one: threads; where
+   * everything is swept ({@code -Pexhaustive}), then each schedule once.
+   */
   boolean everySchedule() default true;
 }

@@ -2,7 +2,9 @@ package io.pentrough.device.cuda;
 
 import io.pentrough.device.cuda.CudaSim.Schedule;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -63,6 +65,12 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
     }
     CudaSim.load();
     return runs().filter(run -> takes.test(run.schedule())).map(run -> run);
+  }
+
+  /** A run under each schedule, with the first seed. */
+  public static Stream<ClassTemplateInvocationContext> oncePerSchedule() {
+    Set<Schedule> had = EnumSet.noneOf(Schedule.class);
+    return invocations(had::add);
   }
 
   private static Stream<Run> runs() {

@@ -1,0 +1,115 @@
+package io.pentrough.benchmarks;
+
+import io.pentrough.ArraySpec;
+import io.pentrough.BackgroundLoader;
+import io.pentrough.BatchSpec;
+import io.pentrough.BatchStage;
+import io.pentrough.DType;
+import io.pentrough.augment.Augmentation;
+import io.pentrough.augment.Axis;
+import io.pentrough.augment.Blur;
+import io.pentrough.augment.Layout;
+import io.pentrough.augment.OneHot;
+import io.pentrough.augment.Warp;
+import io.pentrough.device.Device;
+import io.pentrough.device.host.HostDevice;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Locale;
+
+/**
+ * How fast the host's twins of the augmentations are: a loader on the host device, whose target
+ * fills nothing, so that the one thread of the stages' stream is what there is to wait for.
+ */
+final class TwinThroughput {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final int ROUNDS = 5;
+  private static final long ROUND_NANOS = 700_000_000L;
+
+  private static final BatchSpec BYTES =
+      BatchSpec.builder().array("image", DType.UINT8, 4, 1, 24, 96, 96).build();
+  private static final BatchSpec FLOATS =
+      BatchSpec.builder().array("image", DType.FLOAT32, 4, 1, 24, 96, 96).build();
+  private static final BatchSpec LABELS =
+      BatchSpec.builder().array("label", DType.UINT8, 4, 24, 96, 96).build();
+
+  private TwinThroughput() {}
+
+  /** Prints a line for each stage; takes no arguments. */
+  public static void main(String[] args) throws Exception {
+    System.out.println("Output voxels, in millions a second, on one thread; median of 5 rounds.");
+    System.out.println("Bytes an output voxel: read from the source and written.");
+    measure("cast", BYTES, image().build(), "image", "1", "4");
+    measure("flip, swap, crop", BYTES, exact().build(), "image", "1", "4");
+    measure("the same and grey", BYTES, exact().grey().build(), "image", "1", "4");
+    measure("warp", BYTES, image().patch(16, 64, 64).warp(warp()).build(), "image", "8 of 1", "4");
+    measure(
+        "warp, grey, noise",
+        BYTES,
+        image().patch(16, 64, 64).warp(warp()).grey().gaussianNoise(0.02f).build(),
+        "image",
+        "8 of 1",
+        "4");
+    measure(
+        "blur y, x, radius 3",
+        FLOATS,
+        Blur.builder("image").sigma(0.5, 1).build(),
+        "image",
+        "2 x 7 of 4",
+        "2 x 4");
+    measure(
+        "one-hot, 4 classes, uint8",
+        LABELS,
+        OneHot.of("label", "classes", 4, DType.UINT8),
+        "label",
+        "1",
+        "4");
+  }
+
+  private static Augmentation.Builder image() {
+    return Augmentation.builder(BYTES.array("image"), Layout.NCZYX).scale(1 / 255f);
+  }
+
+  private static Augmentation.Builder exact() {
+    return image().patch(16, 64, 64).flip(Axis.values()).swap(Axis.Y, Axis.X).crop();
+  }
+
+  private static Warp warp() {
+    return Warp.builder().rotation(180).tilt(10).shear(0.1).scale(0.9, 1.1).build();
+  }
+
+  private static void measure(
+      String what, BatchSpec spec, BatchStage stage, String array, String read, String written)
+      throws Exception {
+    double[] rates = new double[ROUNDS + 1];
+    try (Device device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, spec, (out, context) -> {}).stage(stage).start()) {
+      for (int round = 0; round < rates.length; round++) { // the first warms up
+        long start = System.nanoTime();
+        long voxels = 0;
+        long now = start;
+        while (now - start < (round == 0 ? 3 : 1) * ROUND_NANOS) {
+          try (var batch = loader.get(PATIENCE)) {
+            ArraySpec made = batch.spec().array(array);
+            voxels += made.elements();
+          }
+          now = System.nanoTime();
+        }
+        rates[round] = voxels * 1e3 / (now - start);
+      }
+    }
+    double[] measured = Arrays.copyOfRange(rates, 1, rates.length);
+    Arrays.sort(measured);
+    System.out.printf(
+        Locale.ROOT,
+        "%-26s %7.1f (%.1f to %.1f), reads %s, writes %s%n",
+        what,
+        measured[ROUNDS / 2],
+        measured[0],
+        measured[ROUNDS - 1],
+        read,
+        written);
+  }
+}
