@@ -16,7 +16,7 @@ import picocli.CommandLine.Option;
 final class GrowthCommand implements Callable<Integer> {
 
   @Option(names = "--rounds", description = "times each is measured (default: ${DEFAULT-VALUE})")
-  private int rounds = 5;
+  private int rounds = 4;
 
   @Option(names = "--seconds", description = "length of a measurement (default: ${DEFAULT-VALUE})")
   private double seconds = 0.15;
