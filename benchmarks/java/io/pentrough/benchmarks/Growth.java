@@ -31,7 +31,9 @@ final class Growth {
 
   private static final int FEWEST_BATCHES = 4;
 
-  /** Up to this ratio of the last cost to the first, something is flat. */
+  /**
+   * Up to this ratio of the last cost to the first, or the first to the last, something is flat.
+   */
   private static final double FLAT = 1.25;
 
   /** What grows. */
@@ -307,7 +309,18 @@ final class Growth {
         name,
         ratio,
         format("%+.2f", slope),
-        ratio.mean() <= FLAT ? "flat" : ratio.low() > FLAT ? "grows" : "grows, perhaps");
+        verdict(ratio));
+  }
+
+  /** As far as the interval allows one. */
+  static String verdict(Estimate ratio) {
+    if (ratio.low() > FLAT) {
+      return "grows";
+    }
+    if (ratio.high() < 1 / FLAT) {
+      return "falls";
+    }
+    return ratio.low() >= 1 / FLAT && ratio.high() <= FLAT ? "flat" : "too noisy to tell";
   }
 
   /** Of the line that fits best: 0 is flat, 1 proportional. */

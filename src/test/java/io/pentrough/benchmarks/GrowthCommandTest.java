@@ -34,6 +34,14 @@ class GrowthCommandTest {
   }
 
   @Test
+  void aVerdictNeedsTheWholeInterval() {
+    assertEquals("flat", Growth.verdict(new Estimate(1.02, 0.9, 1.1)));
+    assertEquals("grows", Growth.verdict(new Estimate(3, 1.3, 7)));
+    assertEquals("falls", Growth.verdict(new Estimate(0.3, 0.2, 0.7)));
+    assertEquals("too noisy to tell", Growth.verdict(new Estimate(0.84, 0.02, 30.9)));
+  }
+
+  @Test
   void slopeOfPowers() {
     assertEquals(0, Growth.slope(new double[] {0, 1, 2}, new double[] {3, 3, 3}));
     assertEquals(1.5, Growth.slope(new double[] {0, 1, 2}, new double[] {1, 2.5, 4}), 1e-12);
