@@ -9,7 +9,7 @@ import picocli.CommandLine.Command;
     mixinStandardHelpOptions = true,
     usageHelpAutoWidth = true,
     description = "Measures Pentrough beside the loaders that any engineer would write in a page.",
-    subcommands = {ThroughputCommand.class})
+    subcommands = {ThroughputCommand.class, OverlapCommand.class, GrowthCommand.class})
 final class Benchmarks {
 
   private Benchmarks() {}

@@ -39,12 +39,13 @@ final class Latencies {
     return Estimate.quantile(sorted, share);
   }
 
-  /** Parks until then. */
-  static void sleepUntil(long endNanos) {
-    long left = endNanos - System.nanoTime();
-    while (left > 0) {
-      LockSupport.parkNanos(left);
-      left = endNanos - System.nanoTime();
+  /** Parks until then, and tells what time it is. */
+  static long sleepUntil(long endNanos) {
+    long now = System.nanoTime();
+    while (now < endNanos) {
+      LockSupport.parkNanos(endNanos - now);
+      now = System.nanoTime();
     }
+    return now;
   }
 }
