@@ -208,27 +208,29 @@ final class Engine {
       boolean copies;
       synchronized (monitor) {
         worker.parked = false;
-        long now = System.nanoTime();
-        HostSlot slot = ledger.claim(worker.number, now);
-        hasMoved(); // numbers that stand for nothing are delivered on the way
-        if (slot != null || ledger.isStopped()) {
-          stats.workerBusy(now);
-        }
-        if (ledger.isStopped()) {
-          return null;
-        }
-        if (slot != null) {
-          stats.slotWaited(Math.max(0, now - asked - (stats.dryNanos(now) - dryBefore)));
-          lookForJobs(now); // this may have been the last
-          worker.filling = slot;
-          worker.sinceNanos = now;
-          if (workersCopy) {
-            wakeWorkerForSlots(); // those it has freed itself by copying were not announced
+        copies = mayCopy && ledger.canCopy(); // first, as a fill may take long
+        if (!copies) {
+          long now = System.nanoTime();
+          HostSlot slot = ledger.claim(worker.number, now);
+          hasMoved(); // numbers that stand for nothing are delivered on the way
+          if (slot != null || ledger.isStopped()) {
+            stats.workerBusy(now);
           }
-          return slot;
+          if (ledger.isStopped()) {
+            return null;
+          }
+          if (slot != null) {
+            stats.slotWaited(Math.max(0, now - asked - (stats.dryNanos(now) - dryBefore)));
+            lookForJobs(now); // this may have been the last
+            worker.filling = slot;
+            worker.sinceNanos = now;
+            if (workersCopy) {
+              wakeWorkerForSlots(); // those it has freed itself by copying were not announced
+            }
+            return slot;
+          }
+          worker.parked = true;
         }
-        copies = mayCopy && ledger.canCopy();
-        worker.parked = !copies;
       }
       if (copies) {
         mayCopy = copyThread.copyAll(); // else somebody is at it, and will free a slot
@@ -807,7 +809,7 @@ final class Engine {
         wakeWorkerForSlots();
         wakes = ledger.isStopped();
       } else {
-        wakes = ledger.isStopped() || settings.handOver() || needsCopier();
+        wakes = ledger.isStopped() || settings.handOver() || needsCopyThread();
       }
     }
     if (wakes) {
@@ -819,14 +821,8 @@ final class Engine {
    * Whether the copy thread is to be woken, as a device slot has got free. Where workers copy, one
    * that rests is woken in its place: it will fill the slot next that it copies from.
    */
-  private boolean needsCopier() {
-    if (!ledger.canCopy()) {
-      return false;
-    }
-    if (!isWorthWaking() && ledger.readySlots() * 2 > deviceSlots.size()) {
-      return false; // should all workers be busy for long, the consumer itself will copy
-    }
-    return !workersCopy || !wakeWorker();
+  private boolean needsCopyThread() {
+    return ledger.canCopy() && !(workersCopy && wakeWorker());
   }
 
   /** Whether the consumer's work has run; if the device does not say, the copy thread will ask. */

@@ -1,0 +1,158 @@
+package io.pentrough;
+
+import static io.pentrough.Caller.until;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.pentrough.device.host.HostDevice;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Copies that are left to the thread that needs them come about, whatever that thread does. */
+@Timeout(60)
+class OwnCopyTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private static BatchSpec spec(int kibibytes) {
+    return BatchSpec.builder().array("data", DType.INT32, kibibytes << 8).build();
+  }
+
+  private static void fill(HostBatch out, BatchContext context) {
+    out.array(0).setInt(0, (int) context.index());
+  }
+
+  /** Asked in a tight loop, the statistics would keep the loader's threads from their monitor. */
+  private static long copies(BackgroundLoader loader) {
+    LockSupport.parkNanos(20_000);
+    return loader.stats().copyTime().count();
+  }
+
+  private static void check(int index, DeviceBatch batch) {
+    try (batch) {
+      assertEquals(index, HostDevice.bytes(batch.array(0).buffer()).getInt(0));
+    }
+  }
+
+  /** 1 KiB is copied by workers, 1 MiB by consumers, 8 MiB by the copy thread. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 1 << 10, 8 << 10})
+  @DisplayName("a device slot that gets free is filled, though the only worker is busy for long")
+  void workerIsBusy(int kibibytes) throws Exception {
+    CountDownLatch last = new CountDownLatch(1);
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(
+                    device,
+                    spec(kibibytes),
+                    (out, context) -> {
+                      if (context.index() == 2) {
+                        last.await();
+                      }
+                      fill(out, context);
+                    })
+                .hostSlots(2)
+                .deviceSlots(1)
+                .start()) {
+      check(0, loader.get(PATIENCE));
+      until(() -> copies(loader) == 2, "the copy of batch 1");
+      check(1, loader.get(PATIENCE));
+      last.countDown();
+      check(2, loader.get(PATIENCE));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 1 << 10, 8 << 10})
+  @DisplayName("what is filled as a consumer gives up waiting is copied without him")
+  void consumerGivesUp(int kibibytes) throws Exception {
+    Semaphore fills = new Semaphore(0);
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(
+                    device,
+                    spec(kibibytes),
+                    (out, context) -> {
+                      fills.acquire();
+                      fill(out, context);
+                    })
+                .start()) {
+      int rounds = 300;
+      for (int round = 0; round < rounds; round++) {
+        boolean early = round % 3 == 0; // else the two meet, as closely as threads do
+        Thread helper = new Thread(fills::release);
+        if (early) {
+          helper.start();
+        }
+        DeviceBatch got = null;
+        try {
+          if (!early) {
+            helper.start();
+          }
+          got = loader.get(Duration.ofNanos(1000L * (round % 100)));
+        } catch (BatchTimeoutException e) {
+          // meant to be
+        }
+        helper.join();
+        int copies = round + 1;
+        until(() -> copies(loader) == copies, "the copy of batch " + round);
+        check(round, got == null ? loader.get(PATIENCE) : got);
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("several consumers who wait at once each get a batch, once")
+  void severalWait() throws Exception {
+    int consumers = 4;
+    int each = 200;
+    boolean[] seen = new boolean[consumers * each];
+    Throwable[] failure = new Throwable[1];
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, spec(1 << 10), OwnCopyTest::fill)
+                .workers(2)
+                .deviceSlots(consumers)
+                .start()) {
+      Thread[] threads = new Thread[consumers];
+      for (int c = 0; c < consumers; c++) {
+        threads[c] =
+            new Thread(
+                () -> {
+                  try {
+                    for (int i = 0; i < each; i++) {
+                      try (DeviceBatch batch = loader.get(PATIENCE)) {
+                        int index = HostDevice.bytes(batch.array(0).buffer()).getInt(0);
+                        synchronized (seen) {
+                          assertEquals(batch.index(), index);
+                          assertEquals(false, seen[index], "batch " + index + " came twice");
+                          seen[index] = true;
+                        }
+                      }
+                    }
+                  } catch (Throwable t) {
+                    synchronized (seen) {
+                      failure[0] = t;
+                    }
+                  }
+                });
+        threads[c].start();
+      }
+      for (Thread thread : threads) {
+        thread.join();
+      }
+    }
+    if (failure[0] != null) {
+      throw new AssertionError(failure[0]);
+    }
+    for (int index = 0; index < seen.length; index++) {
+      assertEquals(true, seen[index], "batch " + index);
+    }
+  }
+}
