@@ -9,7 +9,15 @@ import picocli.CommandLine.Command;
     mixinStandardHelpOptions = true,
     usageHelpAutoWidth = true,
     description = "Measures Pentrough beside the loaders that any engineer would write in a page.",
-    subcommands = {ThroughputCommand.class, OverlapCommand.class, GrowthCommand.class})
+    subcommands = {
+      ThroughputCommand.class,
+      OverlapCommand.class,
+      GrowthCommand.class,
+      OverheadCommand.class,
+      BadNewsCommand.class,
+      TransferCommand.class,
+      GpuCommand.class
+    })
 final class Benchmarks {
 
   private Benchmarks() {}
@@ -20,7 +28,10 @@ final class Benchmarks {
    * @param args its name and options; {@code --help} lists them
    */
   public static void main(String[] args) {
-    System.exit(
-        new CommandLine(new Benchmarks()).setCaseInsensitiveEnumValuesAllowed(true).execute(args));
+    System.exit(commandLine().execute(args));
+  }
+
+  static CommandLine commandLine() {
+    return new CommandLine(new Benchmarks()).setCaseInsensitiveEnumValuesAllowed(true);
   }
 }

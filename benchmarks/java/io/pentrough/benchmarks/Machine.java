@@ -72,9 +72,22 @@ final class Machine {
     }
   }
 
+  /** With JVMs that it has started and that have ended. */
   private static double ownSeconds() {
-    return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
-            .getProcessCpuTime()
-        / 1e9;
+    return childrenSeconds()
+        + ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+                .getProcessCpuTime()
+            / 1e9;
+  }
+
+  private static double childrenSeconds() {
+    try {
+      String stat = Files.readString(Path.of("/proc/self/stat"));
+      String[] words =
+          stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1); // from the third on
+      return (Long.parseLong(words[13]) + Long.parseLong(words[14])) / 100.0;
+    } catch (IOException e) {
+      return 0;
+    }
   }
 }

@@ -104,6 +104,7 @@ class OwnCopyTest {
         until(() -> copies(loader) == copies, "the copy of batch " + round);
         check(round, got == null ? loader.get(PATIENCE) : got);
       }
+      fills.release(1000); // closing waits for the target
     }
   }
 

@@ -1,0 +1,39 @@
+package io.pentrough.benchmarks;
+
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Runs {@link BadNews}. */
+@Command(
+    name = "badnews",
+    mixinStandardHelpOptions = true,
+    description =
+        "Milliseconds until a failure is told, a loader begins, begins anew, and ends; and what one"
+            + " uses while nobody consumes.")
+final class BadNewsCommand implements Callable<Integer> {
+
+  @Option(names = "--repetitions", description = "how often (default: ${DEFAULT-VALUE})")
+  private int repetitions = 100;
+
+  @Option(
+      names = "--busy",
+      description = "seconds that a busy target works (default: ${DEFAULT-VALUE})")
+  private double busySeconds = 0.05;
+
+  @Option(
+      names = "--stuck",
+      description = "closeTimeout with a stuck target, in seconds (default: ${DEFAULT-VALUE})")
+  private double stuckSeconds = 1;
+
+  @Option(
+      names = "--idle",
+      description = "seconds that nobody consumes, for each loader (default: ${DEFAULT-VALUE})")
+  private double idleSeconds = 5;
+
+  @Override
+  public Integer call() throws Exception {
+    new BadNews(repetitions, busySeconds, stuckSeconds, idleSeconds).run(System.out);
+    return 0;
+  }
+}
