@@ -41,7 +41,16 @@ final class BadNews {
   }
 
   void run(PrintStream out) throws Exception {
+    Level usual = silenced.getLevel();
     silenced.setLevel(Level.OFF);
+    try {
+      measure(out);
+    } finally {
+      silenced.setLevel(usual);
+    }
+  }
+
+  private void measure(PrintStream out) throws Exception {
     out.println(Machine.description());
     Machine machine = Machine.watch();
     try (Device device = HostDevice.open()) {
