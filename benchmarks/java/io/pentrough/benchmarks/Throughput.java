@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -210,7 +211,7 @@ final class Throughput {
     for (Thread thread : running) {
       thread.join();
     }
-    return java.util.Arrays.stream(rates).sum();
+    return Arrays.stream(rates).sum();
   }
 
   private double copyNanos(Shape shape) {

@@ -1,5 +1,6 @@
 package io.pentrough.benchmarks;
 
+import java.util.Locale;
 import java.util.Random;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
@@ -53,7 +54,7 @@ enum Workload {
 
   @Override
   public String toString() {
-    return name().toLowerCase(java.util.Locale.ROOT).replaceAll("_(cnn|small|large)$", "-$1");
+    return name().toLowerCase(Locale.ROOT).replaceAll("_(cnn|small|large)$", "-$1");
   }
 
   /** The sources, made when first asked for. */

@@ -33,7 +33,7 @@ final class Copier {
   private final Engine engine;
   private final LoaderMemory memory;
   private final boolean handOver;
-  private final boolean callersCopy;
+  private final boolean copiesInCaller;
 
   /**
    * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
@@ -57,7 +57,7 @@ final class Copier {
     this.engine = engine;
     this.memory = memory;
     this.handOver = handOver;
-    callersCopy = engine.device().copiesInCaller();
+    copiesInCaller = engine.device().copiesInCaller();
     inFlight = new DeviceSlot[memory.deviceSlots.size()];
   }
 
@@ -123,7 +123,7 @@ final class Copier {
     target.describe(source.filled());
     DeviceStream stream = memory.copyStream;
     DeviceEvent lastReleased = target.lastReleased;
-    if (callersCopy
+    if (copiesInCaller
         && copied == queued - 1
         && (lastReleased == null || lastReleased.isComplete())) {
       begins(to); // now, for the call does the copy

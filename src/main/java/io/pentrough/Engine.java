@@ -77,11 +77,11 @@ final class Engine {
 
   private int consumersWaiting;
 
-  /** Whether consumers have been woken to copy what a worker has filled, and none has come yet. */
-  private boolean copyLeft;
-
   /** Those of them that are content with a queued copy. */
   private int earlyConsumersWaiting;
+
+  /** Whether consumers have been woken to copy what a worker has filled, and none has come yet. */
+  private boolean copyLeft;
 
   private int submittersWaiting;
 
@@ -270,7 +270,7 @@ final class Engine {
     }
     if (stopped) {
       copyThread.wake(); // to free the slot
-    } else if (workersCopy && !consumerCopies) {
+    } else if (workersCopy) {
       copyThread.copyAll();
     } else if (!consumerCopies && !settings.handOver()) {
       copyThread.wake();
@@ -586,8 +586,9 @@ final class Engine {
     OwnCopy copy = OwnCopy.NONE;
     Delivery delivery = take(lease, asked, timeoutNanos, early, copy);
     while (delivery == skips || delivery == OwnCopy.DUE) {
-      copy = OwnCopy.NONE;
-      if (delivery == OwnCopy.DUE) {
+      if (delivery == skips) {
+        copy = OwnCopy.NONE;
+      } else {
         copy = copyThread.copyOne(smallSlots) ? OwnCopy.DONE : OwnCopy.IN_VAIN;
       }
       delivery = take(lease, asked, timeoutNanos, early, copy);

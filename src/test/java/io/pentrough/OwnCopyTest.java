@@ -20,8 +20,10 @@ class OwnCopyTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private static BatchSpec spec(int kibibytes) {
-    return BatchSpec.builder().array("data", DType.INT32, kibibytes << 8).build();
+  private static BackgroundLoader.Builder loader(
+      HostDevice device, int kibibytes, BatchTarget target) {
+    BatchSpec spec = BatchSpec.builder().array("data", DType.INT32, kibibytes << 8).build();
+    return BackgroundLoader.builder(device, spec, target);
   }
 
   private static void fill(HostBatch out, BatchContext context) {
@@ -48,9 +50,9 @@ class OwnCopyTest {
     CountDownLatch last = new CountDownLatch(1);
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
-            BackgroundLoader.builder(
+            loader(
                     device,
-                    spec(kibibytes),
+                    kibibytes,
                     (out, context) -> {
                       if (context.index() == 2) {
                         last.await();
@@ -75,9 +77,9 @@ class OwnCopyTest {
     Semaphore fills = new Semaphore(0);
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
-            BackgroundLoader.builder(
+            loader(
                     device,
-                    spec(kibibytes),
+                    kibibytes,
                     (out, context) -> {
                       fills.acquire();
                       fill(out, context);
@@ -117,10 +119,7 @@ class OwnCopyTest {
     Throwable[] failure = new Throwable[1];
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
-            BackgroundLoader.builder(device, spec(1 << 10), OwnCopyTest::fill)
-                .workers(2)
-                .deviceSlots(consumers)
-                .start()) {
+            loader(device, 1 << 10, OwnCopyTest::fill).workers(2).deviceSlots(consumers).start()) {
       Thread[] threads = new Thread[consumers];
       for (int c = 0; c < consumers; c++) {
         threads[c] =

@@ -212,16 +212,16 @@ public final class HostDevice implements Device {
     }
   }
 
-  /**
-   * {@inheritDoc}
-   *
-   * <p>On the host it is one more stream, which synchronises with no other.
-   */
   @Override
   public boolean copiesInCaller() {
     return true;
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * <p>On the host it is one more stream, which synchronises with no other.
+   */
   @Override
   public DeviceStream defaultStream() {
     return defaultStream;
