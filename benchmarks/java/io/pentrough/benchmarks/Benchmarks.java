@@ -15,6 +15,7 @@ import picocli.CommandLine.Command;
       GrowthCommand.class,
       OverheadCommand.class,
       BadNewsCommand.class,
+      TwinThroughputCommand.class,
       TransferCommand.class,
       GpuCommand.class
     })

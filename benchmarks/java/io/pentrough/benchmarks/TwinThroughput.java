@@ -13,6 +13,7 @@ import io.pentrough.augment.OneHot;
 import io.pentrough.augment.Warp;
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
+import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
@@ -24,8 +25,6 @@ import java.util.Locale;
 final class TwinThroughput {
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static final int ROUNDS = 5;
-  private static final long ROUND_NANOS = 700_000_000L;
 
   private static final BatchSpec BYTES =
       BatchSpec.builder().array("image", DType.UINT8, 4, 1, 24, 96, 96).build();
@@ -34,12 +33,19 @@ final class TwinThroughput {
   private static final BatchSpec LABELS =
       BatchSpec.builder().array("label", DType.UINT8, 4, 24, 96, 96).build();
 
-  private TwinThroughput() {}
+  private final int rounds;
+  private final long measureNanos;
+  private final Table table =
+      new Table("stage", "million voxels/s", "least", "most", "read B/voxel", "written B/voxel");
 
-  /** Prints a line for each stage; takes no arguments. */
-  public static void main(String[] args) throws Exception {
-    System.out.println("Output voxels, in millions a second, on one thread; median of 5 rounds.");
-    System.out.println("Bytes an output voxel: read from the source and written.");
+  TwinThroughput(int rounds, double seconds) {
+    this.rounds = rounds;
+    measureNanos = (long) (seconds * 1e9);
+  }
+
+  void run(PrintStream out) throws Exception {
+    out.println(Machine.description());
+    Machine machine = Machine.watch();
     measure("cast", BYTES, image().build(), "image", "1", "4");
     measure("flip, swap, crop", BYTES, exact().build(), "image", "1", "4");
     measure("the same and grey", BYTES, exact().grey().build(), "image", "1", "4");
@@ -65,6 +71,9 @@ final class TwinThroughput {
         "label",
         "1",
         "4");
+    out.println(machine.others());
+    out.println();
+    out.println(table);
   }
 
   private static Augmentation.Builder image() {
@@ -79,10 +88,10 @@ final class TwinThroughput {
     return Warp.builder().rotation(180).tilt(10).shear(0.1).scale(0.9, 1.1).build();
   }
 
-  private static void measure(
+  private void measure(
       String what, BatchSpec spec, BatchStage stage, String array, String read, String written)
       throws Exception {
-    double[] rates = new double[ROUNDS + 1];
+    double[] rates = new double[rounds + 1];
     try (Device device = HostDevice.open();
         BackgroundLoader loader =
             BackgroundLoader.builder(device, spec, (out, context) -> {}).stage(stage).start()) {
@@ -90,26 +99,28 @@ final class TwinThroughput {
         long start = System.nanoTime();
         long voxels = 0;
         long now = start;
-        while (now - start < (round == 0 ? 3 : 1) * ROUND_NANOS) {
+        while (now - start < (round == 0 ? 3 : 1) * measureNanos) {
           try (var batch = loader.get(PATIENCE)) {
             ArraySpec made = batch.spec().array(array);
             voxels += made.elements();
           }
           now = System.nanoTime();
         }
-        rates[round] = voxels * 1e3 / (now - start);
+        rates[round] = voxels * 1e9 / (now - start);
       }
     }
     double[] measured = Arrays.copyOfRange(rates, 1, rates.length);
     Arrays.sort(measured);
-    System.out.printf(
-        Locale.ROOT,
-        "%-26s %7.1f (%.1f to %.1f), reads %s, writes %s%n",
+    table.row(
         what,
-        measured[ROUNDS / 2],
-        measured[0],
-        measured[ROUNDS - 1],
+        millions(Estimate.median(measured)),
+        millions(measured[0]),
+        millions(measured[rounds - 1]),
         read,
         written);
+  }
+
+  private static String millions(double perSecond) {
+    return String.format(Locale.ROOT, "%,.1f", perSecond / 1e6);
   }
 }

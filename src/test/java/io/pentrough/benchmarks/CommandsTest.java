@@ -17,6 +17,7 @@ class CommandsTest {
       strings = {
         "overhead --rounds 1 --seconds 0.001 --forks 0",
         "badnews --repetitions 1 --busy 0.001 --stuck 0.01 --idle 0.01",
+        "twins --rounds 1 --seconds 0.001",
         "transfer --to 16384 --seconds 0.001 --out OUT",
       })
   void runs(String command) {
