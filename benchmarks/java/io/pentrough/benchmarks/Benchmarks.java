@@ -10,6 +10,7 @@ import picocli.CommandLine.Command;
     usageHelpAutoWidth = true,
     description = "Measures Pentrough beside the loaders that any engineer would write in a page.",
     subcommands = {
+      AllCommand.class,
       ThroughputCommand.class,
       OverlapCommand.class,
       GrowthCommand.class,

@@ -1,10 +1,21 @@
 package io.pentrough.benchmarks;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** That each benchmark still runs; what it measures is of no interest here. */
@@ -23,5 +34,51 @@ class CommandsTest {
   void runs(String command) {
     String[] args = command.replace("OUT", folder.toString()).split(" ");
     assertEquals(0, Benchmarks.commandLine().execute(args));
+  }
+
+  @ParameterizedTest
+  @MethodSource("lists")
+  void allIsEveryCommandThatNeedsNoGpu(List<String> commands) {
+    Set<String> names = new TreeSet<>();
+    for (String command : commands) {
+      String[] args = command.split(" ");
+      Benchmarks.commandLine().parseArgs(args); // throws if there is no such option
+      names.add(args[0]);
+    }
+
+    Set<String> expected = new TreeSet<>(Benchmarks.commandLine().getSubcommands().keySet());
+    expected.removeAll(Set.of("all", "gpu"));
+    assertEquals(expected, names);
+  }
+
+  static List<List<String>> lists() {
+    return List.of(All.USUAL, All.QUICK);
+  }
+
+  @Test
+  void allGoesOnBehindACommandThatFails() throws Exception {
+    List<String> commands =
+        List.of("twins --none", "transfer --to 4096 --seconds 0.001 --out " + folder);
+    Path report = folder.resolve("reports").resolve("all.md");
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+
+    boolean well = All.run(commands, "Two", out, report);
+
+    String text = bytes.toString(StandardCharsets.UTF_8);
+    assertFalse(well, text);
+    assertTrue(text.contains("Unknown option: '--none'"), text);
+    assertTrue(text.contains("| 4 KiB"), text);
+    List<String> lines = text.lines().toList();
+    assertEquals(
+        List.of("FAILED: twins --none (exit status 2)", "report: " + report),
+        lines.subList(lines.size() - 2, lines.size()));
+    assertEquals(lines.subList(0, lines.size() - 1), Files.readAllLines(report));
+  }
+
+  @Test
+  void allIsWellIfEveryCommandIs() throws Exception {
+    Path report = folder.resolve("all.md");
+    assertTrue(All.run(List.of("twins --help"), "One", System.out, report));
   }
 }
