@@ -51,8 +51,7 @@ final class BadNews {
   }
 
   private void measure(PrintStream out) throws Exception {
-    out.println(Machine.description());
-    Machine machine = Machine.watch();
+    Machine machine = Machine.watch(out);
     try (Device device = HostDevice.open()) {
       for (int i = 0; i < repetitions; i++) {
         failure(device);

@@ -38,8 +38,7 @@ final class GrowthCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    System.out.println(Machine.description());
-    Machine machine = Machine.watch();
+    Machine machine = Machine.watch(System.out);
     new Growth(rounds, seconds, axes, most, mostBytes, System.out).run(out);
     System.out.println(machine.others());
     return 0;

@@ -1,6 +1,7 @@
 package io.pentrough.benchmarks;
 
 import java.io.IOException;
+import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,13 +17,14 @@ final class Machine {
 
   private Machine() {}
 
-  /** From now on. */
-  static Machine watch() {
+  /** From now on, beginning with a line about what it is. */
+  static Machine watch(PrintStream out) {
+    out.println(description());
     return new Machine();
   }
 
   /** A line about processor, memory, system and Java. */
-  static String description() {
+  private static String description() {
     return String.format(
         Locale.ROOT,
         "%s, %d cores, %s %s, Java %s (%s)",

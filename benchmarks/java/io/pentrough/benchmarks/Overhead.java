@@ -55,8 +55,7 @@ final class Overhead {
   }
 
   void run(PrintStream out) throws RunnerException {
-    out.println(Machine.description());
-    Machine machine = Machine.watch();
+    Machine machine = Machine.watch(out);
     for (int round = 0; round < rounds; round++) {
       results().forEach(this::add);
       System.err.printf(Locale.ROOT, "round %d of %d%n", round + 1, rounds);

@@ -70,8 +70,7 @@ final class OverlapCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    System.out.println(Machine.description());
-    Machine machine = Machine.watch();
+    Machine machine = Machine.watch(System.out);
     Overlap overlap = new Overlap(seed, System.out);
     overlap.warm();
     if (sweepBatches > 0) {

@@ -94,8 +94,7 @@ final class Throughput {
   }
 
   void run(PrintStream out, Path folder) throws Exception {
-    out.println(Machine.description());
-    Machine machine = Machine.watch();
+    Machine machine = Machine.watch(out);
     long started = System.nanoTime();
     for (int round = -1; round < rounds; round++) { // the first is for the compiler
       for (Row row : rows) {

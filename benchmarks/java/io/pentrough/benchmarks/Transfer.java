@@ -44,10 +44,9 @@ final class Transfer {
   }
 
   void run(Device device, PrintStream out, Path folder) throws Exception {
-    out.println(Machine.description());
+    Machine machine = Machine.watch(out);
     out.println("device: " + device.description());
     out.println(Devices.warning(device));
-    Machine machine = Machine.watch();
     List<String> ways =
         List.of(
             "pageable, to device",

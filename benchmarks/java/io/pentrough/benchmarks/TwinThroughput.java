@@ -44,8 +44,7 @@ final class TwinThroughput {
   }
 
   void run(PrintStream out) throws Exception {
-    out.println(Machine.description());
-    Machine machine = Machine.watch();
+    Machine machine = Machine.watch(out);
     measure("cast", BYTES, image().build(), "image", "1", "4");
     measure("flip, swap, crop", BYTES, exact().build(), "image", "1", "4");
     measure("the same and grey", BYTES, exact().grey().build(), "image", "1", "4");
