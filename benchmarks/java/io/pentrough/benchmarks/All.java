@@ -38,7 +38,7 @@ final class All {
           "overhead --rounds 1 --seconds 0.01",
           "overlap --millis 1,3 --sweep-batches 20 --depth-batches 20 --rounds 1",
           "growth --rounds 1 --seconds 0.005 --most 4 --most-bytes 1048576 --out " + QUICK_FOLDER,
-          "badnews --repetitions 5 --stuck 0.1 --idle 0.2",
+          "badnews --repetitions 5 --warmup 2 --stuck 0.1 --idle 0.2",
           "twins --rounds 1 --seconds 0.05",
           "transfer --to 16777216 --seconds 0.01 --out " + QUICK_FOLDER);
 

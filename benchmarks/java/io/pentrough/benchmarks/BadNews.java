@@ -23,18 +23,34 @@ final class BadNews {
   private static final int WORKERS = 2;
 
   private final int repetitions;
+  private final int warmup;
   private final long busyNanos;
   private final long stuckNanos;
   private final long idleNanos;
 
   /** By the name of the row, in the order they are printed. */
-  private final Map<String, Latencies> seen = new TreeMap<>();
+  private final Map<String, Seen> seen = new TreeMap<>();
+
+  /** Whether what is seen counts, or is for the compiler. */
+  private boolean counts;
 
   /** The warning that a closed loader gives of a stuck target is what is measured here. */
   private final Logger silenced = Logger.getLogger("io.pentrough");
 
-  BadNews(int repetitions, double busySeconds, double stuckSeconds, double idleSeconds) {
+  private static final class Seen {
+    final long firstNanos;
+    final Latencies counted = new Latencies();
+    int thrownAway;
+
+    Seen(long firstNanos) {
+      this.firstNanos = firstNanos;
+    }
+  }
+
+  BadNews(
+      int repetitions, int warmup, double busySeconds, double stuckSeconds, double idleSeconds) {
     this.repetitions = repetitions;
+    this.warmup = warmup;
     busyNanos = (long) (busySeconds * 1e9);
     stuckNanos = (long) (stuckSeconds * 1e9);
     idleNanos = (long) (idleSeconds * 1e9);
@@ -53,12 +69,13 @@ final class BadNews {
   private void measure(PrintStream out) throws Exception {
     Machine machine = Machine.watch(out);
     try (Device device = HostDevice.open()) {
-      for (int i = 0; i < repetitions; i++) {
+      for (int i = -warmup; i < repetitions; i++) {
+        counts = i >= 0;
         failure(device);
         startResetClose(device);
         closeBusy(device);
         textbook();
-        if (i % 50 == 0) { // they take their time, and all the same
+        if (i == -warmup || (counts && i % 50 == 0)) { // they take their time, and all the same
           closeStuck(device, true);
           closeStuck(device, false);
         }
@@ -66,11 +83,18 @@ final class BadNews {
     }
     out.println(machine.others());
     out.println();
-    Table table = new Table("what", "times", "p50 ms", "p99 ms", "most ms");
+    Table table =
+        new Table("what", "first ms", "thrown away", "times", "p50 ms", "p99 ms", "most ms");
     seen.forEach(
-        (what, times) ->
+        (what, all) ->
             table.row(
-                what, times.count(), millis(times, 0.5), millis(times, 0.99), millis(times, 1)));
+                what,
+                millis((double) all.firstNanos),
+                all.thrownAway,
+                all.counted.count(),
+                millis(all.counted.quantile(0.5)),
+                millis(all.counted.quantile(0.99)),
+                millis(all.counted.quantile(1))));
     out.println(table);
     out.println(
         "textbook, failure in the target: its thread dies, or the executor swallows it; a waiting"
@@ -79,13 +103,18 @@ final class BadNews {
     out.println(idle());
   }
 
-  private static String millis(Latencies times, double share) {
-    return String.format(Locale.ROOT, "%.3f", times.quantile(share) / 1e6);
+  private static String millis(double nanos) {
+    return String.format(Locale.ROOT, "%.3f", nanos / 1e6);
   }
 
   private void saw(String what, long sinceNanos) {
     long elapsed = System.nanoTime() - sinceNanos;
-    seen.computeIfAbsent(what, unseen -> new Latencies()).add(elapsed);
+    Seen all = seen.computeIfAbsent(what, unseen -> new Seen(elapsed));
+    if (counts) {
+      all.counted.add(elapsed);
+    } else {
+      all.thrownAway++;
+    }
   }
 
   private static BackgroundLoader.Builder loader(Device device, BatchTarget target) {

@@ -17,6 +17,12 @@ final class BadNewsCommand implements Callable<Integer> {
   private int repetitions = 100;
 
   @Option(
+      names = "--warmup",
+      description =
+          "rounds before those, of which only the first is shown (default: ${DEFAULT-VALUE})")
+  private int warmup = 30;
+
+  @Option(
       names = "--busy",
       description = "seconds that a busy target works (default: ${DEFAULT-VALUE})")
   private double busySeconds = 0.05;
@@ -33,7 +39,7 @@ final class BadNewsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    new BadNews(repetitions, busySeconds, stuckSeconds, idleSeconds).run(System.out);
+    new BadNews(repetitions, warmup, busySeconds, stuckSeconds, idleSeconds).run(System.out);
     return 0;
   }
 }

@@ -27,7 +27,7 @@ class CommandsTest {
   @ValueSource(
       strings = {
         "overhead --rounds 1 --seconds 0.001 --forks 0",
-        "badnews --repetitions 1 --busy 0.001 --stuck 0.01 --idle 0.01",
+        "badnews --repetitions 1 --warmup 0 --busy 0.001 --stuck 0.01 --idle 0.01",
         "twins --rounds 1 --seconds 0.001",
         "transfer --to 16384 --seconds 0.001 --out OUT",
       })
@@ -80,5 +80,25 @@ class CommandsTest {
   void allIsWellIfEveryCommandIs() throws Exception {
     Path report = folder.resolve("all.md");
     assertTrue(All.run(List.of("twins --help"), "One", System.out, report));
+  }
+
+  @Test
+  void badNewsThatWarmUpAreThrownAway() throws Exception {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+
+    new BadNews(1, 2, 0.001, 0.01, 0.01).run(out);
+
+    String text = bytes.toString(StandardCharsets.UTF_8);
+    List<String[]> rows =
+        text.lines()
+            .filter(line -> line.matches("\\| [1-9] .*"))
+            .map(line -> line.split(" *\\| *"))
+            .toList();
+    assertEquals(9, rows.size(), text);
+    for (String[] row : rows) { // the first cell is what is left of the table
+      assertEquals(row[1].contains("stuck") ? "1" : "2", row[3], text);
+      assertEquals("1", row[4], text);
+    }
   }
 }
