@@ -63,6 +63,8 @@ final class Overhead {
     out.println(machine.others());
     out.println();
     out.println(table());
+    out.println(withoutStatistics());
+    out.println();
     out.println(ratios());
   }
 
@@ -106,6 +108,20 @@ final class Overhead {
                 format("%,.1f", all.nanos.stream().max(Double::compare).orElse(Double.NaN)),
                 format("%,.0f", Estimate.median(values(all.bytes)))));
     return table;
+  }
+
+  /** What get and close would cost if nothing were counted; nothing if that was not measured. */
+  private String withoutStatistics() {
+    Seen all = seen.get("readyRing");
+    Seen statistics = seen.get("statisticsOfAGet");
+    if (all == null || statistics == null) {
+      return "";
+    }
+    double with = Estimate.median(values(all.nanos));
+    return format(
+        "get + close on a ready ring: %,.1f ns with statistics (readyRing), %,.1f ns without (less"
+            + " statisticsOfAGet)",
+        with, with - Estimate.median(values(statistics.nanos)));
   }
 
   /** As speeds: 1 is as fast. */
