@@ -76,14 +76,17 @@ final class All {
     List<String> failed = new ArrayList<>();
     say("# " + title);
     for (String command : commands) {
+      String[] arguments = command.split(" ");
+      String name = arguments[0];
       long began = System.nanoTime();
       say("");
-      say("## " + command.split(" ", 2)[0]);
+      say("## " + name);
       say("");
       say("    -Dbenchmarks=\"" + command + "\"");
       say("");
-      int status = run(command.split(" "));
-      say("took " + secondsSince(began));
+      int status = run(arguments);
+      say("");
+      say(name + " took " + secondsSince(began));
       if (status != 0) {
         failed.add(command + " (exit status " + status + ")");
       }

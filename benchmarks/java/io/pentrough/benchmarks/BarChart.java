@@ -44,7 +44,13 @@ final class BarChart {
                 name,
                 names,
                 estimates.stream().map(Estimate::mean).toList(),
-                estimates.stream().map(e -> (e.high() - e.low()) / 2).toList()));
+                estimates.stream().map(BarChart::half).toList()));
     return chart;
+  }
+
+  /** Of the interval; one round has none, and is drawn without. */
+  private static double half(Estimate estimate) {
+    double half = (estimate.high() - estimate.low()) / 2;
+    return Double.isInfinite(half) ? 0 : half;
   }
 }

@@ -141,6 +141,7 @@ final class Growth {
           round < 0 ? "warm" : "round " + (round + 1) + " of " + rounds,
           (System.nanoTime() - started) / 1e9);
     }
+    out.println();
     out.println(table());
     out.println(verdicts());
     chart(folder);

@@ -101,4 +101,17 @@ class CommandsTest {
       assertEquals("1", row[4], text);
     }
   }
+
+  @Test
+  void ratiosOfOneRoundAreDrawn() throws Exception {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    BarChart chart = new BarChart("ratios", "ratio");
+    chart.series("one", List.of(Estimate.ratio(new double[] {3}, new double[] {2})));
+
+    chart.write(List.of("row"), folder.resolve("ratios.png"), out);
+
+    String text = bytes.toString(StandardCharsets.UTF_8);
+    assertFalse(text.contains("IllegalArgumentException"), text); // no fonts is another one
+  }
 }
