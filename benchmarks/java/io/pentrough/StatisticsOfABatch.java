@@ -19,12 +19,10 @@ public final class StatisticsOfABatch {
     stats.started(lastRead);
   }
 
-  /** A batch that is ready is got and closed: Engine.take. Engine.release tells nothing. */
+  /** A batch that is ready is got and closed: Engine.take; Engine.release tells nothing. */
   public void get() {
-    long now = System.nanoTime();
-    stats.consumerWaited(now - lastRead);
+    stats.consumerWaited(0);
     stats.delivered(BYTES);
-    lastRead = now;
   }
 
   /** A slot that is free is claimed and filled, and the batch copied. */
@@ -38,14 +36,11 @@ public final class StatisticsOfABatch {
     stats.dry(false, asked); // Engine.lookForJobs
     // Engine.filled
     stats.filled(asked - lastRead);
-    // Engine.copyBegins, for the statistics as a whole
-    long began = System.nanoTime();
-    stats.copyStarted(began);
-    // Engine.copied
-    stats.copyEnded(began);
-    // Engine.copyEnded
-    stats.copied(began - asked);
-    stats.firstReady(began);
-    lastRead = began;
+    // Engine.ran
+    stats.copyStarted(asked);
+    stats.copyEnded(asked);
+    stats.copied(asked - lastRead);
+    stats.firstReady(asked);
+    lastRead = asked;
   }
 }

@@ -5,7 +5,7 @@ import io.pentrough.DeviceBatch;
 import io.pentrough.HostArray;
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
-import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 import java.time.Duration;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -46,9 +46,10 @@ final class PentroughLoader implements Loader {
     try (DeviceBatch batch = loader.get(PATIENCE)) {
       float sum = 0;
       if (read) {
-        ByteBuffer data = HostDevice.bytes(batch.array(0).buffer());
-        for (int i = 0; i < data.capacity(); i += 4096) {
-          sum += data.getFloat(i);
+        // Floats, as the textbook has them: through a ByteBuffer each costs a fourth more.
+        FloatBuffer data = HostDevice.bytes(batch.array(0).buffer()).asFloatBuffer();
+        for (int i = 0; i < data.capacity(); i += 1024) {
+          sum += data.get(i);
         }
       }
       return sum;

@@ -52,6 +52,7 @@ final class Copier {
   private long ready;
 
   private @Nullable DeviceEvent firstReturning;
+  private boolean isDone;
 
   Copier(Engine engine, LoaderMemory memory, boolean handOver) {
     this.engine = engine;
@@ -88,19 +89,40 @@ final class Copier {
   }
 
   /**
-   * Does what can be done now, once.
+   * Does what can be done now, once; of copies that the caller runs, all if that is asked for.
    *
    * @param wakes whether a worker is to be woken for the host slot that gets free
+   * @param more whether to go on as long as there is something to copy
    * @return whether there was anything to do
    */
-  boolean step(boolean wakes) {
-    DeviceSlot next = engine.startCopy();
-    if (next != null) {
-      queueCopy(next);
+  boolean step(boolean wakes, boolean more) {
+    return step(engine.startCopy(), wakes, more);
+  }
+
+  /** The same, with a copy that is reserved already; null if there is none. */
+  boolean step(@Nullable DeviceSlot reserved, boolean wakes, boolean more) {
+    DeviceSlot next = reserved;
+    boolean any = false;
+    boolean runsNow = true;
+    while (next != null && runsNow) {
+      inFlight[(int) (queued++ % inFlight.length)] = next;
+      runsNow = runsNow(next);
+      if (runsNow) {
+        next = copyNow(next, wakes || any, more); // the caller itself is there for one
+      } else {
+        queueCopy(next);
+      }
+      any = true;
     }
-    boolean completed = completeCopies(wakes);
+    boolean completed = completeCopies(wakes || any);
     boolean returned = completeReturns();
-    return next != null || completed || returned;
+    isDone = more && next == null && !completed && !returned;
+    return any || completed || returned;
+  }
+
+  /** Whether the last step has left nothing to do: to be asked if that has done anything. */
+  boolean isDone() {
+    return isDone;
   }
 
   /** Whether nothing is under way. */
@@ -116,36 +138,63 @@ final class Copier {
     return ready < queued ? readyEvent(oldest(ready)) : firstReturning;
   }
 
-  private void queueCopy(DeviceSlot to) {
-    HostSlotMemory source = memory.hostSlots.get(to.source().number);
+  /** Whether the call that queues the copy does it, with nothing to wait for before or behind. */
+  private boolean runsNow(DeviceSlot to) {
+    boolean alone = copied == queued - 1 && ready == queued - 1;
+    return copiesInCaller && alone && memory.stages == null && isLetGo(to);
+  }
+
+  /** Whether the work of the slot's last consumer has run. */
+  private boolean isLetGo(DeviceSlot slot) {
+    DeviceEvent lastReleased = memory.deviceSlots.get(slot.number).lastReleased;
+    return lastReleased == null || lastReleased.isComplete();
+  }
+
+  /** Copies now, and returns the next one to copy, if more are asked for. */
+  private @Nullable DeviceSlot copyNow(DeviceSlot to, boolean wakes, boolean more) {
     DeviceSlotMemory target = memory.deviceSlots.get(to.number);
-    inFlight[(int) (queued++ % inFlight.length)] = to;
+    copy(to, target);
+    memory.copyStream.record(target.ready);
+    if (!target.ready.isComplete()) { // after all; it is seen later
+      engine.queued(to);
+      return null;
+    }
+    begun++;
+    copied++;
+    ready++;
+    return engine.ran(to, wakes, more);
+  }
+
+  private void copy(DeviceSlot to, DeviceSlotMemory target) {
+    HostSlotMemory source = memory.hostSlots.get(to.source().number);
     target.describe(source.filled());
     DeviceStream stream = memory.copyStream;
-    DeviceEvent lastReleased = target.lastReleased;
-    if (copiesInCaller
-        && copied == queued - 1
-        && (lastReleased == null || lastReleased.isComplete())) {
-      begins(to); // now, for the call does the copy
-    }
-    if (lastReleased != null) {
-      stream.waitFor(lastReleased); // I2: work of the last consumer may still be queued
+    if (target.lastReleased != null) {
+      stream.waitFor(target.lastReleased); // I2: work of the last consumer may still be queued
     }
     stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
     stream.record(source.copied);
+  }
+
+  private void queueCopy(DeviceSlot to) {
+    DeviceSlotMemory target = memory.deviceSlots.get(to.number);
+    if (copiesInCaller && copied == queued - 1 && isLetGo(to)) {
+      begins(to); // now, for the call does the copy
+    }
+    copy(to, target);
+    DeviceStream stream = memory.copyStream;
     StageWorks stages = memory.stages;
     if (stages == null) {
       stream.record(target.ready);
     } else {
-      queueStages(stages, to, source, target);
+      queueStages(stages, to, target);
     }
     engine.queued(to);
   }
 
   /** On a stream of their own, so that the next copy flows meanwhile. */
-  private void queueStages(
-      StageWorks stages, DeviceSlot to, HostSlotMemory source, DeviceSlotMemory target) {
-    stages.stream.waitFor(source.copied); // I9
+  private void queueStages(StageWorks stages, DeviceSlot to, DeviceSlotMemory target) {
+    stages.stream.waitFor(copiedEvent(to)); // I9
     Throwable failure = stages.queue(to, target);
     if (failure != null) {
       engine.stageFailed(to, failure);

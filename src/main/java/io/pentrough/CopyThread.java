@@ -4,6 +4,7 @@ import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one thread that queues copies, watches them, and in the end gives all memory back.
@@ -66,6 +67,7 @@ final class CopyThread implements Runnable {
   }
 
   /** Until the loader stops and the last queued copy has run; has entered for good then. */
+  @SuppressWarnings("ThreadPriorityCheck") // a matter of latency, not of correctness
   private void pump() {
     while (true) {
       long untilLeaseOverdue = leases.look(); // also if there is always something to copy
@@ -73,7 +75,7 @@ final class CopyThread implements Runnable {
       boolean moved = false;
       entered = copier.enter();
       while (entered) {
-        moved = copier.step(true);
+        moved = copier.step(true, true);
         if (!moved && copier.isIdle() && engine.isStopped()) {
           return;
         }
@@ -88,6 +90,7 @@ final class CopyThread implements Runnable {
         Thread.interrupted(); // as in park()
       } else {
         park(untilLeaseOverdue);
+        Thread.yield(); // the thread that has woken this one may want to go on on this core
       }
     }
   }
@@ -99,26 +102,60 @@ final class CopyThread implements Runnable {
    * @return false if another thread is at it; that one does it then
    */
   boolean copyAll() {
-    if (!copier.enter()) {
-      return false;
+    boolean entered = enter();
+    if (entered) {
+      copyAll(null, false);
     }
+    return entered;
+  }
+
+  /**
+   * Whether the caller may copy now. If so, {@link #copyAll(DeviceSlot)} has to follow, or {@link
+   * #leave}.
+   */
+  boolean enter() {
+    return copier.enter();
+  }
+
+  /** Leaves without having looked what there is to do. */
+  void leave() {
+    copier.leaveAnyway();
+    wake();
+  }
+
+  /**
+   * The same, of a worker that has entered, and looked.
+   *
+   * @param reserved the first batch to copy; null if there is none
+   */
+  void copyAll(@Nullable DeviceSlot reserved) {
+    copyAll(reserved, true);
+  }
+
+  private void copyAll(@Nullable DeviceSlot reserved, boolean hasLooked) {
     boolean watch;
     try {
-      boolean any = false;
-      do {
-        while (copier.step(any)) { // the caller itself is there for the first slot that gets free
-          any = true;
+      // The caller itself is there for the first host slot that gets free.
+      boolean moved = hasLooked ? copier.step(reserved, false, true) : copier.step(false, true);
+      boolean any = moved;
+      while (true) {
+        while (moved && !copier.isDone()) {
+          moved = copier.step(true, true);
         }
         watch = needsWatching();
-      } while (!copier.leave());
+        if (copier.leave()) {
+          break;
+        }
+        moved = copier.step(any, true);
+        any |= moved;
+      }
     } catch (Throwable t) {
       fail(t);
-      return true;
+      return;
     }
     if (watch) {
       wake();
     }
-    return true;
   }
 
   /**
@@ -136,7 +173,7 @@ final class CopyThread implements Runnable {
     boolean left;
     try {
       do {
-        moved |= copier.step(true);
+        moved |= copier.step(true, more);
         watch = needsWatching();
         left = copier.leave();
       } while (!left && more);

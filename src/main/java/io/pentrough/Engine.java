@@ -36,9 +36,6 @@ final class Engine {
    */
   private static final long WORKERS_COPY = 256 << 10;
 
-  /** About what it takes to wake a thread, and for it to run. */
-  private static final long WAKE_NANOS = 20_000;
-
   /**
    * Up to so many bytes, a consumer that waits copies its batch itself: it would wait for the copy
    * anyway, and for no longer than about a millisecond beyond its timeout.
@@ -62,6 +59,7 @@ final class Engine {
   private final SlotLedger ledger;
   private final StatsRecorder stats;
   private final Skips skips;
+  private final WorkerWakes workerWakes;
   private final JobSource source;
   private @Nullable Throwable broken;
   private @Nullable Throwable lastFailure;
@@ -72,10 +70,17 @@ final class Engine {
   private int workersLeft;
   private int slotsLeft;
 
+  /** Whether {@link #requireUsable} would throw: to be asked without the monitor. */
+  private volatile boolean unusable;
+
   /** Who has called close(), ever. */
   private final Set<Thread> closers = new HashSet<>();
 
+  private final Patience patience;
   private int consumersWaiting;
+
+  /** When a consumer last looked what there is. */
+  private long consumerLookedAt;
 
   /** Those of them that are content with a queued copy. */
   private int earlyConsumersWaiting;
@@ -97,6 +102,7 @@ final class Engine {
     deviceSlots = ledger.deviceSlots();
     slotsLeft = plan.hostSlots() + plan.deviceSlots();
     stats = new StatsRecorder(settings.workers());
+    patience = new Patience(Runtime.getRuntime().availableProcessors());
     skips = new Skips(settings.failurePolicy(), stats);
     memory =
         LoaderMemory.allocate(
@@ -126,6 +132,7 @@ final class Engine {
       made.add(new Worker(i, this, settings));
     }
     workers = List.copyOf(made);
+    workerWakes = new WorkerWakes(workers, ledger, hostSlots.size(), stats, smallSlots);
   }
 
   /** Starts the threads; if one cannot be had, gives everything back and throws. */
@@ -197,16 +204,16 @@ final class Engine {
   /** Waits for a host slot and an index; null when the worker shall end. */
   @Nullable HostSlot claim(Worker worker) {
     long asked = System.nanoTime();
-    long dryBefore;
-    synchronized (monitor) {
-      worker.sinceNanos = asked;
-      stats.workerIdle(asked);
-      dryBefore = stats.dryNanos(asked);
-    }
+    long dryBefore = -1;
     boolean mayCopy = workersCopy;
     while (true) {
       boolean copies;
       synchronized (monitor) {
+        if (dryBefore < 0) { // the first time round
+          worker.sinceNanos = asked;
+          stats.workerIdle(asked);
+          dryBefore = stats.dryNanos(asked);
+        }
         worker.parked = false;
         copies = mayCopy && ledger.canCopy(); // first, as a fill may take long
         if (!copies) {
@@ -225,7 +232,7 @@ final class Engine {
             worker.filling = slot;
             worker.sinceNanos = now;
             if (workersCopy) {
-              wakeWorkerForSlots(); // those it has freed itself by copying were not announced
+              workerWakes.forSlots(); // those it has freed itself by copying were not announced
             }
             return slot;
           }
@@ -252,28 +259,48 @@ final class Engine {
 
   /** The target has returned, with a batch or to say that there is no more, or has thrown. */
   void filled(Worker worker, HostSlot slot, @Nullable Throwable thrown, boolean noMore) {
-    boolean stopped;
-    boolean consumerCopies;
+    if (workersCopy) {
+      fillAndCopy(worker, slot, thrown, noMore);
+      return;
+    }
+    boolean wakes;
     synchronized (monitor) {
       long now = System.nanoTime();
-      if (thrown == null) {
-        stats.filled(now - worker.sinceNanos);
-      }
-      worker.filling = null;
-      worker.sinceNanos = now;
-      settle(slot, thrown, noMore, now);
+      settle(worker, slot, thrown, noMore, now);
       if (settings.handOver()) {
         lend(now);
       }
-      stopped = ledger.isStopped();
-      consumerCopies = consumersCopy && !workersCopy && consumersWaiting > 0 && leaveCopy();
+      boolean copiedByOthers =
+          settings.handOver() || (consumersCopy && consumersWaiting > 0 && leaveCopy());
+      wakes = ledger.isStopped() || !copiedByOthers;
     }
-    if (stopped) {
-      copyThread.wake(); // to free the slot
-    } else if (workersCopy) {
-      copyThread.copyAll();
-    } else if (!consumerCopies && !settings.handOver()) {
-      copyThread.wake();
+    if (wakes) {
+      copyThread.wake(); // to copy, or to free the slot
+    }
+  }
+
+  private void fillAndCopy(
+      Worker worker, HostSlot slot, @Nullable Throwable thrown, boolean noMore) {
+    boolean entered = copyThread.enter(); // first, to settle and to look for a copy in one go
+    DeviceSlot next = null;
+    try {
+      synchronized (monitor) {
+        long now = System.nanoTime();
+        settle(worker, slot, thrown, noMore, now);
+        if (entered && !ledger.isStopped()) {
+          next = ledger.startCopy(now);
+        }
+      }
+    } catch (Throwable t) {
+      if (entered) {
+        copyThread.leave();
+      }
+      throw t;
+    }
+    if (entered) {
+      copyThread.copyAll(next);
+    } else {
+      copyThread.copyAll(); // again: who was at it may have looked before
     }
   }
 
@@ -290,8 +317,14 @@ final class Engine {
     return leaves;
   }
 
-  /** Decides what comes of the slot. */
-  private void settle(HostSlot slot, @Nullable Throwable thrown, boolean noMore, long now) {
+  /** Decides what comes of the worker's slot. */
+  private void settle(
+      Worker worker, HostSlot slot, @Nullable Throwable thrown, boolean noMore, long now) {
+    if (thrown == null) {
+      stats.filled(now - worker.sinceNanos);
+    }
+    worker.filling = null;
+    worker.sinceNanos = now;
     if (!ledger.isWanted(slot)) {
       ledger.publish(slot, now);
       return;
@@ -305,7 +338,7 @@ final class Engine {
     boolean behindTheEnd = thrown != null && !source.exists(slot.sequence);
     if (failure == null || behindTheEnd) {
       ledger.pass(slot, now);
-      wakeEveryWorker(); // another epoch may begin
+      workerWakes.every(); // another epoch may begin
     } else if (thrown == null) {
       ledger.contradict(slot, failure, now);
     } else {
@@ -397,8 +430,26 @@ final class Engine {
       }
       ledger.copied(slot.source(), now);
       if (wakes) {
-        wakeWorkerForSlots();
+        workerWakes.forSlots();
       }
+    }
+  }
+
+  /**
+   * The copy was run by the caller, and nothing is queued behind it: all of {@link #copyBegins},
+   * {@link #copied} and {@link #ready} at once.
+   *
+   * @param wakes as for {@link #copied}
+   * @param more whether to go on with the next
+   * @return the next batch to copy, its slots reserved; null if there is none now
+   */
+  @Nullable DeviceSlot ran(DeviceSlot slot, boolean wakes, boolean more) {
+    synchronized (monitor) {
+      slot.copySinceNanos = slot.sinceNanos; // it was reserved then
+      stats.copyStarted(slot.copySinceNanos);
+      copied(slot, wakes);
+      ready(slot);
+      return more && !ledger.isStopped() ? ledger.startCopy(slot.copiedNanos) : null;
     }
   }
 
@@ -415,6 +466,7 @@ final class Engine {
   void queued(DeviceSlot slot) {
     synchronized (monitor) {
       ledger.queued(slot);
+      patience.tell();
       if (earlyConsumersWaiting > 0) {
         monitor.notifyAll();
       }
@@ -461,7 +513,7 @@ final class Engine {
     synchronized (monitor) {
       if (slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.LOST) {
         ledger.returned(slot, System.nanoTime());
-        wakeWorker();
+        workerWakes.one();
       }
     }
   }
@@ -505,6 +557,7 @@ final class Engine {
       first = broken == null;
       if (first) {
         broken = failure;
+        unusable = true;
       }
       ledger.stop(System.nanoTime());
       wakeEverybody();
@@ -576,22 +629,26 @@ final class Engine {
   private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos, boolean early)
       throws InterruptedException {
     requireSameDevice(stream, device);
-    synchronized (monitor) {
-      requireUsable(); // first: of a device that has failed the stream answers with that
+    if (unusable) { // first: of a device that has failed the stream answers with that
+      synchronized (monitor) {
+        requireUsable();
+      }
     }
     requireNotCapturing(stream);
     DeviceBatch lease =
         new DeviceBatch(this, stream); // before anything is taken that could be lost
     long asked = System.nanoTime();
-    OwnCopy copy = OwnCopy.NONE;
-    Delivery delivery = take(lease, asked, timeoutNanos, early, copy);
-    while (delivery == skips || delivery == OwnCopy.DUE) {
-      if (delivery == skips) {
-        copy = OwnCopy.NONE;
-      } else {
-        copy = copyThread.copyOne(smallSlots) ? OwnCopy.DONE : OwnCopy.IN_VAIN;
+    Delivery delivery = take(lease, asked, timeoutNanos, early, Meanwhile.NOTHING);
+    while (delivery == skips || delivery instanceof Meanwhile) {
+      Meanwhile done = Meanwhile.NOTHING;
+      if (delivery == Meanwhile.COPY) {
+        boolean copied = copyThread.copyOne(smallSlots);
+        done = copied ? Meanwhile.COPIED : Meanwhile.COPIED_NOTHING;
+      } else if (delivery == Meanwhile.STAY_AWAKE) {
+        patience.stayAwake(timeoutNanos - (System.nanoTime() - asked));
+        done = Meanwhile.STAYED_AWAKE;
       }
-      delivery = take(lease, asked, timeoutNanos, early, copy);
+      delivery = take(lease, asked, timeoutNanos, early, done);
     }
     if (delivery == null) {
       return null;
@@ -605,11 +662,12 @@ final class Engine {
   }
 
   /**
-   * Takes what is to be delivered next, or comes back to go on, having left failures out or to
-   * copy; null if the time is over. Tells what has come up on the way, without the monitor.
+   * Takes what is to be delivered next, or comes back to go on, having left failures out or with
+   * something to do meanwhile; null if the time is over. Tells what has come up on the way, without
+   * the monitor.
    */
   private @Nullable Delivery take(
-      DeviceBatch lease, long asked, long timeoutNanos, boolean early, OwnCopy copy)
+      DeviceBatch lease, long asked, long timeoutNanos, boolean early, Meanwhile done)
       throws InterruptedException {
     Delivery delivery;
     boolean runsShort = false;
@@ -618,14 +676,16 @@ final class Engine {
     try {
       synchronized (monitor) {
         try {
-          delivery = await(Thread.currentThread(), asked, timeoutNanos, early, copy);
+          delivery = await(Thread.currentThread(), asked, timeoutNanos, early, done);
         } finally {
           leftOut = skips.takeUntold();
           leavesCopy = copyLeft && consumersWaiting == 0;
           copyLeft &= !leavesCopy;
         }
-        if (delivery != skips && delivery != OwnCopy.DUE) {
-          stats.consumerWaited(System.nanoTime() - asked);
+        if (delivery != skips && !(delivery instanceof Meanwhile)) {
+          long waited = Math.max(0, consumerLookedAt - asked);
+          stats.consumerWaited(waited);
+          patience.waited(waited);
         }
         if (delivery instanceof DeviceSlot slot) {
           stats.delivered(memory(slot).bytes);
@@ -683,28 +743,30 @@ final class Engine {
 
   /**
    * Waits for what is to be delivered next; null if the time is over, what has been left out if
-   * there is nothing else yet, or {@link OwnCopy#DUE}.
+   * there is nothing else yet, or what the caller is to do meanwhile.
    */
   private @Nullable Delivery await(
-      Thread caller, long asked, long timeoutNanos, boolean early, OwnCopy copy)
+      Thread caller, long asked, long timeoutNanos, boolean early, Meanwhile done)
       throws InterruptedException {
-    if (copy != OwnCopy.NONE) {
-      stats.consumerFed(System.nanoTime()); // of waiting for the copy
+    if (done != Meanwhile.NOTHING) {
+      stats.consumerFed(System.nanoTime()); // that was waiting, too
     }
-    boolean mayCopy = consumersCopy && copy != OwnCopy.IN_VAIN;
+    boolean mayCopy = consumersCopy && done != Meanwhile.COPIED_NOTHING;
+    boolean mayStay = done != Meanwhile.STAYED_AWAKE;
     while (true) {
       if (Thread.interrupted()) {
         throw new InterruptedException();
       }
       requireUsable();
       long now = System.nanoTime();
+      consumerLookedAt = now;
       if (ledger.passOver(now)) {
-        wakeEveryWorker();
+        workerWakes.every();
         hasMoved();
       }
       SlotLedger.Failure failure = ledger.takeFailure(now);
       if (failure != null) {
-        wakeWorker(); // there is a free host slot
+        workerWakes.one(); // there is a free host slot
         copyThread.wake(); // or a device slot, where a stage has failed
         hasMoved(); // a queue has room for another job, and nobody else will say so
         if (skips.leavesOut(failure)) {
@@ -739,7 +801,12 @@ final class Engine {
       if (mayCopy && ledger.canCopy()) {
         copyLeft = false;
         stats.consumerStarving(now);
-        return OwnCopy.DUE;
+        return Meanwhile.COPY;
+      }
+      if (mayStay && patience.isWorthIt()) {
+        patience.foundNothing();
+        stats.consumerStarving(now);
+        return Meanwhile.STAY_AWAKE;
       }
       consumersWaiting++;
       earlyConsumersWaiting += early ? 1 : 0;
@@ -747,6 +814,7 @@ final class Engine {
       try {
         TimeUnit.NANOSECONDS.timedWait(monitor, left);
         mayCopy = consumersCopy;
+        mayStay = true;
       } finally {
         consumersWaiting--;
         earlyConsumersWaiting -= early ? 1 : 0;
@@ -802,28 +870,24 @@ final class Engine {
     }
     boolean over = settings.handOver() && device.copiesInCaller() && isOver(released);
     boolean wakes;
+    boolean copies;
     synchronized (monitor) {
       held.lastReleased = over ? null : released;
       ledger.release(slot, System.nanoTime());
       if (over) {
         ledger.returned(slot, System.nanoTime());
-        wakeWorkerForSlots();
-        wakes = ledger.isStopped();
-      } else {
-        wakes = ledger.isStopped() || settings.handOver() || needsCopyThread();
+        workerWakes.forSlots();
       }
+      boolean toCopy = ledger.canCopy() && !(workersCopy && workerWakes.one());
+      copies = toCopy && workersCopy;
+      wakes = (toCopy && !copies) || ledger.isStopped() || (settings.handOver() && !over);
+    }
+    if (copies) {
+      copyThread.copyOne(true); // at once, which takes no longer than a wake would
     }
     if (wakes) {
       copyThread.wake();
     }
-  }
-
-  /**
-   * Whether the copy thread is to be woken, as a device slot has got free. Where workers copy, one
-   * that rests is woken in its place: it will fill the slot next that it copies from.
-   */
-  private boolean needsCopyThread() {
-    return ledger.canCopy() && !(workersCopy && wakeWorker());
   }
 
   /** Whether the consumer's work has run; if the device does not say, the copy thread will ask. */
@@ -833,14 +897,6 @@ final class Engine {
     } catch (DeviceException e) {
       return false;
     }
-  }
-
-  /**
-   * Whether a thread is to be woken for one slot. Not if filling and copying it take less time than
-   * that: then it is woken for some at once, while others are still in store.
-   */
-  private boolean isWorthWaking() {
-    return !smallSlots || stats.recentFillNanos() > WAKE_NANOS;
   }
 
   /** Waits for room in the queue. */
@@ -875,7 +931,7 @@ final class Engine {
   private long queue(JobQueue jobs, Job job) {
     long number = jobs.submit(job);
     lookForJobs(System.nanoTime());
-    wakeWorker();
+    workerWakes.one();
     return number;
   }
 
@@ -889,7 +945,7 @@ final class Engine {
       long now = System.nanoTime();
       ledger.reset(now);
       lookForJobs(now);
-      wakeEveryWorker();
+      workerWakes.every();
       wakeConsumers(); // the number waited for may lie behind the end, and is not asked for again
     }
     copyThread.wake();
@@ -922,6 +978,7 @@ final class Engine {
         return;
       }
       closing = true;
+      unusable = true;
       closers.add(Thread.currentThread());
       ledger.stop(started);
       wakeEverybody();
@@ -1097,7 +1154,7 @@ final class Engine {
   /** The lowest open number may have moved on. */
   private void hasMoved() {
     if (ledger.windowHasMoved()) {
-      wakeEveryWorker();
+      workerWakes.every();
     }
     if (ledger.isExhausted()) {
       wakeConsumers();
@@ -1117,51 +1174,16 @@ final class Engine {
   }
 
   private void wakeConsumers() {
+    patience.tell();
     if (consumersWaiting > 0) {
       monitor.notifyAll();
     }
   }
 
-  /** Wakes a worker if there are host slots for it, and enough of them. */
-  private void wakeWorkerForSlots() {
-    int free = ledger.freeHostSlots();
-    boolean enough =
-        isWorthWaking()
-            || free * 2 >= hostSlots.size()
-            || !(settings.handOver() ? ledger.readySlots() > 0 : ledger.hasNextToCopy());
-    if (free > 0 && enough) {
-      wakeWorker();
-    }
-  }
-
-  /** Wakes a worker, if one rests. */
-  private boolean wakeWorker() {
-    for (int i = 0; i < workers.size(); i++) {
-      if (wake(workers.get(i))) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private void wakeEveryWorker() {
-    for (int i = 0; i < workers.size(); i++) {
-      wake(workers.get(i));
-    }
-  }
-
-  private static boolean wake(Worker worker) {
-    boolean parked = worker.parked;
-    if (parked) {
-      worker.parked = false;
-      worker.wake();
-    }
-    return parked;
-  }
-
   private void wakeEverybody() {
+    patience.tell();
     monitor.notifyAll();
-    wakeEveryWorker();
+    workerWakes.every();
     copyThread.wake();
   }
 

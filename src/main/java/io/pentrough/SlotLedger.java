@@ -178,11 +178,6 @@ final class SlotLedger {
     return to;
   }
 
-  /** Whether a batch waits to be copied, but for a device slot. */
-  boolean hasNextToCopy() {
-    return nextToCopy() != null;
-  }
-
   /** Whether {@link #startCopy} would find a batch and a slot now. */
   boolean canCopy() {
     return nextToCopy() != null && freeDeviceSlot() != null;
@@ -197,13 +192,17 @@ final class SlotLedger {
     return free;
   }
 
-  /** How many batches stand on the device, ready for a consumer. */
-  int readySlots() {
-    int ready = 0;
-    for (DeviceSlot slot : device) {
-      ready += slot.state == DeviceSlot.State.READY ? 1 : 0;
+  /** Whether a batch waits for the device: a copy or, where there is none, a consumer. */
+  boolean hasBatchInStore() {
+    if (!handOver) {
+      return nextToCopy() != null;
     }
-    return ready;
+    for (DeviceSlot slot : device) {
+      if (slot.state == DeviceSlot.State.READY) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The copy has read the host slot, as the host sees it (I1). */

@@ -47,6 +47,7 @@ class OwnCopyTest {
   @ValueSource(ints = {1, 1 << 10, 8 << 10})
   @DisplayName("a device slot that gets free is filled, though the only worker is busy for long")
   void workerIsBusy(int kibibytes) throws Exception {
+    CountDownLatch busy = new CountDownLatch(1);
     CountDownLatch last = new CountDownLatch(1);
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
@@ -55,6 +56,7 @@ class OwnCopyTest {
                     kibibytes,
                     (out, context) -> {
                       if (context.index() == 2) {
+                        busy.countDown();
                         last.await();
                       }
                       fill(out, context);
@@ -62,7 +64,9 @@ class OwnCopyTest {
                 .hostSlots(2)
                 .deviceSlots(1)
                 .start()) {
-      check(0, loader.get(PATIENCE));
+      DeviceBatch first = loader.get(PATIENCE);
+      busy.await();
+      check(0, first);
       until(() -> copies(loader) == 2, "the copy of batch 1");
       check(1, loader.get(PATIENCE));
       last.countDown();
@@ -154,5 +158,48 @@ class OwnCopyTest {
     for (int index = 0; index < seen.length; index++) {
       assertEquals(true, seen[index], "batch " + index);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 1 << 10})
+  @DisplayName("a consumer whose waits have been short rests when one gets long")
+  void consumerRests(int kibibytes) throws Exception {
+    CountDownLatch last = new CountDownLatch(1);
+    int many = 2000;
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader =
+            loader(
+                    device,
+                    kibibytes,
+                    (out, context) -> {
+                      if (context.index() == many) {
+                        last.await();
+                      }
+                      fill(out, context);
+                    })
+                .start()) {
+      Thread consumer =
+          new Thread(
+              () -> {
+                try {
+                  for (int i = 0; i <= many; i++) {
+                    check(i, loader.get(PATIENCE));
+                  }
+                } catch (Exception e) {
+                  throw new IllegalStateException(e);
+                }
+              });
+      consumer.start();
+      until(
+          () -> loader.stats().batches() == many && isAtRest(consumer),
+          "the consumer to wait for the batch that does not come");
+      last.countDown();
+      consumer.join();
+      assertEquals(many + 1, loader.stats().batches());
+    }
+  }
+
+  private static boolean isAtRest(Thread thread) {
+    return thread.getState() == Thread.State.TIMED_WAITING;
   }
 }

@@ -1,0 +1,17 @@
+package io.pentrough;
+
+/** What a consumer does, without the monitor, before it rests because nothing is ready. */
+enum Meanwhile implements Delivery {
+  /** Nothing yet. */
+  NOTHING,
+  /** It shall copy its batch itself now. */
+  COPY,
+  /** It has copied something, and looks again. */
+  COPIED,
+  /** Somebody else is copying, or there was no slot. */
+  COPIED_NOTHING,
+  /** It shall stay awake for a moment now, see {@link Patience}. */
+  STAY_AWAKE,
+  /** It has, and rests if there still is nothing. */
+  STAYED_AWAKE
+}
