@@ -23,6 +23,7 @@ final class CopyThread implements Runnable {
   private final LoaderMemory memory;
   private final LeaseWatch leases;
   private final Copier copier;
+  private final boolean copiesInCaller;
 
   /** Whether this thread is the one that may use the copier. Its own. */
   private boolean entered;
@@ -32,6 +33,7 @@ final class CopyThread implements Runnable {
     this.memory = memory;
     this.leases = leases;
     copier = new Copier(engine, memory, handOver);
+    copiesInCaller = engine.device().copiesInCaller();
     thread = new Thread(this, "pentrough-" + name + "-copy");
     thread.setDaemon(true);
   }
@@ -90,7 +92,9 @@ final class CopyThread implements Runnable {
         Thread.interrupted(); // as in park()
       } else {
         park(untilLeaseOverdue);
-        Thread.yield(); // the thread that has woken this one may want to go on on this core
+        if (copiesInCaller) { // for long; to queue one takes less than another turn to come
+          Thread.yield(); // who has woken this thread, maybe onto its own core, goes on first
+        }
       }
     }
   }
