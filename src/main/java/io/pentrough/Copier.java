@@ -34,6 +34,7 @@ final class Copier {
   private final LoaderMemory memory;
   private final boolean handOver;
   private final boolean copiesInCaller;
+  private final boolean smallSlots;
 
   /**
    * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
@@ -53,17 +54,24 @@ final class Copier {
 
   private @Nullable DeviceEvent firstReturning;
   private boolean isDone;
+  private volatile boolean failed;
 
-  Copier(Engine engine, LoaderMemory memory, boolean handOver) {
+  Copier(Engine engine, LoaderMemory memory, boolean handOver, boolean smallSlots) {
     this.engine = engine;
     this.memory = memory;
     this.handOver = handOver;
+    this.smallSlots = smallSlots;
     copiesInCaller = engine.device().copiesInCaller();
     inFlight = new DeviceSlot[memory.deviceSlots.size()];
   }
 
   /** Whether the caller may call the rest now; if not, whoever may will look again. */
   boolean enter() {
+    return !failed && enterAnyway();
+  }
+
+  /** The same, also after a failure. */
+  boolean enterAnyway() {
     while (true) {
       if (state.compareAndSet(FREE, BUSY)) {
         return true;
@@ -83,9 +91,19 @@ final class Copier {
     return false;
   }
 
-  /** After a failure: lets the next one in. */
+  /** Without a look at who has come in vain. */
   void leaveAnyway() {
     state.set(FREE);
+  }
+
+  /** A step has thrown: the marks of what it left may be old ones, so nobody looks at them. */
+  void leaveFailed() {
+    failed = true;
+    state.set(FREE);
+  }
+
+  boolean hasFailed() {
+    return failed;
   }
 
   /**
@@ -141,7 +159,8 @@ final class Copier {
   /** Whether the call that queues the copy does it, with nothing to wait for before or behind. */
   private boolean runsNow(DeviceSlot to) {
     boolean alone = copied == queued - 1 && ready == queued - 1;
-    return copiesInCaller && alone && memory.stages == null && isLetGo(to);
+    boolean isShort = copiesInCaller && smallSlots && memory.stages == null;
+    return isShort && alone && isLetGo(to);
   }
 
   /** Whether the work of the slot's last consumer has run. */
@@ -277,19 +296,23 @@ final class Copier {
     if (ready == queued) {
       return;
     }
-    try {
-      memory.copyStream.synchronize();
-      if (memory.stages != null) {
-        memory.stages.synchronize();
-      }
-    } catch (Throwable t) {
-      engine.breakDown(t);
+    await(memory.copyStream::synchronize);
+    if (memory.stages != null) {
+      await(memory.stages::synchronize);
     }
     while (copied < queued) {
       copied(oldest(copied), true);
     }
     while (ready < queued) {
       engine.abandoned(oldest(ready++));
+    }
+  }
+
+  private void await(Runnable synchronize) {
+    try {
+      synchronize.run();
+    } catch (Throwable t) {
+      engine.breakDown(t);
     }
   }
 

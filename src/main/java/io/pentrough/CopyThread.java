@@ -28,11 +28,17 @@ final class CopyThread implements Runnable {
   /** Whether this thread is the one that may use the copier. Its own. */
   private boolean entered;
 
-  CopyThread(Engine engine, LoaderMemory memory, LeaseWatch leases, String name, boolean handOver) {
+  CopyThread(
+      Engine engine,
+      LoaderMemory memory,
+      LeaseWatch leases,
+      String name,
+      boolean handOver,
+      boolean smallSlots) {
     this.engine = engine;
     this.memory = memory;
     this.leases = leases;
-    copier = new Copier(engine, memory, handOver);
+    copier = new Copier(engine, memory, handOver, smallSlots);
     copiesInCaller = engine.device().copiesInCaller();
     thread = new Thread(this, "pentrough-" + name + "-copy");
     thread.setDaemon(true);
@@ -52,9 +58,9 @@ final class CopyThread implements Runnable {
       engine.breakDown(t);
     }
     try {
-      while (!entered) { // a worker may be there
+      while (!entered) { // a worker or a consumer may be there
         park(PARK_NANOS);
-        entered = copier.enter();
+        entered = copier.enterAnyway();
       }
       copier.abandon();
       while (!engine.isClosing()) {
@@ -71,13 +77,13 @@ final class CopyThread implements Runnable {
   /** Until the loader stops and the last queued copy has run; has entered for good then. */
   @SuppressWarnings("ThreadPriorityCheck") // a matter of latency, not of correctness
   private void pump() {
-    while (true) {
+    while (!copier.hasFailed()) {
       long untilLeaseOverdue = leases.look(); // also if there is always something to copy
       DeviceEvent awaited = null;
       boolean moved = false;
       entered = copier.enter();
       while (entered) {
-        moved = copier.step(true, true);
+        moved = copier.step(true, false);
         if (!moved && copier.isIdle() && engine.isStopped()) {
           return;
         }
@@ -163,24 +169,28 @@ final class CopyThread implements Runnable {
   }
 
   /**
-   * Copies the next batch, in a consumer that waits for it.
+   * Copies the next batch, in a consumer that waits for it or has made room for it.
    *
-   * @param more whether also what is filled meanwhile; else this thread is woken for that
+   * @param more whether also what else there is, as much as a ring holds; this thread does the rest
    * @return whether there was anything to do, and nobody else at it
    */
   boolean copyOne(boolean more) {
     if (!copier.enter()) {
       return false;
     }
+    int most = more ? memory.deviceSlots.size() : 1;
     boolean moved = false;
     boolean watch;
     boolean left;
     try {
+      int steps = 0;
       do {
-        moved |= copier.step(true, more);
+        boolean any = copier.step(true, false);
+        moved |= any;
         watch = needsWatching();
-        left = copier.leave();
-      } while (!left && more);
+        steps++;
+        left = (!any || steps == most) && copier.leave();
+      } while (!left && steps < most);
     } catch (Throwable t) {
       fail(t);
       return true;
@@ -188,7 +198,7 @@ final class CopyThread implements Runnable {
     if (!left) {
       copier.leaveAnyway();
     }
-    if (watch || !left) {
+    if (watch || !left || engine.canCopy()) {
       wake();
     }
     return moved;
@@ -199,8 +209,9 @@ final class CopyThread implements Runnable {
   }
 
   private void fail(Throwable failure) {
-    copier.leaveAnyway();
-    engine.breakDown(failure); // wakes this thread
+    engine.breakDown(failure); // first, so that nobody is given what the failure has left
+    copier.leaveFailed();
+    wake();
   }
 
   /** Frees each slot as soon as nobody uses it any more, however long that takes (I7). */

@@ -126,7 +126,8 @@ final class Engine {
     smallSlots = plan.hostSlotBytes() <= WORKERS_COPY;
     workersCopy = callersCopy && smallSlots;
     consumersCopy = callersCopy && plan.hostSlotBytes() <= CONSUMERS_COPY;
-    copyThread = new CopyThread(this, memory, leases, settings.name(), settings.handOver());
+    copyThread =
+        new CopyThread(this, memory, leases, settings.name(), settings.handOver(), smallSlots);
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
       made.add(new Worker(i, this, settings));
@@ -271,7 +272,8 @@ final class Engine {
         lend(now);
       }
       boolean copiedByOthers =
-          settings.handOver() || (consumersCopy && consumersWaiting > 0 && leaveCopy());
+          settings.handOver()
+              || (consumersCopy && consumersWaiting > 0 && ledger.canCopy() && leaveCopy());
       wakes = ledger.isStopped() || !copiedByOthers;
     }
     if (wakes) {
@@ -389,6 +391,13 @@ final class Engine {
       }
       long now = System.nanoTime();
       return ledger.startCopy(now);
+    }
+  }
+
+  /** Whether {@link #startCopy} would find something now. */
+  boolean canCopy() {
+    synchronized (monitor) {
+      return !settings.handOver() && ledger.canCopy();
     }
   }
 
@@ -752,7 +761,7 @@ final class Engine {
       stats.consumerFed(System.nanoTime()); // that was waiting, too
     }
     boolean mayCopy = consumersCopy && done != Meanwhile.COPIED_NOTHING;
-    boolean mayStay = done != Meanwhile.STAYED_AWAKE;
+    boolean mayStay = done != Meanwhile.STAYED_AWAKE && done != Meanwhile.COPIED_NOTHING;
     while (true) {
       if (Thread.interrupted()) {
         throw new InterruptedException();
@@ -807,6 +816,12 @@ final class Engine {
         patience.foundNothing();
         stats.consumerStarving(now);
         return Meanwhile.STAY_AWAKE;
+      }
+      if (copyLeft) { // to one who cannot: what is filled next is left, and told, anew
+        copyLeft = false;
+        if (!mayCopy) {
+          copyThread.wake();
+        }
       }
       consumersWaiting++;
       earlyConsumersWaiting += early ? 1 : 0;

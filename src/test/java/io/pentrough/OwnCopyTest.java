@@ -199,6 +199,41 @@ class OwnCopyTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 1 << 10, 8 << 10})
+  @DisplayName("a consumer called for a batch behind the one it waits for is called again for that")
+  void filledOutOfOrder(int kibibytes) throws Exception {
+    CountDownLatch first = new CountDownLatch(1);
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader =
+            loader(
+                    device,
+                    kibibytes,
+                    (out, context) -> {
+                      if (context.index() == 0) {
+                        first.await();
+                      }
+                      fill(out, context);
+                    })
+                .workers(2)
+                .batchesPerEpoch(2)
+                .epochs(1)
+                .start()) {
+      Thread consumer = Thread.currentThread();
+      Thread helper =
+          new Thread(
+              () -> {
+                until(() -> loader.stats().fillTime().count() == 1, "index 1 to be filled");
+                until(() -> isAtRest(consumer), "the consumer to wait");
+                first.countDown();
+              });
+      helper.start();
+      check(0, loader.get(PATIENCE));
+      check(1, loader.get(PATIENCE));
+      helper.join();
+    }
+  }
+
   private static boolean isAtRest(Thread thread) {
     return thread.getState() == Thread.State.TIMED_WAITING;
   }
