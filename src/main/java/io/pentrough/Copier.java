@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  * entered}, which keeps the copy stream in the order of delivery without a lock around the driver.
  *
  * <p>Usually that is the {@link CopyThread}. Where the device lets the caller copy, and a copy
- * takes less time than waking a thread, it is the worker that has filled the slot.
+ * takes less time than waking a thread, it is the worker that has filled the slot, a consumer that
+ * waits, or one that has made room by closing a batch.
  *
  * <pre>
  *              enter            enter (of another)

@@ -7,10 +7,11 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one thread that queues copies, watches them, and in the end gives all memory back.
+ * The thread that queues copies and watches them, where no {@link Copier other} does, and in the
+ * end gives all memory back.
  *
- * <p>That it is one thread keeps the copy stream in the order of delivery without a lock around the
- * driver, and a driver call that blocks holds up neither a {@code get} nor a {@code close}.
+ * <p>On a device with copies of its own it is the only one: a driver call that blocks holds up
+ * neither a {@code get} nor a {@code close}.
  */
 final class CopyThread implements Runnable {
 

@@ -150,8 +150,9 @@ public final class DeviceBatch implements AutoCloseable {
 
   /**
    * Gives the batch back: its memory is reused once everything queued so far on {@link #stream()}
-   * has run. Does not wait for that. Closing again does nothing. The views of this batch refuse to
-   * be used from now on.
+   * has run. Does not wait for that; on the host device it may copy small batches that wait for the
+   * memory, which takes what waking another thread would. Closing again does nothing. The views of
+   * this batch refuse to be used from now on.
    *
    * @throws io.pentrough.device.DeviceException if the device refuses to mark the place. The memory
    *     is then not reused, and the loader is broken: every later {@code get} throws the same cause

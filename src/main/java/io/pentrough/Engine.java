@@ -19,9 +19,10 @@ import org.jspecify.annotations.Nullable;
  * wakes whom it concerns.
  *
  * <p>Three kinds of threads meet. Workers park one by one, so that a free slot wakes one of them;
- * the copy thread parks, or polls an event; consumers wait on the monitor. Nothing under the
- * monitor blocks or calls a device or a target: the thread a slot belongs to does that outside, and
- * the ledger's states keep everybody else off the slot meanwhile.
+ * the copy thread parks, or polls an event; consumers stay awake for a moment where that is worth
+ * it, and wait on the monitor. Nothing under the monitor blocks or calls a device or a target: the
+ * thread a slot belongs to does that outside, and the ledger's states keep everybody else off the
+ * slot meanwhile.
  *
  * <p>Memory order: each hand-over of a slot (fill to copy, copy to consumer, consumer to copy, copy
  * to worker) passes through the monitor, so plain writes by the old owner are seen by the new one.
@@ -77,10 +78,11 @@ final class Engine {
   private final Set<Thread> closers = new HashSet<>();
 
   private final Patience patience;
-  private int consumersWaiting;
 
   /** When a consumer last looked what there is. */
   private long consumerLookedAt;
+
+  private int consumersWaiting;
 
   /** Those of them that are content with a queued copy. */
   private int earlyConsumersWaiting;

@@ -5,10 +5,10 @@ package io.pentrough;
  *
  * <p>Waking a thread costs whoever wakes it some microseconds, and the woken one some ten more.
  * Where batches follow each other as fast as that, neither gets to its work. So a consumer looks on
- * for about what being woken would cost, but only as long as its waits have been that short of
- * late, and if there is a core that no worker needs meanwhile. Then it loses at most as much again
- * as resting at once would have cost it (Karlin, Li, Manasse, Owicki: Empirical Studies of
- * Competitive Spinning for a Shared-Memory Multiprocessor, 1991).
+ * for about what being woken would cost, as long as its waits have been that short of late
+ * (competitive spinning: Karlin, Li, Manasse, Owicki, Empirical Studies of Competitive Spinning for
+ * a Shared-Memory Multiprocessor, 1991). Where workers keep every core busy, waits are long, and it
+ * rests.
  *
  * <p>Guarded by the engine's monitor, but for {@link #stayAwake}.
  */
