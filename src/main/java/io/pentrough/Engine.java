@@ -207,12 +207,14 @@ final class Engine {
   /** Waits for a host slot and an index; null when the worker shall end. */
   @Nullable HostSlot claim(Worker worker) {
     long asked = System.nanoTime();
-    long dryBefore = -1;
+    long dryBefore = 0;
+    boolean resting = false;
     boolean mayCopy = workersCopy;
     while (true) {
       boolean copies;
       synchronized (monitor) {
-        if (dryBefore < 0) { // the first time round
+        if (!resting) {
+          resting = true;
           worker.sinceNanos = asked;
           stats.workerIdle(asked);
           dryBefore = stats.dryNanos(asked);
