@@ -35,7 +35,9 @@ final class Copier {
   private final LoaderMemory memory;
   private final boolean handOver;
   private final boolean copiesInCaller;
-  private final boolean smallSlots;
+
+  /** Whether copies are short, run by their caller, and nothing comes behind them. */
+  private final boolean copiesAtOnce;
 
   /**
    * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
@@ -57,11 +59,11 @@ final class Copier {
   private boolean isDone;
   private volatile boolean failed;
 
-  Copier(Engine engine, LoaderMemory memory, boolean handOver, boolean smallSlots) {
+  Copier(Engine engine, LoaderMemory memory, boolean handOver, boolean copiesAtOnce) {
     this.engine = engine;
     this.memory = memory;
     this.handOver = handOver;
-    this.smallSlots = smallSlots;
+    this.copiesAtOnce = copiesAtOnce;
     copiesInCaller = engine.device().copiesInCaller();
     inFlight = new DeviceSlot[memory.deviceSlots.size()];
   }
@@ -160,8 +162,7 @@ final class Copier {
   /** Whether the call that queues the copy does it, with nothing to wait for before or behind. */
   private boolean runsNow(DeviceSlot to) {
     boolean alone = copied == queued - 1 && ready == queued - 1;
-    boolean isShort = copiesInCaller && smallSlots && memory.stages == null;
-    return isShort && alone && isLetGo(to);
+    return copiesAtOnce && alone && isLetGo(to);
   }
 
   /** Whether the work of the slot's last consumer has run. */

@@ -35,11 +35,11 @@ final class CopyThread implements Runnable {
       LeaseWatch leases,
       String name,
       boolean handOver,
-      boolean smallSlots) {
+      boolean copiesAtOnce) {
     this.engine = engine;
     this.memory = memory;
     this.leases = leases;
-    copier = new Copier(engine, memory, handOver, smallSlots);
+    copier = new Copier(engine, memory, handOver, copiesAtOnce);
     copiesInCaller = engine.device().copiesInCaller();
     thread = new Thread(this, "pentrough-" + name + "-copy");
     thread.setDaemon(true);

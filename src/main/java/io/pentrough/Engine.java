@@ -129,7 +129,7 @@ final class Engine {
     workersCopy = callersCopy && smallSlots;
     consumersCopy = callersCopy && plan.hostSlotBytes() <= CONSUMERS_COPY;
     copyThread =
-        new CopyThread(this, memory, leases, settings.name(), settings.handOver(), smallSlots);
+        new CopyThread(this, memory, leases, settings.name(), settings.handOver(), workersCopy);
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
       made.add(new Worker(i, this, settings));
@@ -401,7 +401,7 @@ final class Engine {
   /** Whether {@link #startCopy} would find something now. */
   boolean canCopy() {
     synchronized (monitor) {
-      return !settings.handOver() && ledger.canCopy();
+      return ledger.canCopy();
     }
   }
 

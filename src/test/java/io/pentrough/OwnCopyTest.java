@@ -49,6 +49,7 @@ class OwnCopyTest {
   void workerIsBusy(int kibibytes) throws Exception {
     CountDownLatch busy = new CountDownLatch(1);
     CountDownLatch last = new CountDownLatch(1);
+    BatchTarget held = heldAt(2, last);
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
             loader(
@@ -57,9 +58,8 @@ class OwnCopyTest {
                     (out, context) -> {
                       if (context.index() == 2) {
                         busy.countDown();
-                        last.await();
                       }
-                      fill(out, context);
+                      held.fill(out, context);
                     })
                 .hostSlots(2)
                 .deviceSlots(1)
@@ -167,34 +167,12 @@ class OwnCopyTest {
     CountDownLatch last = new CountDownLatch(1);
     int many = 2000;
     try (HostDevice device = HostDevice.open();
-        BackgroundLoader loader =
-            loader(
-                    device,
-                    kibibytes,
-                    (out, context) -> {
-                      if (context.index() == many) {
-                        last.await();
-                      }
-                      fill(out, context);
-                    })
-                .start()) {
-      Thread consumer =
-          new Thread(
-              () -> {
-                try {
-                  for (int i = 0; i <= many; i++) {
-                    check(i, loader.get(PATIENCE));
-                  }
-                } catch (Exception e) {
-                  throw new IllegalStateException(e);
-                }
-              });
-      consumer.start();
-      until(
-          () -> loader.stats().batches() == many && isAtRest(consumer),
-          "the consumer to wait for the batch that does not come");
+        BackgroundLoader loader = loader(device, kibibytes, heldAt(many, last)).start()) {
+      Caller<Void> consumer = consumer(loader, many + 1);
+      until(() -> loader.stats().batches() == many, "the last batch but one");
+      consumer.untilWaitingForBatch();
       last.countDown();
-      consumer.join();
+      consumer.result();
       assertEquals(many + 1, loader.stats().batches());
     }
   }
@@ -206,35 +184,36 @@ class OwnCopyTest {
     CountDownLatch first = new CountDownLatch(1);
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
-            loader(
-                    device,
-                    kibibytes,
-                    (out, context) -> {
-                      if (context.index() == 0) {
-                        first.await();
-                      }
-                      fill(out, context);
-                    })
+            loader(device, kibibytes, heldAt(0, first))
                 .workers(2)
                 .batchesPerEpoch(2)
                 .epochs(1)
                 .start()) {
-      Thread consumer = Thread.currentThread();
-      Thread helper =
-          new Thread(
-              () -> {
-                until(() -> loader.stats().fillTime().count() == 1, "index 1 to be filled");
-                until(() -> isAtRest(consumer), "the consumer to wait");
-                first.countDown();
-              });
-      helper.start();
-      check(0, loader.get(PATIENCE));
-      check(1, loader.get(PATIENCE));
-      helper.join();
+      Caller<Void> consumer = consumer(loader, 2);
+      until(() -> loader.stats().fillTime().count() == 1, "index 1 to be filled");
+      consumer.untilWaitingForBatch();
+      first.countDown();
+      consumer.result();
     }
   }
 
-  private static boolean isAtRest(Thread thread) {
-    return thread.getState() == Thread.State.TIMED_WAITING;
+  /** A target that waits at one index. */
+  private static BatchTarget heldAt(long index, CountDownLatch latch) {
+    return (out, context) -> {
+      if (context.index() == index) {
+        latch.await();
+      }
+      fill(out, context);
+    };
+  }
+
+  private static Caller<Void> consumer(BackgroundLoader loader, int batches) {
+    return Caller.start(
+        () -> {
+          for (int i = 0; i < batches; i++) {
+            check(i, loader.get(PATIENCE.dividedBy(2))); // sooner than the test gives up
+          }
+          return null;
+        });
   }
 }
