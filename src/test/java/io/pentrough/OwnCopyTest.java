@@ -181,19 +181,33 @@ class OwnCopyTest {
   @ValueSource(ints = {1, 1 << 10, 8 << 10})
   @DisplayName("a consumer called for a batch behind the one it waits for is called again for that")
   void filledOutOfOrder(int kibibytes) throws Exception {
-    CountDownLatch first = new CountDownLatch(1);
-    try (HostDevice device = HostDevice.open();
-        BackgroundLoader loader =
-            loader(device, kibibytes, heldAt(0, first))
-                .workers(2)
-                .batchesPerEpoch(2)
-                .epochs(1)
-                .start()) {
-      Caller<Void> consumer = consumer(loader, 2);
-      until(() -> loader.stats().fillTime().count() == 1, "index 1 to be filled");
-      consumer.untilWaitingForBatch();
-      first.countDown();
-      consumer.result();
+    for (int round = 0; round < 20; round++) { // the consumer may come late, and nothing be seen
+      CountDownLatch first = new CountDownLatch(1);
+      CountDownLatch second = new CountDownLatch(1);
+      BatchTarget held = heldAt(0, first);
+      try (HostDevice device = HostDevice.open();
+          BackgroundLoader loader =
+              loader(
+                      device,
+                      kibibytes,
+                      (out, context) -> {
+                        if (context.index() == 1) {
+                          second.await();
+                        }
+                        held.fill(out, context);
+                      })
+                  .workers(2)
+                  .batchesPerEpoch(2)
+                  .epochs(1)
+                  .start()) {
+        Caller<Void> consumer = consumer(loader, 2).untilWaitingForBatch();
+        second.countDown();
+        until(() -> loader.stats().fillTime().count() == 1, "index 1 to be filled");
+        LockSupport.parkNanos(200_000); // for a consumer that is called to come, and wait again
+        consumer.untilWaitingForBatch();
+        first.countDown();
+        consumer.result();
+      }
     }
   }
 
