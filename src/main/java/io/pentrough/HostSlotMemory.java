@@ -23,7 +23,7 @@ final class HostSlotMemory {
   private @Nullable HostBatch batch;
 
   /** Null without stages. */
-  final @Nullable StageParameters parameters;
+  @Nullable StageParameters parameters;
 
   private final long headerBytes;
 
@@ -47,6 +47,12 @@ final class HostSlotMemory {
   /** What the last fill made. */
   HostBatch filled() {
     return Objects.requireNonNull(batch);
+  }
+
+  /** Lets go of the views of the memory, which on the host keep it though it has been freed. */
+  void dropViews() {
+    batch = null;
+    parameters = null;
   }
 
   /** Makes an element that the target forgets visible. */

@@ -3,6 +3,8 @@ package io.pentrough;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What happens when an object that should have been closed is collected instead: it is named, with
@@ -19,6 +21,9 @@ final class LeakReport implements Runnable {
   private final Runnable giveBack;
   private volatile boolean closed;
 
+  /** Keeps this report, and all that giving back needs, until it has run. Set by {@link #watch}. */
+  private Cleaner.@Nullable Cleanable registration;
+
   private LeakReport(String what, Throwable madeAt, Runnable giveBack) {
     this.what = what;
     this.madeAt = madeAt;
@@ -34,7 +39,7 @@ final class LeakReport implements Runnable {
    */
   static LeakReport watch(Object object, String what, Throwable madeAt, Runnable giveBack) {
     LeakReport report = new LeakReport(what, madeAt, giveBack);
-    CLEANER.register(object, report);
+    report.registration = CLEANER.register(object, report);
     return report;
   }
 
@@ -42,9 +47,13 @@ final class LeakReport implements Runnable {
     return madeAt;
   }
 
-  /** The object has been closed as it should. */
+  /**
+   * The object has been closed as it should. Nothing here refers to it or to what it held from now
+   * on, or neither could be collected where a target refers to its loader.
+   */
   void closed() {
     closed = true;
+    Objects.requireNonNull(registration).clean();
   }
 
   @Override

@@ -107,6 +107,7 @@ final class LoaderMemory {
 
   void free(int number, HostSlotMemory slot) {
     slot.freed = true;
+    slot.dropViews();
     give("the pinned memory of host slot " + number, slot.pinned);
     give("the event of host slot " + number, slot.copied);
   }

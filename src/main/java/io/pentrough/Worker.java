@@ -68,8 +68,9 @@ final class Worker implements Runnable {
     HostBatch batch = memory.batch(job.spec());
     batch.open();
     try {
-      if (memory.parameters != null) {
-        memory.parameters.draw(stageContexts, slot.epoch, slot.index, attempt);
+      StageParameters parameters = memory.parameters;
+      if (parameters != null) {
+        parameters.draw(stageContexts, slot.epoch, slot.index, attempt);
       }
       context.begin(slot.epoch, slot.index, attempt);
       job.target().fill(batch, context);

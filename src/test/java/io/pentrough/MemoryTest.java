@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -47,7 +48,11 @@ class MemoryTest {
   }
 
   private BackgroundLoader.Builder loader() {
-    return BackgroundLoader.builder(device, SPEC, (out, context) -> {}).name("memory");
+    return loader((out, context) -> {});
+  }
+
+  private BackgroundLoader.Builder loader(BatchTarget target) {
+    return BackgroundLoader.builder(device, SPEC, target).name("memory");
   }
 
   @Test
@@ -124,6 +129,42 @@ class MemoryTest {
     leakQueue();
     untilLogged("memory was never closed, and is given back now");
     until(() -> TestDevice.nothingLive(device), "its memory to be given back");
+  }
+
+  /** What a training loop often is: the object that has the target also has the loader. */
+  private final class Owner {
+    private final BackgroundLoader loader = loader(this::fill).start();
+    private final BatchQueue queue = BatchQueue.builder(device, 1024).start();
+
+    private void fill(HostBatch out, BatchContext context) {}
+
+    private void useAndClose() throws Exception {
+      queue.submit(SPEC, this::fill);
+      queue.get(PATIENCE).close();
+      queue.close();
+      loader.get(PATIENCE).close();
+      loader.close();
+    }
+  }
+
+  private WeakReference<Owner> closedOwner() throws Exception {
+    Owner owner = new Owner();
+    owner.useAndClose();
+    return new WeakReference<>(owner);
+  }
+
+  @ParameterizedTest(name = "leak detection: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("a closed loader is collected, though its target refers to it")
+  void closedIsCollected(boolean detection) throws Exception {
+    System.setProperty("pentrough.leakDetection", Boolean.toString(detection));
+    WeakReference<Owner> owner = closedOwner();
+    until(
+        () -> {
+          System.gc();
+          return owner.get() == null;
+        },
+        "the owner to be collected");
   }
 
   private boolean wasMadeIn(String method) {
