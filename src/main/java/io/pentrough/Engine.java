@@ -52,6 +52,10 @@ final class Engine {
   private final List<DeviceSlot> deviceSlots;
   private final boolean workersCopy;
   private final boolean consumersCopy;
+
+  /** Whether a worker leaves the copy to consumers who wait. */
+  private final boolean leavesCopies;
+
   private final boolean smallSlots;
 
   private final Object monitor = new Object();
@@ -86,9 +90,6 @@ final class Engine {
 
   /** Those of them that are content with a queued copy. */
   private int earlyConsumersWaiting;
-
-  /** Whether consumers have been woken to copy what a worker has filled, and none has come yet. */
-  private boolean copyLeft;
 
   private int submittersWaiting;
 
@@ -128,6 +129,7 @@ final class Engine {
     smallSlots = plan.hostSlotBytes() <= WORKERS_COPY;
     workersCopy = callersCopy && smallSlots;
     consumersCopy = callersCopy && plan.hostSlotBytes() <= CONSUMERS_COPY;
+    leavesCopies = consumersCopy && !workersCopy;
     copyThread =
         new CopyThread(this, memory, leases, settings.name(), settings.handOver(), workersCopy);
     List<Worker> made = new ArrayList<>();
@@ -275,10 +277,11 @@ final class Engine {
       if (settings.handOver()) {
         lend(now);
       }
-      boolean copiedByOthers =
-          settings.handOver()
-              || (consumersCopy && consumersWaiting > 0 && ledger.canCopy() && leaveCopy());
-      wakes = ledger.isStopped() || !copiedByOthers;
+      boolean left = leavesCopies && consumersWaiting > 0 && ledger.canCopy();
+      if (left) {
+        wakeConsumers(); // one of them copies it, or hands it on
+      }
+      wakes = ledger.isStopped() || !(left || settings.handOver());
     }
     if (wakes) {
       copyThread.wake(); // to copy, or to free the slot
@@ -308,19 +311,6 @@ final class Engine {
     } else {
       copyThread.copyAll(); // again: who was at it may have looked before
     }
-  }
-
-  /**
-   * Leaves the copy to the consumers who wait for it, and calls them; not if they have been called
-   * and the caller would have nothing to do meanwhile.
-   */
-  private boolean leaveCopy() {
-    boolean leaves = !copyLeft || ledger.freeHostSlots() > 0;
-    if (!copyLeft) {
-      wakeConsumers();
-    }
-    copyLeft = leaves;
-    return leaves;
   }
 
   /** Decides what comes of the worker's slot. */
@@ -682,9 +672,9 @@ final class Engine {
   private @Nullable Delivery take(
       DeviceBatch lease, long asked, long timeoutNanos, boolean early, Meanwhile done)
       throws InterruptedException {
-    Delivery delivery;
+    Delivery delivery = null;
     boolean runsShort = false;
-    boolean leavesCopy = false;
+    boolean handsOnCopy = false;
     List<SlotLedger.Failure> leftOut = List.of();
     try {
       synchronized (monitor) {
@@ -692,8 +682,7 @@ final class Engine {
           delivery = await(Thread.currentThread(), asked, timeoutNanos, early, done);
         } finally {
           leftOut = skips.takeUntold();
-          leavesCopy = copyLeft && consumersWaiting == 0;
-          copyLeft &= !leavesCopy;
+          handsOnCopy = leavesCopies && delivery != Meanwhile.COPY && ledger.canCopy();
         }
         if (delivery != skips && !(delivery instanceof Meanwhile)) {
           long waited = Math.max(0, consumerLookedAt - asked);
@@ -707,8 +696,8 @@ final class Engine {
         }
       }
     } finally {
-      if (leavesCopy) {
-        copyThread.wake();
+      if (handsOnCopy) {
+        copyThread.wake(); // a worker may have left the copy to this consumer
       }
       for (int i = 0; i < leftOut.size(); i++) { // an iterator would be heap for each batch (I6)
         tellSkipped(leftOut.get(i));
@@ -812,7 +801,6 @@ final class Engine {
         return skips; // to tell before waiting
       }
       if (mayCopy && ledger.canCopy()) {
-        copyLeft = false;
         stats.consumerStarving(now);
         return Meanwhile.COPY;
       }
@@ -820,12 +808,6 @@ final class Engine {
         patience.foundNothing();
         stats.consumerStarving(now);
         return Meanwhile.STAY_AWAKE;
-      }
-      if (copyLeft) { // to one who cannot: what is filled next is left, and told, anew
-        copyLeft = false;
-        if (!mayCopy) {
-          copyThread.wake();
-        }
       }
       consumersWaiting++;
       earlyConsumersWaiting += early ? 1 : 0;

@@ -21,18 +21,33 @@ final class Content {
   private static final int MARKED = 256;
   private static final int PART = 96;
 
-  static final BatchSpec SPEC =
-      BatchSpec.builder()
-          .array(HEAD, DType.INT64, 2)
-          .array("drawn", DType.INT32, DRAWN) // the random numbers of the batch (I8)
-          .array("marked", DType.INT32, MARKED)
-          .variableArray("part", DType.UINT8, PART)
-          .build();
+  /** The arrays that are checked. */
+  static final BatchSpec SPEC = checked().build();
+
+  private static final String BALLAST = "ballast";
+
+  /** What the loader is given: {@link #SPEC}, and maybe an array that only takes room. */
+  final BatchSpec spec;
 
   private final long seed;
+  private final int ballast;
 
-  Content(long seed) {
+  /**
+   * @param ballast bytes by which slots are larger than what is checked: who copies a batch depends
+   *     on its size
+   */
+  Content(long seed, int ballast) {
     this.seed = seed;
+    this.ballast = ballast;
+    spec = ballast == 0 ? SPEC : checked().variableArray(BALLAST, DType.UINT8, ballast).build();
+  }
+
+  private static BatchSpec.Builder checked() {
+    return BatchSpec.builder()
+        .array(HEAD, DType.INT64, 2)
+        .array("drawn", DType.INT32, DRAWN) // the random numbers of the batch (I8)
+        .array("marked", DType.INT32, MARKED)
+        .variableArray("part", DType.UINT8, PART);
   }
 
   /** Writes a batch, with a pause somewhere in the middle. */
@@ -57,6 +72,9 @@ final class Content {
     part.resize(length);
     for (int i = 0; i < length; i++) {
       part.setByte(i, (byte) mix(index, call, -1 - i));
+    }
+    if (ballast > 0) {
+      out.array(BALLAST).resize(index % 8 == 3 ? ballast : 0); // seldom, as it takes time to copy
     }
   }
 

@@ -120,6 +120,7 @@ class LoaderFuzzTest {
   private static final class Run {
     private final int seed;
     private final Random random;
+    private final int ballast;
     private final Content content;
     private final Device inner = TestDevice.open();
     private final SlowDevice device;
@@ -176,7 +177,8 @@ class LoaderFuzzTest {
     Run(int seed) {
       this.seed = seed;
       random = random(seed, -1);
-      content = new Content(seed);
+      ballast = ballast();
+      content = new Content(seed, ballast);
       boolean playsStage = random.nextInt(3) == 0;
       device = new SlowDevice(inner, seed, random.nextInt(4) > 0, playsStage);
       ordered = random.nextInt(3) > 0;
@@ -207,7 +209,7 @@ class LoaderFuzzTest {
         named.add(device.newStream());
       }
       BackgroundLoader.Builder builder =
-          BackgroundLoader.builder(device, Content.SPEC, this::countingFill)
+          BackgroundLoader.builder(device, content.spec, this::countingFill)
               .name("fuzz-" + seed)
               .workers(workers)
               .hostSlots(hostSlots)
@@ -346,6 +348,12 @@ class LoaderFuzzTest {
     }
 
     /** Generators whose seeds are neighbours begin alike, so these are not. */
+    /** Every other time, slots large enough for consumers or only the copy thread to copy them. */
+    private int ballast() {
+      int drawn = random(seed, -2).nextInt(8);
+      return drawn < 4 ? 0 : drawn < 7 ? 300 << 10 : 5 << 20;
+    }
+
     private static Random random(long a, long b) {
       return new Random((31 * a + b) * 0x9E3779B97F4A7C15L);
     }
@@ -547,6 +555,7 @@ class LoaderFuzzTest {
       return (ordered ? "ordered" : "unordered")
           + (handOver ? ", handed over" : "")
           + (staged ? ", staged" : "")
+          + (ballast > 0 ? ", slots of %d KiB".formatted(content.spec.slotBytes() >> 10) : "")
           + (fails ? ", failing" : "")
           + (blocks ? ", blocking" : "")
           + (resetsFromTargets ? ", resetting" : "")
