@@ -347,13 +347,13 @@ class LoaderFuzzTest {
       }
     }
 
-    /** Generators whose seeds are neighbours begin alike, so these are not. */
     /** Every other time, slots large enough for consumers or only the copy thread to copy them. */
     private int ballast() {
       int drawn = random(seed, -2).nextInt(8);
       return drawn < 4 ? 0 : drawn < 7 ? 300 << 10 : 5 << 20;
     }
 
+    /** Generators whose seeds are neighbours begin alike, so these are not. */
     private static Random random(long a, long b) {
       return new Random((31 * a + b) * 0x9E3779B97F4A7C15L);
     }
