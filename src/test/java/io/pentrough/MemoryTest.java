@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Collected;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
@@ -158,13 +159,7 @@ class MemoryTest {
   @DisplayName("a closed loader is collected, though its target refers to it")
   void closedIsCollected(boolean detection) throws Exception {
     System.setProperty("pentrough.leakDetection", Boolean.toString(detection));
-    WeakReference<Owner> owner = closedOwner();
-    until(
-        () -> {
-          System.gc();
-          return owner.get() == null;
-        },
-        "the owner to be collected");
+    Collected.await(closedOwner());
   }
 
   private boolean wasMadeIn(String method) {

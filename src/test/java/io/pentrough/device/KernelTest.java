@@ -289,10 +289,7 @@ class KernelTest {
     set(kernel, Objects.requireNonNull(slice.get()), 2, 0).launch(stream);
     stream.synchronize();
     kernel.close(); // kept for the end of the test, like the buffer itself
-    while (slice.get() != null) { // the test's timeout bounds it
-      System.gc();
-      Thread.onSpinWait();
-    }
+    Collected.await(slice);
     assertArrayEquals(new int[] {2}, readInts(x));
   }
 

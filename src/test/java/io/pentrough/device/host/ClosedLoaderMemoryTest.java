@@ -11,6 +11,7 @@ import io.pentrough.DType;
 import io.pentrough.StageArrays;
 import io.pentrough.StageSlot;
 import io.pentrough.StageWork;
+import io.pentrough.device.Collected;
 import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -68,7 +69,7 @@ class ClosedLoaderMemoryTest {
 
   private static void use(BackgroundLoader loader) throws Exception {
     for (int i = 0; i < 20; i++) {
-      try (var batch = loader.get(Duration.ofSeconds(30))) {
+      try (var batch = loader.get(PATIENCE)) {
         assertEquals(7, HostDevice.bytes(batch.array("x").buffer()).get(7));
       }
     }
@@ -79,23 +80,12 @@ class ClosedLoaderMemoryTest {
   @DisplayName("I6: a closed loader that is kept, for its statistics, keeps no memory of the host")
   void keptLoader(Kind kind) throws Exception {
     List<WeakReference<ByteBuffer>> made = new CopyOnWriteArrayList<>();
-    HostDevice device =
-        new HostDevice(
-            "",
-            bytes -> {
-              ByteBuffer buffer = ByteBuffer.allocateDirect(bytes);
-              made.add(new WeakReference<>(buffer));
-              return buffer;
-            });
+    HostDevice device = HostDeviceTest.remembering(made);
     BackgroundLoader loader = start(device, kind);
     use(loader);
     loader.close();
     assertTrue(made.size() > 1);
-    long began = System.nanoTime();
-    while (made.stream().anyMatch(buffer -> buffer.get() != null)) {
-      assertTrue(System.nanoTime() - began < PATIENCE.toNanos(), "waited in vain for the memory");
-      System.gc();
-    }
+    Collected.await(made);
     assertEquals(20, loader.stats().batches());
     device.close();
   }

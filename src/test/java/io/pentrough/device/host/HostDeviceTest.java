@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Collected;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceContract;
@@ -20,12 +21,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -394,24 +393,26 @@ class HostDeviceTest extends DeviceContract {
     assertTrue(message.contains("1 to 2147483392 bytes, not 2147483393"), message);
   }
 
+  /** A device that adds to the list what memory it makes, on the thread that asks for it. */
+  static HostDevice remembering(List<WeakReference<ByteBuffer>> made) {
+    return new HostDevice(
+        "",
+        bytes -> {
+          ByteBuffer buffer = ByteBuffer.allocateDirect(bytes);
+          made.add(new WeakReference<>(buffer));
+          return buffer;
+        });
+  }
+
   @Test
   void closedMemoryIsCollectedEvenIfTheBufferIsKept() {
-    AtomicReference<@Nullable WeakReference<ByteBuffer>> made = new AtomicReference<>();
-    HostDevice device =
-        new HostDevice(
-            "",
-            bytes -> {
-              ByteBuffer buffer = ByteBuffer.allocateDirect(bytes);
-              made.set(new WeakReference<>(buffer));
-              return buffer;
-            });
+    List<WeakReference<ByteBuffer>> made = new ArrayList<>();
+    HostDevice device = remembering(made);
     DeviceBuffer buffer = device.allocate(1);
     DeviceBuffer slice = buffer.slice(0, 1, () -> {});
     buffer.close();
-    WeakReference<ByteBuffer> bytes = Objects.requireNonNull(made.get());
-    while (bytes.get() != null) {
-      System.gc();
-    }
+    assertEquals(1, made.size());
+    Collected.await(made);
     assertThrows(IllegalStateException.class, () -> HostDevice.bytes(slice));
   }
 

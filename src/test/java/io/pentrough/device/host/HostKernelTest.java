@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.pentrough.device.Collected;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
@@ -230,10 +231,7 @@ class HostKernelTest {
       withArguments(k, closed).launch(stream);
       stream.synchronize();
       closed.close();
-      while (views.get(0).get() != null) { // the test's timeout bounds it
-        System.gc();
-        Thread.onSpinWait();
-      }
+      Collected.await(views);
     }
   }
 }
