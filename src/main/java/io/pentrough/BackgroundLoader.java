@@ -198,7 +198,11 @@ public final class BackgroundLoader implements AutoCloseable {
    * @throws io.pentrough.device.DeviceException if the loader is broken
    */
   public void reset() {
-    engine.reset();
+    try {
+      engine.reset();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   /**
@@ -207,7 +211,11 @@ public final class BackgroundLoader implements AutoCloseable {
    * @return an immutable snapshot; also of a closed loader
    */
   public LoaderStats stats() {
-    return engine.stats();
+    try {
+      return engine.stats();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   /**
@@ -226,8 +234,12 @@ public final class BackgroundLoader implements AutoCloseable {
    */
   @Override
   public void close() {
-    leakReport.closed();
-    engine.close();
+    try {
+      leakReport.closed();
+      engine.close();
+    } finally {
+      Reference.reachabilityFence(this); // else it might be reported before it is known as closed
+    }
   }
 
   /**
@@ -579,8 +591,7 @@ public final class BackgroundLoader implements AutoCloseable {
               job, fingerprint, batchesPerEpoch, lastEpoch(), shardFirst, shardStride, from);
       MemoryPlan plan = options.withinBudget(options.plan(job.spec(), stages));
       LoaderSettings settings = options.settings(stages);
-      Engine engine = new Engine(options.device(), schedule, plan, settings);
-      engine.start();
+      Engine engine = Engine.start(options.device(), schedule, plan, settings);
       return new BackgroundLoader(engine, settings);
     }
 

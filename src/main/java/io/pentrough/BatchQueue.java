@@ -90,7 +90,11 @@ public final class BatchQueue implements AutoCloseable {
    * @throws io.pentrough.device.DeviceException if the queue is broken
    */
   public boolean offer(BatchSpec spec, BatchTarget target) {
-    return engine.offer(jobs, job(spec, target));
+    try {
+      return engine.offer(jobs, job(spec, target));
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   /**
@@ -191,7 +195,11 @@ public final class BatchQueue implements AutoCloseable {
    * @throws io.pentrough.device.DeviceException if the queue is broken
    */
   public void reset() {
-    engine.reset();
+    try {
+      engine.reset();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   /**
@@ -200,7 +208,11 @@ public final class BatchQueue implements AutoCloseable {
    * @return an immutable snapshot; also of a closed queue
    */
   public LoaderStats stats() {
-    return engine.stats();
+    try {
+      return engine.stats();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   /**
@@ -209,8 +221,12 @@ public final class BatchQueue implements AutoCloseable {
    */
   @Override
   public void close() {
-    leakReport.closed();
-    engine.close();
+    try {
+      leakReport.closed();
+      engine.close();
+    } finally {
+      Reference.reachabilityFence(this); // else it might be reported before it is known as closed
+    }
   }
 
   private Job job(BatchSpec spec, BatchTarget target) {
@@ -430,8 +446,7 @@ public final class BatchQueue implements AutoCloseable {
       MemoryPlan plan = options.withinBudget(options.plan(slotBytes));
       LoaderSettings settings = options.settings(null);
       JobQueue jobs = new JobQueue(capacity);
-      Engine engine = new Engine(options.device(), jobs, plan, settings);
-      engine.start();
+      Engine engine = Engine.start(options.device(), jobs, plan, settings);
       return new BatchQueue(engine, settings, jobs, slotBytes);
     }
   }

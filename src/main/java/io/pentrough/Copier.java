@@ -2,6 +2,7 @@ package io.pentrough;
 
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.WorkFailedException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -167,8 +168,8 @@ final class Copier {
 
   /** Whether the work of the slot's last consumer has run. */
   private boolean isLetGo(DeviceSlot slot) {
-    DeviceEvent lastReleased = memory.deviceSlots.get(slot.number).lastReleased;
-    return lastReleased == null || lastReleased.isComplete();
+    DeviceEvent released = memory.deviceSlots.get(slot.number).fence.latest();
+    return released == null || released.isComplete();
   }
 
   /** Copies now, and returns the next one to copy, if more are asked for. */
@@ -190,8 +191,9 @@ final class Copier {
     HostSlotMemory source = memory.hostSlots.get(to.source().number);
     target.describe(source.filled());
     DeviceStream stream = memory.copyStream;
-    if (target.lastReleased != null) {
-      stream.waitFor(target.lastReleased); // I2: work of the last consumer may still be queued
+    DeviceEvent released = target.fence.beginCopy();
+    if (released != null) {
+      stream.waitFor(released); // I2: work of the last consumer may still be queued
     }
     stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
     stream.record(source.copied);
@@ -252,7 +254,7 @@ final class Copier {
     if (begun > copied) {
       return;
     }
-    DeviceEvent released = memory.deviceSlots.get(slot.number).lastReleased;
+    DeviceEvent released = memory.deviceSlots.get(slot.number).fence.awaited();
     if (released == null || released.isComplete()) {
       begins(slot);
     } else if (!heldUp) {
@@ -278,9 +280,8 @@ final class Copier {
         continue;
       }
       DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
-      DeviceEvent released = held.lastReleased;
+      DeviceEvent released = held.fence.latest();
       if (released == null || released.isComplete()) {
-        held.lastReleased = null;
         engine.returned(slot);
         moved = true;
       } else if (firstReturning == null) {
@@ -291,16 +292,29 @@ final class Copier {
   }
 
   /**
-   * After a failure: waits for what the device still runs; a stream that answers with a failure
-   * runs nothing any more.
+   * After a failure: waits for what the device still runs. A stream whose work has failed runs
+   * nothing any more; one that does not answer may, so what it uses is leaked (I7).
    */
   void abandon() {
     if (ready == queued) {
       return;
     }
-    await(memory.copyStream::synchronize);
+    Throwable noAnswer = await(memory.copyStream::synchronize);
     if (memory.stages != null) {
-      await(memory.stages::synchronize);
+      Throwable ofStages = await(memory.stages::synchronize);
+      if (ofStages != null) {
+        memory.leakStages(ofStages);
+        noAnswer = ofStages;
+      }
+    }
+    while (noAnswer != null && ready < queued) {
+      DeviceSlot slot = oldest(ready++);
+      memory.leak(slot.number, memory.deviceSlots.get(slot.number), noAnswer);
+      if (copied < ready) {
+        int source = slot.source().number;
+        memory.leak(source, memory.hostSlots.get(source), noAnswer);
+        copied++;
+      }
     }
     while (copied < queued) {
       copied(oldest(copied), true);
@@ -310,11 +324,17 @@ final class Copier {
     }
   }
 
-  private void await(Runnable synchronize) {
+  /** What kept the device from answering; null if the work is over. */
+  private @Nullable Throwable await(Runnable work) {
     try {
-      synchronize.run();
+      work.run();
+      return null;
+    } catch (WorkFailedException e) {
+      engine.breakDown(e);
+      return null;
     } catch (Throwable t) {
       engine.breakDown(t);
+      return t;
     }
   }
 

@@ -1,8 +1,6 @@
 package io.pentrough;
 
 import io.pentrough.device.DeviceEvent;
-import io.pentrough.device.DeviceException;
-import io.pentrough.device.DeviceStream;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -66,8 +64,13 @@ final class CopyThread implements Runnable {
       copier.abandon();
       while (!engine.isClosing()) {
         park(Long.MAX_VALUE);
+        engine.closeLeaked();
       }
-      reclaim();
+      Reclaimer reclaimer = new Reclaimer(engine, memory);
+      for (long rest = reclaimer.step(); rest > 0; rest = reclaimer.step()) {
+        park(rest);
+        engine.closeLeaked();
+      }
     } catch (Throwable t) {
       engine.breakDown(t);
     } finally {
@@ -80,6 +83,7 @@ final class CopyThread implements Runnable {
   private void pump() {
     while (!copier.hasFailed()) {
       long untilLeaseOverdue = leases.look(); // also if there is always something to copy
+      engine.closeLeaked();
       DeviceEvent awaited = null;
       boolean moved = false;
       entered = copier.enter();
@@ -213,85 +217,6 @@ final class CopyThread implements Runnable {
     engine.breakDown(failure); // first, so that nobody is given what the failure has left
     copier.leaveFailed();
     wake();
-  }
-
-  /** Frees each slot as soon as nobody uses it any more, however long that takes (I7). */
-  private void reclaim() {
-    while (true) {
-      int left = 0;
-      int lost = 0;
-      boolean polling = false;
-      for (DeviceSlot slot : engine.deviceSlots()) {
-        DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
-        if (held.freed) {
-          continue;
-        }
-        if (engine.is(slot, DeviceSlot.State.LOST)) {
-          lost++;
-        } else if (!engine.isGivenBack(slot)) {
-          left++;
-        } else if (!isOver(slot, held)) {
-          left++;
-          polling = true;
-        } else {
-          engine.returned(slot);
-          memory.free(slot.number, held);
-          engine.freed(slot);
-        }
-      }
-      for (HostSlot slot : engine.hostSlots()) {
-        HostSlotMemory held = memory.hostSlots.get(slot.number);
-        if (held.freed) {
-          continue;
-        }
-        if (engine.is(slot, HostSlot.State.FREE)) {
-          memory.free(slot.number, held);
-          engine.freed(slot);
-        } else if (!engine.is(slot, HostSlot.State.LENT)) { // else counted with its device slot
-          left++;
-        }
-      }
-      if (left == 0 && lost == 0) {
-        memory.freeStreams();
-        return;
-      }
-      if (left == 0) {
-        recoverLost(); // last, as nobody knows how long its stream will take
-      } else if (polling) {
-        park(PARK_NANOS);
-      } else {
-        park(Long.MAX_VALUE);
-      }
-    }
-  }
-
-  private void recoverLost() {
-    for (DeviceSlot slot : engine.deviceSlots()) {
-      DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
-      DeviceStream stream = held.lostOn;
-      if (stream == null || held.freed) {
-        continue;
-      }
-      try {
-        stream.synchronize();
-        engine.returned(slot);
-      } catch (Throwable t) {
-        memory.leave(slot.number, held, t);
-      }
-    }
-  }
-
-  /** Whether no consumer's work uses the slot any more. If nobody can tell, it is left for good. */
-  private boolean isOver(DeviceSlot slot, DeviceSlotMemory held) {
-    DeviceEvent released = held.lastReleased;
-    try {
-      return released == null || released.isComplete();
-    } catch (DeviceException e) {
-      return true; // a mark that has failed will not run any more either
-    } catch (Throwable t) {
-      memory.leave(slot.number, held, t);
-      return false;
-    }
   }
 
   private void park(long nanos) {

@@ -1,7 +1,6 @@
 package io.pentrough;
 
 import io.pentrough.device.DeviceBuffer;
-import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import java.lang.ref.Reference;
 import java.util.Objects;
@@ -34,7 +33,6 @@ public final class DeviceBatch implements AutoCloseable {
   private @Nullable DeviceSlot slot;
   private @Nullable DeviceSlotMemory memory;
   private @Nullable BatchSpec spec;
-  private @Nullable DeviceEvent released;
   private int epoch;
   private long index;
   private int size;
@@ -53,11 +51,10 @@ public final class DeviceBatch implements AutoCloseable {
     this.deliveries = deliveries;
   }
 
-  /** Makes this the lease of the slot, to be closed by recording the event. */
-  void of(DeviceSlot slot, DeviceSlotMemory memory, DeviceEvent released) {
+  /** Makes this the lease of the slot. */
+  void of(DeviceSlot slot, DeviceSlotMemory memory) {
     this.slot = slot;
     this.memory = memory;
-    this.released = released;
     this.epoch = slot.epoch;
     this.index = slot.index;
     this.size = memory.size;
@@ -167,16 +164,11 @@ public final class DeviceBatch implements AutoCloseable {
       return;
     }
     engine.requireClosable(stream);
-    boolean first;
     try {
-      first = engine.letGo(this, held);
+      engine.close(this, held, stream);
     } finally {
       Reference.reachabilityFence(this); // else it might be collected, and reported, before that
     }
-    if (!first) {
-      return;
-    }
-    engine.release(held, stream, Objects.requireNonNull(released));
   }
 
   /** Under the engine's monitor; false if it was closed already. */
@@ -186,17 +178,17 @@ public final class DeviceBatch implements AutoCloseable {
     return first;
   }
 
-  /** Reports this lease if it is collected unclosed. */
-  LeakReport watchForLeak(String loader) {
-    Engine owner = engine;
-    DeviceStream usedOn = stream;
-    DeviceSlot held = Objects.requireNonNull(slot);
-    DeviceEvent mark = Objects.requireNonNull(released);
+  /**
+   * Reports this lease if it is collected unclosed.
+   *
+   * @param giveBack must not refer to this lease
+   */
+  LeakReport watchForLeak(String loader, Runnable giveBack) {
     return LeakReport.watch(
         this,
         loader + ": the lease of batch " + index + " of epoch " + epoch,
         new LeakReport.MadeHere(true),
-        () -> owner.release(held, usedOn, mark));
+        giveBack);
   }
 
   void requireOpen() {

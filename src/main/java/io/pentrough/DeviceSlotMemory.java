@@ -1,24 +1,21 @@
 package io.pentrough;
 
-import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What a {@link DeviceSlot} is made of. Belongs to whoever the slot belongs to. */
 final class DeviceSlotMemory {
 
-  /** For how many streams a slot keeps events; beyond, the oldest one serves the next stream. */
-  private static final int MOST_STREAMS = 8;
-
   final DeviceBuffer buffer;
 
   /** <em>Ready</em>: recorded behind the copy into this slot, and behind its stage. */
   final DeviceEvent ready;
+
+  /** What says that no consumer's work uses this slot any more. */
+  final ReleaseFence fence;
 
   /** The arrays the batch that stands here was copied as. */
   private @Nullable BatchSpec targetSpec;
@@ -40,9 +37,6 @@ final class DeviceSlotMemory {
   /** How many of its samples count. */
   int size;
 
-  /** Recorded when the last lease was closed; null if no work of a consumer can be pending. */
-  @Nullable DeviceEvent lastReleased;
-
   /**
    * The stream a lease was closed on in vain; null unless the slot is {@link
    * DeviceSlot.State#LOST}.
@@ -51,12 +45,11 @@ final class DeviceSlotMemory {
 
   boolean freed;
 
-  /** <em>Released</em>: one event for each stream this slot was ever leased for (I2). */
-  private final List<Released> released = new ArrayList<>(1);
-
-  DeviceSlotMemory(DeviceBuffer buffer, DeviceEvent ready, @Nullable StagePlan stages) {
+  DeviceSlotMemory(
+      DeviceBuffer buffer, DeviceEvent ready, ReleaseFence fence, @Nullable StagePlan stages) {
     this.buffer = buffer;
     this.ready = ready;
+    this.fence = fence;
     this.stages = stages;
   }
 
@@ -103,32 +96,4 @@ final class DeviceSlotMemory {
   int[] targetShape(int array) {
     return targetShapes[array];
   }
-
-  /**
-   * The event to record on this stream when a lease is closed; made at the first lease for the
-   * stream.
-   */
-  DeviceEvent releasedOn(DeviceStream stream, Device device) {
-    for (int i = 0; i < released.size(); i++) {
-      Released known = released.get(i);
-      if (known.stream.equals(stream)) {
-        return known.event;
-      }
-    }
-    if (released.size() == MOST_STREAMS) {
-      // The mark of an earlier lease has been waited for before this batch came to stand here.
-      Released oldest = released.remove(0);
-      released.add(new Released(stream, oldest.event));
-      return oldest.event;
-    }
-    DeviceEvent event = device.newEvent();
-    released.add(new Released(stream, event));
-    return event;
-  }
-
-  List<Released> releasedEvents() {
-    return released;
-  }
-
-  record Released(DeviceStream stream, DeviceEvent event) {}
 }

@@ -10,7 +10,9 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -58,6 +60,9 @@ final class Engine {
 
   private final boolean smallSlots;
 
+  /** Whether the device knows, when a slot without a copy is closed, that no work is queued. */
+  private final boolean returnsAtOnce;
+
   private final Object monitor = new Object();
 
   // Guarded by the monitor, like the state of every slot and worker.
@@ -81,6 +86,8 @@ final class Engine {
   /** Who has called close(), ever. */
   private final Set<Thread> closers = new HashSet<>();
 
+  private final Queue<LeakedLease> leakedLeases = new ConcurrentLinkedQueue<>();
+
   private final Patience patience;
 
   /** When a consumer last looked what there is. */
@@ -93,9 +100,31 @@ final class Engine {
 
   private int submittersWaiting;
 
-  /** Allocates all memory; starts nothing. */
-  Engine(Device device, JobSource source, MemoryPlan plan, LoaderSettings settings) {
+  /** Allocates all memory and starts the threads; leaves nothing behind if that fails. */
+  static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderSettings settings) {
+    LoaderMemory memory =
+        LoaderMemory.allocate(
+            device, source.usualSpec(), plan, settings.handOver(), settings.stages());
+    Engine engine;
+    try {
+      engine = new Engine(device, source, plan, settings, memory);
+      engine.copyThread.thread.start();
+    } catch (Throwable t) {
+      memory.freeAll();
+      throw t;
+    }
+    engine.startWorkers();
+    return engine;
+  }
+
+  private Engine(
+      Device device,
+      JobSource source,
+      MemoryPlan plan,
+      LoaderSettings settings,
+      LoaderMemory memory) {
     this.device = device;
+    this.memory = memory;
     this.source = source;
     this.settings = settings;
     ledger =
@@ -107,14 +136,6 @@ final class Engine {
     stats = new StatsRecorder(settings.workers());
     patience = new Patience(Runtime.getRuntime().availableProcessors());
     skips = new Skips(settings.failurePolicy(), stats);
-    memory =
-        LoaderMemory.allocate(
-            device,
-            source.usualSpec(),
-            plan,
-            settings.handOver(),
-            settings.consumerStream(),
-            settings.stages());
     LeaseWatch leases =
         new LeaseWatch(
             settings.leaseWarnAfterNanos(),
@@ -124,8 +145,9 @@ final class Engine {
             source,
             (overdue, leasedAt) -> tell(Level.WARNING, overdue, leasedAt));
     stats.pageable(memory.pageableBytes());
-    boolean callersCopy =
-        device.copiesInCaller() && settings.stages() == null && !settings.handOver();
+    boolean copiesInCaller = device.copiesInCaller();
+    returnsAtOnce = settings.handOver() && copiesInCaller;
+    boolean callersCopy = copiesInCaller && settings.stages() == null && !settings.handOver();
     smallSlots = plan.hostSlotBytes() <= WORKERS_COPY;
     workersCopy = callersCopy && smallSlots;
     consumersCopy = callersCopy && plan.hostSlotBytes() <= CONSUMERS_COPY;
@@ -138,20 +160,14 @@ final class Engine {
     }
     workers = List.copyOf(made);
     workerWakes = new WorkerWakes(workers, ledger, hostSlots.size(), stats, smallSlots);
-  }
-
-  /** Starts the threads; if one cannot be had, gives everything back and throws. */
-  void start() {
     synchronized (monitor) {
       stats.started(System.nanoTime());
       lookForJobs(System.nanoTime());
     }
-    try {
-      copyThread.thread.start();
-    } catch (Throwable t) {
-      memory.freeAll();
-      throw t;
-    }
+  }
+
+  /** If one cannot be had, closes the engine and throws. */
+  private void startWorkers() {
     try {
       for (Worker worker : workers) {
         synchronized (monitor) {
@@ -171,11 +187,16 @@ final class Engine {
 
   /** Closes this engine if its owner is collected unclosed. */
   LeakReport watchForLeak(Object owner) {
-    return LeakReport.watch(
-        owner,
-        settings.name(),
-        new LeakReport.MadeHere(settings.leakDetection()),
-        this::closeInBackground);
+    try {
+      return LeakReport.watch(
+          owner,
+          settings.name(),
+          new LeakReport.MadeHere(settings.leakDetection()),
+          this::closeInBackground);
+    } catch (Throwable t) {
+      close();
+      throw t;
+    }
   }
 
   private void closeInBackground() {
@@ -238,8 +259,8 @@ final class Engine {
             lookForJobs(now); // this may have been the last
             worker.filling = slot;
             worker.sinceNanos = now;
-            if (workersCopy) {
-              workerWakes.forSlots(); // those it has freed itself by copying were not announced
+            if (smallSlots) {
+              workerWakes.forSlots(); // one wake may have been for several slots
             }
             return slot;
           }
@@ -269,6 +290,9 @@ final class Engine {
     if (workersCopy) {
       fillAndCopy(worker, slot, thrown, noMore);
       return;
+    }
+    if (settings.handOver()) { // before it can be seen; the device slot is the worker's, too
+      memory(deviceSlots.get(slot.number)).describe(memory(slot).filled());
     }
     boolean wakes;
     synchronized (monitor) {
@@ -368,8 +392,7 @@ final class Engine {
 
   /** Hands filled slots over as they are: the device works in them without a copy. */
   private void lend(long now) {
-    for (DeviceSlot slot = ledger.startCopy(now); slot != null; slot = ledger.startCopy(now)) {
-      memory(slot).describe(memory(slot.source()).filled());
+    while (ledger.startCopy(now) != null) {
       stats.firstReady(now);
       wakeConsumers();
     }
@@ -478,11 +501,7 @@ final class Engine {
 
   void ready(DeviceSlot slot) {
     synchronized (monitor) {
-      if (slot.state == DeviceSlot.State.COPYING || slot.state == DeviceSlot.State.LEASED) {
-        // Not before: if the copy fails, the wait for that work may never have ended (I7). And not
-        // behind the close of a lease taken early, which has recorded the next one.
-        memory(slot).lastReleased = null;
-      }
+      memory(slot).fence.endCopy(); // not before: a copy that fails may have waited in vain (I7)
       if (slot.state != DeviceSlot.State.COPYING) {
         stats.firstReady(System.nanoTime()); // it was taken early
       }
@@ -515,6 +534,7 @@ final class Engine {
   void returned(DeviceSlot slot) {
     synchronized (monitor) {
       if (slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.LOST) {
+        memory(slot).fence.allOver();
         ledger.returned(slot, System.nanoTime());
         workerWakes.one();
       }
@@ -729,9 +749,10 @@ final class Engine {
       if (early) {
         lease.stream().waitFor(held.ready);
       }
-      lease.of(slot, held, held.releasedOn(lease.stream(), device));
+      lease.of(slot, held);
       if (settings.leakDetection()) {
-        slot.leakReport = lease.watchForLeak(settings.name());
+        slot.leakReport =
+            lease.watchForLeak(settings.name(), new LeakedLease(this, slot, lease.stream()));
       }
     } catch (Throwable t) {
       synchronized (monitor) {
@@ -837,27 +858,58 @@ final class Engine {
     }
   }
 
-  /** Whether the lease was open; from now on nobody holds it, but nobody may have the slot yet. */
-  boolean letGo(DeviceBatch lease, DeviceSlot slot) {
+  /** Closing a batch: does nothing if it is closed already. */
+  void close(DeviceBatch lease, DeviceSlot slot, DeviceStream stream) {
+    DeviceEvent released;
     synchronized (monitor) {
-      boolean first = lease.markClosed();
-      if (first) {
-        ledger.letGo(slot);
-        LeakReport report = slot.leakReport;
-        if (report != null) {
-          slot.leakReport = null;
-          report.closed();
-        }
+      if (!lease.markClosed()) {
+        return;
       }
-      return first;
+      LeakReport report = slot.leakReport;
+      if (report != null) {
+        slot.leakReport = null;
+        report.closed();
+      }
+      released = letGo(slot);
+    }
+    release(slot, stream, released);
+  }
+
+  /** A lease was collected unclosed: on the cleaner's thread, which may not wait for a driver. */
+  private record LeakedLease(Engine engine, DeviceSlot slot, DeviceStream stream)
+      implements Runnable {
+    @Override
+    public void run() {
+      engine.leakedLeases.add(this);
+      engine.copyThread.wake();
     }
   }
 
-  /**
-   * Closing a batch: records <em>released</em> behind the consumer's work, then lets the slot be
-   * reused (I2).
-   */
-  void release(DeviceSlot slot, DeviceStream stream, DeviceEvent released) {
+  /** Closes the leases that were collected unclosed. */
+  void closeLeaked() {
+    for (LeakedLease lease = leakedLeases.poll(); lease != null; lease = leakedLeases.poll()) {
+      DeviceSlot slot = lease.slot;
+      DeviceEvent released;
+      synchronized (monitor) {
+        slot.leakReport = null;
+        released = letGo(slot);
+      }
+      try {
+        release(slot, lease.stream, released);
+      } catch (RuntimeException e) {
+        // The loader is broken by it, and has said so.
+      }
+    }
+  }
+
+  /** From now on nobody holds the lease, but nobody may have the slot yet. */
+  private DeviceEvent letGo(DeviceSlot slot) {
+    ledger.letGo(slot);
+    return memory(slot).fence.next();
+  }
+
+  /** Records <em>released</em> behind the consumer's work, then lets the slot be reused (I2). */
+  private void release(DeviceSlot slot, DeviceStream stream, DeviceEvent released) {
     DeviceSlotMemory held = memory(slot);
     try {
       stream.record(released);
@@ -869,11 +921,13 @@ final class Engine {
       breakDown(t);
       throw t;
     }
-    boolean over = settings.handOver() && device.copiesInCaller() && isOver(released);
+    boolean over = returnsAtOnce && isOver(released);
     boolean wakes;
     boolean copies;
     synchronized (monitor) {
-      held.lastReleased = over ? null : released;
+      if (!over) {
+        held.fence.recorded(released);
+      }
       ledger.release(slot, System.nanoTime());
       if (over) {
         ledger.returned(slot, System.nanoTime());

@@ -61,8 +61,11 @@ final class LeakReport implements Runnable {
     if (closed) {
       return;
     }
-    LOG.log(Level.WARNING, what + " was never closed, and is given back now", madeAt);
-    giveBack.run();
+    try {
+      LOG.log(Level.WARNING, what + " was never closed, and is given back now", madeAt);
+    } finally {
+      giveBack.run();
+    }
   }
 
   /** Where something was made, for a log. */

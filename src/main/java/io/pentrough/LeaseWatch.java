@@ -75,27 +75,26 @@ final class LeaseWatch {
 
   /** How long until the slot's lease is overdue. */
   private long look(DeviceSlot slot, long now) {
-    String overdue;
+    Thread holder;
+    long held;
+    String what;
     Throwable leasedAt;
     synchronized (monitor) {
-      Thread holder = slot.holder;
+      holder = slot.holder;
       if (holder == null || slot.warnedOfLease) {
         return NEVER;
       }
-      long held = now - slot.sinceNanos;
+      held = now - slot.sinceNanos;
       if (held < bound) {
         return bound - held;
       }
       slot.warnedOfLease = true;
       leasedAt = slot.leakReport == null ? null : slot.leakReport.madeAt();
-      overdue =
-          source.describe(slot.epoch, slot.index)
-              + " has been leased for "
-              + Units.duration(held)
-              + " by thread "
-              + holder.getName();
+      what = source.describe(slot.epoch, slot.index);
     }
-    warning.accept(overdue, leasedAt);
+    warning.accept(
+        what + " has been leased for " + Units.duration(held) + " by thread " + holder.getName(),
+        leasedAt);
     return NEVER;
   }
 

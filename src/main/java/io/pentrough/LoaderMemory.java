@@ -29,6 +29,7 @@ final class LoaderMemory {
 
   private final boolean handOver;
   private final List<String> refused = new ArrayList<>();
+  private boolean stagesLeaked;
 
   private LoaderMemory(
       DeviceStream copyStream,
@@ -48,8 +49,6 @@ final class LoaderMemory {
    *
    * @param usualSpec the arrays of every batch, if they are known
    * @param handOver whether a device slot is the device's view of the host slot of its number
-   * @param usualStream the stream most leases will be for: its <em>released</em> events are made
-   *     now
    * @param stages what stages there are, if there are any
    */
   static LoaderMemory allocate(
@@ -57,7 +56,6 @@ final class LoaderMemory {
       @Nullable BatchSpec usualSpec,
       MemoryPlan plan,
       boolean handOver,
-      DeviceStream usualStream,
       @Nullable StagePlan stages) {
     Deque<AutoCloseable> opened = new ArrayDeque<>();
     try {
@@ -79,9 +77,9 @@ final class LoaderMemory {
                 ? device.map(host.get(i).pinned)
                 : keep(opened, device.allocate(plan.deviceSlotBytes()));
         DeviceEvent ready = keep(opened, device.newEvent());
-        DeviceSlotMemory slot = new DeviceSlotMemory(buffer, ready, stages);
-        keep(opened, slot.releasedOn(usualStream, device));
-        resident.add(slot);
+        ReleaseFence fence =
+            new ReleaseFence(keep(opened, device.newEvent()), keep(opened, device.newEvent()));
+        resident.add(new DeviceSlotMemory(buffer, ready, fence, stages));
       }
       StageWorks works = stages == null ? null : StageWorks.prepare(device, stages, resident);
       return new LoaderMemory(copyStream, host, resident, works, handOver);
@@ -120,14 +118,13 @@ final class LoaderMemory {
 
   private void giveEvents(int number, DeviceSlotMemory slot) {
     give("the ready event of device slot " + number, slot.ready);
-    for (DeviceSlotMemory.Released released : slot.releasedEvents()) {
-      give("a released event of device slot " + number, released.event());
-    }
+    give("a released event of device slot " + number, slot.fence.first());
+    give("a released event of device slot " + number, slot.fence.second());
   }
 
   /** The copy stream, and all that stages use. */
   void freeStreams() {
-    if (stages != null) {
+    if (stages != null && !stagesLeaked) {
       stages.close((what, why) -> refused.add(what + " (" + why + ")"));
     }
     give("the copy stream", copyStream);
@@ -140,17 +137,31 @@ final class LoaderMemory {
     freeStreams();
   }
 
-  /** Leaves a slot's memory unfreed for good, as nobody can tell whether it is in use. */
-  void leave(int number, DeviceSlotMemory slot, Throwable why) {
+  /** Leaks a slot's memory on purpose, as nobody can tell whether it is in use. */
+  void leak(int number, DeviceSlotMemory slot, Throwable why) {
     slot.freed = true;
     refused.add(
         "the memory of device slot " + number + ", whose last use cannot be told (" + why + ")");
     giveEvents(number, slot);
     if (handOver) { // the same memory
-      HostSlotMemory twin = hostSlots.get(number);
-      twin.freed = true;
-      give("the event of host slot " + number, twin.copied);
+      HostSlotMemory same = hostSlots.get(number);
+      same.freed = true;
+      give("the event of host slot " + number, same.copied);
     }
+  }
+
+  /** The same, of a slot that a copy may still read. */
+  void leak(int number, HostSlotMemory slot, Throwable why) {
+    slot.freed = true;
+    refused.add(
+        "the pinned memory of host slot " + number + ", which a copy may still read (" + why + ")");
+    give("the event of host slot " + number, slot.copied);
+  }
+
+  /** The same, of what the stages share. */
+  void leakStages(Throwable why) {
+    stagesLeaked = true;
+    refused.add("what the stages use, whose work may still run (" + why + ")");
   }
 
   /** What the device refused to take back so far, and why. */

@@ -4,10 +4,17 @@ import static io.pentrough.Caller.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.ForwardingDevice;
+import io.pentrough.device.ForwardingStream;
 import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Semaphore;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -47,6 +54,99 @@ class CopyStatsTest {
         gate.open();
       }
       loader.get(PATIENCE).close();
+    }
+  }
+
+  @Test
+  @DisplayName("a copy whose batch was taken and closed early runs, and is not held up by that")
+  void copyOfAnEarlyLease() throws Exception {
+    Semaphore fills = new Semaphore(0);
+    CopyStreams copies = new CopyStreams(device);
+    BatchTarget target =
+        (out, context) -> {
+          fills.acquire();
+          Numbered.fill(out, context);
+        };
+    try (DeviceStream work = device.newStream();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(copies, Numbered.SPEC, target)
+                .deviceSlots(2)
+                .consumerStream(copies.wrap(work))
+                .start()) {
+      DeviceStream copyStream = copies.first();
+      try (TestDevice.Gate first = TestDevice.gate(copyStream)) {
+        fills.release();
+        DeviceBatch batch = loader.getQueued(copies.wrap(work), PATIENCE);
+        try (TestDevice.Gate second = TestDevice.gate(copyStream)) {
+          batch.close();
+          fills.release();
+          loader.getQueued(copies.wrap(work), PATIENCE).close();
+          first.open();
+          until(() -> loader.stats().copyTime().count() == 1, "the first copy to be seen");
+          LoaderStats before = loader.stats();
+          LoaderStats interval = loader.stats().minus(before);
+          assertEquals(1.0, interval.copyBusyShare());
+          assertEquals(0.0, interval.copyHeldUpShare());
+          second.open();
+        }
+      }
+      until(() -> loader.stats().copyTime().count() == 2, "the second copy to be seen");
+      fills.release(1_000);
+    }
+  }
+
+  @Test
+  @DisplayName("COPY: a loop without work of its own that takes batches as soon as they are queued")
+  void copyBoundLoop() throws Exception {
+    CopyStreams slow = new CopyStreams(device);
+    slow.beforeEachCopy = () -> SlowDevice.linger(100_000);
+    try (DeviceStream work = device.newStream();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(slow, Numbered.SPEC, Numbered::fill).start()) {
+      for (int i = 0; i < 100; i++) {
+        loader.getQueued(slow.wrap(work), PATIENCE).close();
+      }
+      work.synchronize();
+      LoaderStats stats = loader.stats();
+      assertEquals(LoaderStats.Verdict.COPY, stats.verdict(), stats::toString);
+      assertEquals(0, stats.copyHeldUpShare(), 0.1, stats::toString);
+    }
+  }
+
+  /** A device whose streams the test can hold up, and slow down. */
+  private static final class CopyStreams extends ForwardingDevice {
+    private final List<DeviceStream> made = new CopyOnWriteArrayList<>();
+    private volatile Runnable beforeEachCopy = () -> {};
+
+    CopyStreams(Device inner) {
+      super(inner);
+    }
+
+    DeviceStream first() {
+      return made.get(0);
+    }
+
+    DeviceStream wrap(DeviceStream stream) {
+      return new ForwardingStream(stream, this) {};
+    }
+
+    @Override
+    public boolean copiesInCaller() {
+      return false; // else they would run in the caller where the stream is idle
+    }
+
+    @Override
+    public DeviceStream newStream() {
+      DeviceStream stream = inner.newStream();
+      made.add(stream);
+      return new ForwardingStream(stream, this) {
+        @Override
+        public void copyToDevice(
+            PinnedBuffer source, long from, DeviceBuffer target, long to, long bytes) {
+          TestDevice.launch(stream, beforeEachCopy);
+          super.copyToDevice(source, from, target, to, bytes);
+        }
+      };
     }
   }
 }

@@ -11,11 +11,15 @@ import io.pentrough.Bench.Numbers;
 import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.ScriptedDevice.Trigger;
 import io.pentrough.device.DeviceException;
+import io.pentrough.device.WorkFailedException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -28,7 +32,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 class FaultsTest {
 
   private static final List<String> AT_START =
-      List.of("defaultStream", "newStream", "allocatePinned", "newEvent", "unsafeBuffer");
+      List.of(
+          "defaultStream",
+          "newStream",
+          "allocatePinned",
+          "newEvent",
+          "unsafeBuffer",
+          "copiesInCaller");
   private static final List<String> AT_WORK = List.of("bindThread", "record", "isComplete");
   private static final List<String> AT_THE_END =
       List.of("close stream", "close pinned", "close event");
@@ -274,12 +284,64 @@ class FaultsTest {
     DeviceBatch batch = Bench.get(loader, consumer);
     LateReader reader = Bench.lateReader(device, batch);
     failNext(device, "copyToDevice", cause);
-    failNext(device, "synchronize", cause);
+    failNext(device, "synchronize", new WorkFailedException("the copy stream has failed"));
     batch.close();
     assertSame(cause, assertThrows(DeviceException.class, () -> Bench.get(loader)).getCause());
 
     loader.close();
 
+    assertEquals(1, device.live("memory"), () -> "" + device.live());
+    assertTrue(device.step(consumer));
+    assertEquals(0, reader.seen);
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("I7: what a copy uses is leaked, and named, if the device does not say it has ended")
+  void copyOfWhichNobodyKnows() throws Exception {
+    ScriptedDevice device = new ScriptedDevice().holdNewStreams();
+    failNext(device, "isComplete", new DeviceException("no answer"));
+    failNext(device, "synchronize", new DeviceException("no answer either"));
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
+    Stream copies = device.newestStream();
+    assertThrows(DeviceException.class, () -> Bench.get(loader));
+
+    loader.close();
+
+    Bench.assertNoThreads();
+    assertEquals(List.of(), device.violations());
+    assertEquals(device.queuedOn(copies), device.live("pinned"), () -> "" + device.live());
+    assertEquals(device.queuedOn(copies), device.live("memory"), () -> "" + device.live());
+    assertEquals(1, log.containing("no answer either").size());
+    device.runAll();
+    assertEquals(List.of(), device.violations());
+  }
+
+  @Test
+  @DisplayName(
+      "I7: a consumer's work of which the device does not say that it has ended is awaited")
+  void releaseOfWhichNobodyKnows() throws Exception {
+    ScriptedDevice device = new ScriptedDevice();
+    Stream consumer = device.heldStream("consumer");
+    BackgroundLoader loader =
+        Bench.loader(
+                device,
+                (out, context) -> {
+                  if (context.index() > 0) {
+                    context.noMore();
+                  }
+                })
+            .closeTimeout(Duration.ZERO)
+            .start();
+    DeviceBatch batch = Bench.get(loader, consumer);
+    LateReader reader = Bench.lateReader(device, batch);
+    assertThrows(NoSuchElementException.class, () -> Bench.get(loader));
+    batch.close();
+    failNext(device, "isComplete", new DeviceException("no answer"));
+
+    loader.close();
+
+    Bench.until("it waits", () -> device.calls("synchronize event").size() == 1);
     assertEquals(1, device.live("memory"), () -> "" + device.live());
     assertTrue(device.step(consumer));
     assertEquals(0, reader.seen);
@@ -330,6 +392,35 @@ class FaultsTest {
     assertEquals(1, device.live("memory"), () -> "" + device.live());
     assertTrue(device.step(consumer));
     Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("a lease collected unclosed is closed by the copy thread, not by the cleaner")
+  void leakedLease() throws Exception {
+    System.setProperty("pentrough.leakDetection", "true");
+    ScriptedDevice device = new ScriptedDevice();
+    Stream consumer = device.stream("consumer");
+    AtomicReference<Thread> closer = new AtomicReference<>();
+    device.on("record on consumer", 1, () -> closer.set(Thread.currentThread()));
+    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).start()) {
+      leak(Bench.get(loader, consumer));
+      Bench.until(
+          "the lease is collected",
+          () -> {
+            System.gc();
+            return closer.get() != null;
+          });
+    } finally {
+      System.clearProperty("pentrough.leakDetection");
+    }
+    String name = Objects.requireNonNull(closer.get()).getName();
+    assertTrue(name.endsWith("-copy"), name);
+    assertEquals(1, log.containing("was never closed").size());
+    Bench.assertAllGone(device);
+  }
+
+  private static void leak(DeviceBatch batch) {
+    assertEquals(0, batch.index());
   }
 
   // ---- leases whose close fails

@@ -2,11 +2,14 @@ package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.Bench.LateReader;
 import io.pentrough.Bench.Numbers;
+import io.pentrough.device.DeviceException;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Callable;
 
 /**
@@ -103,6 +106,137 @@ final class Fences {
       } finally {
         device.runAll();
       }
+    }
+  }
+
+  /**
+   * I7: a copy that waits for one consumer's work has failed, and so has the work of the next
+   * consumer, who took that batch early: the first one's work still uses the memory.
+   */
+  static void checkFailedCopy(ScriptedDevice device) throws Exception {
+    ScriptedDevice.Stream first = device.heldStream("first");
+    ScriptedDevice.Stream second = device.stream("second");
+    LateReader reader;
+    BackgroundLoader loader =
+        Bench.loader(device.holdNewStreams(), new Numbers())
+            .deviceSlots(2)
+            .closeTimeout(Duration.ZERO)
+            .start();
+    try {
+      ScriptedDevice.Stream copies = device.newestStream();
+      Bench.until("the first copies are queued", () -> device.queuedOn(copies) == 2);
+      assertTrue(device.step(copies));
+      DeviceBatch batch = Bench.get(loader, first);
+      reader = Bench.lateReader(device, batch);
+      batch.close();
+      Bench.until("the next copy is queued", () -> device.queuedOn(copies) == 2);
+      loader.getQueued(second, Bench.LONG).close();
+      loader.getQueued(second, Bench.LONG).close(); // behind the work on the first stream
+      device.failNextCopyWhenItRuns(new DeviceException("misaligned address"));
+      assertTrue(device.step(copies));
+    } finally {
+      loader.close();
+    }
+    try {
+      Bench.until("the host memory is given back", () -> device.live("pinned") == 0);
+      assertTrue(device.step(first), "the memory is freed, and its kernel gone with it");
+      assertEquals(0, reader.seen, "what a late kernel reads");
+      assertEquals(List.of(), device.violations());
+    } finally {
+      device.runAll();
+    }
+  }
+
+  /**
+   * I7: the loader broke before it saw a copy end, which had nothing to wait for; the consumer who
+   * took that batch early, and has closed it, still works on it.
+   */
+  static void checkEarlyRelease(ScriptedDevice device) throws Exception {
+    ScriptedDevice.Stream consumer = device.heldStream("consumer");
+    LateReader reader;
+    BackgroundLoader loader =
+        Bench.loader(device.holdNewStreams(), new Numbers())
+            .deviceSlots(1)
+            .closeTimeout(Duration.ZERO)
+            .start();
+    try {
+      ScriptedDevice.Stream copies = device.newestStream();
+      DeviceBatch batch = loader.getQueued(consumer, Bench.LONG);
+      reader = Bench.lateReader(device, batch);
+      batch.close();
+      device.on(
+          "isComplete",
+          1,
+          () -> {
+            throw new DeviceException("no answer");
+          });
+      Bench.until("the copy thread has broken down", () -> isBroken(loader));
+      assertTrue(device.step(copies));
+    } finally {
+      loader.close();
+    }
+    try {
+      Bench.until("the host memory is given back", () -> device.live("pinned") == 0);
+      assertTrue(device.step(consumer), "the memory is freed, and its kernel gone with it");
+      assertEquals(0, reader.seen, "what a late kernel reads");
+      assertEquals(List.of(), device.violations());
+    } finally {
+      device.runAll();
+    }
+  }
+
+  /**
+   * I7: the work of the last consumer is known to be over, as its stream has failed; but the copy
+   * it came with waits for another consumer's work, which is not.
+   */
+  static void checkLostRelease(ScriptedDevice device) throws Exception {
+    ScriptedDevice.Stream first = device.heldStream("first");
+    ScriptedDevice.Stream second = device.stream("second");
+    LateReader reader;
+    BackgroundLoader loader =
+        Bench.loader(device.holdNewStreams(), new Numbers())
+            .deviceSlots(2)
+            .closeTimeout(Duration.ZERO)
+            .start();
+    try {
+      ScriptedDevice.Stream copies = device.newestStream();
+      Bench.until("the first copies are queued", () -> device.queuedOn(copies) == 2);
+      assertTrue(device.step(copies));
+      DeviceBatch batch = Bench.get(loader, first);
+      reader = Bench.lateReader(device, batch);
+      batch.close();
+      Bench.until("the next copy is queued", () -> device.queuedOn(copies) == 2);
+      loader.getQueued(second, Bench.LONG).close();
+      DeviceBatch lost = loader.getQueued(second, Bench.LONG);
+      device.on(
+          "record on second",
+          1,
+          () -> {
+            throw new DeviceException("no mark");
+          });
+      assertThrows(DeviceException.class, lost::close);
+      device.failNextCopyWhenItRuns(new DeviceException("misaligned address"));
+      assertTrue(device.step(copies));
+    } finally {
+      loader.close();
+    }
+    try {
+      Bench.until("the host memory is given back", () -> device.live("pinned") == 0);
+      Bench.until("the other slot is given back", () -> device.live("memory") <= 1);
+      assertTrue(device.step(first), "the memory is freed, and its kernel gone with it");
+      assertEquals(0, reader.seen, "what a late kernel reads");
+      assertEquals(List.of(), device.violations());
+    } finally {
+      device.runAll();
+    }
+  }
+
+  private static boolean isBroken(BackgroundLoader loader) {
+    try {
+      loader.reset();
+      return false;
+    } catch (DeviceException e) {
+      return true;
     }
   }
 

@@ -17,6 +17,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -122,6 +125,38 @@ class MemoryTest {
     until(() -> TestDevice.nothingLive(device), "its memory to be given back");
     assertEquals(detection, wasMadeIn("leakLoader"));
     assertSays(log.thrown().get(0), detection ? "made here" : "-Dpentrough.leakDetection=true");
+  }
+
+  @Test
+  @DisplayName("a logger that throws does not keep a leaked loader's memory")
+  void leakedLoaderAndBrokenLogger() throws Exception {
+    Logger logger = Logger.getLogger("io.pentrough");
+    Handler broken = new BrokenHandler();
+    logger.addHandler(broken);
+    try {
+      leakLoader();
+      until(
+          () -> {
+            System.gc();
+            return TestDevice.nothingLive(device);
+          },
+          "its memory to be given back");
+    } finally {
+      logger.removeHandler(broken);
+    }
+  }
+
+  private static final class BrokenHandler extends Handler {
+    @Override
+    public void publish(LogRecord logged) {
+      throw new IllegalStateException("no room on the disk");
+    }
+
+    @Override
+    public void flush() {}
+
+    @Override
+    public void close() {}
   }
 
   @Test

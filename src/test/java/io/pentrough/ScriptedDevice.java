@@ -3,9 +3,9 @@ package io.pentrough;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
-import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.WorkFailedException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
@@ -41,7 +41,13 @@ final class ScriptedDevice implements Device {
     /** Every event answers "complete". */
     ALWAYS_COMPLETE,
     /** A mark is set in front of what is queued, not behind. */
-    MARKED_TOO_EARLY
+    MARKED_TOO_EARLY,
+    /** {@code waitFor} holds up nothing if the mark is a consumer's: on a stream of the test's. */
+    RELEASES_IGNORED,
+    /** The latest of the consumers' marks answers "complete". */
+    LATEST_RELEASE_COMPLETE,
+    /** The consumers' marks before the latest answer "complete". */
+    EARLIER_RELEASE_COMPLETE
   }
 
   /**
@@ -74,6 +80,7 @@ final class ScriptedDevice implements Device {
   private boolean holdNewStreams;
   private int made;
   private int pendingAnswers;
+  private @Nullable Event latestRelease;
 
   /** Something that happens at a call instead of, or before, what it is for. */
   private static final class Trap {
@@ -287,6 +294,12 @@ final class ScriptedDevice implements Device {
     Pinned own = (Pinned) pinned;
     called("map", "device", own);
     return new Memory(own, 0, own.size, () -> {}, false);
+  }
+
+  @Override
+  public boolean copiesInCaller() {
+    called("copiesInCaller", "device");
+    return false;
   }
 
   @Override
@@ -622,6 +635,8 @@ final class ScriptedDevice implements Device {
         own.requireOpen("record");
         Mark mark = new Mark();
         own.mark = mark;
+        own.isRelease = !live.contains(this);
+        latestRelease = own.isRelease ? own : latestRelease;
         if (sabotage.contains(Sabotage.MARKED_TOO_EARLY)) {
           mark.done = true;
         } else {
@@ -638,7 +653,10 @@ final class ScriptedDevice implements Device {
         requireOpen("waitFor");
         own.requireOpen("waitFor");
         Mark mark = own.mark;
-        if (mark != null && !sabotage.contains(Sabotage.WAITS_IGNORED)) {
+        boolean ignored =
+            sabotage.contains(Sabotage.WAITS_IGNORED)
+                || (own.isRelease && sabotage.contains(Sabotage.RELEASES_IGNORED));
+        if (mark != null && !ignored) {
           add(waitFor(mark));
         }
       }
@@ -659,7 +677,7 @@ final class ScriptedDevice implements Device {
         @Override
         void run() {
           if (mark.failure != null) {
-            throw new DeviceException("what was waited for failed", mark.failure);
+            throw new WorkFailedException("what was waited for failed", mark.failure);
           }
         }
       };
@@ -723,12 +741,15 @@ final class ScriptedDevice implements Device {
 
   private static void requireNotFailed(Mark mark) {
     if (mark.failure != null) {
-      throw new DeviceException("scripted: work before the mark failed", mark.failure);
+      throw new WorkFailedException("scripted: work before the mark failed", mark.failure);
     }
   }
 
   private final class Event extends Handle implements DeviceEvent {
     @Nullable Mark mark;
+
+    /** Recorded on a stream of the test's own. */
+    boolean isRelease;
 
     Event(String name) {
       super(name);
@@ -741,12 +762,21 @@ final class ScriptedDevice implements Device {
         requireOpen("isComplete");
         Mark asked = recorded();
         requireNotFailed(asked);
-        boolean complete = asked.done || sabotage.contains(Sabotage.ALWAYS_COMPLETE);
+        boolean complete = asked.done || saysComplete();
         if (!complete) {
           pendingAnswers++;
         }
         return complete;
       }
+    }
+
+    private boolean saysComplete() {
+      Sabotage ofRelease =
+          latestRelease == this
+              ? Sabotage.LATEST_RELEASE_COMPLETE
+              : Sabotage.EARLIER_RELEASE_COMPLETE;
+      return sabotage.contains(Sabotage.ALWAYS_COMPLETE)
+          || (isRelease && sabotage.contains(ofRelease));
     }
 
     @Override
@@ -771,6 +801,9 @@ final class ScriptedDevice implements Device {
       synchronized (lock) {
         requireOpen("synchronize");
         asked = recorded();
+        if (saysComplete()) {
+          return;
+        }
       }
       await(asked);
     }

@@ -9,14 +9,15 @@ package io.pentrough.device;
 public interface DeviceEvent extends AutoCloseable {
 
   /**
-   * Whether everything queued before the mark has run. There are three answers: yes, not yet, and
-   * an exception if it never will. After {@code true}, memory written by that work is visible to
-   * the calling thread.
+   * Whether everything queued before the mark has run. There are four answers: yes, not yet, it
+   * never will ({@link WorkFailedException}), and none (any other exception). After {@code true},
+   * memory written by that work is visible to the calling thread.
    *
    * @return true if complete, false if pending
    * @throws IllegalStateException if the event was never recorded (CUDA would answer "complete") or
    *     is closed
-   * @throws DeviceException if the work before the mark failed
+   * @throws WorkFailedException if the work before the mark failed
+   * @throws DeviceException if the device did not answer: the work may still run
    */
   boolean isComplete();
 
@@ -36,7 +37,8 @@ public interface DeviceEvent extends AutoCloseable {
    * Waits until the mark is complete. Not interruptible.
    *
    * @throws IllegalStateException if the event was never recorded or is closed
-   * @throws DeviceException if the work before the mark failed
+   * @throws WorkFailedException if the work before the mark failed
+   * @throws DeviceException if the device refused to wait: the work may still run
    */
   void synchronize();
 

@@ -109,7 +109,8 @@ public interface DeviceStream extends AutoCloseable {
    * Waits until everything queued so far has run. Not interruptible.
    *
    * @throws IllegalStateException if this stream is closed
-   * @throws DeviceException if something queued has failed
+   * @throws WorkFailedException if something queued has failed
+   * @throws DeviceException if the device refused to wait: what is queued may still run
    */
   void synchronize();
 

@@ -5,6 +5,7 @@ import static jcuda.driver.JCudaDriver.cuGetErrorString;
 import static jcuda.driver.JCudaDriver.cuLaunchKernel;
 
 import io.pentrough.device.DeviceException;
+import io.pentrough.device.WorkFailedException;
 import java.util.HashMap;
 import java.util.Map;
 import jcuda.CudaException;
@@ -131,7 +132,7 @@ final class CudaDriver {
 
   /** What there is to say about a call that failed; the rest may name what was asked for. */
   static DeviceException failure(String device, String call, int code, String rest) {
-    return new DeviceException(
+    String message =
         device
             + ": "
             + call
@@ -141,7 +142,30 @@ final class CudaDriver {
             + CUresult.stringFor(code)
             + text(code)
             + rest
-            + advice(code));
+            + advice(code);
+    return isOfFailedWork(code) ? new WorkFailedException(message) : new DeviceException(message);
+  }
+
+  /**
+   * Whether the code is about work that ran before, and not about the call: the context runs
+   * nothing any more. These are the codes of which CUDA's manual says that "the process must be
+   * terminated and relaunched" (CUDA Driver API, CUresult).
+   */
+  private static boolean isOfFailedWork(int code) {
+    return switch (code) {
+      case CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
+          CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
+          CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
+          CUresult.CUDA_ERROR_ASSERT,
+          CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR,
+          CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION,
+          CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
+          CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE,
+          CUresult.CUDA_ERROR_INVALID_PC,
+          CUresult.CUDA_ERROR_LAUNCH_FAILED ->
+          true;
+      default -> false;
+    };
   }
 
   private static String text(int code) {
@@ -155,18 +179,11 @@ final class CudaDriver {
   }
 
   private static String advice(int code) {
+    if (isOfFailedWork(code)) {
+      return "; work queued earlier failed (compute-sanitizer finds the kernel), and this context"
+          + " answers so from now on";
+    }
     return switch (code) {
-      case CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
-          CUresult.CUDA_ERROR_LAUNCH_FAILED,
-          CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
-          CUresult.CUDA_ERROR_ASSERT,
-          CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
-          CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION,
-          CUresult.CUDA_ERROR_INVALID_PC,
-          CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR,
-          CUresult.CUDA_ERROR_ECC_UNCORRECTABLE ->
-          "; work queued earlier failed (compute-sanitizer finds the kernel), and this context"
-              + " answers so from now on";
       case CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED, CUresult.CUDA_ERROR_INVALID_CONTEXT ->
           "; there is no such context, or the context was destroyed while this device was in use";
       case CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,

@@ -5,6 +5,7 @@ import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.WorkFailedException;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
@@ -284,7 +285,7 @@ final class HostStream implements DeviceStream {
   }
 
   private DeviceException exception(Throwable failed) {
-    return new DeviceException("host: " + describeFailure(failed), failed);
+    return new WorkFailedException("host: " + describeFailure(failed), failed);
   }
 
   /** What happened to this stream, once {@link #failure} has been seen. */

@@ -27,6 +27,8 @@ import io.pentrough.device.cuda.CudaSim.Schedule;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.function.BooleanSupplier;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUstream;
 import org.jspecify.annotations.Nullable;
@@ -198,6 +200,38 @@ class CudaTroubleTest {
             .startsWith("cuda:0: cuEventQuery failed with 719 CUDA_ERROR_LAUNCH_FAILED ("),
         e::getMessage);
     event.park(Long.MAX_VALUE); // would not return
+  }
+
+  @Test
+  @DisplayName("I7: an error of the query itself does not say that a consumer's work is over")
+  void theQueryFails() throws Exception {
+    CudaDevice device = CudaDevice.open(0);
+    DeviceStream stream = device.newStream();
+    CudaWork.Word word = new CudaWork.Word(device);
+    BackgroundLoader loader =
+        Session.loader(device)
+            .deviceSlots(1)
+            .batchesPerEpoch(1)
+            .epochs(1)
+            .closeTimeout(Duration.ZERO)
+            .start();
+    DeviceBatch batch = loader.get(stream, PATIENCE);
+    assertThrows(NoSuchElementException.class, loader::get); // so that nothing else is asked
+    word.hold(stream);
+    batch.close();
+    CudaSim.fault("cuEventQuery", 1, 999);
+
+    loader.close();
+
+    until(() -> CudaSim.calls().getOrDefault("cuEventSynchronize", 0L) > 0, "it to be awaited");
+    assertFalse(CudaSim.calls().containsKey("cuMemFree_v2"), "it is freed, which may wait as well");
+    word.open();
+    until(() -> CudaSim.live().deviceBuffers() == 0, "the slot to be freed");
+    word.free();
+    stream.close();
+    device.close();
+    until(() -> CudaSim.leaks().isEmpty(), "all to be given back");
+    assertNothingLeft();
   }
 
   @Test
@@ -464,11 +498,18 @@ class CudaTroubleTest {
   }
 
   /** Waits for so many threads of the library to be bound to the device. */
-  @SuppressWarnings("ThreadPriorityCheck") // a good turn to the threads that are waited for
   private static void untilBound(long threads) {
+    until(
+        () -> CudaSim.calls().getOrDefault("cuThreadExchangeStreamCaptureMode", 0L) >= threads,
+        "threads to be bound");
+  }
+
+  @SuppressWarnings("ThreadPriorityCheck") // a good turn to the threads that are waited for
+  private static void until(BooleanSupplier happened, String what) {
     long start = System.nanoTime();
-    while (CudaSim.calls().getOrDefault("cuThreadExchangeStreamCaptureMode", 0L) < threads) {
-      assertTrue(System.nanoTime() - start < PATIENCE.toNanos(), "threads that are not bound");
+    while (!happened.getAsBoolean()) {
+      assertTrue(
+          System.nanoTime() - start < PATIENCE.toNanos(), () -> "waited in vain for " + what);
       Thread.yield();
     }
   }
