@@ -90,10 +90,19 @@ public final class BackgroundLoader implements AutoCloseable {
    */
   public DeviceBatch get() throws InterruptedException {
     try {
-      return engine.get(settings.consumerStream());
+      return engine.get(settings.consumerStream(), false);
     } finally {
       Reference.reachabilityFence(
           this); // else it might be collected, and so closed, while it waits
+    }
+  }
+
+  /** The same, of a lease that {@link #close} closes if the loop is left early. */
+  DeviceBatch getInLoop() throws InterruptedException {
+    try {
+      return engine.get(settings.consumerStream(), true);
+    } finally {
+      Reference.reachabilityFence(this);
     }
   }
 
@@ -177,10 +186,16 @@ public final class BackgroundLoader implements AutoCloseable {
 
   /**
    * The batches that are left, one after the other: for {@code for (DeviceBatch batch :
-   * loader.batches())}. Each is closed when the next is asked for, the last at the end; leave a
-   * loop early by closing the loader, or the batch itself. Waits like {@link #get()}, and throws
-   * what that throws but for two: at the end the iteration ends, and an interrupt is kept as the
-   * thread's flag and told as a {@link CancellationException}.
+   * loader.batches())}. Each is closed when the next is asked for, the last at the end. Waits like
+   * {@link #get()}, and throws what that throws but for two: at the end the iteration ends, and an
+   * interrupt is kept as the thread's flag and told as a {@link CancellationException}.
+   *
+   * <p>A loop that is left early, by {@code break} or an exception, leaves its last batch open:
+   * close that batch, or the loader, which closes what loops of the closing thread and of ended
+   * threads hold. Until then the batch keeps its device slot.
+   *
+   * <p>Threads may share an iterator. Each thread gets batches of its own, and closes its last one
+   * when it asks for the next.
    *
    * @return an iterable; each iterator goes on where the loader is
    */
@@ -226,8 +241,9 @@ public final class BackgroundLoader implements AutoCloseable {
    * targets are interrupted. When the time is over this method returns all the same; it logs who
    * still uses what, with the stacks of stuck targets, and the memory is given back by whoever
    * finishes last. Leases held by the calling thread are not waited for; closing them gives their
-   * memory back. Called in a target, this method does not wait for that target. Callers that hold
-   * something do not wait for each other.
+   * memory back. Leases that loops over {@link #batches()} hold are closed here, if the loop ran on
+   * the calling thread or on one that has ended. Called in a target, this method does not wait for
+   * that target. Callers that hold something do not wait for each other.
    *
    * <p>Every {@code get} that waits ends with a {@link LoaderClosedException}. Idempotent. Not
    * interruptible; keeps the interrupt flag.

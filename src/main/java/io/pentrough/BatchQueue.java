@@ -111,7 +111,7 @@ public final class BatchQueue implements AutoCloseable {
    */
   public DeviceBatch get() throws InterruptedException {
     try {
-      return engine.get(settings.consumerStream());
+      return engine.get(settings.consumerStream(), false);
     } finally {
       Reference.reachabilityFence(
           this); // else it might be collected, and so closed, while it waits

@@ -16,6 +16,9 @@ final class CopyThread implements Runnable {
   /** A device that cannot wake us is asked about its events this often at the least. */
   private static final long PARK_NANOS = 1_000_000;
 
+  /** A thread that ends wakes nobody: in the end, this often it is asked whether it has. */
+  private static final long ENDED_THREADS_NANOS = 10_000_000;
+
   final Thread thread;
 
   private final Engine engine;
@@ -68,8 +71,9 @@ final class CopyThread implements Runnable {
       }
       Reclaimer reclaimer = new Reclaimer(engine, memory);
       for (long rest = reclaimer.step(); rest > 0; rest = reclaimer.step()) {
-        park(rest);
+        park(engine.loopsHoldLeases() ? Math.min(rest, ENDED_THREADS_NANOS) : rest);
         engine.closeLeaked();
+        engine.closeAbandonedLoops();
       }
     } catch (Throwable t) {
       engine.breakDown(t);

@@ -38,22 +38,31 @@ public final class DeviceBatch implements AutoCloseable {
   private int size;
   private long lowestOpen;
   private long deliveries;
-  private volatile boolean closed;
+  private int leaseOfSlot;
+  private final boolean inLoop;
 
-  DeviceBatch(Engine engine, DeviceStream stream) {
+  DeviceBatch(Engine engine, DeviceStream stream, boolean inLoop) {
     this.engine = engine;
     this.stream = stream;
+    this.inLoop = inLoop;
   }
 
-  /** Remembers, under the engine's monitor, what had been delivered up to this batch. */
-  void taken(long lowestOpen, long deliveries) {
+  /**
+   * Makes this, under the engine's monitor, the lease of the slot; and remembers what had been
+   * delivered up to this batch.
+   */
+  void taken(DeviceSlot slot, long lowestOpen, long deliveries) {
+    this.slot = slot;
     this.lowestOpen = lowestOpen;
     this.deliveries = deliveries;
+    leaseOfSlot = slot.leasesClosed();
+    slot.isInLoop = inLoop;
+    slot.leasedFor = stream;
   }
 
-  /** Makes this the lease of the slot. */
-  void of(DeviceSlot slot, DeviceSlotMemory memory) {
-    this.slot = slot;
+  /** Makes this show the slot's batch. */
+  void of(DeviceSlotMemory memory) {
+    DeviceSlot slot = slot();
     this.memory = memory;
     this.epoch = slot.epoch;
     this.index = slot.index;
@@ -159,23 +168,20 @@ public final class DeviceBatch implements AutoCloseable {
    */
   @Override
   public void close() {
-    DeviceSlot held = Objects.requireNonNull(slot);
-    if (closed) {
+    if (!isOpen()) {
       return;
     }
     engine.requireClosable(stream);
     try {
-      engine.close(this, held, stream);
+      engine.close(this, slot());
     } finally {
       Reference.reachabilityFence(this); // else it might be collected, and reported, before that
     }
   }
 
-  /** Under the engine's monitor; false if it was closed already. */
-  boolean markClosed() {
-    boolean first = !closed;
-    closed = true;
-    return first;
+  /** Whether nobody has closed this lease. */
+  boolean isOpen() {
+    return slot().leasesClosed() == leaseOfSlot;
   }
 
   /**
@@ -192,7 +198,7 @@ public final class DeviceBatch implements AutoCloseable {
   }
 
   void requireOpen() {
-    if (closed) {
+    if (!isOpen()) {
       throw new IllegalStateException(
           "batch " + index + " is closed: its memory may hold another batch by now");
     }
@@ -202,12 +208,16 @@ public final class DeviceBatch implements AutoCloseable {
     return memory().buffer.slice(array.offset(), bytes, guard);
   }
 
+  private DeviceSlot slot() {
+    return Objects.requireNonNull(slot);
+  }
+
   private DeviceSlotMemory memory() {
     return Objects.requireNonNull(memory);
   }
 
   @Override
   public String toString() {
-    return "batch " + index + (closed ? " (closed)" : "");
+    return "batch " + index + (isOpen() ? "" : " (closed)");
   }
 }

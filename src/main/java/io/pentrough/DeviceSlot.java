@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import io.pentrough.device.DeviceStream;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -47,6 +48,14 @@ final class DeviceSlot implements Delivery {
   long order;
   @Nullable Thread holder;
 
+  private volatile int leasesClosed;
+
+  /** Whether the lease was got by a loop over the loader's batches. */
+  boolean isInLoop;
+
+  /** The stream of the lease. */
+  @Nullable DeviceStream leasedFor;
+
   /** What a stage threw: told instead of the batch. */
   @Nullable Throwable failure;
 
@@ -77,6 +86,16 @@ final class DeviceSlot implements Delivery {
    */
   HostSlot source() {
     return Objects.requireNonNull(source);
+  }
+
+  /** How many leases of this slot have been closed: an open one is the number that comes next. */
+  int leasesClosed() {
+    return leasesClosed;
+  }
+
+  @SuppressWarnings("NonAtomicVolatileUpdate") // under the monitor; a lease reads it without
+  void leaseClosed() {
+    leasesClosed++;
   }
 
   void comesFrom(HostSlot slot) {

@@ -2,6 +2,7 @@ package io.pentrough;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -22,6 +23,11 @@ final class Diagnosis {
 
   /** How much of a stuck target's stack is shown. */
   private static final int FRAMES = 12;
+
+  /**
+   * After so long a wait the stacks of all threads are looked at, which stops them for a moment.
+   */
+  private static final long ALL_THREADS_NANOS = 1_000_000_000;
 
   private static final String GIVEN_BACK = "given back";
 
@@ -70,11 +76,15 @@ final class Diagnosis {
 
   /** The diagnosis under a headline that says how long the caller has waited, and for what. */
   String afterWaiting(long nanos) {
-    return "no batch after " + seconds(nanos) + ": waiting for " + waitedFor + this;
+    return "no batch after " + seconds(nanos) + ": waiting for " + waitedFor + describe(nanos);
   }
 
   @Override
   public String toString() {
+    return describe(ALL_THREADS_NANOS);
+  }
+
+  private String describe(long waitedNanos) {
     StringBuilder text = new StringBuilder();
     text.append("\n  host slots: ").append(hostRing);
     text.append("\n  device slots: ").append(deviceRing);
@@ -86,8 +96,18 @@ final class Diagnosis {
     if (leases != null) {
       text.append("\n  ").append(leases);
     }
+    Map<Thread, StackTraceElement[]> targets = new HashMap<>();
     for (WorkerState worker : workers) {
-      worker.describe(text, whyIdle);
+      worker.describe(text, whyIdle, targets);
+    }
+    if (!targets.isEmpty()) {
+      Thread caller = Thread.currentThread();
+      text.append(
+          StaticInitialisers.describe(
+              waitedNanos < ALL_THREADS_NANOS
+                  ? Map.of(caller, caller.getStackTrace())
+                  : Thread.getAllStackTraces(),
+              targets));
     }
     return text.toString();
   }
@@ -141,7 +161,7 @@ final class Diagnosis {
   private record WorkerState(
       int number, Thread thread, @Nullable String job, long nanos, boolean ended) {
 
-    void describe(StringBuilder text, String whyIdle) {
+    void describe(StringBuilder text, String whyIdle, Map<Thread, StackTraceElement[]> targets) {
       text.append("\n  worker ").append(number).append(": ");
       if (ended) {
         text.append("ended");
@@ -151,6 +171,7 @@ final class Diagnosis {
         text.append("in the target for ").append(job);
         text.append(" for ").append(seconds(nanos));
         StackTraceElement[] stack = thread.getStackTrace();
+        targets.put(thread, stack);
         for (int i = 0; i < Math.min(FRAMES, stack.length); i++) {
           text.append("\n      at ").append(stack[i]);
         }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -592,11 +593,15 @@ final class Engine {
 
   // ---- consumers
 
-  /** Waits without bound, but not in silence. */
-  DeviceBatch get(DeviceStream stream) throws InterruptedException {
+  /**
+   * Waits without bound, but not in silence.
+   *
+   * @param inLoop whether {@link #close} closes the lease, if the loop over it is left early
+   */
+  DeviceBatch get(DeviceStream stream, boolean inLoop) throws InterruptedException {
     long asked = System.nanoTime();
     while (true) {
-      DeviceBatch batch = poll(stream, settings.warnAfterNanos(), false);
+      DeviceBatch batch = poll(stream, settings.warnAfterNanos(), false, inLoop);
       if (batch != null) {
         return batch;
       }
@@ -612,7 +617,7 @@ final class Engine {
   DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean early)
       throws InterruptedException, BatchTimeoutException {
     long asked = System.nanoTime();
-    DeviceBatch batch = poll(stream, timeoutNanos, early);
+    DeviceBatch batch = poll(stream, timeoutNanos, early, false);
     if (batch == null) {
       long waited = System.nanoTime() - asked;
       Throwable cause;
@@ -649,7 +654,8 @@ final class Engine {
   }
 
   /** Null if the time is over; nothing has been taken then. */
-  private @Nullable DeviceBatch poll(DeviceStream stream, long timeoutNanos, boolean early)
+  private @Nullable DeviceBatch poll(
+      DeviceStream stream, long timeoutNanos, boolean early, boolean inLoop)
       throws InterruptedException {
     requireSameDevice(stream, device);
     if (unusable) { // first: of a device that has failed the stream answers with that
@@ -659,7 +665,7 @@ final class Engine {
     }
     requireNotCapturing(stream);
     DeviceBatch lease =
-        new DeviceBatch(this, stream); // before anything is taken that could be lost
+        new DeviceBatch(this, stream, inLoop); // before anything is taken that could be lost
     long asked = System.nanoTime();
     Delivery delivery = take(lease, asked, timeoutNanos, early, Meanwhile.NOTHING);
     while (delivery == skips || delivery instanceof Meanwhile) {
@@ -671,7 +677,10 @@ final class Engine {
         patience.stayAwake(timeoutNanos - (System.nanoTime() - asked));
         done = Meanwhile.STAYED_AWAKE;
       }
-      delivery = take(lease, asked, timeoutNanos, early, done);
+      delivery =
+          delivery == Meanwhile.REST_IN_POOL
+              ? PoolWait.run(() -> take(lease, asked, timeoutNanos, early, Meanwhile.REST_IN_POOL))
+              : take(lease, asked, timeoutNanos, early, done);
     }
     if (delivery == null) {
       return null;
@@ -711,7 +720,7 @@ final class Engine {
         }
         if (delivery instanceof DeviceSlot slot) {
           stats.delivered(memory(slot).bytes);
-          lease.taken(ledger.lowestOpen(), ledger.deliveries());
+          lease.taken(slot, ledger.lowestOpen(), ledger.deliveries());
           runsShort = source.runsShort(settings.workers());
         }
       }
@@ -749,7 +758,7 @@ final class Engine {
       if (early) {
         lease.stream().waitFor(held.ready);
       }
-      lease.of(slot, held);
+      lease.of(held);
       if (settings.leakDetection()) {
         slot.leakReport =
             lease.watchForLeak(settings.name(), new LeakedLease(this, slot, lease.stream()));
@@ -812,7 +821,8 @@ final class Engine {
                 + deviceSlots.size()
                 + " device slots and would wait for itself: close a batch first, or raise deviceSlots"
                 + " (a lease counts for the thread that got it; if others close yours, one slot more"
-                + " than they hold at once will do)");
+                + " than they hold at once will do; a loop over batches() that is left early holds"
+                + " its last batch until that is closed)");
       }
       long left = timeoutNanos - (now - asked);
       if (left <= 0) {
@@ -829,6 +839,10 @@ final class Engine {
         patience.foundNothing();
         stats.consumerStarving(now);
         return Meanwhile.STAY_AWAKE;
+      }
+      if (done != Meanwhile.REST_IN_POOL && PoolWait.isNeeded()) {
+        stats.consumerStarving(now);
+        return Meanwhile.REST_IN_POOL;
       }
       consumersWaiting++;
       earlyConsumersWaiting += early ? 1 : 0;
@@ -847,32 +861,81 @@ final class Engine {
 
   /** Refuses to close a lease whose release would be written down instead of recorded. */
   void requireClosable(DeviceStream stream) {
-    boolean capturing;
-    try {
-      capturing = stream.isCapturing();
-    } catch (RuntimeException e) {
-      return; // recording the release will fail, and say so
-    }
-    if (capturing) {
+    if (isCapturing(stream)) {
       throw captured();
     }
   }
 
+  private static boolean isCapturing(DeviceStream stream) {
+    try {
+      return stream.isCapturing();
+    } catch (RuntimeException e) {
+      return false; // recording the release will fail, and say so
+    }
+  }
+
   /** Closing a batch: does nothing if it is closed already. */
-  void close(DeviceBatch lease, DeviceSlot slot, DeviceStream stream) {
+  void close(DeviceBatch lease, DeviceSlot slot) {
     DeviceEvent released;
     synchronized (monitor) {
-      if (!lease.markClosed()) {
+      if (!lease.isOpen()) {
         return;
-      }
-      LeakReport report = slot.leakReport;
-      if (report != null) {
-        slot.leakReport = null;
-        report.closed();
       }
       released = letGo(slot);
     }
-    release(slot, stream, released);
+    release(slot, lease.stream(), released);
+  }
+
+  /**
+   * Closes what loops that were left early still hold: those of the caller, and of threads that
+   * have ended. Another thread may be about to queue work on its batch.
+   */
+  void closeAbandonedLoops() {
+    for (int i = 0; i < deviceSlots.size(); i++) {
+      DeviceSlot slot = deviceSlots.get(i);
+      DeviceStream stream;
+      synchronized (monitor) {
+        stream = isAbandoned(slot) ? slot.leasedFor : null;
+      }
+      if (stream != null && !isCapturing(stream)) {
+        close(slot, stream);
+      }
+    }
+  }
+
+  private boolean isAbandoned(DeviceSlot slot) {
+    Thread holder = slot.holder;
+    return slot.isInLoop
+        && holder != null
+        && (holder == Thread.currentThread() || !holder.isAlive());
+  }
+
+  /** Whether there may be something to do for {@link #closeAbandonedLoops} later. */
+  boolean loopsHoldLeases() {
+    synchronized (monitor) {
+      for (int i = 0; i < deviceSlots.size(); i++) {
+        if (deviceSlots.get(i).isInLoop && deviceSlots.get(i).holder != null) {
+          return true;
+        }
+      }
+      return false;
+    }
+  }
+
+  /** Closes a lease in place of its holder. */
+  private void close(DeviceSlot slot, DeviceStream stream) {
+    DeviceEvent released;
+    synchronized (monitor) {
+      if (slot.holder == null) {
+        return; // another thread has done so
+      }
+      released = letGo(slot);
+    }
+    try {
+      release(slot, stream, released);
+    } catch (RuntimeException e) {
+      // The loader is broken by it, and has said so.
+    }
   }
 
   /** A lease was collected unclosed: on the cleaner's thread, which may not wait for a driver. */
@@ -888,23 +951,18 @@ final class Engine {
   /** Closes the leases that were collected unclosed. */
   void closeLeaked() {
     for (LeakedLease lease = leakedLeases.poll(); lease != null; lease = leakedLeases.poll()) {
-      DeviceSlot slot = lease.slot;
-      DeviceEvent released;
-      synchronized (monitor) {
-        slot.leakReport = null;
-        released = letGo(slot);
-      }
-      try {
-        release(slot, lease.stream, released);
-      } catch (RuntimeException e) {
-        // The loader is broken by it, and has said so.
-      }
+      close(lease.slot, lease.stream);
     }
   }
 
   /** From now on nobody holds the lease, but nobody may have the slot yet. */
   private DeviceEvent letGo(DeviceSlot slot) {
     ledger.letGo(slot);
+    LeakReport report = slot.leakReport;
+    if (report != null) {
+      slot.leakReport = null;
+      report.closed();
+    }
     return memory(slot).fence.next();
   }
 
@@ -956,6 +1014,19 @@ final class Engine {
 
   /** Waits for room in the queue. */
   long submit(JobQueue jobs, Job job) throws InterruptedException {
+    if (!PoolWait.isNeeded()) {
+      return awaitRoom(jobs, job);
+    }
+    synchronized (monitor) {
+      requireUsable();
+      if (!jobs.isFull()) {
+        return queue(jobs, job);
+      }
+    }
+    return Objects.requireNonNull(PoolWait.run(() -> awaitRoom(jobs, job)));
+  }
+
+  private long awaitRoom(JobQueue jobs, Job job) throws InterruptedException {
     synchronized (monitor) {
       requireUsable();
       while (jobs.isFull()) {
@@ -1026,6 +1097,22 @@ final class Engine {
    * finishes last (I7). Ignores interrupts but keeps the flag.
    */
   void close() {
+    if (!PoolWait.isNeeded()) {
+      closeNow();
+      return;
+    }
+    try {
+      PoolWait.<Void>run(
+          () -> {
+            closeNow();
+            return null;
+          });
+    } catch (InterruptedException e) { // not by what waits
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void closeNow() {
     long started = System.nanoTime();
     long bound = settings.closeTimeoutNanos();
     synchronized (monitor) {
@@ -1038,6 +1125,7 @@ final class Engine {
       ledger.stop(started);
       wakeEverybody();
     }
+    closeAbandonedLoops(); // the copy thread closes those of threads that end later
     boolean interrupted = false;
     if (settings.interruptTargets()) {
       interrupted = awaitEnd(started, bound / 2);

@@ -13,5 +13,7 @@ enum Meanwhile implements Delivery {
   /** It shall stay awake for a moment now, see {@link Patience}. */
   STAY_AWAKE,
   /** It has, and rests if there still is nothing. */
-  STAYED_AWAKE
+  STAYED_AWAKE,
+  /** It shall rest, and tell the pool its thread belongs to; or does so. */
+  REST_IN_POOL
 }

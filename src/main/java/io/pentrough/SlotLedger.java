@@ -334,6 +334,7 @@ final class SlotLedger {
   void letGo(DeviceSlot slot) {
     require(slot.state == DeviceSlot.State.LEASED, "let go", slot.state);
     slot.holder = null;
+    slot.leaseClosed();
   }
 
   /** The lease is closed and its release recorded (I2). */

@@ -1,0 +1,136 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.host.HostDevice;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.ForkJoinTask;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Waits on the only thread of a fork-join pool, while the target needs the pool. */
+@Timeout(60)
+class PoolWaitTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(8);
+
+  private final Device device = HostDevice.open();
+  private final ForkJoinPool pool = new ForkJoinPool(1);
+
+  @AfterEach
+  void close() {
+    pool.shutdownNow();
+    device.close();
+  }
+
+  /** Fills a batch by means of the pool, as a parallel stream in a pool's task does. */
+  private void fillInPool(HostBatch out, BatchContext context) throws Exception {
+    int number = pool.submit(() -> (int) context.index()).get();
+    out.array(0).setInt(0, number);
+  }
+
+  private <T> T inPool(Callable<T> task) throws Exception {
+    ForkJoinTask<T> submitted = pool.submit(task);
+    return submitted.get(2 * PATIENCE.toSeconds(), TimeUnit.SECONDS);
+  }
+
+  private BackgroundLoader.Builder loader(BatchTarget target) {
+    return BackgroundLoader.builder(
+        device, BatchSpec.builder().array("number", DType.INT32, 1).build(), target);
+  }
+
+  @Test
+  @DisplayName("get: with and without a bound, and in a loop")
+  void get() throws Exception {
+    try (BackgroundLoader loader = loader(this::fillInPool).start()) {
+      long sum =
+          inPool(
+              () -> {
+                long indexes = 0;
+                for (int i = 0; i < 5; i++) {
+                  try (DeviceBatch batch = i % 2 == 0 ? loader.get(PATIENCE) : loader.get()) {
+                    indexes += batch.index();
+                  }
+                }
+                return indexes + loader.batches().iterator().next().index();
+              });
+      assertEquals(0 + 1 + 2 + 3 + 4 + 5, sum);
+    }
+  }
+
+  @Test
+  @DisplayName("getQueued")
+  void getQueued() throws Exception {
+    try (BackgroundLoader loader = loader(this::fillInPool).start()) {
+      long index =
+          inPool(
+              () -> {
+                try (DeviceBatch batch = loader.getQueued(device.defaultStream(), PATIENCE)) {
+                  return batch.index();
+                }
+              });
+      assertEquals(0, index);
+    }
+  }
+
+  @Test
+  @DisplayName("submit, to a queue that is full")
+  void submit() throws Exception {
+    BatchSpec spec = BatchSpec.builder().array("number", DType.INT32, 1).build();
+    try (BatchQueue queue =
+        BatchQueue.builder(device, spec.slotBytes())
+            .capacity(1)
+            .hostSlots(1)
+            .deviceSlots(1)
+            .start()) {
+      Caller<Long> consumer =
+          Caller.start(
+              () -> {
+                long batches = 0;
+                for (; batches < 5; batches++) {
+                  queue.get(PATIENCE.multipliedBy(2)).close();
+                }
+                return batches;
+              });
+      inPool(
+          () -> {
+            for (int i = 0; i < 5; i++) {
+              queue.submit(spec, this::fillInPool);
+            }
+            return null;
+          });
+      assertEquals(5, consumer.result());
+    }
+  }
+
+  @Test
+  @DisplayName("close, while a target runs")
+  void closeInPool() throws Exception {
+    CountDownLatch running = new CountDownLatch(1);
+    CountDownLatch closing = new CountDownLatch(1);
+    BackgroundLoader loader =
+        loader(
+                (out, context) -> {
+                  running.countDown();
+                  closing.await();
+                  fillInPool(out, context);
+                })
+            .closeTimeout(PATIENCE.multipliedBy(10))
+            .interruptTargets(false)
+            .start();
+    running.await();
+    inPool(
+        () -> {
+          closing.countDown();
+          loader.close();
+          return null;
+        });
+  }
+}
