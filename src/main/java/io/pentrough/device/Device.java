@@ -103,8 +103,12 @@ public interface Device extends AutoCloseable {
 
   /**
    * The stream that work goes to when no stream is named: CUDA's legacy default stream, which waits
-   * for, and is waited for by, <em>blocking</em> streams only. Closing it does nothing; it outlives
-   * {@link #close()} of the device like everything handed out.
+   * for, and is waited for by, <em>blocking</em> streams only.
+   *
+   * <p>Closing it does nothing, so it cannot keep the device's resources: it works as long as the
+   * device or anything else that was handed out is open. A call under way keeps the resources until
+   * it returns. On a device whose resources are gone (CUDA) its methods throw {@link
+   * IllegalStateException}.
    *
    * @return always the same stream
    */

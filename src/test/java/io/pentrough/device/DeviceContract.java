@@ -237,6 +237,12 @@ public abstract class DeviceContract {
     stream.copyToDevice(pinned(7), 0, buffer, 0, 1);
     stream.synchronize();
     assertArrayEquals(bytes(7), content(buffer));
+    PinnedBuffer pinned = pinned(8);
+    device.close();
+    stream.copyToDevice(pinned, 0, buffer, 0, 1); // as long as the buffers are open
+    ByteBuffer read = ByteBuffer.allocate(1);
+    stream.read(buffer, read);
+    assertEquals(8, read.get(0));
   }
 
   @Test

@@ -32,10 +32,15 @@ final class CudaContext {
 
   private final Object lock = new Object();
   private boolean closed;
-  private int live;
 
-  /** Given back; only the default stream may be left to ask for it. */
-  private volatile boolean gone;
+  /** What was handed out and is open. */
+  private int handles;
+
+  /** Calls under way that no handle counts for: those on the default stream. */
+  private int calls;
+
+  /** Given back: closed, and neither a handle nor a call was left. */
+  private boolean gone;
 
   CudaContext(String name, CUcontext handle, @Nullable CUdevice primaryOf) {
     this.name = name;
@@ -43,11 +48,11 @@ final class CudaContext {
     this.primaryOf = primaryOf;
   }
 
-  /** Makes the context current for a call; what it returns goes to {@link #exit}. */
+  /**
+   * Makes the context current for a call; what it returns goes to {@link #exit}. The caller holds
+   * the context, by a handle or by {@link #callComes}.
+   */
   boolean enter() {
-    if (gone) {
-      throw new IllegalStateException(name + " is closed, and so is all it handed out");
-    }
     if (BOUND.get() == this) {
       return false;
     }
@@ -63,15 +68,20 @@ final class CudaContext {
 
   /** See {@link io.pentrough.device.Device#bindThread()}. */
   void bindThread() {
-    if (gone) {
-      throw new IllegalStateException(name + " is closed");
+    callComes();
+    try {
+      makeCurrent();
+      // Else a query of ours would invalidate a capture that a thread of the application began.
+      int[] mode = {CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED};
+      CudaDriver.call(
+          name,
+          "cuThreadExchangeStreamCaptureMode",
+          m -> cuThreadExchangeStreamCaptureMode(m),
+          mode);
+      BOUND.set(this);
+    } finally {
+      callGone();
     }
-    makeCurrent();
-    // Else a query of ours would invalidate a capture that a thread of the application began.
-    int[] mode = {CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED};
-    CudaDriver.call(
-        name, "cuThreadExchangeStreamCaptureMode", m -> cuThreadExchangeStreamCaptureMode(m), mode);
-    BOUND.set(this);
   }
 
   /** A thread that was bound to another context is bound no more: its calls there push again. */
@@ -86,49 +96,82 @@ final class CudaContext {
       if (closed) {
         throw new IllegalStateException(name + " is closed: it hands out nothing new");
       }
-      live++;
+      handles++;
     }
   }
 
   /** Before a handle is made on behalf of one that exists, which may be after close(). */
   void handleComesLate() {
     synchronized (lock) {
-      live++;
+      requireNotGone();
+      handles++;
     }
   }
 
   void handleGone() {
     boolean last;
     synchronized (lock) {
-      live--;
-      last = closed && live == 0;
+      handles--;
+      last = goesNow();
     }
     if (last) {
       release();
     }
   }
 
-  int live() {
+  /** Before a call that no handle counts for; keeps the context until {@link #callGone}. */
+  void callComes() {
     synchronized (lock) {
-      return live;
+      requireNotGone();
+      calls++;
+    }
+  }
+
+  void callGone() {
+    boolean last;
+    synchronized (lock) {
+      calls--;
+      last = goesNow();
+    }
+    if (last) {
+      release();
+    }
+  }
+
+  /** How many handles are open. */
+  int handles() {
+    synchronized (lock) {
+      return handles;
     }
   }
 
   void close() {
+    boolean last;
     synchronized (lock) {
       if (closed) {
         return;
       }
       closed = true;
-      if (live > 0) {
-        return;
-      }
+      last = goesNow();
     }
-    release();
+    if (last) {
+      release();
+    }
+  }
+
+  private void requireNotGone() {
+    if (gone) {
+      throw new IllegalStateException(name + " is closed, and so is all it handed out");
+    }
+  }
+
+  /** True once: from then on neither a handle nor a call comes, so that none can go. */
+  private boolean goesNow() {
+    gone = closed && handles == 0 && calls == 0;
+    return gone;
   }
 
   private void release() {
-    gone = true;
     if (primaryOf != null) {
       CudaDriver.call(
           name, "cuDevicePrimaryCtxRelease", d -> cuDevicePrimaryCtxRelease(d), primaryOf);

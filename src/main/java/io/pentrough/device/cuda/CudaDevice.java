@@ -574,12 +574,12 @@ public final class CudaDevice implements Device {
   }
 
   private void giveUp(@Nullable AutoCloseable made, Throwable why) {
-    if (made == null) {
-      context.handleGone();
-      return;
-    }
     try {
-      made.close();
+      if (made == null) {
+        context.handleGone();
+      } else {
+        made.close();
+      }
     } catch (Exception e) {
       why.addSuppressed(e);
     }
@@ -596,7 +596,7 @@ public final class CudaDevice implements Device {
    * @return a consistent snapshot
    */
   public Usage liveResources() {
-    return new Usage(context.live());
+    return new Usage(context.handles());
   }
 
   /**

@@ -21,9 +21,23 @@ abstract class CudaHandle {
   /** How many calls use the handle, and {@link #CLOSED} from close() on. */
   private final AtomicInteger uses = new AtomicInteger();
 
-  /** For a handle that exists, and counts as long as it does. */
+  /** Whether the context counts this as long as it is open, or each use of it. */
+  private final boolean closable;
+
+  /** For a handle that exists, and is counted already. */
   CudaHandle(CudaContext context) {
+    this(context, true);
+  }
+
+  /**
+   * For a handle that exists.
+   *
+   * @param closable whether it will be closed, and is counted already; else each use of it keeps
+   *     the context
+   */
+  CudaHandle(CudaContext context, boolean closable) {
     this.context = context;
+    this.closable = closable;
   }
 
   /** Gives it back to the driver; called once, with the context current. */
@@ -34,6 +48,10 @@ abstract class CudaHandle {
 
   /** Keeps the handle until {@link #done()}; throws if it is closed. */
   final void use() {
+    if (!closable) {
+      context.callComes();
+      return;
+    }
     while (true) {
       int now = uses.get();
       if ((now & CLOSED) != 0) {
@@ -53,9 +71,9 @@ abstract class CudaHandle {
     use();
     try {
       return context.enter();
-    } catch (RuntimeException e) {
+    } catch (Throwable t) {
       done();
-      throw e;
+      throw t;
     }
   }
 
@@ -68,6 +86,10 @@ abstract class CudaHandle {
   }
 
   final void done() {
+    if (!closable) {
+      context.callGone();
+      return;
+    }
     if (uses.decrementAndGet() == CLOSED) {
       try {
         giveBack();

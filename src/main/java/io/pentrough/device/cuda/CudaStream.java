@@ -46,7 +46,7 @@ final class CudaStream extends CudaHandle implements DeviceStream {
   private final Owner owner;
 
   CudaStream(CudaDevice device, CUstream handle, Owner owner) {
-    super(device.context());
+    super(device.context(), owner != Owner.DRIVER);
     this.device = device;
     this.handle = handle;
     this.owner = owner;

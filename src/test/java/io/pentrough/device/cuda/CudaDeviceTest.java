@@ -14,6 +14,7 @@ import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 import static jcuda.driver.JCudaDriver.cuStreamEndCapture;
 import static jcuda.driver.JCudaDriver.cuStreamQuery;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -207,6 +208,70 @@ class CudaDeviceTest {
     }
     check(cuStreamDestroy(stream));
     still.close();
+  }
+
+  @Test
+  @DisplayName("the default stream's late calls give nothing back a second time")
+  void aDeviceIsGivenBackOnce() {
+    CudaDevice device = CudaDevice.open(0);
+    DeviceStream usual = device.defaultStream();
+    DeviceBuffer buffer = device.allocate(4);
+    DeviceBuffer empty = buffer.slice(0, 0, () -> {});
+    DeviceEvent event = device.newEvent();
+    PinnedBuffer pinned = device.allocatePinned(4);
+    try (CudaDevice still = CudaDevice.open(0)) {
+      device.close();
+      usual.copyToDevice(pinned, 0, buffer, 0, 4); // the context is there as long as the buffer
+      usual.record(event);
+      usual.read(buffer, ByteBuffer.allocate(4));
+      for (AutoCloseable last : List.of(buffer, event, pinned)) {
+        assertDoesNotThrow(last::close);
+      }
+      for (Executable late :
+          List.<Executable>of(
+              () -> usual.read(buffer, ByteBuffer.allocate(4)),
+              () -> usual.read(empty, ByteBuffer.allocate(4)),
+              () -> usual.copyToDevice(pinned, 0, buffer, 0, 4),
+              () -> usual.copyToHost(buffer, 0, pinned, 0, 4),
+              () -> usual.record(event),
+              () -> usual.waitFor(event),
+              usual::synchronize,
+              usual::isCapturing,
+              () -> device.map(pinned),
+              () -> device.newEvent(),
+              device::bindThread)) {
+        assertThrows(IllegalStateException.class, late);
+        usual.close();
+        device.close();
+      }
+      still.allocate(4).close(); // its context is still retained
+    }
+    try (CudaDevice again = CudaDevice.open(0)) {
+      again.allocate(4).close();
+    }
+  }
+
+  @Test
+  @DisplayName("a device closed under a call on its default stream is given back behind it")
+  void closedUnderTheDefaultStream() throws Exception {
+    try (CudaDevice still = CudaDevice.open(0)) {
+      CudaDevice device = CudaDevice.open(0);
+      CudaWork.Word word = new CudaWork.Word(still);
+      word.hold(device.defaultStream());
+      FutureTask<Void> synchronize = new FutureTask<>(device.defaultStream()::synchronize, null);
+      Thread thread = new Thread(synchronize);
+      thread.start();
+      while (!CudaWork.isInSynchronize(thread.getStackTrace())) {
+        assertFalse(synchronize.isDone());
+        Thread.onSpinWait();
+      }
+      device.close();
+      device.bindThread(); // not given back: the call is under way
+      word.open();
+      synchronize.get();
+      assertThrows(IllegalStateException.class, device::bindThread);
+      word.free();
+    }
   }
 
   @Test
