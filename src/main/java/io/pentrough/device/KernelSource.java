@@ -76,17 +76,29 @@ public final class KernelSource {
    * @param resource its name, as for {@link Class#getResourceAsStream}
    * @return kernels without twins
    * @throws IllegalArgumentException as for {@link #of}
-   * @throws UncheckedIOException if there is no such resource, or it cannot be read
+   * @throws UncheckedIOException if there is no such resource, it cannot be read, or the class lies
+   *     in a module that does not open its package
    */
   public static KernelSource ofResource(Class<?> beside, String resource) {
     try (InputStream in = beside.getResourceAsStream(resource)) {
       if (in == null) {
-        throw new FileNotFoundException("no resource " + resource + " beside " + beside.getName());
+        throw new FileNotFoundException(
+            "no resource " + resource + " beside " + beside.getName() + whyHidden(beside));
       }
       return of(resource, new String(in.readAllBytes(), StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** A module keeps the resources of its packages to itself, unless it opens them. */
+  private static String whyHidden(Class<?> beside) {
+    Module module = beside.getModule();
+    String its = beside.getPackageName();
+    return module.isOpen(its, KernelSource.class.getModule())
+        ? ""
+        : " that can be read from here: module %s must open package %s (\"opens %s;\"), or read it itself and use KernelSource.of"
+            .formatted(module.getName(), its, its);
   }
 
   /**

@@ -278,11 +278,10 @@ public final class CudaDevice implements Device {
    * }</pre>
    *
    * <p>A refusal breaks nothing on Linux: once the library is there, the next call finds it. On
-   * Windows, and where the class and Pentrough have different class loaders, it is final, as it is
-   * if the class failed before this was called. If the class works already, nothing happens. The
-   * first call takes some 0.1 s; each looks at the files of the process, so call it once. For this
-   * time the property {@code java.io.tmpdir} names another folder. May be called from any thread;
-   * calls wait for each other and for an {@link #open} under way.
+   * Windows it is final, as it is if the class failed before this was called. If the class works
+   * already, nothing happens. The first call takes some 0.1 s. For this time the property {@code
+   * java.io.tmpdir} names another folder. May be called from any thread; calls wait for each other
+   * and for an {@link #open} under way, those in other class loaders too.
    *
    * @param binding the class, such as {@code jcuda.jcublas.JCublas2.class}; initialised by this
    * @throws IllegalArgumentException if it is no class of JCuda's

@@ -2,49 +2,61 @@ package io.pentrough.device.cuda;
 
 import io.pentrough.device.DeviceException;
 import java.io.File;
-import java.io.FileInputStream;
-import java.io.FileOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.function.BiFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Loads a native library of JCuda so that what is loaded is what the class path has.
+ * Loads a native library of JCuda so that what is loaded is what the jars have.
  *
  * <p>Left to itself, JCuda unpacks its library to a fixed name in the shared folder for temporary
  * files and loads whatever it finds there: half a file that another JVM is writing, or one that
- * somebody else put there. And if loading fails, it fails in a static initialiser, which is final
- * for the JVM. So:
+ * somebody else put there. The JVM loads a file for one class loader only, so the second one of a
+ * JVM cannot have that file at all. And if loading fails, it fails in a static initialiser, which
+ * is final for the class loader. So, for each class loader:
  *
  * <pre>
- *   unpack   into a folder of this process alone (mode 700), and compare what was written
- *   preload  the file ourselves: whatever is wrong with it or with the driver is told here
- *   touch    JCuda, with java.io.tmpdir pointing to that folder for the moment: it finds the very
- *            file, which the JVM has loaded already
+ *   unpack   into a folder of this process alone, and compare what was written
+ *   preload  the file by JCuda's own means, with java.io.tmpdir pointing to that folder for the
+ *            moment: whatever is wrong with it or with the driver is told here
+ *   touch    JCuda's class: it finds the very file, which the JVM has loaded already
  *   delete   the folder: the mapping stays
  * </pre>
  *
  * <p>If the application touched JCuda first, its library is in the process already and is used as
- * it is; a second copy would have uninitialised state of its own. Where the JVM cannot see that
- * (Windows), or JCuda belongs to another class loader than Pentrough (the JVM loads a library for
- * one loader only), there is no preload, and a failure in the touch is final.
+ * it is; a second copy would be one too many. Whether a file in the process belongs to this class
+ * loader cannot be told if it has been deleted. Then there is no preload: the touch does nothing if
+ * JCuda has started, and else finds the file that was unpacked. The same on Windows, where nothing
+ * tells which files are in the process. There alone a failure in the touch is final.
  */
 final class NativeLibrary {
 
-  /** Another folder to unpack to, for machines whose temporary files cannot be executed. */
-  private static final String FOLDER = "pentrough.nativesFolder";
+  /**
+   * Held while {@code java.io.tmpdir} points elsewhere. The property is the JVM's, and Pentrough
+   * may be there once for each class loader: so is this lock, which a string literal is.
+   */
+  private static final Object JVM_LOCK = "io.pentrough.device.cuda.NativeLibrary";
 
   private static final String TEMPORARY = "java.io.tmpdir";
-  private static final Path MAPPED = Path.of("/proc/self/maps");
+  private static final Path MAPS = Path.of("/proc/self/maps");
+
+  /** "FROM-TO r-xp OFFSET DEVICE INODE FILE"; without x it is the rest of a failure to load it. */
+  private static final Pattern LOADED_FILE = Pattern.compile("\\S+ ..x. [^/]*(/.*)");
+
+  /** "java.lang.UnsatisfiedLinkError: FILE: REASON", in what JCuda says of its two tries. */
+  private static final Pattern REASON =
+      Pattern.compile("^[\\w.$]+(?:Error|Exception): (.*)$", Pattern.MULTILINE);
 
   /** "FILE: cannot open shared object file: ...", as the system's loader says it. */
   private static final Pattern MISSING = Pattern.compile("(lib[^:/ ]+): cannot open .*");
@@ -61,42 +73,39 @@ final class NativeLibrary {
           "libcusolver.", "cuSOLVER",
           "libcusparse.", "cuSPARSE");
 
+  /** The classes whose library has been loaded. */
+  private static final Set<Class<?>> LOADED =
+      Collections.newSetFromMap(new WeakHashMap<Class<?>, Boolean>());
+
   /** What the library is to JCuda, for messages. */
   private final String owner;
 
-  /** A class from the jar whose native library it is; touching another must have loaded it. */
+  /** JCuda's class whose static initialiser loads the library. */
   private final Class<?> binding;
 
-  private final String file;
-  private final Touch touch;
-  private final BiFunction<String, @Nullable Throwable, DeviceException> refusal;
+  /** What the JVM calls the library, and its file. */
+  private final String name;
 
-  /** Initialises JCuda's class, whose static initialiser loads the library. */
-  private interface Touch {
-    void run() throws ClassNotFoundException;
-  }
+  private final String file;
+  private final BiFunction<String, @Nullable Throwable, DeviceException> refusal;
 
   private NativeLibrary(
       String owner,
       Class<?> binding,
-      String file,
-      Touch touch,
+      String library,
       BiFunction<String, @Nullable Throwable, DeviceException> refusal) {
+    CudaProbe machine = CudaProbe.ofThisMachine();
+    String version = JCudaJars.versionFor(binding);
     this.owner = owner;
     this.binding = binding;
-    this.file = file;
-    this.touch = touch;
+    this.name = machine.libraryName(library, version);
+    this.file = machine.bindingFile(library, version);
     this.refusal = refusal;
   }
 
   /** JCuda's library for the driver. */
   static NativeLibrary ofDriver() {
-    return new NativeLibrary(
-        "JCuda",
-        JCudaResource.binding(),
-        CudaProbe.ofThisMachine().bindingFile(),
-        () -> JCudaDriver.cuDriverGetVersion(new int[1]),
-        NoCuda::new);
+    return new NativeLibrary("JCuda", JCudaJars.driver(), "JCudaDriver", NoCuda::new);
   }
 
   /** The library of one of JCuda's other classes; must not initialise the class. */
@@ -105,121 +114,143 @@ final class NativeLibrary {
     return new NativeLibrary(
         name,
         binding,
-        CudaProbe.ofThisMachine().bindingFile(name.equals("JCuda") ? "JCudaRuntime" : name),
-        () -> Class.forName(binding.getName(), true, binding.getClassLoader()),
+        name.equals("JCuda") ? "JCudaRuntime" : name,
         (why, cause) -> new DeviceException(name + " cannot be used: " + why, cause));
   }
 
-  /** Under the lock of {@link CudaNatives}; again at no harm. */
+  /** Again at no harm. */
   void load() {
-    if (isMapped(file)) {
-      touch();
-      return;
-    }
-    @Nullable Path folder = null;
-    try {
-      folder = privateFolder();
-      Path library = folder.resolve(file);
-      if (unpack(library)) {
-        preload(library);
-        touchWithin(folder);
-      } else if (CudaProbe.ofThisMachine().isOnLibraryPath(file)) { // where JCuda looks first
-        touch();
-      } else {
-        throw refusal.apply(
-            "its native library "
-                + file
-                + " is not on the class path; add the artifact of JCuda's natives that has it",
-            null);
+    synchronized (JVM_LOCK) {
+      if (LOADED.contains(binding)) {
+        return;
       }
-    } catch (IOException e) {
-      throw refusal.apply(
-          owner
-              + "'s native library could not be unpacked to "
-              + (folder == null
-                  ? System.getProperty(FOLDER, System.getProperty(TEMPORARY))
-                  : folder)
-              + " ("
-              + e
-              + "); name a folder that can be written with -D"
-              + FOLDER
-              + "=FOLDER",
-          e);
-    } finally {
-      delete(folder, file);
+      List<String> inProcess = inProcess();
+      if (inProcess.stream().noneMatch(this::isOurs)) {
+        loadOwnCopy(Files.isReadable(MAPS) && inProcess.isEmpty());
+      }
+      LOADED.add(binding);
     }
   }
 
-  private static boolean isMapped(String file) {
+  /** The files of the library's name that the process has loaded, for whatever class loader. */
+  private List<String> inProcess() {
+    if (!Files.isReadable(MAPS)) {
+      return List.of();
+    }
     try {
-      return Files.isReadable(MAPPED)
-          && Files.readAllLines(MAPPED).stream()
-              .anyMatch(line -> line.endsWith(file) || line.endsWith(file + " (deleted)"));
+      return Files.readAllLines(MAPS).stream()
+          .map(LOADED_FILE::matcher)
+          .filter(Matcher::matches)
+          .map(line -> line.group(1))
+          .filter(path -> path.endsWith("/" + file) || path.endsWith("/" + file + " (deleted)"))
+          .distinct()
+          .toList();
     } catch (IOException e) {
+      return List.of();
+    }
+  }
+
+  /** Whether a file in the process was loaded for JCuda's class loader; if so, JCuda is touched. */
+  private boolean isOurs(String loaded) {
+    File there = new File(loaded);
+    if (!there.isFile()) {
       return false;
     }
-  }
-
-  private static Path privateFolder() throws IOException {
-    String asked = System.getProperty(FOLDER);
-    return asked == null
-        ? Files.createTempDirectory("pentrough-")
-        : Files.createTempDirectory(Path.of(asked), "pentrough-");
-  }
-
-  /** False if the class path has no such library. */
-  private boolean unpack(Path target) throws IOException {
-    byte[] bytes;
-    try (InputStream in = binding.getResourceAsStream("/lib/" + file)) {
-      if (in == null) {
-        return false;
-      }
-      bytes = in.readAllBytes();
-    }
-    // Not by Files, whose channels would keep direct memory of this size with the thread.
-    try (FileOutputStream out = new FileOutputStream(target.toFile())) {
-      out.write(bytes);
-    }
-    try (FileInputStream written = new FileInputStream(target.toFile())) {
-      if (!Arrays.equals(bytes, written.readAllBytes())) {
-        throw new IOException("what was written is not what can be read");
-      }
-    }
-    return true;
-  }
-
-  private void preload(Path library) {
-    ClassLoader own = NativeLibrary.class.getClassLoader();
-    if (!Files.isReadable(MAPPED) || binding.getClassLoader() != own) {
-      return;
-    }
     try {
-      System.load(library.toAbsolutePath().toString());
-    } catch (UnsatisfiedLinkError e) {
-      throw refusal.apply(whyNotLoaded(String.valueOf(e.getMessage()), library), e);
+      within(
+          there.getParentFile().toPath(),
+          () -> {
+            JCudaJars.loadLibrary(binding, name); // without effect, if it is ours
+            touch();
+          });
+      return true;
+    } catch (LinkageError | ReflectiveOperationException | IOException e) {
+      return false; // "already loaded in another classloader"
     }
   }
 
-  private String whyNotLoaded(String message, Path library) {
-    // The system's loader says "FILE: REASON", where FILE is what could not be had.
-    String reason = message.replace(library + ": ", "");
+  private void loadOwnCopy(boolean preload) {
+    try {
+      byte[] content = content();
+      NativesFolder.use(
+          folder -> {
+            folder.unpack(file, content);
+            within(
+                folder.path,
+                () -> {
+                  if (preload) {
+                    preload(folder.path.resolve(file));
+                  }
+                  touch();
+                });
+          });
+    } catch (ReflectiveOperationException | IOException e) {
+      throw refusal.apply(
+          owner + "'s native library could not be unpacked to " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * From a jar, or else from the library path: JCuda looks there first, but for one class loader
+   * only.
+   */
+  private byte[] content() throws IOException {
+    byte[] inJar = JCudaJars.read(binding, "lib/" + file);
+    if (inJar != null) {
+      return inJar;
+    }
+    Optional<Path> onPath = CudaProbe.ofThisMachine().onLibraryPath(file);
+    if (onPath.isPresent()) {
+      return Files.readAllBytes(onPath.get());
+    }
+    throw refusal.apply(
+        "its native library "
+            + file
+            + " is not on the class path; add the artifact of JCuda's natives that has it",
+        null);
+  }
+
+  private void preload(Path library) throws IOException, ReflectiveOperationException {
+    try {
+      JCudaJars.loadLibrary(binding, name);
+    } catch (LinkageError e) {
+      String reason = reason(e, library);
+      if (reason.contains("failed to map segment") || reason.contains("not permitted")) {
+        throw new NativesFolder.NotExecutable(reason, e);
+      }
+      throw refusal.apply(whyNotLoaded(reason), e);
+    }
+  }
+
+  /**
+   * What JCuda says is a page, with the stack of its try on the library path and of that with the
+   * unpacked file.
+   */
+  private String reason(LinkageError e, Path library) {
+    String message = String.valueOf(e.getMessage());
+    return REASON
+        .matcher(message)
+        .results()
+        .map(found -> found.group(1))
+        .filter(reason -> !reason.startsWith("no " + name))
+        .reduce((first, second) -> second)
+        .orElseGet(() -> message.lines().findFirst().orElse(""))
+        .replace(library + ": ", ""); // as the system's loader begins
+  }
+
+  private String whyNotLoaded(String reason) {
     if (reason.startsWith("libcuda.so.1:")) {
       return "no NVIDIA driver found (" + reason + ")";
+    }
+    if (reason.contains("llegal native access")) {
+      Module module = binding.getModule();
+      return "the JVM does not let JCuda call native code (%s); start it with --enable-native-access=%s"
+          .formatted(reason, module.isNamed() ? module.getName() : "ALL-UNNAMED");
     }
     Matcher missing = MISSING.matcher(reason);
     if (missing.matches()) {
       return "%s is not installed (%s); install the CUDA 12 toolkit's libraries, or name their folder in LD_LIBRARY_PATH before the JVM starts"
           .formatted(product(missing.group(1)), reason);
-    }
-    if (reason.contains("failed to map segment") || reason.contains("not permitted")) {
-      return owner
-          + "'s native library cannot be executed in "
-          + library.getParent()
-          + " ("
-          + reason
-          + "); name another folder with -D"
-          + FOLDER
-          + "=FOLDER";
     }
     return owner + "'s native library cannot be loaded (" + reason + ")";
   }
@@ -232,28 +263,40 @@ final class NativeLibrary {
         .orElse(file);
   }
 
+  /** What is done while JCuda takes a folder for the one for temporary files. */
+  private interface Work {
+    void run() throws IOException, ReflectiveOperationException;
+  }
+
   /**
    * Others that look up the folder for temporary files in this moment get ours. The JDK reads it
    * once: that must have happened before.
    */
-  private void touchWithin(Path folder) {
+  private static void within(Path folder, Work work)
+      throws IOException, ReflectiveOperationException {
     try {
       Files.deleteIfExists(File.createTempFile("pentrough-", null).toPath());
     } catch (IOException e) {
       // It has been read all the same. Where nothing can be written nobody will miss it.
     }
-    String usual = System.getProperty(TEMPORARY);
-    System.setProperty(TEMPORARY, folder.toAbsolutePath().toString());
+    Properties properties = System.getProperties();
+    String usual = properties.getProperty(TEMPORARY);
+    String ours = folder.toAbsolutePath().toString();
+    properties.setProperty(TEMPORARY, ours);
     try {
-      touch();
-    } finally {
-      System.setProperty(TEMPORARY, usual);
+      work.run();
+    } finally { // unless somebody else has set it meanwhile
+      if (usual == null) {
+        properties.remove(TEMPORARY, ours);
+      } else {
+        properties.replace(TEMPORARY, ours, usual);
+      }
     }
   }
 
-  private void touch() {
+  private void touch() throws ClassNotFoundException {
     try {
-      touch.run();
+      Class.forName(binding.getName(), true, binding.getClassLoader());
     } catch (NoClassDefFoundError e) {
       throw refusal.apply(
           owner
@@ -265,27 +308,7 @@ final class NativeLibrary {
               + ")",
           e);
     } catch (LinkageError e) {
-      throw refusal.apply(owner + "'s native library cannot be loaded (" + firstLine(e) + ")", e);
-    } catch (ClassNotFoundException e) {
-      throw new AssertionError(e); // its Class object is in our hands
-    }
-  }
-
-  private static String firstLine(Throwable t) {
-    return String.valueOf(t.getMessage()).lines().findFirst().orElse("");
-  }
-
-  /** A system that keeps loaded files from being deleted keeps them. */
-  private static void delete(@Nullable Path folder, String file) {
-    if (folder == null) {
-      return;
-    }
-    for (Path path : List.of(folder.resolve(file), folder)) {
-      try {
-        Files.deleteIfExists(path);
-      } catch (IOException e) {
-        path.toFile().deleteOnExit();
-      }
+      throw refusal.apply(whyNotLoaded(reason(e, Path.of(file))), e);
     }
   }
 }

@@ -3,21 +3,24 @@ package io.pentrough.device.cuda;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledForJreRange;
 import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,42 +34,16 @@ class CudaNativesTest {
   private static final String LIBRARY = "libJCudaDriver-12.6.0-linux-x86_64.so";
   private static final byte[] GARBAGE = "not a library".getBytes(StandardCharsets.UTF_8);
 
-  private static final Path DRIVER =
-      Path.of(
-              System.getProperty(
-                  "pentrough.softwareCuda.library", "target/software-cuda/libcuda.so.1"))
-          .toAbsolutePath();
-
   @TempDir Path temporary;
 
-  private Process start(boolean withDriver, String classPath, List<String> flags, String... steps)
-      throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-cp", classPath, "-Djava.io.tmpdir=" + temporary));
-    command.addAll(
-        List.of("-XX:+IgnoreUnrecognizedVMOptions", "--enable-native-access=ALL-UNNAMED"));
-    command.addAll(flags);
-    command.add(OpensCuda.class.getName());
-    command.addAll(List.of(steps));
-    ProcessBuilder builder = new ProcessBuilder(command);
-    // The JVM itself has something to say about a library that is none.
-    builder.redirectError(ProcessBuilder.Redirect.INHERIT);
-    builder.environment().remove("LD_LIBRARY_PATH");
-    if (withDriver) {
-      builder.environment().put("LD_LIBRARY_PATH", DRIVER.resolveSibling("").toString());
-    }
-    return builder.start();
-  }
-
-  private static List<String> output(Process process) throws Exception {
-    String all = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(0, process.waitFor(), all);
-    return all.lines().toList();
-  }
-
   private List<String> run(boolean withDriver, String... steps) throws Exception {
-    return output(start(withDriver, System.getProperty("java.class.path"), List.of(), steps));
+    Jvm jvm = withDriver ? new Jvm(temporary) : new Jvm(temporary).withoutDriver();
+    return jvm.start(OpensCuda.class, steps).said();
+  }
+
+  private List<String> runWithout(String jar, String... steps) throws Exception {
+    String classPath = Jvm.classPathWithout(entry -> entry.contains(jar));
+    return new Jvm(temporary).start(classPath, OpensCuda.class, steps).said();
   }
 
   private List<String> filesLeft() throws IOException {
@@ -94,13 +71,12 @@ class CudaNativesTest {
 
   @Test
   void twoJvmsMayStartAtOnce() throws Exception {
-    List<Process> processes = new ArrayList<>();
+    List<Jvm.Running> jvms = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
-      processes.add(
-          start(true, System.getProperty("java.class.path"), List.of(), "session", "mapped"));
+      jvms.add(new Jvm(temporary).start(OpensCuda.class, "session", "mapped"));
     }
-    for (Process process : processes) {
-      assertEquals(List.of("session done", "mapped: 1 private"), output(process));
+    for (Jvm.Running jvm : jvms) {
+      assertEquals(List.of("session done", "mapped: 1 private"), jvm.said());
     }
     assertEquals(List.of(), filesLeft());
   }
@@ -135,11 +111,7 @@ class CudaNativesTest {
 
   @Test
   void missingNativesAreNamed() throws Exception {
-    String without =
-        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
-            .filter(entry -> !entry.contains("jcuda-natives"))
-            .collect(Collectors.joining(File.pathSeparator));
-    List<String> said = output(start(true, without, List.of(), "best"));
+    List<String> said = runWithout("jcuda-natives", "best");
     assertEquals(
         List.of(
             "host (no CUDA: JCuda's native library "
@@ -150,25 +122,19 @@ class CudaNativesTest {
 
   @Test
   void missingJCudaIsNamed() throws Exception {
-    String without =
-        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
-            .filter(entry -> !entry.contains("jcuda"))
-            .collect(Collectors.joining(File.pathSeparator));
     assertEquals(
         List.of("host (no CUDA: JCuda is not on the class path; add org.jcuda:jcuda:12.6.0)"),
-        output(start(true, without, List.of(), "best")));
+        runWithout("jcuda", "best"));
   }
 
   @Test
   void aFolderThatCannotBeWrittenIsNamedWithTheCure() throws Exception {
     Path file = Files.write(temporary.resolve("file"), GARBAGE);
     List<String> said =
-        output(
-            start(
-                true,
-                System.getProperty("java.class.path"),
-                List.of("-Dpentrough.nativesFolder=" + file),
-                "why"));
+        new Jvm(temporary)
+            .flags("-Dpentrough.nativesFolder=" + file)
+            .start(OpensCuda.class, "why")
+            .said();
     assertTrue(
         said.get(0).startsWith("JCuda's native library could not be unpacked to " + file),
         said::toString);
@@ -182,15 +148,149 @@ class CudaNativesTest {
   @Test
   @DisplayName("with a folder named, the shared one need not be there at all")
   void noSharedFolder() throws Exception {
-    List<String> flags =
-        List.of(
-            "-Dpentrough.nativesFolder=" + temporary,
-            "-Djava.io.tmpdir=" + temporary.resolve("missing"));
     assertEquals(
         List.of("available", "session done", "mapped: 1 private"),
-        output(
-            start(true, System.getProperty("java.class.path"), flags, "why", "session", "mapped")));
+        new Jvm(temporary)
+            .flags(
+                "-Dpentrough.nativesFolder=" + temporary,
+                "-Djava.io.tmpdir=" + temporary.resolve("missing"))
+            .start(OpensCuda.class, "why", "session", "mapped")
+            .said());
     assertEquals(List.of(), filesLeft());
+  }
+
+  @Test
+  @DisplayName("where temporary files cannot be written, the library goes through another folder")
+  void unwritable() throws Exception {
+    Path file = Files.write(temporary.resolve("file"), GARBAGE);
+    assertEquals(
+        List.of("session done", "mapped: 1 private"),
+        new Jvm(temporary)
+            .flags("-Djava.io.tmpdir=" + file)
+            .start(OpensCuda.class, "session", "mapped")
+            .said());
+  }
+
+  /** A JVM that sees a folder of its own as mounted with noexec; not where nobody may mount. */
+  private Jvm onNoexec(Path folder) throws Exception {
+    String[] mounts = {
+      "unshare",
+      "-rm",
+      "sh",
+      "-c",
+      "mount -t tmpfs -o noexec none '" + folder + "' && exec \"$@\"",
+      "sh"
+    };
+    Process may = new ProcessBuilder(with(mounts, "true")).inheritIO().start();
+    assumeTrue(may.waitFor() == 0, "nobody may mount here, so noexec is not tested");
+    return new Jvm(temporary).wrapper(mounts).flags("-Djava.io.tmpdir=" + folder);
+  }
+
+  private static String[] with(String[] first, String last) {
+    String[] all = Arrays.copyOf(first, first.length + 1);
+    all[first.length] = last;
+    return all;
+  }
+
+  @Test
+  @DisplayName("where temporary files cannot be executed, the library goes through another folder")
+  void noexec() throws Exception {
+    Path folder = Files.createDirectory(temporary.resolve("noexec"));
+    assertEquals(
+        List.of("session done", "mapped: 1 private"),
+        onNoexec(folder).start(OpensCuda.class, "session", "mapped").said());
+  }
+
+  @Test
+  @DisplayName("a folder named for that is the one for every class loader")
+  void noexecWithAFolderNamed() throws Exception {
+    Path folder = Files.createDirectory(temporary.resolve("noexec"));
+    Path named = Files.createDirectory(temporary.resolve("named"));
+    assertEquals(
+        List.of(
+            "jcuda: UnsatisfiedLinkError",
+            "session done",
+            "session done",
+            "loaded",
+            "loaded",
+            "mapped: 2 private"),
+        onNoexec(folder)
+            .flags("-Dpentrough.nativesFolder=" + named)
+            .start(
+                ManyLoaders.class,
+                "A=all",
+                "B=all",
+                "C=all",
+                "A:jcuda",
+                "B:session",
+                "C:session",
+                "B:blas",
+                "C:blas",
+                "C:mapped")
+            .said());
+  }
+
+  @Test
+  @DisplayName(
+      "a folder named that cannot be executed in is refused in words, and no other is tried")
+  void noexecNamed() throws Exception {
+    Path folder = Files.createDirectory(temporary.resolve("noexec"));
+    String why =
+        "JCuda's native library could not be unpacked to "
+            + folder
+            + " (files cannot be executed there: it is mounted noexec); name a folder that can be"
+            + " written and is not mounted noexec with -Dpentrough.nativesFolder=FOLDER";
+    assertEquals(
+        List.of(why, why, "jcuda: 0"),
+        onNoexec(folder)
+            .flags("-Dpentrough.nativesFolder=" + folder, "-Djava.io.tmpdir=" + temporary)
+            .start(OpensCuda.class, "why", "why", "jcuda")
+            .said());
+  }
+
+  @Test
+  @DisplayName("natives on the library path, for the JVM's first class loader and for more")
+  void libraryPath() throws Exception {
+    Path folder = Files.createDirectory(temporary.resolve("natives"));
+    try (InputStream in = OpensCuda.class.getResourceAsStream("/lib/" + LIBRARY)) {
+      Files.copy(in, folder.resolve(LIBRARY));
+    }
+    Jvm jvm = new Jvm(temporary).flags("-Djava.library.path=" + folder);
+    String classPath = Jvm.classPathWithout(entry -> entry.contains("jcuda-natives"));
+    assertEquals(
+        List.of("session done", "session done", "session done", "mapped: 3"),
+        jvm.start(
+                classPath,
+                ManyLoaders.class,
+                "A=all",
+                "B=all",
+                "C=all",
+                "A:session",
+                "B:session",
+                "C:session",
+                "C:mapped")
+            .said());
+  }
+
+  @Test
+  @EnabledForJreRange(min = JRE.JAVA_24)
+  @DisplayName("a JVM that forbids native access is started with the option the message names")
+  void noNativeAccess() throws Exception {
+    String classPath = System.getProperty("java.class.path");
+    List<String> denied =
+        List.of("--illegal-native-access=deny", "-cp", classPath, OpensCuda.class.getName(), "why");
+    String why = new Jvm(temporary).withoutNativeAccess().start(denied).said().get(0);
+    assertTrue(why.startsWith("the JVM does not let JCuda call native code ("), why);
+    assertTrue(why.endsWith("; start it with --enable-native-access=ALL-UNNAMED"), why);
+    assertEquals(List.of("available"), new Jvm(temporary).start(denied).said());
+  }
+
+  @Test
+  @DisplayName("a property java.io.tmpdir that was removed stays so")
+  void noProperty() throws Exception {
+    assertEquals(
+        List.of("session done", "tmp: " + temporary + " = null"),
+        run(true, "noTmp", "session", "tmp"));
   }
 
   // --- JCuda's other libraries
@@ -204,7 +304,7 @@ class CudaNativesTest {
 
   /** With the driver, which is loaded by its path, but without cuBLAS until it is, too. */
   private List<String> runWithoutCublas(String... steps) throws Exception {
-    List<String> all = new ArrayList<>(List.of(DRIVER.toString()));
+    List<String> all = new ArrayList<>(List.of(Jvm.DRIVER.toString()));
     all.addAll(List.of(steps));
     return run(false, all.toArray(new String[0]));
   }
@@ -212,7 +312,7 @@ class CudaNativesTest {
   @Test
   @DisplayName("without cuBLAS there is a sentence each time, and it may still come")
   void noCublas() throws Exception {
-    String cublas = DRIVER.resolveSibling("libcublas.so.12").toString();
+    String cublas = Jvm.DRIVER.resolveSibling("libcublas.so.12").toString();
     assertEquals(
         List.of(NO_CUBLAS, NO_CUBLAS, "loaded", "jcublas: CUBLAS_STATUS_SUCCESS"),
         runWithoutCublas("blas", "blas", cublas, "blas", "jcublas"));
@@ -264,16 +364,12 @@ class CudaNativesTest {
         List.of("loaded", "io.pentrough.device.cuda.OpensCuda is no class of JCuda's"),
         run(true, "runtime", "foreign"));
     assertTrue(run(false, "blas").get(0).startsWith("no CUDA: no NVIDIA driver found"));
-    String without =
-        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
-            .filter(entry -> !entry.contains("jcublas-natives"))
-            .collect(Collectors.joining(File.pathSeparator));
     assertEquals(
         List.of(
             "JCublas2 cannot be used: its native library "
                 + CUBLAS
                 + " is not on the class path; add the artifact of JCuda's natives that has it"),
-        output(start(true, without, List.of(), "blas")));
+        runWithout("jcublas-natives", "blas"));
   }
 
   private static List<String> tail(List<String> list, int count) {

@@ -10,7 +10,7 @@ import jcuda.jcublas.JCublas2;
 import jcuda.runtime.JCuda;
 
 /** What {@link CudaNativesTest} runs in JVMs of its own; prints what it finds. */
-final class OpensCuda {
+public final class OpensCuda {
 
   private OpensCuda() {}
 
@@ -36,6 +36,10 @@ final class OpensCuda {
           System.out.println(
               "tmp: " + temporary.getParent() + " = " + System.getProperty("java.io.tmpdir"));
           Files.delete(temporary.toPath());
+        }
+        case "noTmp" -> {
+          Files.delete(File.createTempFile("read", "").toPath()); // the JDK has it now
+          System.clearProperty("java.io.tmpdir");
         }
         case "session" -> {
           try (CudaDevice device = CudaDevice.open(0)) {
@@ -81,7 +85,7 @@ final class OpensCuda {
   private static void mapped(String library) throws Exception {
     List<String> files =
         Files.readAllLines(new File("/proc/self/maps").toPath()).stream()
-            .filter(line -> line.contains(library))
+            .filter(line -> line.contains(library) && line.matches("\\S+ ..x.*"))
             .map(line -> line.substring(line.indexOf('/')))
             .distinct()
             .toList();
