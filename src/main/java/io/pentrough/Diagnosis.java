@@ -158,8 +158,7 @@ final class Diagnosis {
     return String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
   }
 
-  private record WorkerState(
-      int number, Thread thread, @Nullable String job, long nanos, boolean ended) {
+  record WorkerState(int number, Thread thread, @Nullable String job, long nanos, boolean ended) {
 
     void describe(StringBuilder text, String whyIdle, Map<Thread, StackTraceElement[]> targets) {
       text.append("\n  worker ").append(number).append(": ");

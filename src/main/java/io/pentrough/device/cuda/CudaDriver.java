@@ -207,7 +207,15 @@ final class CudaDriver {
         : Integer.parseInt(digits);
   }
 
-  /** For the way back from a name; made when the first exception comes. */
+  /**
+   * Loads the classes that only a failure needs. It may come while things are given back, when the
+   * class loader has been closed.
+   */
+  static void prepareForFailures() {
+    codeOf(new CudaException(CUresult.stringFor(SUCCESS)));
+  }
+
+  /** For the way back from a name. */
   private static final class Codes {
 
     static final Map<String, Integer> BY_NAME = new HashMap<>();

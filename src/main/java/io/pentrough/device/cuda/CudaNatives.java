@@ -49,6 +49,7 @@ final class CudaNatives {
         throw new NoCuda(impossible.get(), null);
       }
       NativeLibrary.ofDriver().load();
+      CudaDriver.prepareForFailures();
       loaded = true;
     }
     int version = version(); // first: in an old driver other functions are missing, which is fatal

@@ -1,0 +1,154 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.cuda.CudaSim;
+import io.pentrough.device.cuda.Jvm;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.LongSupplier;
+import java.util.stream.Stream;
+import jcuda.driver.CUresult;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A container may close an application's class loader before what the application has left is given
+ * back: then no class may be missing that was not needed before.
+ */
+@Timeout(60)
+class ClosedClassLoaderTest {
+
+  /** One with the class path to itself, which tells what it is asked for when it is closed. */
+  private static final class Watched extends URLClassLoader {
+
+    final List<String> late = new CopyOnWriteArrayList<>();
+    private volatile boolean closed;
+
+    Watched() throws Exception {
+      super(urls(), ClassLoader.getPlatformClassLoader());
+    }
+
+    private static URL[] urls() throws Exception {
+      List<URL> urls = new ArrayList<>();
+      for (String entry : Jvm.classPath()) {
+        urls.add(Path.of(entry).toUri().toURL());
+      }
+      return urls.toArray(new URL[0]);
+    }
+
+    @Override
+    protected Class<?> findClass(String name) throws ClassNotFoundException {
+      if (closed) {
+        late.add(name);
+      }
+      return super.findClass(name);
+    }
+
+    @Override
+    public void close() throws java.io.IOException {
+      closed = true;
+      super.close();
+    }
+  }
+
+  private static Stream<String> uses() {
+    return Stream.of(
+        "loader forgotten",
+        "loader forgotten, batch lost",
+        "loader forgotten, batch kept",
+        "loader forgotten, batch outlives",
+        "loader kept",
+        "loader kept, batch kept",
+        "loader kept, batch lost",
+        "loader kept, batch outlives",
+        "queue forgotten",
+        "queue forgotten, batch lost",
+        "queue, loader kept",
+        "queue, loader kept, batch outlives",
+        "stuck, loader forgotten",
+        "stuck, loader kept",
+        "failing, loader forgotten",
+        "failing, loader kept",
+        "staged, loader forgotten",
+        "staged, loader kept",
+        "staged, loader kept, batch outlives",
+        "handed over, loader forgotten",
+        "handed over, loader kept, batch outlives",
+        "watched, loader kept, batch kept",
+        "queued, loader forgotten, batch lost",
+        "queued, loader kept, batch kept");
+  }
+
+  @ParameterizedTest
+  @MethodSource("uses")
+  @DisplayName("on the host")
+  void onTheHost(String use) throws Exception {
+    check(use);
+  }
+
+  @ParameterizedTest
+  @MethodSource("uses")
+  @DisplayName("on CUDA")
+  @Tag("cuda")
+  @Tag("softwareDriver")
+  void onCuda(String use) throws Exception {
+    CudaSim.load();
+    check("cuda, " + use);
+  }
+
+  /** What a lease that cannot be recorded leaves is one allocation, for good. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"loader forgotten", "loader kept, batch kept", "staged, loader kept, batch lost"})
+  @DisplayName("on CUDA, where the device fails when the class loader is closed")
+  @Tag("cuda")
+  @Tag("softwareDriver")
+  void onBrokenCuda(String use) throws Exception {
+    CudaSim.load();
+    try {
+      check("broken cuda, " + use);
+    } finally {
+      CudaSim.reset();
+    }
+  }
+
+  @SuppressWarnings("try") // closed in the middle, as that is what is tried
+  private static void check(String use) throws Exception {
+    System.setProperty("pentrough.leakDetection", String.valueOf(use.contains("lost")));
+    try (LogCapture log = new LogCapture();
+        Watched loader = new Watched()) {
+      Object[] begun =
+          (Object[])
+              loader
+                  .loadClass(Abandons.class.getName())
+                  .getMethod("begin", String.class)
+                  .invoke(null, use);
+      loader.close();
+      if (use.contains("broken")) {
+        CudaSim.killContext(0, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
+      }
+      ((Runnable) begun[1]).run();
+      LongSupplier left = (LongSupplier) begun[0];
+      long start = System.nanoTime();
+      int mayStay = use.contains("broken") && use.contains("batch") ? 1 : 0;
+      while (left.getAsLong() > mayStay && System.nanoTime() - start < 10_000_000_000L) {
+        System.gc();
+      }
+      assertEquals(List.of(), loader.late, "needed late");
+      assertTrue(left.getAsLong() <= mayStay, () -> left.getAsLong() + " left");
+      assertEquals(List.of(), log.thrown().stream().filter(t -> t instanceof Error).toList());
+    } finally {
+      System.clearProperty("pentrough.leakDetection");
+    }
+  }
+}
