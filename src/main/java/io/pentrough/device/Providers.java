@@ -25,25 +25,29 @@ final class Providers {
     List<DeviceProvider> inOrder = new ArrayList<>(providers);
     inOrder.sort(Comparator.comparingInt(DeviceProvider::priority).reversed());
     List<String> refusals = new ArrayList<>();
-    List<DeviceException> failures = new ArrayList<>();
+    List<Throwable> failures = new ArrayList<>();
     for (DeviceProvider provider : inOrder) {
       String label = "no " + provider.kind().toUpperCase(Locale.ROOT) + ": ";
-      Optional<String> why = provider.whyUnavailable();
-      if (why.isPresent()) {
-        refusals.add(label + why.get());
-        continue;
-      }
       try {
-        return provider.open(String.join("; ", refusals));
+        Optional<String> why = provider.whyUnavailable();
+        if (why.isEmpty()) {
+          return provider.open(String.join("; ", refusals));
+        }
+        refusals.add(label + why.get());
       } catch (DeviceException e) {
         refusals.add(label + e.getMessage());
+        failures.add(e);
+      } catch (LinkageError e) { // jars that do not go together
+        refusals.add(label + e);
         failures.add(e);
       }
     }
     DeviceException none =
         new DeviceException(
             refusals.isEmpty()
-                ? "no device provider is on the class path"
+                ? "no device provider was found; where jars are merged into one, keep"
+                    + " META-INF/services/"
+                    + DeviceProvider.class.getName()
                 : String.join("; ", refusals));
     failures.forEach(none::addSuppressed);
     throw none;

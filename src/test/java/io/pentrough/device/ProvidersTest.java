@@ -62,8 +62,39 @@ class ProvidersTest {
     assertEquals("no ABSENT: not in this machine; no BROKEN: it smokes", e.getMessage());
     assertEquals("it smokes", e.getSuppressed()[0].getMessage());
     assertEquals(
-        "no device provider is on the class path",
+        "no device provider was found; where jars are merged into one, keep"
+            + " META-INF/services/io.pentrough.device.DeviceProvider",
         assertThrows(DeviceException.class, () -> best()).getMessage());
+  }
+
+  @Test
+  void jarsThatDoNotGoTogetherAreARefusalToo() {
+    DeviceProvider slow = new Fake("slow", 0, "", "");
+    DeviceProvider mixed =
+        new DeviceProvider() {
+          @Override
+          public String kind() {
+            return "mixed";
+          }
+
+          @Override
+          public int priority() {
+            return 5;
+          }
+
+          @Override
+          public Optional<String> whyUnavailable() {
+            return Optional.empty();
+          }
+
+          @Override
+          public Device open(String whyNoBetter) {
+            throw new NoSuchMethodError("of an older version");
+          }
+        };
+    assertEquals(
+        "host (slow after: no MIXED: java.lang.NoSuchMethodError: of an older version)",
+        best(slow, mixed));
   }
 
   @Test
