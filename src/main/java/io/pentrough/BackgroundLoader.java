@@ -308,7 +308,7 @@ public final class BackgroundLoader implements AutoCloseable {
     /**
      * How many threads run the target. Default 1.
      *
-     * @param workers 1 to 65,536
+     * @param workers 1 to 1,024
      * @return this
      * @throws IllegalArgumentException if out of that range
      */
@@ -319,9 +319,9 @@ public final class BackgroundLoader implements AutoCloseable {
 
     /**
      * How many batches fit in pinned host memory: those being filled, waiting for their copy, or
-     * being copied. Default: the workers and two more.
+     * being copied. Default: the workers and two more, at most 1,024.
      *
-     * @param hostSlots 1 to 65,536
+     * @param hostSlots 1 to 1,024
      * @return this
      * @throws IllegalArgumentException if out of that range
      */
@@ -334,7 +334,7 @@ public final class BackgroundLoader implements AutoCloseable {
      * How many batches fit on the device: those being copied, ready, or leased. Default 3: one in
      * use, one ready, one under way.
      *
-     * @param deviceSlots 1 to 65,536
+     * @param deviceSlots 1 to 1,024
      * @return this
      * @throws IllegalArgumentException if out of that range
      */
@@ -385,19 +385,32 @@ public final class BackgroundLoader implements AutoCloseable {
     }
 
     /**
-     * Takes only the indexes first, first + stride, first + 2 stride, ... of each epoch: with the
-     * same seed, stride loaders with first = 0 .. stride - 1 make together exactly the batches of
-     * one.
+     * Takes a share of each epoch; shards get different numbers of batches, and drift into
+     * different epochs, unless the number of batches per epoch is a multiple of the number of
+     * shards.
+     *
+     * <p>The share is the indexes first, first + stride, first + 2 stride, ... With the same seed,
+     * stride loaders with first = 0 .. stride - 1 make together exactly the batches of one.
+     *
+     * <p>For example, 10 batches over 4 shards are 3, 3, 2 and 2. If all shards take one step at a
+     * time together, then at the third step two of them already take batches of the next epoch.
+     * Where that matters, choose a {@link #batchesPerEpoch} that the shards divide.
      *
      * @param first 0 to stride - 1
-     * @param stride how many shards there are
+     * @param stride how many shards there are, at most 2,147,483,647
      * @return this
      * @throws IllegalArgumentException if out of range
      */
     public Builder shard(long first, long stride) {
-      if (first < 0 || first >= stride) {
+      if (first < 0 || first >= stride || stride > Integer.MAX_VALUE) {
         throw new IllegalArgumentException(
-            "a shard needs 0 <= first < stride, not first " + first + " and stride " + stride);
+            "a shard needs 0 <= first < stride <= "
+                + Integer.MAX_VALUE
+                + ", not first "
+                + first
+                + " and stride "
+                + stride
+                + ": first is this shard's number, stride how many there are");
       }
       this.shardFirst = first;
       this.shardStride = stride;

@@ -265,14 +265,14 @@ public final class BatchQueue implements AutoCloseable {
      * @throws IllegalArgumentException if out of that range
      */
     public Builder capacity(int jobs) {
-      capacity = LoaderOptions.checked("capacity", jobs);
+      capacity = LoaderOptions.capacity(jobs);
       return this;
     }
 
     /**
      * How many threads run targets. Default 1.
      *
-     * @param workers 1 to 65,536
+     * @param workers 1 to 1,024
      * @return this
      * @throws IllegalArgumentException if out of that range
      */
@@ -282,9 +282,10 @@ public final class BatchQueue implements AutoCloseable {
     }
 
     /**
-     * How many batches fit in pinned host memory. Default: the workers and two more.
+     * How many batches fit in pinned host memory. Default: the workers and two more, at most
+     * 1,024.
      *
-     * @param hostSlots 1 to 65,536
+     * @param hostSlots 1 to 1,024
      * @return this
      * @throws IllegalArgumentException if out of that range
      */
@@ -296,7 +297,7 @@ public final class BatchQueue implements AutoCloseable {
     /**
      * How many batches fit on the device. Default 3.
      *
-     * @param deviceSlots 1 to 65,536
+     * @param deviceSlots 1 to 1,024
      * @return this
      * @throws IllegalArgumentException if out of that range
      */

@@ -15,8 +15,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class LoaderOptions {
 
-  /** More workers or slots than anybody needs, and few enough to be counted. */
-  private static final int MOST = 1 << 16;
+  /** More workers, or slots of a ring, than anybody needs: they are looked through under a lock. */
+  private static final int MAX_THREADS_OR_SLOTS = 1024;
+
+  /** Of jobs, which are found by their number. */
+  private static final int MAX_JOBS = 1 << 16;
 
   private static final AtomicInteger NUMBER = new AtomicInteger();
 
@@ -61,15 +64,18 @@ final class LoaderOptions {
   }
 
   void workers(int value) {
-    workers = checked("workers", value);
+    workers =
+        inRange("workers", value, MAX_THREADS_OR_SLOTS, "add workers while stats() says PRODUCER");
   }
 
   void hostSlots(int value) {
-    hostSlots = checked("hostSlots", value);
+    hostSlots =
+        inRange("hostSlots", value, MAX_THREADS_OR_SLOTS, "two more than the workers are enough");
   }
 
   void deviceSlots(int value) {
-    deviceSlots = checked("deviceSlots", value);
+    deviceSlots =
+        inRange("deviceSlots", value, MAX_THREADS_OR_SLOTS, "two more than the leases you hold at once are enough");
   }
 
   void seed(long value) {
@@ -160,7 +166,7 @@ final class LoaderOptions {
   }
 
   private MemoryPlan plan(long hostSlotBytes, long deviceSlotBytes, long stageBytes) {
-    int hostDepth = hostSlots == 0 ? workers + 2 : hostSlots;
+    int hostDepth = hostSlots == 0 ? Math.min(workers + 2, MAX_THREADS_OR_SLOTS) : hostSlots;
     int bothDepths = hostDepth + deviceSlots;
     return handOver
         ? new MemoryPlan(bothDepths, hostSlotBytes, bothDepths, 0, 0)
@@ -200,9 +206,14 @@ final class LoaderOptions {
         Boolean.getBoolean("pentrough.leakDetection"));
   }
 
-  static int checked(String what, int value) {
-    if (value < 1 || value > MOST) {
-      throw new IllegalArgumentException(what + " must be 1 to " + MOST + ", not " + value);
+  static int capacity(int value) {
+    return inRange("capacity", value, MAX_JOBS, "submit() waits for room, offer() does not");
+  }
+
+  private static int inRange(String what, int value, int max, String advice) {
+    if (value < 1 || value > max) {
+      throw new IllegalArgumentException(
+          what + " must be 1 to " + max + ", not " + value + ": " + advice);
     }
     return value;
   }

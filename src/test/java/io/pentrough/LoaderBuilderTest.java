@@ -52,10 +52,18 @@ class LoaderBuilderTest {
         bad("workers", 0, b -> b.workers(0)),
         bad("workers", -3, b -> b.workers(-3)),
         bad("workers", max, b -> b.workers(max)),
+        bad("workers", 1025, b -> b.workers(1025)),
         bad("hostSlots", 0, b -> b.hostSlots(0)),
+        bad("hostSlots", 1025, b -> b.hostSlots(1025)),
         bad("hostSlots", max, b -> b.hostSlots(max)),
         bad("deviceSlots", -1, b -> b.deviceSlots(-1)),
+        bad("deviceSlots", 1025, b -> b.deviceSlots(1025)),
         bad("deviceSlots", max, b -> b.deviceSlots(max)),
+        bad("batchesPerEpoch", 0, b -> b.batchesPerEpoch(0)),
+        bad("epochs", -1, b -> b.epochs(-1)),
+        bad("shard", -1, b -> b.shard(-1, 2)),
+        bad("shard", 2, b -> b.shard(2, 2)),
+        bad("shard", 1L << 31, b -> b.shard(0, 1L << 31)), // the third index would overflow
         bad("warnAfter", Duration.ZERO, b -> b.warnAfter(Duration.ZERO)),
         bad("warnAfter", Duration.ofDays(-1), b -> b.warnAfter(Duration.ofDays(-1))),
         bad("closeTimeout", Duration.ofNanos(-1), b -> b.closeTimeout(Duration.ofNanos(-1))));
@@ -75,6 +83,15 @@ class LoaderBuilderTest {
     try (BackgroundLoader loader = builder.start()) {
       Numbered.check(0, loader.get()); // as if it had not been said
     }
+  }
+
+  @Test
+  @DisplayName("the most that is allowed fits: the default host ring too, and both rings in one")
+  void theMost() {
+    BackgroundLoader.Builder builder = loader().workers(1024).deviceSlots(1024);
+    assertEquals(1024, builder.plan().hostSlots());
+    assertEquals(1024, builder.plan().deviceSlots());
+    assertEquals(2048, builder.handOver().plan().hostSlots());
   }
 
   @Test
