@@ -16,12 +16,38 @@ public record MemoryPlan(
     int hostSlots, long hostSlotBytes, int deviceSlots, long deviceSlotBytes, long stageBytes) {
 
   /**
+   * A plan of these numbers.
+   *
+   * @throws IllegalArgumentException if one is negative, or all of it together is 2^63 bytes or
+   *     more
+   */
+  public MemoryPlan {
+    if (hostSlots < 0
+        || hostSlotBytes < 0
+        || deviceSlots < 0
+        || deviceSlotBytes < 0
+        || stageBytes < 0) {
+      throw new IllegalArgumentException("a memory plan has no negative numbers");
+    }
+    try {
+      long pinned = Math.multiplyExact(hostSlotBytes, hostSlots);
+      long device = Math.multiplyExact(deviceSlotBytes, deviceSlots);
+      Math.addExact(pinned, Math.addExact(device, stageBytes));
+    } catch (ArithmeticException e) {
+      throw new IllegalArgumentException(
+          "%d host slots of %d bytes, %d device slots of %d bytes and %d bytes for stages are 2^63 bytes or more: plan with less"
+              .formatted(hostSlots, hostSlotBytes, deviceSlots, deviceSlotBytes, stageBytes),
+          e);
+    }
+  }
+
+  /**
    * Pinned host memory, altogether.
    *
    * @return the number of bytes
    */
   public long pinnedBytes() {
-    return Math.multiplyExact(hostSlotBytes, hostSlots);
+    return hostSlotBytes * hostSlots;
   }
 
   /**
@@ -30,7 +56,7 @@ public record MemoryPlan(
    * @return the number of bytes
    */
   public long deviceBytes() {
-    return Math.addExact(Math.multiplyExact(deviceSlotBytes, deviceSlots), stageBytes);
+    return deviceSlotBytes * deviceSlots + stageBytes;
   }
 
   /**
@@ -39,7 +65,7 @@ public record MemoryPlan(
    * @return the number of bytes
    */
   public long totalBytes() {
-    return Math.addExact(pinnedBytes(), deviceBytes());
+    return pinnedBytes() + deviceBytes();
   }
 
   /** One line for people. */

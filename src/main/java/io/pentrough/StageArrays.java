@@ -139,13 +139,13 @@ public final class StageArrays {
    * Asks for device memory to work in, which is the same for all batches: what a batch leaves there
    * is overwritten by the next. Default 0.
    *
-   * @param bytes how many
+   * @param bytes how many; what no device has is refused when the loader is planned
    * @throws IllegalArgumentException if negative
    */
   public void scratch(long bytes) {
     if (bytes < 0) {
       throw new IllegalArgumentException(
-          "stage '" + stage + "' asks for " + bytes + " bytes of scratch memory");
+          "stage '" + stage + "' asks for " + bytes + " bytes of scratch memory; ask for 0 or more");
     }
     scratchBytes = bytes;
   }

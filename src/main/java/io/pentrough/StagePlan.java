@@ -22,6 +22,9 @@ final class StagePlan {
 
   private static final long ALIGNMENT = 256;
 
+  /** More than any device has, and so little that all slots together stay below 2^63. */
+  private static final long MAX_BYTES = 1L << 50;
+
   /** One stage, and where its things lie. */
   static final class Step {
     final BatchStage stage;
@@ -124,7 +127,7 @@ final class StagePlan {
       places = declared.after();
     }
     if (places.isEmpty()) {
-      throw new IllegalArgumentException("the stages leave no array to deliver");
+      throw new IllegalArgumentException("the stages leave no array to deliver: let one of them drop fewer arrays");
     }
     for (StagePlace place : targets) {
       place.offset = header + place.spec.offset();
@@ -134,16 +137,17 @@ final class StagePlan {
     for (Step step : steps) {
       for (StagePlace made : step.makes.values()) {
         made.isShared = !places.containsValue(made);
+        String what = "makes '" + made.spec.name() + "', which takes ";
         if (made.isShared) {
           made.offset = shared;
-          shared += align(made.spec.bytes());
+          shared = behind(shared, made.spec.bytes(), step, what);
         } else {
           made.offset = slot;
-          slot += align(made.spec.bytes());
+          slot = behind(slot, made.spec.bytes(), step, what);
         }
       }
       step.scratchOffset = shared;
-      shared += align(step.scratchBytes);
+      shared = behind(shared, step.scratchBytes, step, "asks for scratch memory of ");
     }
     if (header + target.slotBytes() > BatchSpec.MAX_SLOT_BYTES) {
       throw new IllegalArgumentException(
@@ -151,7 +155,7 @@ final class StagePlan {
               + Units.bytes(header + target.slotBytes())
               + " together, more than the "
               + Units.bytes(BatchSpec.MAX_SLOT_BYTES)
-              + " of a slot");
+              + " of a slot: make the batches smaller");
     }
     List<ArraySpec> delivered = new ArrayList<>();
     int[] shapeFrom = new int[places.size()];
@@ -170,6 +174,21 @@ final class StagePlan {
       text.append(" | ").append(step.name);
     }
     return text.append(" | ").append(delivered).toString();
+  }
+
+  /** Where the next thing may begin. */
+  private static long behind(long offset, long bytes, Step step, String what) {
+    if (bytes > MAX_BYTES - offset) {
+      throw new IllegalArgumentException(
+          "stage '"
+              + step.name
+              + "' "
+              + what
+              + bytes
+              + " bytes: together with what comes before it, that is more than any device has; ask"
+              + " for less");
+    }
+    return offset + align(bytes);
   }
 
   private static long align(long bytes) {

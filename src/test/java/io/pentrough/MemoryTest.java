@@ -24,6 +24,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -74,6 +75,25 @@ class MemoryTest {
     assertEquals(
         new MemoryPlan(6, 500, 3, 500, 0), BatchQueue.builder(device, 500).workers(4).plan());
     assertSays(new Throwable(plan.toString()), "5 slots", "2 slots");
+  }
+
+  @Test
+  @DisplayName("a plan that makes no sense cannot be made, so no sum of it overflows")
+  void badPlans() {
+    long max = Long.MAX_VALUE;
+    assertSays(
+        assertThrows(IllegalArgumentException.class, () -> new MemoryPlan(1, 1, 1, 1, -1)),
+        "no negative numbers");
+    for (Executable bad :
+        List.<Executable>of(
+            () -> new MemoryPlan(2, max / 2 + 1, 0, 0, 0),
+            () -> new MemoryPlan(0, 0, 3, max / 2, 0),
+            () -> new MemoryPlan(1, max / 2, 1, max / 2, 2),
+            () -> new MemoryPlan(1, 1, 0, 0, max))) {
+      assertSays(assertThrows(IllegalArgumentException.class, bad), "2^63", "plan with less");
+    }
+    assertEquals(max, new MemoryPlan(0, 0, 0, 0, max).totalBytes());
+    assertEquals(max, new MemoryPlan(1, max / 2, 1, max / 2, 1).totalBytes());
   }
 
   @Test

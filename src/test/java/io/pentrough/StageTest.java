@@ -587,6 +587,11 @@ class StageTest {
     assertRefused("1048577 bytes of parameters", arrays -> arrays.parameters((1 << 20) + 1));
     assertRefused("-1 bytes of scratch", arrays -> arrays.scratch(-1));
     assertRefused(
+        "scratch memory of 9223372036854775807 bytes", arrays -> arrays.scratch(Long.MAX_VALUE));
+    assertRefused(
+        "scratch memory of 9223372036854775553 bytes", // would round up to 2^63
+        arrays -> arrays.scratch(Long.MAX_VALUE - 254));
+    assertRefused(
         "leave no array",
         arrays -> {
           arrays.drops("label");
@@ -599,6 +604,27 @@ class StageTest {
     assertSays(
         assertThrows(IllegalArgumentException.class, () -> loader(same, same)),
         "stage 'Expand' has been added before");
+  }
+
+  @Test
+  @DisplayName("stages that together ask for more than 2^63 bytes are refused, naming the last")
+  void tooMuchTogether() {
+    long half = 1L << 49;
+    BatchStage first = declaring(arrays -> arrays.scratch(half));
+    BatchStage second = declaring(arrays -> arrays.scratch(half + 1));
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> loader(first, second).memoryBudget(Long.MAX_VALUE).plan());
+    assertSays(e, "stage 'working' asks for scratch memory of " + (half + 1), "ask for less");
+    // As much as that may be planned, with all slots there are, and the budget counts it.
+    BackgroundLoader.Builder builder =
+        loader(first, declaring(arrays -> arrays.scratch(half))).workers(1024).deviceSlots(1024);
+    assertTrue(builder.plan().totalBytes() > 2 * half);
+    assertSays(
+        assertThrows(
+            IllegalArgumentException.class, () -> builder.memoryBudget(2 * half).start()),
+        "more than the memoryBudget");
   }
 
   private void assertRefused(String words, Consumer<StageArrays> declaration) {

@@ -56,6 +56,9 @@ public final class Augmentation implements BatchStage {
   private static final int THREADS = 256;
   private static final int MOST_SAMPLES = 65_535;
 
+  /** What a stage may have. */
+  private static final long MOST_PARAMETER_BYTES = 1 << 20;
+
   private static final DType[] IMAGE_TYPES = {
     DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.INT32, DType.UINT32, DType.FLOAT32
   };
@@ -127,6 +130,7 @@ public final class Augmentation implements BatchStage {
     layout = builder.layout;
     samples = image.dimension(0);
     channels = layout.hasChannels ? image.dimension(1) : 1;
+    words = words(samples, channels, builder.boxes);
     this.labelPatch = labelPatch;
     this.geometry = geometry;
     border = builder.border;
@@ -143,7 +147,6 @@ public final class Augmentation implements BatchStage {
     boxes = builder.boxes;
     box = builder.box;
     cut = builder.cut;
-    words = Parameters.words(boxes, channels);
     options =
         String.join(
             "; ",
@@ -159,6 +162,17 @@ public final class Augmentation implements BatchStage {
             "clip " + clip + ", gamma " + gamma,
             "noise " + noise + " of " + amplitude,
             "cut-out " + boxes + " of " + box + ", " + cut);
+  }
+
+  /** How many words of parameters a sample takes, once all of them are known to be few enough. */
+  private static int words(int samples, int channels, int boxes) {
+    long bytes = Parameters.bytes(samples, boxes, channels);
+    if (bytes > MOST_PARAMETER_BYTES) {
+      throw new IllegalArgumentException(
+          "%d samples of %d channels with %d boxes take %d bytes of parameters, and a stage may have %d: take fewer samples in a batch, or fewer boxes"
+              .formatted(samples, channels, boxes, bytes, MOST_PARAMETER_BYTES));
+    }
+    return Parameters.words(boxes, channels);
   }
 
   private float[] perChannel(String what, float[] given) {
@@ -215,8 +229,7 @@ public final class Augmentation implements BatchStage {
       requireSame(label, arrays.reads(label.name()));
       arrays.makes(label.name(), DType.INT32, shape(labelPatch, false));
     }
-    long bytes = (long) Integer.BYTES * words * samples;
-    arrays.parameters((int) Math.min(bytes, Integer.MAX_VALUE));
+    arrays.parameters(Integer.BYTES * words * samples);
   }
 
   private static void requireSame(ArraySpec expected, ArraySpec found) {
@@ -568,6 +581,16 @@ public final class Augmentation implements BatchStage {
                 + new Size(z, y, x)
                 + " must be at least 1 along each axis"
                 + (layout.hasZ ? "" : ", and z must be 1 in two dimensions"));
+      }
+      if ((long) y * x > Integer.MAX_VALUE / z) {
+        throw new IllegalArgumentException(
+            "the "
+                + what
+                + " "
+                + new Size(z, y, x)
+                + " has more than "
+                + Integer.MAX_VALUE
+                + " voxels: make it smaller");
       }
       return new Size(z, y, x);
     }

@@ -46,6 +46,9 @@ public final class Blur implements BatchStage {
   /** Where a Gaussian is cut off unless told otherwise, in sigmas. */
   private static final double REACH = 3;
 
+  /** What a stage may have. */
+  private static final long MOST_PARAMETER_BYTES = 1 << 20;
+
   private final String array;
   private final Border border;
 
@@ -55,7 +58,7 @@ public final class Blur implements BatchStage {
   private final Map<Axis, Integer> radii;
 
   /** What lies between the weights of two samples. */
-  private final int row;
+  private final long row;
 
   private record Range(double least, double most) {
     double at(double share) {
@@ -69,7 +72,7 @@ public final class Blur implements BatchStage {
     this.border = border;
     this.sigmas = sigmas;
     this.radii = radii;
-    row = radii.values().stream().mapToInt(radius -> radius + 1).sum();
+    row = radii.values().stream().mapToLong(radius -> radius + 1L).sum();
   }
 
   /**
@@ -142,8 +145,13 @@ public final class Blur implements BatchStage {
                 + spec);
       }
     }
-    int bytes = Math.multiplyExact(spec.dimension(0), row * Float.BYTES);
-    arrays.parameters(bytes);
+    long bytes = (long) spec.dimension(0) * row * Float.BYTES;
+    if (bytes > MOST_PARAMETER_BYTES) {
+      throw new IllegalArgumentException(
+          "the blur's %d weights for each of %d samples take %d bytes of parameters, and a stage may have %d: set smaller radii, or take fewer samples in a batch, in %s"
+              .formatted(row, spec.dimension(0), bytes, MOST_PARAMETER_BYTES, spec));
+    }
+    arrays.parameters((int) bytes);
     if (sigmas.size() > 1) {
       arrays.scratch(spec.bytes());
     }
@@ -215,7 +223,7 @@ public final class Blur implements BatchStage {
         .set(2, slot.parameters())
         .setInt(3, spec.elements())
         .setInt(4, spec.elements() / spec.dimension(0))
-        .setInt(5, row)
+        .setInt(5, (int) row)
         .setInt(6, first)
         .setInt(7, stride)
         .setInt(8, spec.dimension(dimension))

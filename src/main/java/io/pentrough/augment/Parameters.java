@@ -26,6 +26,12 @@ final class Parameters {
   private Parameters() {}
 
   static int words(int boxes, int channels) {
-    return BOXES + BOX_WORDS * boxes + CHANNEL_WORDS * channels;
+    return Math.toIntExact(bytes(1, boxes, channels) / Integer.BYTES);
+  }
+
+  static long bytes(int samples, int boxes, int channels) {
+    return Integer.BYTES
+        * (BOXES + BOX_WORDS * boxes + (long) CHANNEL_WORDS * channels)
+        * samples;
   }
 }

@@ -78,6 +78,21 @@ class AugmentationBuilderTest {
   }
 
   @Test
+  void sizesThatWouldOverflow() {
+    refuses("more than 2147483647 voxels", () -> image().patch(1 << 20, 1 << 20, 1 << 24));
+    refuses("more than 2147483647 voxels", () -> image().labelPatch(1 << 11, 1 << 10, 1 << 10));
+    refuses("more than 2147483647 voxels", () -> image().cutOut(1, 1 << 11, 1 << 10, 1 << 10, 0));
+    ArraySpec channels = array("i", DType.INT8, 1, 1 << 30, 1, 1); // 3 * 2^30 words
+    refuses(
+        "1 samples of 1073741824 channels with 0 boxes take 12884901992 bytes of parameters",
+        () -> Augmentation.builder(channels, Layout.NCYX).build());
+    ArraySpec samples = array("i", DType.INT8, 10_083, 1, 1);
+    refuses(
+        "take fewer samples in a batch",
+        () -> Augmentation.builder(samples, Layout.NYX).cutOut(16, 1, 1, 1, 0).build());
+  }
+
+  @Test
   void valuesThatWillNotDo() {
     refuses("gamma must be above 0", () -> image().gamma(0, 1));
     refuses("is empty: 2.0 is above 1.0", () -> image().gamma(2, 1));

@@ -7,6 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
+import io.pentrough.BatchStage;
+import io.pentrough.StageArrays;
+import io.pentrough.StageSlot;
+import io.pentrough.StageWork;
 import io.pentrough.DType;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
@@ -303,6 +307,29 @@ class BlurTest {
     BatchSpec variable =
         BatchSpec.builder().variableArray("image", DType.FLOAT32, 2, 1, 9, 9).build();
     said(refusal(flat, variable), List.of("'image' is variable"));
+  }
+
+  @Test
+  @DisplayName("weights whose number overflows an int are refused, not taken for few")
+  void refusesTooManyWeights() {
+    BatchStage large =
+        new BatchStage() { // more than a target's slot could hold
+          @Override
+          public void declare(StageArrays arrays) {
+            arrays.makes("image", DType.FLOAT32, 1, 1, 1, 1 << 30);
+          }
+
+          @Override
+          public StageWork prepare(StageSlot slot) {
+            return run -> {};
+          }
+        };
+    Blur blur = image().sigma(Axis.X, 1, 1).radius(Axis.X, (1 << 30) - 1).build();
+    BatchSpec spec = BatchSpec.builder().array("image", DType.FLOAT32, 1, 1, 1, 8).build();
+    BackgroundLoader.Builder builder =
+        BackgroundLoader.builder(device, spec, (out, context) -> {}).stage(large).stage(blur);
+    IllegalArgumentException e = assertThrows(IllegalArgumentException.class, builder::plan);
+    said(e, List.of("take 4294967296 bytes of parameters", "set smaller radii"));
   }
 
   private void refuses(Blur blur, DType dtype, String words, int... shape) {
