@@ -6,7 +6,8 @@ import java.util.Locale;
  * The type of an array's elements.
  *
  * <p>Java has no unsigned and no 16-bit floating-point primitives: such elements travel as the raw
- * bits of the Java primitive of the same size.
+ * bits of the Java primitive of the same size. Elements of {@link #FLOAT16} and {@link #BFLOAT16}
+ * also go in and out of arrays as {@code float}, and the static methods here convert single ones.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -27,9 +28,12 @@ public enum DType {
   INT64(Storage.LONG),
   /** Unsigned 64-bit integer, in a {@code long}. */
   UINT64(Storage.LONG),
-  /** IEEE 754 binary16, as raw bits in a {@code short}. */
+  /** IEEE 754 binary16, as raw bits in a {@code short}, or rounded from a {@code float}. */
   FLOAT16(Storage.SHORT),
-  /** The upper 16 bits of a binary32, as raw bits in a {@code short}. */
+  /**
+   * The upper 16 bits of a binary32, as raw bits in a {@code short}, or rounded from a {@code
+   * float}.
+   */
   BFLOAT16(Storage.SHORT),
   /** IEEE 754 binary32. */
   FLOAT32(Storage.FLOAT),
@@ -57,6 +61,8 @@ public enum DType {
     }
   }
 
+  private static final int FLOAT_INFINITY = 0x7F80_0000;
+
   private final Storage storage;
 
   DType(Storage storage) {
@@ -74,6 +80,103 @@ public enum DType {
 
   Storage storage() {
     return storage;
+  }
+
+  /** Whether it is one of the floating-point types that Java has no primitive for. */
+  boolean isHalf() {
+    return this == FLOAT16 || this == BFLOAT16;
+  }
+
+  /** Whether elements may come as this Java primitive. */
+  boolean takes(Storage primitive) {
+    return primitive == storage || (primitive == Storage.FLOAT && isHalf());
+  }
+
+  /** The raw bits of a half. */
+  short fromFloat(float value) {
+    return this == FLOAT16 ? floatToFloat16(value) : floatToBfloat16(value);
+  }
+
+  /** The value of a half's raw bits. */
+  float toFloat(short bits) {
+    return this == FLOAT16 ? float16ToFloat(bits) : bfloat16ToFloat(bits);
+  }
+
+  /**
+   * Rounds a float to the nearest {@link #FLOAT16}, of two equally near ones to the even one, as a
+   * GPU does. From 65,520 on it is an infinity; what is smaller than 2<sup>-14</sup> becomes a
+   * subnormal number or a zero. Signs of zeros and infinities stay.
+   *
+   * @param value any float
+   * @return the raw bits; those of some NaN for a NaN
+   */
+  public static short floatToFloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    int sign = bits >>> 16 & 0x8000;
+    int magnitude = bits & 0x7FFF_FFFF;
+    int half;
+    if (magnitude > FLOAT_INFINITY) {
+      half = 0x7E00 | (magnitude >>> 13 & 0x03FF); // quiet, whatever it was
+    } else if (magnitude >= 0x477F_F000) { // 65,520, halfway to the number that there is not
+      half = 0x7C00;
+    } else if (magnitude < 0x3880_0000) { // 2^-14
+      // One half has a unit in the last place of 2^-24, as have subnormal numbers: the sum rounds.
+      half = Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) + 0.5f) - 0x3F00_0000;
+    } else {
+      half = (roundedUpTo(13, magnitude) - 0x3800_0000) >>> 13; // exponents are biased by 15
+    }
+    return (short) (sign | half);
+  }
+
+  /**
+   * The value of a {@link #FLOAT16}, which a float holds exactly.
+   *
+   * @param bits the raw bits
+   * @return the value; some NaN for a NaN
+   */
+  public static float float16ToFloat(short bits) {
+    int sign = (bits & 0x8000) << 16;
+    int exponent = bits >>> 10 & 0x1F;
+    int fraction = bits & 0x03FF;
+    int magnitude =
+        switch (exponent) {
+          case 0 -> Float.floatToRawIntBits(fraction * 0x1.0p-24f);
+          case 0x1F -> FLOAT_INFINITY | fraction << 13;
+          default -> exponent + 112 << 23 | fraction << 13; // biased by 127 instead of 15
+        };
+    return Float.intBitsToFloat(sign | magnitude);
+  }
+
+  /**
+   * Rounds a float to the nearest {@link #BFLOAT16}, of two equally near ones to the even one, as a
+   * GPU does. What is larger than the largest by half a unit in the last place is an infinity.
+   * Signs of zeros and infinities stay.
+   *
+   * @param value any float
+   * @return the raw bits; those of some NaN for a NaN
+   */
+  public static short floatToBfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if ((bits & 0x7FFF_FFFF) > FLOAT_INFINITY) {
+      return (short) (bits >>> 16 | 0x0040); // quiet: its fraction may lie in the lower half only
+    }
+    return (short) (roundedUpTo(16, bits) >>> 16);
+  }
+
+  /**
+   * The value of a {@link #BFLOAT16}, which a float holds exactly.
+   *
+   * @param bits the raw bits
+   * @return the value; some NaN for a NaN
+   */
+  public static float bfloat16ToFloat(short bits) {
+    return Float.intBitsToFloat(bits << 16);
+  }
+
+  /** Adds what carries into the upper bits where they have to be rounded up, ties to even. */
+  private static int roundedUpTo(int dropped, int bits) {
+    int even = bits >>> dropped & 1;
+    return bits + (1 << dropped - 1) - 1 + even;
   }
 
   /** As other tools write it: {@code "uint8"}. */

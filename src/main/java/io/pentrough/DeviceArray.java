@@ -1,7 +1,11 @@
 package io.pentrough;
 
+import io.pentrough.DType.Storage;
 import io.pentrough.device.DeviceBuffer;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Locale;
+import java.util.Objects;
 
 /**
  * One array of a {@link DeviceBatch}: where it lies on the device, and what shape it has in this
@@ -10,6 +14,9 @@ import java.nio.ByteBuffer;
  * <p><b>Threads.</b> Any thread may use it until the batch is closed.
  */
 public final class DeviceArray {
+
+  /** How much {@link #copyTo(float[])} and the like read at once. */
+  private static final int PART_BYTES = 4 << 20;
 
   private final DeviceBatch batch;
   private final ArraySpec spec;
@@ -84,17 +91,176 @@ public final class DeviceArray {
   }
 
   /**
-   * Copies the array to the host behind everything queued on the batch's stream, and waits for it:
-   * for tests and for looking.
+   * Copies the array to the host, as raw bytes in native order, whatever {@link ByteBuffer#order()}
+   * says: for tests and for looking. Set the order to {@link ByteOrder#nativeOrder()} before
+   * numbers are read from the target; or copy to a Java array.
    *
-   * @param target receives the elements, as bytes in the device's order, at its position, which
-   *     moves behind them
+   * <p>The copy is queued behind everything on the batch's stream, and waited for.
+   *
+   * @param target receives the bytes at its position, which moves behind them
    * @throws java.nio.BufferOverflowException if the target has too little room
-   * @throws IllegalStateException if the batch is closed
+   * @throws java.nio.ReadOnlyBufferException if the target is read-only
+   * @throws IllegalStateException if the batch or its stream is closed
    * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed
    */
   public void copyTo(ByteBuffer target) {
-    batch.stream().read(buffer(), target);
+    batch.stream().read(buffer(), Objects.requireNonNull(target, "target"));
+  }
+
+  /**
+   * Copies an array of an 8-bit type to the host, like {@link #copyTo(ByteBuffer)}.
+   *
+   * @param target receives the raw values, from its first element on; the rest stays as it is
+   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
+   *     elements; it is unchanged then
+   * @throws IllegalStateException if the batch or its stream is closed
+   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
+   *     part of the target may have been written then
+   */
+  public void copyTo(byte[] target) {
+    int room = Objects.requireNonNull(target, "target").length;
+    copyTo(
+        Storage.BYTE,
+        room,
+        (bytes, first, count) -> bytes.get(target, first, count));
+  }
+
+  /**
+   * Copies an array of a 16-bit type to the host, like {@link #copyTo(ByteBuffer)}.
+   *
+   * @param target receives the raw values, of a 16-bit floating-point type its bits, from its first element on; the rest stays as it is
+   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
+   *     elements; it is unchanged then
+   * @throws IllegalStateException if the batch or its stream is closed
+   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
+   *     part of the target may have been written then
+   */
+  public void copyTo(short[] target) {
+    int room = Objects.requireNonNull(target, "target").length;
+    copyTo(
+        Storage.SHORT,
+        room,
+        (bytes, first, count) -> bytes.asShortBuffer().get(target, first, count));
+  }
+
+  /**
+   * Copies an array of a 32-bit integer type to the host, like {@link #copyTo(ByteBuffer)}.
+   *
+   * @param target receives the raw values, from its first element on; the rest stays as it is
+   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
+   *     elements; it is unchanged then
+   * @throws IllegalStateException if the batch or its stream is closed
+   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
+   *     part of the target may have been written then
+   */
+  public void copyTo(int[] target) {
+    int room = Objects.requireNonNull(target, "target").length;
+    copyTo(
+        Storage.INT,
+        room,
+        (bytes, first, count) -> bytes.asIntBuffer().get(target, first, count));
+  }
+
+  /**
+   * Copies an array of a 64-bit integer type to the host, like {@link #copyTo(ByteBuffer)}.
+   *
+   * @param target receives the raw values, from its first element on; the rest stays as it is
+   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
+   *     elements; it is unchanged then
+   * @throws IllegalStateException if the batch or its stream is closed
+   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
+   *     part of the target may have been written then
+   */
+  public void copyTo(long[] target) {
+    int room = Objects.requireNonNull(target, "target").length;
+    copyTo(
+        Storage.LONG,
+        room,
+        (bytes, first, count) -> bytes.asLongBuffer().get(target, first, count));
+  }
+
+  /**
+   * Copies an array of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16} to the host, like {@link #copyTo(ByteBuffer)}.
+   *
+   * @param target receives the values, from its first element on; the rest stays as it is
+   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
+   *     elements; it is unchanged then
+   * @throws IllegalStateException if the batch or its stream is closed
+   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
+   *     part of the target may have been written then
+   */
+  public void copyTo(float[] target) {
+    int room = Objects.requireNonNull(target, "target").length;
+    copyTo(
+        Storage.FLOAT,
+        room,
+        (bytes, first, count) -> {
+          if (spec.dtype().isHalf()) {
+            for (int i = 0; i < count; i++) {
+              target[first + i] = spec.dtype().toFloat(bytes.getShort(i * Short.BYTES));
+            }
+          } else {
+            bytes.asFloatBuffer().get(target, first, count);
+          }
+        });
+  }
+
+  /**
+   * Copies an array of type {@code FLOAT64} to the host, like {@link #copyTo(ByteBuffer)}.
+   *
+   * @param target receives the values, from its first element on; the rest stays as it is
+   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
+   *     elements; it is unchanged then
+   * @throws IllegalStateException if the batch or its stream is closed
+   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
+   *     part of the target may have been written then
+   */
+  public void copyTo(double[] target) {
+    int room = Objects.requireNonNull(target, "target").length;
+    copyTo(
+        Storage.DOUBLE,
+        room,
+        (bytes, first, count) -> bytes.asDoubleBuffer().get(target, first, count));
+  }
+
+  /** Takes elements out of a buffer in native order. */
+  @FunctionalInterface
+  private interface Sink {
+    void take(ByteBuffer bytes, int first, int count);
+  }
+
+  /** Reads a part at a time: the array may be larger than a buffer, and is not needed twice. */
+  private void copyTo(Storage primitive, int room, Sink sink) {
+    int elements = elements();
+    String name = primitive.name().toLowerCase(Locale.ROOT);
+    if (!spec.dtype().takes(primitive)) {
+      throw new IllegalArgumentException(
+          "array '%s' is %s: copy it to %s, not %s[]"
+              .formatted(
+                  spec.name(),
+                  spec.dtype().label(),
+                  spec.dtype().isHalf()
+                      ? "float[] for values, or to short[] for raw bits"
+                      : spec.dtype().storage().name().toLowerCase(Locale.ROOT) + "[]",
+                  name));
+    }
+    if (room < elements) {
+      throw new IllegalArgumentException(
+          "array '%s' has %d elements in this batch, but the %s[] has room for %d: make it longer"
+              .formatted(spec.name(), elements, name, room));
+    }
+    DeviceBuffer buffer = buffer();
+    int width = spec.dtype().bytes();
+    int most = Math.min(elements, PART_BYTES / width);
+    ByteBuffer part = ByteBuffer.allocate(most * width).order(ByteOrder.nativeOrder());
+    int first = 0;
+    do { // once also for no elements, to wait for the stream
+      int count = Math.min(most, elements - first);
+      DeviceBuffer source = buffer.slice((long) first * width, (long) count * width, () -> {});
+      batch.stream().read(source, part.clear());
+      sink.take(part.flip(), first, count);
+      first += count;
+    } while (first < elements);
   }
 
   @Override

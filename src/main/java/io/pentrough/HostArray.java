@@ -14,6 +14,7 @@ import java.nio.ShortBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.ReadableByteChannel;
 import java.util.Locale;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Elements are named by their flat row-major index, and go in and out as the Java primitive of
  * the {@linkplain DType element type}'s size and kind: {@code byte} for {@code INT8} and {@code
  * UINT8}, {@code short} for every 16-bit type, {@code int} and {@code long} for the wider integers,
- * {@code float} and {@code double}.
+ * {@code float} and {@code double}. The methods for {@code float} also take and give elements of
+ * {@code FLOAT16} and {@code BFLOAT16}, and round to the nearest, ties to even.
  *
  * <p>Every method but {@link #spec()} throws
  *
@@ -34,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  *       present shape, or outside the Java array it is copied from or to, or there is no such axis;
  * </ul>
  *
- * and has changed nothing then. Only {@code readFrom} blocks.
+ * and has changed nothing then; nor has a null argument, which is a {@link NullPointerException}.
+ * Only {@code readFrom} blocks.
  *
  * <p><b>Threads.</b> For the thread of the fill only; a shared view for any.
  */
@@ -45,6 +48,7 @@ public final class HostArray {
   private final Extent extent;
   private final Access access;
   private final Storage storage;
+  private final boolean isHalf;
 
   /** All of the array at its maximum; absolute use only, as the views share it. */
   private final ByteBuffer bytes;
@@ -62,6 +66,7 @@ public final class HostArray {
     this.extent = extent;
     this.access = access;
     this.storage = extent.spec().dtype().storage();
+    this.isHalf = extent.spec().dtype().isHalf();
     this.bytes = bytes;
     this.elements =
         switch (storage) {
@@ -81,6 +86,7 @@ public final class HostArray {
     this.extent = original.extent;
     this.access = access;
     this.storage = original.storage;
+    this.isHalf = original.isHalf;
     this.bytes = original.bytes;
     this.elements = original.elements;
     this.unsafeBuffer = null;
@@ -139,7 +145,7 @@ public final class HostArray {
    */
   public void resize(int... shape) {
     access.check(spec());
-    extent.resize(shape);
+    extent.resize(Objects.requireNonNull(shape, "shape"));
   }
 
   /**
@@ -183,13 +189,17 @@ public final class HostArray {
   }
 
   /**
-   * Writes an element of type {@code FLOAT32}.
+   * Writes an element of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}.
    *
    * @param index the flat index
    * @param value the value
    */
   public void setFloat(int index, float value) {
-    ((FloatBuffer) element(Storage.FLOAT, index)).put(index, value);
+    if (isHalf) {
+      setShort(index, spec().dtype().fromFloat(value));
+    } else {
+      ((FloatBuffer) element(Storage.FLOAT, index)).put(index, value);
+    }
   }
 
   /**
@@ -243,13 +253,15 @@ public final class HostArray {
   }
 
   /**
-   * Reads an element of type {@code FLOAT32}.
+   * Reads an element of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}.
    *
    * @param index the flat index
    * @return the value
    */
   public float getFloat(int index) {
-    return ((FloatBuffer) element(Storage.FLOAT, index)).get(index);
+    return isHalf
+        ? spec().dtype().toFloat(getShort(index))
+        : ((FloatBuffer) element(Storage.FLOAT, index)).get(index);
   }
 
   /**
@@ -271,7 +283,8 @@ public final class HostArray {
    * @param count how many
    */
   public void set(int index, byte[] source, int from, int count) {
-    ((ByteBuffer) range(Storage.BYTE, index, count)).put(index, source, from, count);
+    int length = Objects.requireNonNull(source, "source").length;
+    ((ByteBuffer) range(Storage.BYTE, index, count, "source", length, from)).put(index, source, from, count);
   }
 
   /**
@@ -283,7 +296,8 @@ public final class HostArray {
    * @param count how many
    */
   public void set(int index, short[] source, int from, int count) {
-    ((ShortBuffer) range(Storage.SHORT, index, count)).put(index, source, from, count);
+    int length = Objects.requireNonNull(source, "source").length;
+    ((ShortBuffer) range(Storage.SHORT, index, count, "source", length, from)).put(index, source, from, count);
   }
 
   /**
@@ -295,7 +309,8 @@ public final class HostArray {
    * @param count how many
    */
   public void set(int index, int[] source, int from, int count) {
-    ((IntBuffer) range(Storage.INT, index, count)).put(index, source, from, count);
+    int length = Objects.requireNonNull(source, "source").length;
+    ((IntBuffer) range(Storage.INT, index, count, "source", length, from)).put(index, source, from, count);
   }
 
   /**
@@ -307,11 +322,12 @@ public final class HostArray {
    * @param count how many
    */
   public void set(int index, long[] source, int from, int count) {
-    ((LongBuffer) range(Storage.LONG, index, count)).put(index, source, from, count);
+    int length = Objects.requireNonNull(source, "source").length;
+    ((LongBuffer) range(Storage.LONG, index, count, "source", length, from)).put(index, source, from, count);
   }
 
   /**
-   * Writes elements of type {@code FLOAT32}.
+   * Writes elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}.
    *
    * @param index the flat index of the first
    * @param source where they come from
@@ -319,7 +335,16 @@ public final class HostArray {
    * @param count how many
    */
   public void set(int index, float[] source, int from, int count) {
-    ((FloatBuffer) range(Storage.FLOAT, index, count)).put(index, source, from, count);
+    int length = Objects.requireNonNull(source, "source").length;
+    if (isHalf) {
+      DType dtype = spec().dtype();
+      ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count, "source", length, from);
+      for (int i = 0; i < count; i++) {
+        halves.put(index + i, dtype.fromFloat(source[from + i]));
+      }
+    } else {
+      ((FloatBuffer) range(Storage.FLOAT, index, count, "source", length, from)).put(index, source, from, count);
+    }
   }
 
   /**
@@ -331,18 +356,24 @@ public final class HostArray {
    * @param count how many
    */
   public void set(int index, double[] source, int from, int count) {
-    ((DoubleBuffer) range(Storage.DOUBLE, index, count)).put(index, source, from, count);
+    int length = Objects.requireNonNull(source, "source").length;
+    ((DoubleBuffer) range(Storage.DOUBLE, index, count, "source", length, from)).put(index, source, from, count);
   }
 
   /**
-   * Writes raw bytes, in native order, into an array of any type.
+   * Writes raw bytes in native order, whatever {@link ByteBuffer#order()} says, into an array of any
+   * type.
+   *
+   * <p>A new {@code ByteBuffer} says big-endian, also if what is read into it is not, so the order
+   * is not asked for. Give numbers of another order as a typed buffer, which carries its order:
+   * {@code set(0, source.order(ByteOrder.BIG_ENDIAN).asFloatBuffer())}.
    *
    * @param index the flat index of the first element
    * @param source its remaining bytes are taken; its position moves behind them
    * @throws IllegalArgumentException if the remaining bytes are not a whole number of elements
    */
   public void set(int index, ByteBuffer source) {
-    range(storage, index, source.remaining() / width());
+    range(storage, index, Objects.requireNonNull(source, "source").remaining() / width());
     if (source.remaining() % width() != 0) {
       throw new IllegalArgumentException(
           source.remaining()
@@ -350,9 +381,79 @@ public final class HostArray {
               + spec().name()
               + "', which takes "
               + width()
-              + " bytes each");
+              + " bytes each: set the source's limit behind a whole element");
     }
     bytes.put(index * width(), source, source.position(), source.remaining());
+    source.position(source.limit());
+  }
+
+  /**
+   * Writes elements of a 16-bit type, whose order the buffer carries.
+   *
+   * @param index the flat index of the first
+   * @param source its remaining elements are taken; its position moves behind them
+   */
+  public void set(int index, ShortBuffer source) {
+    int count = Objects.requireNonNull(source, "source").remaining();
+    ((ShortBuffer) range(Storage.SHORT, index, count)).put(index, source, source.position(), count);
+    source.position(source.limit());
+  }
+
+  /**
+   * Writes elements of a 32-bit integer type, whose order the buffer carries.
+   *
+   * @param index the flat index of the first
+   * @param source its remaining elements are taken; its position moves behind them
+   */
+  public void set(int index, IntBuffer source) {
+    int count = Objects.requireNonNull(source, "source").remaining();
+    ((IntBuffer) range(Storage.INT, index, count)).put(index, source, source.position(), count);
+    source.position(source.limit());
+  }
+
+  /**
+   * Writes elements of a 64-bit integer type, whose order the buffer carries.
+   *
+   * @param index the flat index of the first
+   * @param source its remaining elements are taken; its position moves behind them
+   */
+  public void set(int index, LongBuffer source) {
+    int count = Objects.requireNonNull(source, "source").remaining();
+    ((LongBuffer) range(Storage.LONG, index, count)).put(index, source, source.position(), count);
+    source.position(source.limit());
+  }
+
+  /**
+   * Writes elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}, whose order
+   * the buffer carries.
+   *
+   * @param index the flat index of the first
+   * @param source its remaining elements are taken; its position moves behind them
+   */
+  public void set(int index, FloatBuffer source) {
+    int count = Objects.requireNonNull(source, "source").remaining();
+    if (isHalf) {
+      DType dtype = spec().dtype();
+      ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count);
+      for (int i = 0; i < count; i++) {
+        halves.put(index + i, dtype.fromFloat(source.get(source.position() + i)));
+      }
+    } else {
+      ((FloatBuffer) range(Storage.FLOAT, index, count))
+          .put(index, source, source.position(), count);
+    }
+    source.position(source.limit());
+  }
+
+  /**
+   * Writes elements of type {@code FLOAT64}, whose order the buffer carries.
+   *
+   * @param index the flat index of the first
+   * @param source its remaining elements are taken; its position moves behind them
+   */
+  public void set(int index, DoubleBuffer source) {
+    int count = Objects.requireNonNull(source, "source").remaining();
+    ((DoubleBuffer) range(Storage.DOUBLE, index, count)).put(index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -365,7 +466,8 @@ public final class HostArray {
    * @param count how many
    */
   public void get(int index, byte[] target, int from, int count) {
-    ((ByteBuffer) range(Storage.BYTE, index, count)).get(index, target, from, count);
+    int length = Objects.requireNonNull(target, "target").length;
+    ((ByteBuffer) range(Storage.BYTE, index, count, "target", length, from)).get(index, target, from, count);
   }
 
   /**
@@ -377,7 +479,8 @@ public final class HostArray {
    * @param count how many
    */
   public void get(int index, short[] target, int from, int count) {
-    ((ShortBuffer) range(Storage.SHORT, index, count)).get(index, target, from, count);
+    int length = Objects.requireNonNull(target, "target").length;
+    ((ShortBuffer) range(Storage.SHORT, index, count, "target", length, from)).get(index, target, from, count);
   }
 
   /**
@@ -389,7 +492,8 @@ public final class HostArray {
    * @param count how many
    */
   public void get(int index, int[] target, int from, int count) {
-    ((IntBuffer) range(Storage.INT, index, count)).get(index, target, from, count);
+    int length = Objects.requireNonNull(target, "target").length;
+    ((IntBuffer) range(Storage.INT, index, count, "target", length, from)).get(index, target, from, count);
   }
 
   /**
@@ -401,11 +505,12 @@ public final class HostArray {
    * @param count how many
    */
   public void get(int index, long[] target, int from, int count) {
-    ((LongBuffer) range(Storage.LONG, index, count)).get(index, target, from, count);
+    int length = Objects.requireNonNull(target, "target").length;
+    ((LongBuffer) range(Storage.LONG, index, count, "target", length, from)).get(index, target, from, count);
   }
 
   /**
-   * Reads elements of type {@code FLOAT32}.
+   * Reads elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}.
    *
    * @param index the flat index of the first
    * @param target where they go
@@ -413,7 +518,16 @@ public final class HostArray {
    * @param count how many
    */
   public void get(int index, float[] target, int from, int count) {
-    ((FloatBuffer) range(Storage.FLOAT, index, count)).get(index, target, from, count);
+    int length = Objects.requireNonNull(target, "target").length;
+    if (isHalf) {
+      DType dtype = spec().dtype();
+      ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count, "target", length, from);
+      for (int i = 0; i < count; i++) {
+        target[from + i] = dtype.toFloat(halves.get(index + i));
+      }
+    } else {
+      ((FloatBuffer) range(Storage.FLOAT, index, count, "target", length, from)).get(index, target, from, count);
+    }
   }
 
   /**
@@ -425,7 +539,8 @@ public final class HostArray {
    * @param count how many
    */
   public void get(int index, double[] target, int from, int count) {
-    ((DoubleBuffer) range(Storage.DOUBLE, index, count)).get(index, target, from, count);
+    int length = Objects.requireNonNull(target, "target").length;
+    ((DoubleBuffer) range(Storage.DOUBLE, index, count, "target", length, from)).get(index, target, from, count);
   }
 
   /** Sets all elements of this batch to zero. */
@@ -447,6 +562,7 @@ public final class HostArray {
    * @throws IOException if the channel fails or is not in blocking mode
    */
   public void readFrom(ReadableByteChannel channel) throws IOException {
+    Objects.requireNonNull(channel, "channel");
     ByteBuffer target = channelBuffer();
     while (target.hasRemaining()) {
       access.check(spec()); // a shared view's fill may return while the channel blocks
@@ -467,6 +583,15 @@ public final class HostArray {
    * @throws IllegalArgumentException if the position is negative
    */
   public void readFrom(FileChannel channel, long position) throws IOException {
+    Objects.requireNonNull(channel, "channel");
+    if (position < 0) {
+      throw new IllegalArgumentException(
+          "array '"
+              + spec().name()
+              + "' cannot be read from position "
+              + position
+              + " of a file: give the number of bytes before it, 0 or more");
+    }
     ByteBuffer target = channelBuffer();
     while (target.hasRemaining()) {
       access.check(spec());
@@ -537,6 +662,23 @@ public final class HostArray {
     return elements;
   }
 
+  /** The same for elements that come from a Java array or go to one, of which part is used. */
+  private Buffer range(Storage used, int index, int count, String what, int length, int from) {
+    Buffer checked = range(used, index, count);
+    if (from < 0 || from > length - count) {
+      throw new IndexOutOfBoundsException(
+          count
+              + " elements from index "
+              + from
+              + " are not inside the "
+              + what
+              + ", which has "
+              + length
+              + " elements");
+    }
+    return checked;
+  }
+
   private IndexOutOfBoundsException outside(int index, int count) {
     return new IndexOutOfBoundsException(
         (count == 1 ? "index " + index + " is" : count + " elements from index " + index + " are")
@@ -553,14 +695,16 @@ public final class HostArray {
             + spec().name()
             + "' is "
             + spec().dtype().label()
-            + ": use set"
-            + storage.methodSuffix()
-            + " and get"
-            + storage.methodSuffix()
-            + ", or "
-            + storage.name().toLowerCase(Locale.ROOT)
-            + "[], not "
+            + ": use "
+            + (isHalf ? waysIn(Storage.FLOAT) + " for values, or for raw bits " : "")
+            + waysIn(storage)
+            + ", not "
             + used.name().toLowerCase(Locale.ROOT));
+  }
+
+  private static String waysIn(Storage storage) {
+    String suffix = storage.methodSuffix();
+    return "set%s and get%s, or %s[]".formatted(suffix, suffix, suffix.toLowerCase(Locale.ROOT));
   }
 
   /** The specification, for example {@code "image: uint8 [16, 1, 33, 33, 33]"}. */

@@ -91,14 +91,16 @@ final class InferredTarget implements BatchTarget {
       String name = names.isEmpty() ? Integer.toString(i) : names.get(i);
       DType inferred = JavaArrays.dtype(JavaArrays.storage(name, arrays[i]));
       DType dtype = overrides.getOrDefault(name, inferred);
-      if (dtype.storage() != inferred.storage()) {
+      if (!dtype.takes(inferred.storage())) {
         throw new IllegalArgumentException(
             "array '"
                 + name
                 + "' is made of Java's "
                 + inferred.storage().name().toLowerCase(Locale.ROOT)
                 + " and cannot be "
-                + dtype.label());
+                + dtype.label()
+                + ": make it of "
+                + dtype.storage().name().toLowerCase(Locale.ROOT));
       }
       spec.array(name, dtype, JavaArrays.shape(name, arrays[i]));
     }

@@ -96,7 +96,7 @@ final class JavaArrays {
   static void copy(Object from, HostArray to) {
     ArraySpec spec = to.spec();
     Storage storage = storage(spec.name(), from);
-    if (storage != spec.dtype().storage()) {
+    if (!spec.dtype().takes(storage)) {
       throw new IllegalArgumentException(
           spec + " was inferred, but this batch has " + from.getClass().getSimpleName());
     }

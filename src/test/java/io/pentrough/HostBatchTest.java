@@ -10,8 +10,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
+import java.nio.ShortBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.Pipe;
@@ -160,6 +166,88 @@ class HostBatchTest {
     assertEquals(stored, array.unsafeBuffer());
   }
 
+  /** A typed buffer carries its order, so numbers arrive as they are; raw bytes arrive as bytes. */
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void buffersOfEitherOrder(DType dtype) {
+    int n = 7;
+    BatchSpec spec = BatchSpec.builder().array("a", dtype, n).build();
+    for (ByteOrder order : new ByteOrder[] {ByteOrder.BIG_ENDIAN, ByteOrder.LITTLE_ENDIAN}) {
+      HostBatch of = new HostBatch(spec, new TestMemory(spec.slotBytes()), 0, null);
+      of.open();
+      HostArray array = of.array("a");
+      ByteBuffer source = ByteBuffer.allocate(n * 8).order(order);
+      Buffer used =
+          switch (dtype.storage()) {
+            case BYTE -> {
+              for (byte i = 1; i <= 5; i++) {
+                source.put(i, i);
+              }
+              ByteBuffer bytes = source.position(2).limit(6);
+              array.set(1, bytes);
+              assertEquals(5, array.getByte(4));
+              yield bytes;
+            }
+            case SHORT -> {
+              ShortBuffer shorts = source.asShortBuffer().put(5, (short) 258).position(2).limit(6);
+              array.set(1, shorts);
+              assertEquals(258, array.getShort(4));
+              yield shorts;
+            }
+            case INT -> {
+              IntBuffer ints = source.asIntBuffer().put(5, 258).position(2).limit(6);
+              array.set(1, ints);
+              assertEquals(258, array.getInt(4));
+              yield ints;
+            }
+            case LONG -> {
+              LongBuffer longs = source.asLongBuffer().put(5, 258).position(2).limit(6);
+              array.set(1, longs);
+              assertEquals(258, array.getLong(4));
+              yield longs;
+            }
+            case FLOAT -> {
+              FloatBuffer floats = source.asFloatBuffer().put(5, 1.25f).position(2).limit(6);
+              array.set(1, floats);
+              assertEquals(1.25f, array.getFloat(4));
+              yield floats;
+            }
+            case DOUBLE -> {
+              DoubleBuffer doubles = source.asDoubleBuffer().put(5, 1.25).position(2).limit(6);
+              array.set(1, doubles);
+              assertEquals(1.25, array.getDouble(4));
+              yield doubles;
+            }
+          };
+      assertEquals(0, used.remaining(), "the source is used up");
+      used.position(0);
+      assertThrows(
+          IndexOutOfBoundsException.class,
+          () -> {
+            switch (dtype.storage()) {
+              case BYTE -> array.set(2, (ByteBuffer) used);
+              case SHORT -> array.set(2, (ShortBuffer) used);
+              case INT -> array.set(2, (IntBuffer) used);
+              case LONG -> array.set(2, (LongBuffer) used);
+              case FLOAT -> array.set(2, (FloatBuffer) used);
+              case DOUBLE -> array.set(2, (DoubleBuffer) used);
+            }
+          });
+      assertEquals(0, used.position(), "a refused source is not used");
+    }
+  }
+
+  @Test
+  void aPositionBeforeTheFileIsRefused(@TempDir Path folder) throws IOException {
+    try (FileChannel channel = FileChannel.open(Files.write(folder.resolve("f"), new byte[20]))) {
+      assertMessage(
+          IllegalArgumentException.class,
+          "array 'image' cannot be read from position -1 of a file: give the number of bytes before"
+              + " it, 0 or more",
+          () -> batch.array("image").readFrom(channel, -1));
+    }
+  }
+
   @Test
   void zeroingStopsAtTheEndOfTheArray() {
     BatchSpec spec =
@@ -198,7 +286,14 @@ class HostBatchTest {
     assertThrows(IndexOutOfBoundsException.class, () -> image.set(2, ones, 0, Integer.MAX_VALUE));
     assertThrows(IndexOutOfBoundsException.class, () -> image.set(2, ones, 0, -1));
     assertThrows(IndexOutOfBoundsException.class, () -> image.set(-1, ones, 0, 0));
-    assertThrows(IndexOutOfBoundsException.class, () -> image.set(0, ones, 20, 2), "of the source");
+    assertMessage(
+        IndexOutOfBoundsException.class,
+        "2 elements from index 20 are not inside the source, which has 21 elements",
+        () -> image.set(0, ones, 20, 2));
+    assertMessage(
+        IndexOutOfBoundsException.class,
+        "1 elements from index -1 are not inside the target, which has 21 elements",
+        () -> image.get(0, ones, -1, 1));
     image.set(20, ones, 0, 0);
     assertEquals(ByteBuffer.allocate(20), image.unsafeBuffer());
   }
@@ -221,7 +316,8 @@ class HostBatchTest {
         () -> batch.array("weight").getInt(0));
     assertMessage(
         IllegalArgumentException.class,
-        "3 bytes are not a whole number of elements of array 'points', which takes 2 bytes each",
+        "3 bytes are not a whole number of elements of array 'points', which takes 2 bytes each:"
+            + " set the source's limit behind a whole element",
         () -> points.set(0, ByteBuffer.allocate(3)));
   }
 

@@ -12,9 +12,7 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
-import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
-import java.nio.ReadOnlyBufferException;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUresult;
@@ -137,13 +135,8 @@ final class CudaStream extends CudaHandle implements DeviceStream {
   @Override
   public void read(DeviceBuffer source, ByteBuffer target) {
     CudaBuffer from = device.own(source);
-    if (target.isReadOnly()) {
-      throw new ReadOnlyBufferException();
-    }
     long bytes = from.bytes();
-    if (target.remaining() < bytes) {
-      throw new BufferOverflowException();
-    }
+    ReadTarget.require(target, bytes);
     use();
     try {
       if (bytes == 0) {

@@ -6,9 +6,7 @@ import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.WorkFailedException;
-import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
-import java.nio.ReadOnlyBufferException;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -141,13 +139,8 @@ final class HostStream implements DeviceStream {
   public void read(DeviceBuffer source, ByteBuffer target) {
     HostBuffer in = device.own(source);
     int count = (int) in.bytes();
+    ReadTarget.require(target, count);
     int position = target.position();
-    if (target.isReadOnly()) {
-      throw new ReadOnlyBufferException();
-    }
-    if (count > target.remaining()) {
-      throw new BufferOverflowException();
-    }
     ByteBuffer bytes = in.memory().bytes();
     long ticket;
     synchronized (lock) {
