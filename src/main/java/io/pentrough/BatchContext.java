@@ -1,12 +1,15 @@
 package io.pentrough;
 
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which batch a {@linkplain BatchTarget target} is to make, and the random numbers for it.
  *
  * <p>One object per worker, used again for each batch: valid until the {@code fill} it was given to
- * returns. Copy out what must live longer.
+ * returns. Every use after that, or on another thread, throws {@link IllegalStateException}, and so
+ * does every use of its random numbers; only {@link #toString()} may be called at any time. Copy
+ * out what must live longer, or what threads of the target's own need.
  *
  * <p><b>Threads.</b> For the thread of that {@code fill} only.
  */
@@ -14,6 +17,10 @@ public final class BatchContext {
 
   private final int worker;
   private final Philox4x32 random;
+
+  /** As in {@link Access}: plain, as a thread is compared with itself only. */
+  private @Nullable Thread thread;
+
   private int epoch;
   private long index;
   private int attempt;
@@ -24,21 +31,51 @@ public final class BatchContext {
     this.random = new Philox4x32(seed);
   }
 
-  /** Turns to the next batch. Allocates nothing. */
+  /** Turns to the next batch, which is made on this thread. Allocates nothing. */
   void begin(int epoch, long index, int attempt) {
     this.epoch = epoch;
     this.index = index;
     this.attempt = attempt;
     noMore = false;
     random.begin(epoch, index);
+    thread = Thread.currentThread();
+  }
+
+  /** What it was begun for has returned or thrown; on the same thread. Later uses are found. */
+  void end() {
+    thread = null;
+    random.end();
+  }
+
+  private void check() {
+    if (thread != Thread.currentThread()) {
+      throw misuse("a batch's context", thread);
+    }
+  }
+
+  /**
+   * What is wrong with a use on this thread.
+   *
+   * @param rightful the thread that may use it, as far as this one sees; null if there is none
+   */
+  static IllegalStateException misuse(String what, @Nullable Thread rightful) {
+    return new IllegalStateException(
+        rightful == null
+            ? what
+                + " is used after the fill or draw that it was given to has returned: copy out what"
+                + " must live longer"
+            : "%s is used on thread %s while it belongs to thread %s: copy out what other threads need, before they start"
+                .formatted(what, Thread.currentThread().getName(), rightful.getName()));
   }
 
   /**
    * The epoch of the batch.
    *
    * @return 0 or more
+   * @throws IllegalStateException if used after the fill, or on another thread
    */
   public int epoch() {
+    check();
     return epoch;
   }
 
@@ -46,8 +83,10 @@ public final class BatchContext {
    * The index of the batch in its epoch.
    *
    * @return 0 or more
+   * @throws IllegalStateException if used after the fill, or on another thread
    */
   public long index() {
+    check();
     return index;
   }
 
@@ -55,8 +94,10 @@ public final class BatchContext {
    * How often this very batch was tried before and failed.
    *
    * @return 0 at the first attempt
+   * @throws IllegalStateException if used after the fill, or on another thread
    */
   public int attempt() {
+    check();
     return attempt;
   }
 
@@ -65,8 +106,10 @@ public final class BatchContext {
    * depend on it.
    *
    * @return 0 to the number of workers - 1
+   * @throws IllegalStateException if used after the fill, or on another thread
    */
   public int worker() {
+    check();
     return worker;
   }
 
@@ -78,12 +121,15 @@ public final class BatchContext {
    * <p>Philox4x32-10, a counter-based generator; a batch may draw 2^34 ints, after which it throws
    * {@link IllegalStateException}. Its methods allocate nothing, but for those that make streams.
    * Not thread safe: threads of the target's own each need a generator of their own, for example
-   * one seeded by a {@code nextLong()} drawn here.
+   * one seeded by a {@code nextLong()} drawn here. It too throws {@link IllegalStateException} if
+   * it is used after the fill, or on another thread.
    *
    * @return always the same object, which goes on where it is; reset to the batch's first number
    *     before {@code fill} is called
+   * @throws IllegalStateException if used after the fill, or on another thread
    */
   public RandomGenerator random() {
+    check();
     return random;
   }
 
@@ -92,18 +138,24 @@ public final class BatchContext {
    * is dropped. Must hold for every higher index of the epoch too; data there is an error. An index
    * asked for in advance may lie behind the end, so expect to be asked again. In a job of a {@link
    * BatchQueue} it is a failure: a job is one batch.
+   *
+   * @throws IllegalStateException if used after the fill, or on another thread
    */
   public void noMore() {
+    check();
     noMore = true;
   }
 
+  /** Also after the end. */
   boolean saidNoMore() {
     return noMore;
   }
 
-  /** For the target's own messages. */
+  /** For the target's own messages; never throws. */
   @Override
   public String toString() {
-    return "epoch " + epoch + ", index " + index + ", attempt " + attempt + ", worker " + worker;
+    return thread == Thread.currentThread()
+        ? "epoch " + epoch + ", index " + index + ", attempt " + attempt + ", worker " + worker
+        : "a context of no batch that this thread makes";
   }
 }

@@ -34,18 +34,18 @@ final class InferredTarget implements BatchTarget {
   private final AtomicReference<Object @Nullable []> trialArrays;
 
   private InferredTarget(
-      ArraySource source, BatchSpec spec, BatchContext trial, Object[] trialArrays) {
+      ArraySource source, BatchSpec spec, int trialEpoch, long trialIndex, Object[] trialArrays) {
     this.source = source;
     this.spec = spec;
-    this.trialEpoch = trial.epoch();
-    this.trialIndex = trial.index();
+    this.trialEpoch = trialEpoch;
+    this.trialIndex = trialIndex;
     this.trialArrays = new AtomicReference<>(trialArrays);
   }
 
   /**
    * Runs the trial, on the calling thread.
    *
-   * @param context for the trial; afterwards of the batch that it made
+   * @param context for the trial
    * @param first the batch to try
    * @param names of the arrays; empty to number them
    * @param overrides types by name, of the same size as the inferred ones
@@ -66,21 +66,27 @@ final class InferredTarget implements BatchTarget {
               + ": there is nothing left to infer the batch from");
     }
     Object[] arrays = {};
-    for (int epoch = first.epoch; epoch < first.epochs; epoch++) {
-      context.begin(epoch, epoch == first.epoch ? first.index : first.indexOfLaterEpochs, 0);
-      arrays = trial(source, context);
-      boolean empty = context.saidNoMore() && context.index() == first.indexOfLaterEpochs;
-      if (!context.saidNoMore() || (empty && first.epochs == Schedule.FOR_EVER)) {
-        break; // the first batch; or there would be empty epochs for ever
+    int epoch = first.epoch;
+    long index = first.index;
+    while (true) {
+      arrays = trial(source, context, epoch, index);
+      boolean empty = context.saidNoMore() && index == first.indexOfLaterEpochs;
+      if (!context.saidNoMore()
+          || epoch + 1 == first.epochs
+          || (empty && first.epochs == Schedule.FOR_EVER)) {
+        break; // the first batch; or the last epoch; or there would be empty epochs for ever
       }
+      epoch++;
+      index = first.indexOfLaterEpochs;
     }
     if (context.saidNoMore() || arrays.length == 0) {
       throw new IllegalArgumentException(
           "the source made no arrays at index "
-              + context.index()
+              + index
               + " of epoch "
-              + context.epoch()
-              + ": there is nothing to infer the batch from");
+              + epoch
+              + ": there is nothing to infer the batch from; make at least one batch, or give a"
+              + " BatchSpec");
     }
     if (!names.isEmpty() && names.size() != arrays.length) {
       throw new IllegalArgumentException(
@@ -108,17 +114,20 @@ final class InferredTarget implements BatchTarget {
     for (String name : overrides.keySet()) {
       built.indexOf(name);
     }
-    return new InferredTarget(source, built, context, arrays);
+    return new InferredTarget(source, built, epoch, index, arrays);
   }
 
-  private static Object[] trial(ArraySource source, BatchContext context) {
+  private static Object[] trial(ArraySource source, BatchContext context, int epoch, long index) {
+    context.begin(epoch, index, 0);
     try {
       return requireArrays(source.arrays(context), context);
     } catch (Throwable t) {
       if (t instanceof InterruptedException) {
         Thread.currentThread().interrupt();
       }
-      throw new TargetException(context.epoch(), context.index(), context.worker(), t);
+      throw new TargetException(epoch, index, context.worker(), t);
+    } finally {
+      context.end();
     }
   }
 

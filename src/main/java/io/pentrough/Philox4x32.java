@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random
@@ -28,6 +29,10 @@ final class Philox4x32 implements RandomGenerator {
   private static final long WORD_MASK = 0xFFFF_FFFFL;
 
   private final long seed;
+
+  /** Who draws; plain, see {@link Access}. Null between batches. */
+  private @Nullable Thread thread;
+
   private int epoch;
   private long index;
 
@@ -53,11 +58,16 @@ final class Philox4x32 implements RandomGenerator {
     return z ^ (z >>> 31);
   }
 
-  /** Goes to the first number of a batch. */
+  /** Goes to the first number of a batch, to be drawn on this thread until {@link #end()}. */
   void begin(int epoch, long index) {
     this.epoch = epoch;
     this.index = index;
+    thread = Thread.currentThread();
     seek(0);
+  }
+
+  void end() {
+    thread = null;
   }
 
   /** Goes to the first word of a block of the batch. */
@@ -101,6 +111,9 @@ final class Philox4x32 implements RandomGenerator {
 
   @Override
   public int nextInt() {
+    if (thread != Thread.currentThread()) {
+      throw BatchContext.misuse("a batch's random generator", thread);
+    }
     if (used == WORDS) {
       makeBlock();
     }

@@ -35,6 +35,8 @@ final class StageParameters {
         step.stage.draw(contexts[i], places[i].clear());
       } catch (Throwable t) {
         throw new StageException(step.name, "could not draw its parameters", t);
+      } finally {
+        contexts[i].end();
       }
     }
   }

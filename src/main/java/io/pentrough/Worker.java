@@ -79,6 +79,7 @@ final class Worker implements Runnable {
       return t;
     } finally {
       batch.close();
+      context.end();
       Thread.interrupted(); // a flag the target left up is not the next batch's
     }
   }

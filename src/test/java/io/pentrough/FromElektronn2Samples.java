@@ -224,11 +224,8 @@ final class FromElektronn2Samples {
   float[] read(DeviceBatch batch) {
     // [read]
     DeviceArray image = batch.array("image");
-    ByteBuffer bytes =
-        ByteBuffer.allocate((int) image.buffer().bytes()).order(ByteOrder.nativeOrder());
-    image.copyTo(bytes); // waits for the copy: for looking, not for training
     float[] voxels = new float[image.elements()];
-    bytes.flip().asFloatBuffer().get(voxels);
+    image.copyTo(voxels); // waits for the copy: for looking, not for training
     // [/read]
     return voxels;
   }

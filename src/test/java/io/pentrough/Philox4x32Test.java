@@ -213,6 +213,7 @@ class Philox4x32Test {
   @Test
   void drawingAllocatesNothing() throws Exception {
     BatchContext context = new BatchContext(0, 1);
+    context.begin(0, 0, 0);
     RandomGenerator random = context.random();
     byte[] bytes = new byte[64];
     assertEquals(
@@ -228,6 +229,7 @@ class Philox4x32Test {
                 random.nextGaussian();
                 random.nextExponential();
                 random.nextBytes(bytes);
+                context.end();
               }
             }));
   }
