@@ -418,8 +418,9 @@ public final class BackgroundLoader implements AutoCloseable {
     }
 
     /**
-     * Goes on where another loader of the same arrays, seed, epochs and shard was. Workers, slots,
-     * device, order and failure policy may differ. Checked by {@link #start()}.
+     * Goes on where another loader of the same arrays, stages, seed, batches per epoch and shard
+     * was. Workers, slots, device, order and failure policy may differ. Checked by {@link
+     * #start()}, whose refusal says what differs.
      *
      * @param position what {@link DeviceBatch#position()} gave
      * @return this
@@ -609,9 +610,9 @@ public final class BackgroundLoader implements AutoCloseable {
       }
       Job job = content.job(options, firstBatch(from));
       StagePlan stages = options.stagePlan(job.spec());
-      String arrays = stages == null ? job.spec().toString() : stages.description();
       Fingerprint fingerprint =
-          Fingerprint.of(arrays, options.seed(), batchesPerEpoch, shardFirst, shardStride);
+          Fingerprint.of(
+              job.spec(), stages, options.seed(), batchesPerEpoch, shardFirst, shardStride);
       if (startAt != null) {
         startAt.requireSame(fingerprint);
       }

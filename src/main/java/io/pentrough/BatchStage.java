@@ -29,13 +29,24 @@ import java.nio.ByteBuffer;
 public interface BatchStage {
 
   /**
-   * What it is called in messages. Part of what a {@link Position} is checked against: a stage
-   * whose options make other batches should have them in its name.
+   * What it is called in messages.
    *
    * @return the class's simple name, unless overridden
    */
   default String name() {
     return getClass().getSimpleName();
+  }
+
+  /**
+   * Every option that changes what it makes of a batch, in words. A {@link Position} has this text
+   * in it, and is refused by a loader whose stages have another one; the refusal shows those parts,
+   * separated by a semicolon and a space, that differ.
+   *
+   * @return for example {@code "mirror of image; probability 0.5"}; the name, unless overridden. The
+   *     same for equal options in every JVM
+   */
+  default String description() {
+    return name();
   }
 
   /**

@@ -1,59 +1,272 @@
 package io.pentrough;
 
+import java.net.URLDecoder;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What a {@link Position} must agree with, a hash for each part, so that a refusal can say which
- * part differs.
+ * The configuration that a {@link Position} must agree with: in the clear, so that a refusal can
+ * say what was and what is. Positions of format 1 have hashes only. Immutable.
  */
-record Fingerprint(int arrays, int seed, int epochLength, int shard) {
+final class Fingerprint {
 
   /** Of no configuration. */
-  static final Fingerprint NONE = new Fingerprint(0, 0, 0, 0);
+  static final Fingerprint NONE = hashed(0, 0, 0, 0);
+
+  private static final String NOT_DECLARED = "-";
+
+  /** What stands in format 1. */
+  private record Hashes(int arrays, int seed, int epochLength, int shard) {}
 
   /**
-   * Of a configuration.
+   * What stands in format 2.
    *
-   * @param arrays what the batches are, in words
+   * @param arrays the target's, in words
+   * @param stages what they make, in words
+   * @param made the arrays behind the stages, in words; empty without stages
    */
-  static Fingerprint of(String arrays, long seed, long declaredIndexes, long first, long stride) {
-    return new Fingerprint(
-        hash(arrays),
-        hash("seed " + seed),
-        hash("length " + declaredIndexes),
-        hash("shard " + first + " of " + stride));
+  private record Parts(
+      List<String> arrays,
+      List<String> stages,
+      List<String> made,
+      long seed,
+      long declaredIndexes,
+      long first,
+      long stride) {
+
+    String length(String notDeclared) {
+      return declaredIndexes == Schedule.ENDLESS ? notDeclared : Long.toString(declaredIndexes);
+    }
   }
 
-  /** Reads what {@link #toString} has written. */
-  static Fingerprint parse(String text) {
-    String[] parts = text.split("-", -1);
-    if (parts.length != 4) {
+  private final Hashes hashes;
+
+  /** Null if it was read from format 1. */
+  private final @Nullable Parts parts;
+
+  private Fingerprint(Hashes hashes, @Nullable Parts parts) {
+    this.hashes = hashes;
+    this.parts = parts;
+  }
+
+  /** Of a configuration. */
+  static Fingerprint of(
+      BatchSpec spec,
+      @Nullable StagePlan stages,
+      long seed,
+      long declaredIndexes,
+      long first,
+      long stride) {
+    String arrays = stages == null ? spec.toString() : stages.names();
+    return new Fingerprint(
+        new Hashes(
+            hash(arrays),
+            hash("seed " + seed),
+            hash("length " + declaredIndexes),
+            hash("shard " + first + " of " + stride)),
+        new Parts(
+            words(spec),
+            stages == null
+                ? List.of()
+                : stages.steps.stream().map(step -> step.description).toList(),
+            stages == null ? List.of() : words(stages.delivered),
+            seed,
+            declaredIndexes,
+            first,
+            stride));
+  }
+
+  static Fingerprint hashed(int arrays, int seed, int epochLength, int shard) {
+    return new Fingerprint(new Hashes(arrays, seed, epochLength, shard), null);
+  }
+
+  private static List<String> words(BatchSpec spec) {
+    return spec.arrays().stream().map(ArraySpec::toString).toList();
+  }
+
+  /** Whether it knows no more than format 1 says. */
+  boolean isHashed() {
+    return parts == null;
+  }
+
+  /** Reads what {@link #toString} has written in format 1. */
+  static Fingerprint parseHashed(String text) {
+    String[] words = text.split("-", -1);
+    if (words.length != 4) {
       throw new NumberFormatException("no fingerprint: " + text);
     }
-    return new Fingerprint(
-        Integer.parseUnsignedInt(parts[0], 16),
-        Integer.parseUnsignedInt(parts[1], 16),
-        Integer.parseUnsignedInt(parts[2], 16),
-        Integer.parseUnsignedInt(parts[3], 16));
+    return hashed(
+        Integer.parseUnsignedInt(words[0], 16),
+        Integer.parseUnsignedInt(words[1], 16),
+        Integer.parseUnsignedInt(words[2], 16),
+        Integer.parseUnsignedInt(words[3], 16));
   }
 
-  /** Which part differs, for people; empty if none does. */
-  String difference(Fingerprint other) {
-    if (arrays != other.arrays) {
-      return "other arrays";
+  /**
+   * Reads what {@link #toString} has written in format 2.
+   *
+   * @throws IllegalArgumentException if it is nothing of that kind
+   */
+  static Fingerprint parse(List<String> words) {
+    List<String> arrays = values(words, "array");
+    List<String> stages = values(words, "stage");
+    List<String> made = values(words, "made");
+    if (arrays.isEmpty() || arrays.size() + stages.size() + made.size() + 3 != words.size()) {
+      throw new IllegalArgumentException("not the words of a fingerprint: " + words);
     }
-    if (seed != other.seed) {
-      return "another seed";
+    String length = value(words, "length");
+    String[] shard = value(words, "shard").split("/", -1);
+    long declared = length.equals(NOT_DECLARED) ? Schedule.ENDLESS : Long.parseLong(length);
+    long first = Long.parseLong(shard[0]);
+    long stride = shard.length == 2 ? Long.parseLong(shard[1]) : -1;
+    if (declared < 1 || first < 0 || first >= stride) {
+      throw new IllegalArgumentException("no such epochs or shard: " + words);
     }
-    if (epochLength != other.epochLength) {
-      return "another number of batches per epoch";
+    long seed = Long.parseLong(value(words, "seed"));
+    // It is only ever compared by its parts, so it needs no hashes.
+    return new Fingerprint(
+        NONE.hashes, new Parts(arrays, stages, made, seed, declared, first, stride));
+  }
+
+  private static List<String> values(List<String> words, String key) {
+    return words.stream()
+        .filter(word -> word.startsWith(key + "="))
+        .map(word -> URLDecoder.decode(word.substring(key.length() + 1), StandardCharsets.UTF_8))
+        .toList();
+  }
+
+  private static String value(List<String> words, String key) {
+    List<String> values = values(words, key);
+    if (values.size() != 1) {
+      throw new IllegalArgumentException("not one word " + key + ": " + words);
     }
-    return shard == other.shard ? "" : "another shard";
+    return values.get(0);
+  }
+
+  /** How this saved one differs from a loader's, for people; empty if it does not. */
+  String difference(Fingerprint here) {
+    List<String> differences = new ArrayList<>();
+    if (parts == null || here.parts == null) {
+      add(differences, "other arrays or stages", hashes.arrays != here.hashes.arrays);
+      add(differences, "another seed", hashes.seed != here.hashes.seed);
+      add(
+          differences,
+          "another number of batches per epoch",
+          hashes.epochLength != here.hashes.epochLength);
+      add(differences, "another shard", hashes.shard != here.hashes.shard);
+    } else {
+      addDifferences(differences, parts, here.parts);
+    }
+    return String.join(", and ", differences);
+  }
+
+  private static void addDifferences(List<String> differences, Parts there, Parts here) {
+    add(differences, "other arrays", there.arrays, here.arrays);
+    add(differences, "other stages", there.stages, here.stages);
+    if (there.stages.equals(here.stages)) { // else they are why
+      add(differences, "other arrays behind the stages", there.made, here.made);
+    }
+    add(differences, "another seed", "" + there.seed, "" + here.seed);
+    add(
+        differences,
+        "another number of batches per epoch",
+        there.length("not declared"),
+        here.length("not declared"));
+    add(
+        differences,
+        "another shard",
+        there.first + " of " + there.stride,
+        here.first + " of " + here.stride);
+  }
+
+  private static void add(List<String> differences, String what, boolean differs) {
+    if (differs) {
+      differences.add(what);
+    }
+  }
+
+  private static void add(List<String> differences, String what, String there, String here) {
+    add(differences, what, List.of(there), List.of(here));
+  }
+
+  /** Of as many things on both sides it tells those that differ, and of them the parts that do. */
+  private static void add(
+      List<String> differences, String what, List<String> there, List<String> here) {
+    if (there.equals(here)) {
+      return;
+    }
+    List<String> was = new ArrayList<>();
+    List<String> is = new ArrayList<>();
+    if (there.size() == here.size()) {
+      for (int i = 0; i < there.size(); i++) {
+        addParts(there.get(i).split("; ", -1), here.get(i).split("; ", -1), was, is);
+      }
+    } else {
+      was.addAll(there);
+      is.addAll(here);
+    }
+    differences.add(what + " (" + list(was) + " there, " + list(is) + " here)");
+  }
+
+  private static void addParts(String[] there, String[] here, List<String> was, List<String> is) {
+    if (there.length != here.length) {
+      was.addAll(List.of(there));
+      is.addAll(List.of(here));
+      return;
+    }
+    for (int i = 0; i < there.length; i++) {
+      if (!there[i].equals(here[i])) {
+        was.add(there[i]);
+        is.add(here[i]);
+      }
+    }
+  }
+
+  private static String list(List<String> words) {
+    return words.isEmpty() ? "none" : String.join("; ", words);
   }
 
   @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Fingerprint that
+        && Objects.equals(parts, that.parts)
+        && (parts != null || hashes.equals(that.hashes));
+  }
+
+  @Override
+  public int hashCode() {
+    return parts == null ? hashes.hashCode() : parts.hashCode();
+  }
+
+  /** In the words of a position's text; one word in format 1. */
+  @Override
   public String toString() {
-    return String.format(Locale.ROOT, "%08x-%08x-%08x-%08x", arrays, seed, epochLength, shard);
+    if (parts == null) {
+      return String.format(
+          Locale.ROOT,
+          "%08x-%08x-%08x-%08x",
+          hashes.arrays,
+          hashes.seed,
+          hashes.epochLength,
+          hashes.shard);
+    }
+    List<String> words = new ArrayList<>();
+    words.add("seed=" + parts.seed);
+    words.add("length=" + parts.length(NOT_DECLARED));
+    words.add("shard=" + parts.first + "/" + parts.stride);
+    parts.arrays.forEach(array -> words.add("array=" + encoded(array)));
+    parts.stages.forEach(stage -> words.add("stage=" + encoded(stage)));
+    parts.made.forEach(array -> words.add("made=" + encoded(array)));
+    return String.join(" ", words);
+  }
+
+  private static String encoded(String text) {
+    return URLEncoder.encode(text, StandardCharsets.UTF_8);
   }
 
   /** FNV-1a, 32 bits (Fowler, Noll, Vo): the same on every JDK. */

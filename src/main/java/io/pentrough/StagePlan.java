@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -29,6 +30,10 @@ final class StagePlan {
   static final class Step {
     final BatchStage stage;
     final String name;
+
+    /** See {@link BatchStage#description()}. */
+    final String description;
+
     final Map<String, StagePlace> reads;
     final Map<String, StagePlace> makes;
     final int parameterBytes;
@@ -39,6 +44,9 @@ final class StagePlan {
     Step(BatchStage stage, String name, StageArrays declared, long parameterOffset) {
       this.stage = stage;
       this.name = name;
+      this.description =
+          Objects.requireNonNull(
+              stage.description(), () -> "description() of stage '" + name + "' returned null");
       this.reads = declared.reads;
       this.makes = declared.makes;
       this.parameterBytes = declared.parameterBytes;
@@ -120,9 +128,10 @@ final class StagePlan {
     List<Step> steps = new ArrayList<>();
     long header = 0;
     for (BatchStage stage : stages) {
-      StageArrays declared = new StageArrays(stage.name(), places);
+      String name = Objects.requireNonNull(stage.name(), "name() of a stage returned null");
+      StageArrays declared = new StageArrays(name, places);
       stage.declare(declared);
-      steps.add(new Step(stage, stage.name(), declared, header));
+      steps.add(new Step(stage, name, declared, header));
       header += align(declared.parameterBytes);
       places = declared.after();
     }
@@ -167,8 +176,8 @@ final class StagePlan {
         target, BatchSpec.of(delivered, slot), steps, header, slot, shared, shapeFrom);
   }
 
-  /** For a {@link Position}: what the batches are. */
-  String description() {
+  /** What a {@link Position} of format 1 has a hash of. */
+  String names() {
     StringBuilder text = new StringBuilder(target.toString());
     for (Step step : steps) {
       text.append(" | ").append(step.name);

@@ -320,6 +320,97 @@ class PositionTest {
     }
   }
 
+  private BackgroundLoader.Builder loader(BatchSpec spec) {
+    return BackgroundLoader.builder(device, spec, PositionTest::fill).seed(77);
+  }
+
+  private static BatchSpec other(DType dtype, int length) {
+    return BatchSpec.builder()
+        .array("noise", dtype, length)
+        .array("flag", DType.INT8, 1)
+        .build();
+  }
+
+  @Test
+  @DisplayName("I8: what 0.1.0 wrote is read, resumed where it fits, and refused where it does not")
+  void ofTheFirstRelease() throws Exception {
+    String text = "pentrough-position-1 edfd31b6-03e1eeba-7ba55662-49f47833 0 3 - -";
+    Position old = Position.parse(text);
+    assertEquals(text, old.toString());
+    BackgroundLoader.Builder same =
+        BackgroundLoader.builder(device, SPEC, (out, context) -> {})
+            .seed(77)
+            .batchesPerEpoch(9)
+            .shard(1, 2);
+    Position next = firstPosition(same.startAt(old));
+    assertEquals(5, next.index());
+    assertTrue(next.toString().startsWith("pentrough-position-2 epoch=0 index=5 "));
+    Map<String, BackgroundLoader.Builder> foreign =
+        Map.of(
+            "other arrays or stages, and another number of batches per epoch, and another shard",
+            loader(other(DType.UINT64, 4)),
+            "another seed, and another shard",
+            loader().batchesPerEpoch(9).seed(78));
+    foreign.forEach(
+        (difference, builder) ->
+            assertSays(
+                assertThrows(
+                    IllegalArgumentException.class, () -> builder.startAt(old).start()),
+                "a loader with " + difference + ";"));
+  }
+
+  @Test
+  @DisplayName("text of format 2: any name and any number come back; anything else is refused")
+  void textInTheClear() {
+    BatchSpec odd =
+        BatchSpec.builder()
+            .array("Bild, größer = 100 %;+", DType.FLOAT16)
+            .variableArray("a b", DType.INT8, 3, 1)
+            .build();
+    for (long length : new long[] {1, Schedule.ENDLESS}) {
+      Fingerprint print = Fingerprint.of(odd, null, Long.MIN_VALUE, length, 1, 3);
+      Position position = new Position(print, 3, 7, new long[] {9, 0}, new long[] {1});
+      assertTrue(position.toString().chars().allMatch(c -> c < 128), position::toString);
+      Position read = Position.parse(position + "\n");
+      assertEquals(position, read);
+      assertEquals(position.hashCode(), read.hashCode());
+      assertEquals(position.toString(), read.toString());
+      read.requireSame(print);
+    }
+    Fingerprint print = Fingerprint.of(SPEC, null, 77, 9, 0, 1);
+    String good = new Position(print, 3, 7, new long[] {9, 0}, new long[] {1, 3}).toString();
+    assertEquals(
+        "pentrough-position-2 epoch=3 index=7 steps=9,0 delivered=1,3 seed=77 length=9 shard=0/1"
+            + " array=noise%3A+int64+%5B4%5D array=flag%3A+int8+%5B1%5D",
+        good);
+    for (String bad :
+        List.of(
+            "pentrough-position-2",
+            good.replace(" length", "  length"),
+            good + " more=1",
+            good + " seed=77",
+            good.replace("position-2", "position-3"),
+            good.replace("epoch=3", "epoch=-3"),
+            good.replace("epoch=3", "epoch=2147483647"),
+            good.replace("epoch=3 index=7", "index=7 epoch=3"),
+            good.replace("index=7", "index=9223372036854775807"),
+            good.replace("steps=9,0", "steps=9223372036854775807,1"),
+            good.replace(" steps=9,0", ""),
+            good.replace("1,3", "3,1"),
+            good.replace("seed=77", "seed=x"),
+            good.replace(" seed=77", ""),
+            good.replace("length=9", "length=0"),
+            good.replace("shard=0/1", "shard=1/1"),
+            good.replace("shard=0/1", "shard=0"),
+            good.replace("%5B", "%x"),
+            good.substring(0, good.indexOf(" array=")))) {
+      IllegalArgumentException e =
+          assertThrows(IllegalArgumentException.class, () -> Position.parse(bad), bad);
+      assertEquals(IllegalArgumentException.class, e.getClass());
+      assertSays(e, "not a position: \"" + bad + "\"", "Position.toString()");
+    }
+  }
+
   private Position firstPosition(BackgroundLoader.Builder builder) throws Exception {
     try (BackgroundLoader loader = builder.start();
         DeviceBatch batch = loader.get(PATIENCE)) {
@@ -331,23 +422,34 @@ class PositionTest {
   @DisplayName("another configuration is refused, naming what differs, and takes no memory")
   void foreign() throws Exception {
     Position position = firstPosition(loader());
-    BatchSpec other = BatchSpec.builder().array("noise", DType.UINT64, 4).build();
     Map<String, BackgroundLoader.Builder> foreign =
         Map.of(
-            "other arrays",
-            BackgroundLoader.builder(device, other, PositionTest::fill).seed(77),
-            "another seed",
+            "other arrays (noise: int64 [4] there, noise: uint64 [4] here)",
+            loader(other(DType.UINT64, 4)),
+            "other arrays (noise: int64 [4] there, noise: int64 [3] here)",
+            loader(other(DType.INT64, 3)),
+            "other arrays (noise: int64 [4]; flag: int8 [1] there, noise: int64 [4] here)",
+            loader(BatchSpec.builder().array("noise", DType.INT64, 4).build()),
+            "another seed (77 there, 78 here)",
             loader().seed(78),
-            "another number of batches per epoch",
+            "another number of batches per epoch (not declared there, 3 here)",
             loader().batchesPerEpoch(3),
-            "another shard",
-            loader().shard(0, 2));
+            "another shard (0 of 1 there, 0 of 2 here)",
+            loader().shard(0, 2),
+            "another seed (77 there, 1 here), and another shard (0 of 1 there, 1 of 2 here)",
+            loader().seed(1).shard(1, 2));
     foreign.forEach(
         (difference, builder) -> {
-          IllegalArgumentException e =
-              assertThrows(IllegalArgumentException.class, () -> builder.startAt(position).start());
-          assertSays(e, "a loader with " + difference, position.toString());
-          TestDevice.assertNothingLive(device);
+          for (Position from : List.of(position, Position.parse(position.toString()))) {
+            IllegalArgumentException e =
+                assertThrows(IllegalArgumentException.class, () -> builder.startAt(from).start());
+            assertSays(
+                e,
+                "a loader with " + difference + ";",
+                "make this loader as that one was",
+                position.toString());
+            TestDevice.assertNothingLive(device);
+          }
         });
     // What does not make other batches may differ.
     loader()

@@ -3,7 +3,7 @@ package io.pentrough;
 /** Schedules and positions for tests. */
 final class Schedules {
 
-  static final Fingerprint PRINT = new Fingerprint(1, 2, 3, 4);
+  static final Fingerprint PRINT = Fingerprint.hashed(1, 2, 3, 4);
 
   private static final Job NOTHING =
       new Job(

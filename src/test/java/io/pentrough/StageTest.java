@@ -665,11 +665,34 @@ class StageTest {
       assertEquals(2, batch.index());
       check(batch);
     }
-    for (BackgroundLoader.Builder other :
-        List.of(loader(), loader(new Expand(), working(run -> {})), loader(named("Expand2")))) {
+    assertForeign("other stages (Expand there, none here)", loader(), position);
+    assertForeign(
+        "other stages (Expand there, Expand; working here)",
+        loader(new Expand(), working(run -> {})),
+        position);
+    assertForeign("other stages (Expand there, Expand2 here)", loader(named("Expand2")), position);
+    BatchStage another =
+        new Expand() { // a stage that does not describe itself well
+          @Override
+          public String name() {
+            return "Expand";
+          }
+
+          @Override
+          public void declare(StageArrays arrays) {
+            super.declare(arrays);
+            arrays.makes("more", DType.INT8, 1);
+          }
+        };
+    assertForeign("other arrays behind the stages (", loader(another), position);
+  }
+
+  private static void assertForeign(
+      String difference, BackgroundLoader.Builder builder, Position position) {
+    for (Position from : List.of(position, Position.parse(position.toString()))) {
       IllegalArgumentException e =
-          assertThrows(IllegalArgumentException.class, () -> other.startAt(position).start());
-      assertSays(e, "other arrays");
+          assertThrows(IllegalArgumentException.class, () -> builder.startAt(from).start());
+      assertSays(e, "a loader with " + difference);
     }
   }
 

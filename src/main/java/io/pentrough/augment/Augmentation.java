@@ -215,6 +215,16 @@ public final class Augmentation implements BatchStage {
     return "augmentation of " + image.name() + " " + Integer.toHexString(options.hashCode());
   }
 
+  /**
+   * All options.
+   *
+   * @return the same as {@link #toString()}
+   */
+  @Override
+  public String description() {
+    return options;
+  }
+
   /** All options. */
   @Override
   public String toString() {

@@ -9,6 +9,8 @@ import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
 import io.pentrough.DType;
+import io.pentrough.DeviceBatch;
+import io.pentrough.Position;
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
 import java.util.Objects;
@@ -135,6 +137,41 @@ class AugmentationBuilderTest {
                   .close());
       refuses("no label", () -> image().build().labelBox(AugmentRun.buffer(1000), 0));
     }
+  }
+
+  @Test
+  void aPositionOfOtherRangesIsRefusedWithThoseThatDiffer() throws Exception {
+    BatchSpec spec = BatchSpec.builder().array("image", DType.UINT8, 2, 8, 8, 8).build();
+    try (Device device = HostDevice.open()) {
+      Position position;
+      try (BackgroundLoader loader = loader(device, spec, image().contrast(0.5f, 1.5f)).start();
+          DeviceBatch batch = loader.get()) {
+        position = Position.parse(batch.position().toString());
+      }
+      loader(device, spec, image().contrast(0.5f, 1.5f)).startAt(position).start().close();
+      refuses(
+          "a loader with other stages (contrast 0.5 to 1.5, brightness 0.0 to 0.0 there,"
+              + " contrast 0.9 to 1.1, brightness 0.0 to 0.0 here);",
+          () -> loader(device, spec, image().contrast(0.9f, 1.1f)).startAt(position).start());
+      refuses(
+          "flips [false, false, false], swaps [] there",
+          () ->
+              loader(device, spec, image().contrast(0.5f, 1.5f).flip(Axis.Z))
+                  .startAt(position)
+                  .start());
+      // What 0.1.0 wrote for these options.
+      Position old =
+          Position.parse("pentrough-position-1 c5ed40a0-598cf43c-df409955-60d0721f 0 1 - -");
+      loader(device, spec, image().contrast(0.5f, 1.5f)).startAt(old).start().close();
+      refuses(
+          "a loader with other arrays or stages;",
+          () -> loader(device, spec, image().contrast(0.9f, 1.1f)).startAt(old).start());
+    }
+  }
+
+  private static BackgroundLoader.Builder loader(
+      Device device, BatchSpec spec, Augmentation.Builder stage) {
+    return BackgroundLoader.builder(device, spec, (out, context) -> {}).stage(stage.build());
   }
 
   @Test
