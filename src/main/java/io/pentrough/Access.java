@@ -49,7 +49,7 @@ final class Access {
   /** A fill begins on this thread. */
   void open() {
     if (running.number % 2 != 0) {
-      throw new IllegalStateException("a fill runs on this slot already");
+      throw new IllegalStateException("bug in Pentrough: a fill runs on this slot already");
     }
     running.thread = Thread.currentThread();
     advance();
@@ -58,7 +58,7 @@ final class Access {
   /** The fill has returned; on the thread that opened. */
   void close() {
     if (running.thread != Thread.currentThread()) {
-      throw new IllegalStateException("a fill ends on the thread that it began on");
+      throw new IllegalStateException("bug in Pentrough: a fill ends on the thread that it began on");
     }
     running.thread = null;
     advance();

@@ -34,11 +34,11 @@ public final class ArraySpec {
     this.offset = offset;
     if (name.isBlank()) {
       throw new IllegalArgumentException(
-          "an array of shape " + Arrays.toString(shape) + " has the blank name '" + name + "'");
+          "an array of shape " + Arrays.toString(shape) + " has the blank name '" + name + "'; give it one to ask for it by");
     }
     if (variable && shape.length == 0) {
       throw new IllegalArgumentException(
-          "the variable array '" + name + "' has no dimension that could vary");
+          "the variable array '" + name + "' has no dimension that could vary; declare it with array(...)");
     }
     this.elements = checkedElements(name, shape);
   }
@@ -72,7 +72,7 @@ public final class ArraySpec {
                 + Arrays.toString(shape)
                 + " has more than "
                 + Integer.MAX_VALUE
-                + " elements");
+                + " elements; make it smaller");
       }
     }
     return (int) elements;
@@ -130,7 +130,7 @@ public final class ArraySpec {
 
   IndexOutOfBoundsException noSuchAxis(int axis) {
     return new IndexOutOfBoundsException(
-        "array '" + name + "' has " + shape.length + " dimensions, so no axis " + axis);
+        "array '" + name + "' has " + shape.length + " dimensions, counted from 0, so no axis " + axis);
   }
 
   /**

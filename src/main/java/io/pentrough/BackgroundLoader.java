@@ -287,6 +287,9 @@ public final class BackgroundLoader implements AutoCloseable {
      * @throws IllegalStateException if the arrays were given by a {@link BatchSpec}
      */
     public Builder names(String... names) {
+      for (String name : Objects.requireNonNull(names, "names")) {
+        Objects.requireNonNull(name, "names: an element is null");
+      }
       content.names(List.of(names));
       return this;
     }
@@ -364,7 +367,10 @@ public final class BackgroundLoader implements AutoCloseable {
      */
     public Builder batchesPerEpoch(long batches) {
       if (batches < 1) {
-        throw new IllegalArgumentException("batchesPerEpoch must be at least 1, not " + batches);
+        throw new IllegalArgumentException(
+            "batchesPerEpoch must be at least 1, not "
+                + batches
+                + ": leave it out if only the target knows");
       }
       this.batchesPerEpoch = batches;
       return this;

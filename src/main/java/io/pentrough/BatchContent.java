@@ -37,7 +37,8 @@ final class BatchContent {
   BatchSpec spec() {
     if (given == null) {
       throw new IllegalStateException(
-          "the arrays are inferred from the first batch, so their size is not known before start()");
+          "the arrays are inferred from the first batch, so their size is not known before start():"
+              + " leave plan() out, or give a BatchSpec");
     }
     return given.spec();
   }
@@ -55,7 +56,8 @@ final class BatchContent {
   private ArraySource requireSource() {
     if (source == null) {
       throw new IllegalStateException(
-          "the arrays were given by a BatchSpec: names and types belong there");
+          "the arrays were given by a BatchSpec: names and types belong there, so leave"
+              + " names() and dtype() out");
     }
     return source;
   }

@@ -63,7 +63,7 @@ final class BatchIterator implements Iterator<DeviceBatch> {
   @Override
   public DeviceBatch next() {
     if (!hasNext()) {
-      throw new NoSuchElementException("no more batches");
+      throw new NoSuchElementException("no more batches: ask hasNext() first");
     }
     Turn turn = turn();
     DeviceBatch batch = Objects.requireNonNull(turn.next);

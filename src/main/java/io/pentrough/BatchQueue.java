@@ -55,7 +55,8 @@ public final class BatchQueue implements AutoCloseable {
           "largestBatchBytes must be 1 to "
               + BatchSpec.MAX_SLOT_BYTES
               + " (1 GiB), not "
-              + largestBatchBytes);
+              + largestBatchBytes
+              + ": give the slotBytes() of the largest job's BatchSpec");
     }
     return new Builder(device, largestBatchBytes);
   }
@@ -230,7 +231,8 @@ public final class BatchQueue implements AutoCloseable {
   }
 
   private Job job(BatchSpec spec, BatchTarget target) {
-    if (spec.slotBytes() > slotBytes) {
+    Objects.requireNonNull(target, "target");
+    if (Objects.requireNonNull(spec, "spec").slotBytes() > slotBytes) {
       throw new IllegalArgumentException(
           "the job's batch takes "
               + spec.slotBytes()
@@ -238,7 +240,7 @@ public final class BatchQueue implements AutoCloseable {
               + slotBytes
               + ": raise largestBatchBytes");
     }
-    return new Job(spec, Objects.requireNonNull(target, "target"));
+    return new Job(spec, target);
   }
 
   /**

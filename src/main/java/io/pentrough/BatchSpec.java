@@ -3,6 +3,7 @@ package io.pentrough;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -70,7 +71,15 @@ public final class BatchSpec {
    * @throws IndexOutOfBoundsException if there is no such array
    */
   public ArraySpec array(int i) {
+    if (i < 0 || i >= arrays.size()) {
+      throw noSuchArray(i);
+    }
     return arrays.get(i);
+  }
+
+  IndexOutOfBoundsException noSuchArray(int i) {
+    return new IndexOutOfBoundsException(
+        "there is no array " + i + " in this batch: it has " + arrays.size() + ", counted from 0");
   }
 
   /**
@@ -92,7 +101,7 @@ public final class BatchSpec {
    * @throws IllegalArgumentException if there is none of that name; the message lists the names
    */
   public int indexOf(String name) {
-    int i = find(arrays, name);
+    int i = find(arrays, Objects.requireNonNull(name, "name"));
     if (i < 0) {
       throw new IllegalArgumentException(
           "there is no array '"
@@ -168,7 +177,7 @@ public final class BatchSpec {
      *     added then
      */
     public Builder array(String name, DType dtype, int... shape) {
-      return add(name, dtype, shape, false);
+      return add(name, dtype, Objects.requireNonNull(shape, "shape"), false);
     }
 
     /**
@@ -183,14 +192,18 @@ public final class BatchSpec {
      *     added then
      */
     public Builder variableArray(String name, DType dtype, int... maxShape) {
-      return add(name, dtype, maxShape, true);
+      return add(name, dtype, Objects.requireNonNull(maxShape, "maxShape"), true);
     }
 
     private Builder add(String name, DType dtype, int[] shape, boolean variable) {
       ArraySpec array = new ArraySpec(name, dtype, shape.clone(), variable, end);
       if (find(arrays, name) >= 0) {
         throw new IllegalArgumentException(
-            "the name '" + name + "' is taken: " + arrays.get(find(arrays, name)));
+            "the name '"
+                + name
+                + "' is taken: "
+                + arrays.get(find(arrays, name))
+                + "; choose another");
       }
       end = Math.addExact(end, roundUp(array.bytes()));
       arrays.add(array);
@@ -210,7 +223,7 @@ public final class BatchSpec {
      */
     public BatchSpec build() {
       if (arrays.isEmpty()) {
-        throw new IllegalArgumentException("a batch needs at least one array");
+        throw new IllegalArgumentException("a batch needs at least one array: add it with array(...)");
       }
       if (end > MAX_SLOT_BYTES) {
         ArraySpec largest =
@@ -224,7 +237,7 @@ public final class BatchSpec {
                 + largest.name()
                 + "' with "
                 + largest.bytes()
-                + " bytes");
+                + " bytes: take fewer samples in a batch, or a smaller type");
       }
       return new BatchSpec(arrays, end);
     }

@@ -200,7 +200,9 @@ public final class DeviceBatch implements AutoCloseable {
   void requireOpen() {
     if (!isOpen()) {
       throw new IllegalStateException(
-          "batch " + index + " is closed: its memory may hold another batch by now");
+          "batch "
+              + index
+              + " is closed: its memory may hold another batch by now; use it before close()");
     }
   }
 

@@ -82,7 +82,9 @@ public final class FailurePolicy {
    */
   public static FailurePolicy skip(long atMost, SkipListener listener) {
     return new FailurePolicy(
-        0, atLeastOne("atMost", atMost), Objects.requireNonNull(listener, "listener"));
+        0, atLeastOne("atMost", atMost), Objects.requireNonNull(
+            listener,
+            "listener: if nobody is to be told, pass (epoch, index, cause) -> {}"));
   }
 
   int retries() {

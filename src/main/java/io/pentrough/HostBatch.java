@@ -3,6 +3,7 @@ package io.pentrough;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -93,9 +94,10 @@ public final class HostBatch {
    * @throws IllegalStateException if called from another thread than the fill's, or after it
    */
   public ByteBuffer parameters(BatchStage stage) {
+    Objects.requireNonNull(stage, "stage");
     access.check(null);
     if (parameters == null) {
-      throw new IllegalArgumentException("this loader has no stages");
+      throw new IllegalArgumentException("this loader has no stages: give it some with stage(...)");
     }
     return parameters.of(stage);
   }
@@ -158,6 +160,9 @@ public final class HostBatch {
    */
   public HostArray array(int i) {
     access.check(null);
+    if (i < 0 || i >= arrays.length) {
+      throw spec.noSuchArray(i);
+    }
     return arrays[i];
   }
 
@@ -175,7 +180,11 @@ public final class HostBatch {
     access.check(null);
     if (samples < 1 || samples > spec.samples()) {
       throw new IllegalArgumentException(
-          "a batch has 1 to " + spec.samples() + " samples, not " + samples);
+          "a batch has 1 to "
+              + spec.samples()
+              + " samples, not "
+              + samples
+              + ": for none at all, say context.noMore()");
     }
     own.size = samples;
   }

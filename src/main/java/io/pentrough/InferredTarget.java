@@ -63,7 +63,7 @@ final class InferredTarget implements BatchTarget {
           "the position to start at is behind the last batch of "
               + first.epochs
               + (first.epochs == 1 ? " epoch" : " epochs")
-              + ": there is nothing left to infer the batch from");
+              + ": there is nothing left to infer the batch from; say more epochs, or give a BatchSpec");
     }
     Object[] arrays = {};
     int epoch = first.epoch;
@@ -90,7 +90,11 @@ final class InferredTarget implements BatchTarget {
     }
     if (!names.isEmpty() && names.size() != arrays.length) {
       throw new IllegalArgumentException(
-          "the source made " + arrays.length + " arrays, but the names are " + names);
+          "the source made "
+              + arrays.length
+              + " arrays, but the names are "
+              + names
+              + ": give one for each");
     }
     BatchSpec.Builder spec = BatchSpec.builder();
     for (int i = 0; i < arrays.length; i++) {
@@ -139,7 +143,7 @@ final class InferredTarget implements BatchTarget {
     if (context.saidNoMore()) {
       return new Object[0];
     }
-    throw new IllegalArgumentException("the source returned null instead of its arrays");
+    throw new IllegalArgumentException("the source returned null instead of its arrays: at an epoch's end it must say noMore() too");
   }
 
   BatchSpec spec() {
@@ -154,7 +158,10 @@ final class InferredTarget implements BatchTarget {
     }
     if (arrays.length != spec.size()) {
       throw new IllegalArgumentException(
-          spec.size() + " arrays were inferred, but this batch has " + arrays.length);
+          spec.size()
+              + " arrays were inferred, but this batch has "
+              + arrays.length
+              + ": make as many in every batch");
     }
     for (int i = 0; i < arrays.length; i++) {
       JavaArrays.copy(arrays[i], out.array(i));

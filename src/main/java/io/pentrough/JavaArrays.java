@@ -15,7 +15,7 @@ final class JavaArrays {
   /** The Java primitive at the bottom of the nesting. */
   static Storage storage(String name, @Nullable Object array) {
     if (array == null) {
-      throw new IllegalArgumentException("array '" + name + "' is null");
+      throw new IllegalArgumentException("array '" + name + "' is null: make all arrays for each batch");
     }
     Class<?> type = array.getClass();
     while (type.isArray()) {
@@ -71,7 +71,7 @@ final class JavaArrays {
   private static void requireRectangular(
       String name, @Nullable Object array, int[] shape, int axis) {
     if (array == null) {
-      throw new IllegalArgumentException("array '" + name + "' has a row that is null");
+      throw new IllegalArgumentException("array '" + name + "' has a row that is null: make all rows equally long");
     }
     int length = Array.getLength(array);
     if (length != shape[axis]) {
@@ -83,7 +83,8 @@ final class JavaArrays {
               + " one row has "
               + length
               + " elements, the first has "
-              + shape[axis]);
+              + shape[axis]
+              + ": make all rows equally long, or take a variableArray of a BatchSpec");
     }
     if (array instanceof Object[] rows) {
       for (Object row : rows) {
@@ -98,12 +99,18 @@ final class JavaArrays {
     Storage storage = storage(spec.name(), from);
     if (!spec.dtype().takes(storage)) {
       throw new IllegalArgumentException(
-          spec + " was inferred, but this batch has " + from.getClass().getSimpleName());
+          spec
+              + " was inferred, but this batch has "
+              + from.getClass().getSimpleName()
+              + ": make it of the same type in every batch");
     }
     int[] shape = shape(spec.name(), from);
     if (!Arrays.equals(shape, spec.shape())) {
       throw new IllegalArgumentException(
-          spec + " was inferred, but this batch has the shape " + Arrays.toString(shape));
+          spec
+              + " was inferred, but this batch has the shape "
+              + Arrays.toString(shape)
+              + ": make it of that shape, or take a variableArray of a BatchSpec");
     }
     copy(from, to, shape, 0, 0);
   }

@@ -72,7 +72,7 @@ final class JobQueue implements JobSource {
 
   @Override
   public @Nullable String returned(HostSlot slot, boolean noMore) {
-    return noMore ? "a job of a queue cannot say \"no more\": there is one batch to make" : null;
+    return noMore ? "a job of a queue cannot say \"no more\": make its batch, or throw" : null;
   }
 
   @Override
@@ -93,7 +93,7 @@ final class JobQueue implements JobSource {
   @Override
   public Position position(long lowestOpen, long[] delivered) {
     throw new IllegalStateException(
-        "a queue has no positions: what comes next is up to whoever submits");
+        "a queue has no positions: keep the numbers of the jobs that were delivered, index()");
   }
 
   @Override

@@ -111,7 +111,7 @@ final class LoaderOptions {
   void closeTimeout(Duration value) {
     Objects.requireNonNull(value, "closeTimeout");
     if (value.isNegative()) {
-      throw new IllegalArgumentException("closeTimeout must not be negative: " + value);
+      throw new IllegalArgumentException("closeTimeout must not be negative: " + value + "; zero waits for nothing");
     }
     closeTimeout = value;
   }
@@ -126,7 +126,7 @@ final class LoaderOptions {
 
   void memoryBudget(long bytes) {
     if (bytes < 1) {
-      throw new IllegalArgumentException("memoryBudget must be at least 1 byte, not " + bytes);
+      throw new IllegalArgumentException("memoryBudget must be at least 1 byte, not " + bytes + ": leave it out for no bound");
     }
     memoryBudget = bytes;
   }
@@ -188,7 +188,15 @@ final class LoaderOptions {
     return plan;
   }
 
+  /**
+   * What has been told, once all is.
+   *
+   * @throws IllegalStateException if the consumer stream is closed
+   */
   LoaderSettings settings(@Nullable StagePlan stages) {
+    if (consumerStream != null) {
+      boolean unused = consumerStream.isCapturing(); // throws if it is closed
+    }
     return new LoaderSettings(
         name == null ? kind + "-" + NUMBER.incrementAndGet() : name,
         workers,
@@ -228,7 +236,7 @@ final class LoaderOptions {
   private static Duration moreThanZero(String what, Duration value) {
     Objects.requireNonNull(value, what);
     if (value.isZero() || value.isNegative()) {
-      throw new IllegalArgumentException(what + " must be more than zero, not " + value);
+      throw new IllegalArgumentException(what + " must be more than zero, not " + value + ": leave it out for the default");
     }
     return value;
   }

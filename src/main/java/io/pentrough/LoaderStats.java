@@ -2,6 +2,7 @@ package io.pentrough;
 
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -162,9 +163,9 @@ public final class LoaderStats {
    *     another moment
    */
   public LoaderStats minus(LoaderStats earlier) {
-    if (earlier.loader != loader) {
+    if (Objects.requireNonNull(earlier, "earlier").loader != loader) {
       throw new IllegalArgumentException(
-          "the statistics of another loader cannot be subtracted from these");
+          "the statistics of another loader cannot be subtracted from these: take both of one loader");
     }
     if (earlier.from != from) {
       throw new IllegalArgumentException(

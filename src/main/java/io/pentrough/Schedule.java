@@ -147,14 +147,16 @@ final class Schedule implements JobSource {
           : "the target said \"no more\" at index "
               + slot.index
               + ", but has made a batch for a higher index of epoch "
-              + slot.epoch;
+              + slot.epoch
+              + ": it must say so for every index behind an epoch's end";
     }
     return data(slot.sequence)
         ? null
         : "the target made a batch for index "
             + slot.index
             + ", but has said \"no more\" at a lower index of epoch "
-            + slot.epoch;
+            + slot.epoch
+            + ": it must say so for every index behind an epoch's end";
   }
 
   @Override

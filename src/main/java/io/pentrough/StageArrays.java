@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -52,7 +53,8 @@ public final class StageArrays {
    * @throws IllegalArgumentException if there is no such array, or it has another type
    */
   public ArraySpec reads(String name, DType... types) {
-    StagePlace place = find(name);
+    Objects.requireNonNull(types, "types");
+    StagePlace place = find(Objects.requireNonNull(name, "name"));
     if (types.length > 0 && !Arrays.asList(types).contains(place.spec.dtype())) {
       throw new IllegalArgumentException(
           "stage '"
@@ -62,7 +64,8 @@ public final class StageArrays {
               + "' as "
               + Arrays.stream(types).map(DType::label).collect(Collectors.joining(" or "))
               + ", but it is "
-              + place.spec.dtype().label());
+              + place.spec.dtype().label()
+              + ": declare it as such, or put a stage before this one that makes it");
     }
     reads.put(name, place);
     return place.spec;
@@ -78,6 +81,7 @@ public final class StageArrays {
    *     shape are not as described
    */
   public void makes(String name, DType dtype, int... shape) {
+    Objects.requireNonNull(shape, "shape");
     make(new StagePlace(new ArraySpec(name, dtype, shape.clone(), false, 0), StagePlace.FIXED));
   }
 
@@ -91,7 +95,9 @@ public final class StageArrays {
    *     one of that name already
    */
   public void makesLike(String name, DType dtype, String like) {
-    StagePlace other = find(like);
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(dtype, "dtype");
+    StagePlace other = find(Objects.requireNonNull(like, "like"));
     ArraySpec spec = new ArraySpec(name, dtype, other.spec.shape(), other.spec.isVariable(), 0);
     make(new StagePlace(spec, other.shapeFrom));
   }
@@ -110,7 +116,7 @@ public final class StageArrays {
    *     already
    */
   public void drops(String name) {
-    find(name);
+    find(Objects.requireNonNull(name, "name"));
     requireNew(name);
     drops.add(name);
   }
@@ -176,7 +182,7 @@ public final class StageArrays {
   private void requireNew(String name) {
     if (makes.containsKey(name) || drops.contains(name)) {
       throw new IllegalArgumentException(
-          "stage '" + stage + "' declares the array '" + name + "' twice");
+          "stage '" + stage + "' declares the array '" + name + "' twice: make or drop it once");
     }
   }
 }

@@ -63,12 +63,12 @@ final class StagePlan {
     }
 
     StagePlace placeOf(String array) {
-      StagePlace made = makes.get(array);
+      StagePlace made = makes.get(Objects.requireNonNull(array, "array"));
       return made == null ? find(reads, array, "reads or makes") : made;
     }
 
     private StagePlace find(Map<String, StagePlace> places, String array, String does) {
-      StagePlace place = places.get(array);
+      StagePlace place = places.get(Objects.requireNonNull(array, "name"));
       if (place == null) {
         throw new IllegalArgumentException(
             "stage '"
@@ -78,7 +78,8 @@ final class StagePlan {
                 + " '"
                 + array
                 + "', only "
-                + places.keySet());
+                + places.keySet()
+                + ": say so in declare()");
       }
       return place;
     }

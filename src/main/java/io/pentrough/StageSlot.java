@@ -4,6 +4,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceKernel;
 import io.pentrough.device.KernelSource;
+import java.util.Objects;
 
 /**
  * A slot of the device ring, as a {@link BatchStage} sees it: where its arrays lie, for as long as
@@ -44,7 +45,8 @@ public final class StageSlot {
    * @throws io.pentrough.device.DeviceException if the device refuses it
    */
   public DeviceKernel kernel(KernelSource source, String name) {
-    return works.kernel(source, name);
+    return works.kernel(
+        Objects.requireNonNull(source, "source"), Objects.requireNonNull(name, "name"));
   }
 
   /**

@@ -127,7 +127,7 @@ final class StageWorks {
 
   DeviceBuffer parameters(int number, StagePlan.Step step) {
     if (step.parameterBytes == 0) {
-      throw new IllegalArgumentException("stage '" + step.name + "' has declared no parameters");
+      throw new IllegalArgumentException("stage '" + step.name + "' has declared no parameters: do so in declare()");
     }
     return slots.get(number).slice(step.parameterOffset, step.parameterBytes, ALWAYS);
   }
@@ -135,7 +135,7 @@ final class StageWorks {
   DeviceBuffer scratch(StagePlan.Step step) {
     if (step.scratchBytes == 0) {
       throw new IllegalArgumentException(
-          "stage '" + step.name + "' has declared no scratch memory");
+          "stage '" + step.name + "' has declared no scratch memory: do so in declare()");
     }
     return Objects.requireNonNull(shared).slice(step.scratchOffset, step.scratchBytes, ALWAYS);
   }

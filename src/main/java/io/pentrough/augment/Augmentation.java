@@ -109,7 +109,7 @@ public final class Augmentation implements BatchStage {
       Check.finite("the upper end of " + what, high);
       if (low > high) {
         throw new IllegalArgumentException(
-            "the range of " + what + " is empty: " + low + " is above " + high);
+            "the range of " + what + " is empty: " + low + " is above " + high + "; exchange the two");
       }
       return new Range(low, high);
     }
@@ -206,7 +206,8 @@ public final class Augmentation implements BatchStage {
    * @throws IllegalArgumentException if type, shape or layout will not do
    */
   public static Builder builder(ArraySpec image, Layout layout) {
-    return new Builder(image, layout);
+    return new Builder(
+        Objects.requireNonNull(image, "image"), Objects.requireNonNull(layout, "layout"));
   }
 
   /** Made of the image's name and a digest of all options. */
@@ -233,7 +234,7 @@ public final class Augmentation implements BatchStage {
 
   @Override
   public void declare(StageArrays arrays) {
-    requireSame(image, arrays.reads(image.name()));
+    requireSame(image, Objects.requireNonNull(arrays, "arrays").reads(image.name()));
     arrays.makes(image.name(), DType.FLOAT32, shape(geometry.patch(), layout.hasChannels));
     if (label != null) {
       requireSame(label, arrays.reads(label.name()));
@@ -247,7 +248,11 @@ public final class Augmentation implements BatchStage {
         || found.isVariable()
         || !Arrays.equals(found.shape(), expected.shape())) {
       throw new IllegalArgumentException(
-          "this augmentation was built for " + expected + ", but the loader has " + found);
+          "this augmentation was built for "
+              + expected
+              + ", but the loader has "
+              + found
+              + ": build it with an array of the loader's BatchSpec");
     }
   }
 
@@ -266,7 +271,8 @@ public final class Augmentation implements BatchStage {
 
   @Override
   public void draw(BatchContext context, ByteBuffer parameters) {
-    draw(context.random(), parameters);
+    Objects.requireNonNull(parameters, "parameters");
+    draw(Objects.requireNonNull(context, "context").random(), parameters);
   }
 
   void draw(RandomGenerator random, ByteBuffer parameters) {
@@ -317,11 +323,11 @@ public final class Augmentation implements BatchStage {
    * @throws IndexOutOfBoundsException if there is no such sample
    */
   public SourceBox imageBox(HostBatch batch, int sample) {
-    return imageBox(batch.parameters(this), sample);
+    return imageBox(Objects.requireNonNull(batch, "batch").parameters(this), sample);
   }
 
   SourceBox imageBox(ByteBuffer parameters, int sample) {
-    int at = Integer.BYTES * words * Objects.checkIndex(sample, samples);
+    int at = Integer.BYTES * words * requireSample(sample);
     Size origin = new Size(0, 0, 0);
     return geometry.read(
         parameters, at, origin, geometry.patch(), false, origin, geometry.source(), border);
@@ -338,14 +344,14 @@ public final class Augmentation implements BatchStage {
    * @throws IndexOutOfBoundsException if there is no such sample
    */
   public SourceBox labelBox(HostBatch batch, int sample) {
-    return labelBox(batch.parameters(this), sample);
+    return labelBox(Objects.requireNonNull(batch, "batch").parameters(this), sample);
   }
 
   SourceBox labelBox(ByteBuffer parameters, int sample) {
     if (label == null) {
       throw new IllegalArgumentException("this augmentation has no label: give it one, label(...)");
     }
-    int at = Integer.BYTES * words * Objects.checkIndex(sample, samples);
+    int at = Integer.BYTES * words * requireSample(sample);
     return geometry.read(
         parameters,
         at,
@@ -357,9 +363,17 @@ public final class Augmentation implements BatchStage {
         border);
   }
 
+  private int requireSample(int sample) {
+    if (sample < 0 || sample >= samples) {
+      throw new IndexOutOfBoundsException(
+          "there is no sample " + sample + ": a batch has " + samples + ", counted from 0");
+    }
+    return sample;
+  }
+
   @Override
   public StageWork prepare(StageSlot slot) {
-    DeviceKernel imageKernel = imageKernel(slot);
+    DeviceKernel imageKernel = imageKernel(Objects.requireNonNull(slot, "slot"));
     if (label == null) {
       return run -> imageKernel.launch(run.stream());
     }
@@ -482,7 +496,8 @@ public final class Augmentation implements BatchStage {
                 + " has "
                 + layout.rank
                 + " dimensions, but the array is "
-                + image);
+                + image
+                + ": choose the layout of as many");
       }
       if (image.dimension(0) > MOST_SAMPLES) {
         throw new IllegalArgumentException(
@@ -491,7 +506,8 @@ public final class Augmentation implements BatchStage {
                 + "' has "
                 + image.dimension(0)
                 + " samples; an augmentation takes at most "
-                + MOST_SAMPLES);
+                + MOST_SAMPLES
+                + ": make the batch smaller");
       }
       source = size(image);
       patch = source;
@@ -534,10 +550,12 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if type or shape will not do, or it is the image itself
      */
     public Builder label(ArraySpec label) {
-      requireType("label", label, LABEL_TYPES);
+      requireType("label", Objects.requireNonNull(label, "label"), LABEL_TYPES);
       if (label.name().equals(image.name())) {
         throw new IllegalArgumentException(
-            "the array '" + label.name() + "' is declared twice, as image and as label");
+            "the array '"
+                + label.name()
+                + "' is declared twice, as image and as label: give another as label");
       }
       int rank = layout.hasZ ? 4 : 3;
       if (label.rank() != rank || label.dimension(0) != image.dimension(0)) {
@@ -612,8 +630,15 @@ public final class Augmentation implements BatchStage {
      * @return this
      */
     public Builder flip(Axis... axes) {
-      flips.addAll(List.of(axes));
+      flips.addAll(axes(axes));
       return this;
+    }
+
+    private static List<Axis> axes(Axis... axes) {
+      for (Axis axis : Objects.requireNonNull(axes, "axes")) {
+        Objects.requireNonNull(axis, "axes: an element is null");
+      }
+      return List.of(axes);
     }
 
     /**
@@ -624,7 +649,7 @@ public final class Augmentation implements BatchStage {
      * @return this
      */
     public Builder swap(Axis... axes) {
-      swaps.addAll(List.of(axes));
+      swaps.addAll(axes(axes));
       return this;
     }
 
@@ -646,7 +671,7 @@ public final class Augmentation implements BatchStage {
      * @return this
      */
     public Builder warp(Warp warp) {
-      this.warp = warp;
+      this.warp = Objects.requireNonNull(warp, "warp");
       return this;
     }
 
@@ -657,7 +682,7 @@ public final class Augmentation implements BatchStage {
      * @return this
      */
     public Builder border(Border border) {
-      this.border = border;
+      this.border = Objects.requireNonNull(border, "border");
       return this;
     }
 
@@ -683,7 +708,7 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if one is not finite
      */
     public Builder scale(float... perChannel) {
-      scale = finite("a scale", perChannel);
+      scale = finite("a scale", Objects.requireNonNull(perChannel, "perChannel"));
       return this;
     }
 
@@ -695,7 +720,7 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if one is not finite
      */
     public Builder bias(float... perChannel) {
-      bias = finite("a bias", perChannel);
+      bias = finite("a bias", Objects.requireNonNull(perChannel, "perChannel"));
       return this;
     }
 
@@ -866,7 +891,7 @@ public final class Augmentation implements BatchStage {
       for (int a = 0; a < 3; a++) {
         if (boxes > 0 && box.along(a) > patch.along(a)) {
           throw new IllegalArgumentException(
-              "a box of " + box + " does not fit into the patch of " + patch);
+              "a box of " + box + " does not fit into the patch of " + patch + ": make it smaller");
         }
       }
     }
@@ -880,7 +905,8 @@ public final class Augmentation implements BatchStage {
                 + swaps
                 + " cannot be swapped: they are not equally long in patches of "
                 + patch
-                + (lengths > 1 ? "" : " and labels of " + labelPatch));
+                + (lengths > 1 ? "" : " and labels of " + labelPatch)
+                + "; make them so, or swap others");
       }
     }
 
@@ -909,7 +935,7 @@ public final class Augmentation implements BatchStage {
       int room = source.along(a) - patch.along(a);
       if (warp == null && room < 0) {
         throw new IllegalArgumentException(
-            "the patch of " + patch + " is larger than its source of " + source);
+            "the patch of " + patch + " is larger than its source of " + source + ": make it smaller");
       }
       first[a] = Math.floorDiv(room, 2);
       last[a] = first[a];
@@ -928,7 +954,11 @@ public final class Augmentation implements BatchStage {
       }
       if (first[a] > last[a] || (warp == null && (first[a] < least || last[a] > most))) {
         throw new IllegalArgumentException(
-            "the label patch of " + labelSize + " is larger than its source of " + labelSource);
+            "the label patch of "
+                + labelSize
+                + " is larger than its source of "
+                + labelSource
+                + ", or lies outside of it: make it smaller");
       }
     }
   }

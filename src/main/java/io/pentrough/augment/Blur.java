@@ -118,19 +118,24 @@ public final class Blur implements BatchStage {
 
   @Override
   public void declare(StageArrays arrays) {
-    ArraySpec spec = arrays.reads(array, DType.FLOAT32);
+    ArraySpec spec = Objects.requireNonNull(arrays, "arrays").reads(array, DType.FLOAT32);
     if (spec.rank() != 4 && spec.rank() != 5) {
       throw new IllegalArgumentException(
           "Blur takes [n, c, z, y, x] or [n, c, y, x], but '" + array + "' is " + spec);
     }
     if (spec.isVariable()) {
       throw new IllegalArgumentException(
-          "Blur takes an array of the same shape in every batch, but '" + array + "' is variable");
+          "Blur takes an array of the same shape in every batch, but '"
+              + array
+              + "' is variable: declare it with array(...)");
     }
     for (Axis axis : sigmas.keySet()) {
       if (axis == Axis.Z && spec.rank() == 4) {
         throw new IllegalArgumentException(
-            "there is no axis z to blur in the pictures of '" + array + "': " + spec);
+            "there is no axis z to blur in the pictures of '"
+                + array
+                + "': leave sigma(Axis.Z, ...) out for "
+                + spec);
       }
       int length = spec.dimension(dimension(axis, spec));
       if (radius(axis) >= length) {
@@ -164,7 +169,8 @@ public final class Blur implements BatchStage {
 
   @Override
   public void draw(BatchContext context, ByteBuffer parameters) {
-    while (parameters.hasRemaining()) {
+    Objects.requireNonNull(context, "context");
+    while (Objects.requireNonNull(parameters, "parameters").hasRemaining()) {
       double share = context.random().nextDouble();
       for (Map.Entry<Axis, Range> along : sigmas.entrySet()) {
         weights(along.getValue().at(share), radius(along.getKey()), parameters);
@@ -191,7 +197,7 @@ public final class Blur implements BatchStage {
 
   @Override
   public StageWork prepare(StageSlot slot) {
-    ArraySpec spec = slot.inSpec(array);
+    ArraySpec spec = Objects.requireNonNull(slot, "slot").inSpec(array);
     List<DeviceKernel> passes = new ArrayList<>();
     DeviceBuffer from = slot.in(array);
     int first = 0;

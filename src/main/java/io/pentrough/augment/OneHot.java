@@ -73,7 +73,8 @@ public final class OneHot implements BatchStage {
   @Override
   public void declare(StageArrays arrays) {
     ArraySpec spec =
-        arrays.reads(
+        Objects.requireNonNull(arrays, "arrays")
+            .reads(
             labels,
             DType.INT8,
             DType.UINT8,
@@ -85,11 +86,13 @@ public final class OneHot implements BatchStage {
             DType.UINT64);
     if (spec.rank() == 0) {
       throw new IllegalArgumentException(
-          "OneHot takes [n, ...], but '" + labels + "' is a single number");
+          "OneHot takes [n, ...], but '" + labels + "' is a single number: give it the shape [1]");
     }
     if (spec.isVariable()) {
       throw new IllegalArgumentException(
-          "OneHot takes labels of the same shape in every batch, but '" + labels + "' is variable");
+          "OneHot takes labels of the same shape in every batch, but '"
+              + labels
+              + "' is variable: declare it with array(...)");
     }
     if (!into.equals(labels)
         && arrays.all().stream().anyMatch(there -> there.name().equals(into))) {
@@ -105,7 +108,7 @@ public final class OneHot implements BatchStage {
 
   @Override
   public StageWork prepare(StageSlot slot) {
-    ArraySpec spec = slot.inSpec(labels);
+    ArraySpec spec = Objects.requireNonNull(slot, "slot").inSpec(labels);
     DeviceKernel kernel =
         slot.kernel(OneHotTwin.SOURCE, "oneHot")
             .set(0, slot.in(labels))

@@ -1,6 +1,7 @@
 package io.pentrough.device;
 
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,6 +55,7 @@ public abstract class AbstractKernel implements DeviceKernel {
 
   @Override
   public final DeviceKernel set(int parameter, DeviceBuffer buffer) {
+    Objects.requireNonNull(buffer, "buffer");
     requireType(parameter, KernelParameter.POINTER_OR_INT64);
     requireOwn(buffer);
     give(parameter, 0, buffer);
@@ -102,9 +104,18 @@ public abstract class AbstractKernel implements DeviceKernel {
     }
     if (types.get(parameter) != type) {
       throw new IllegalArgumentException(
-          "kernel %s: parameter %d is %s, not %s"
-              .formatted(name, parameter, types.get(parameter), type));
+          "kernel %s: parameter %d is %s, not %s; set it with %s"
+              .formatted(name, parameter, types.get(parameter), type, setter(types.get(parameter))));
     }
+  }
+
+  private static String setter(KernelParameter type) {
+    return switch (type) {
+      case INT32 -> "setInt";
+      case POINTER_OR_INT64 -> "set, or setLong";
+      case FLOAT32 -> "setFloat";
+      case FLOAT64 -> "setDouble";
+    };
   }
 
   private static String numbers(int count) {
@@ -223,7 +234,8 @@ public abstract class AbstractKernel implements DeviceKernel {
     for (int i = 0; i < given.length; i++) {
       if (!given[i]) {
         throw new IllegalStateException(
-            "kernel %s: parameter %d, %s, was never set".formatted(name, i, types.get(i)));
+            "kernel %s: parameter %d, %s, was never set; set it with %s"
+                .formatted(name, i, types.get(i), setter(types.get(i))));
       }
     }
   }

@@ -10,6 +10,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -56,8 +57,9 @@ public final class KernelSource {
    *     pointer nor a 32-bit or 64-bit number
    */
   public static KernelSource of(String name, String ptx) {
+    Objects.requireNonNull(name, "name");
     Map<String, List<KernelParameter>> kernels = new LinkedHashMap<>();
-    Matcher entry = ENTRY.matcher(COMMENT.matcher(ptx).replaceAll(" "));
+    Matcher entry = ENTRY.matcher(COMMENT.matcher(Objects.requireNonNull(ptx, "ptx")).replaceAll(" "));
     while (entry.find()) {
       kernels.put(entry.group(1), parameters(name, entry.group(1), entry.group(2)));
     }
@@ -80,6 +82,8 @@ public final class KernelSource {
    *     in a module that does not open its package
    */
   public static KernelSource ofResource(Class<?> beside, String resource) {
+    Objects.requireNonNull(beside, "beside");
+    Objects.requireNonNull(resource, "resource");
     try (InputStream in = beside.getResourceAsStream(resource)) {
       if (in == null) {
         throw new FileNotFoundException(
@@ -96,7 +100,7 @@ public final class KernelSource {
     Module module = beside.getModule();
     String its = beside.getPackageName();
     return module.isOpen(its, KernelSource.class.getModule())
-        ? ""
+        ? ": put it into the same package of the resources, or begin its name with a /"
         : " that can be read from here: module %s must open package %s (\"opens %s;\"), or read it itself and use KernelSource.of"
             .formatted(module.getName(), its, its);
   }
@@ -111,11 +115,12 @@ public final class KernelSource {
    * @throws IllegalArgumentException if there is no such kernel, or it has a twin already
    */
   public KernelSource twin(String kernel, HostKernel twin) {
+    Objects.requireNonNull(twin, "twin");
     parameters(kernel);
     Map<String, HostKernel> more = new LinkedHashMap<>(twins);
     if (more.put(kernel, twin) != null) {
       throw new IllegalArgumentException(
-          "kernel " + kernel + " of " + name + " has a twin already");
+          "kernel " + kernel + " of " + name + " has a twin already: give it one only");
     }
     return new KernelSource(name, ptx, kernels, Collections.unmodifiableMap(more));
   }
@@ -155,7 +160,7 @@ public final class KernelSource {
    * @throws IllegalArgumentException if there is no such kernel; the message lists those there are
    */
   public List<KernelParameter> parameters(String kernel) {
-    List<KernelParameter> parameters = kernels.get(kernel);
+    List<KernelParameter> parameters = kernels.get(Objects.requireNonNull(kernel, "kernel"));
     if (parameters == null) {
       throw new IllegalArgumentException(
           "no kernel " + kernel + " in " + name + ": it has " + String.join(", ", kernels()));
@@ -170,7 +175,7 @@ public final class KernelSource {
    * @return the twin; empty if it has none
    */
   public Optional<HostKernel> twin(String kernel) {
-    return Optional.ofNullable(twins.get(kernel));
+    return Optional.ofNullable(twins.get(Objects.requireNonNull(kernel, "kernel")));
   }
 
   private static List<KernelParameter> parameters(

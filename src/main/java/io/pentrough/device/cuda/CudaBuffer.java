@@ -1,6 +1,7 @@
 package io.pentrough.device.cuda;
 
 import io.pentrough.device.DeviceBuffer;
+import java.util.Objects;
 import jcuda.driver.CUdeviceptr;
 
 /** Device memory: a whole allocation, the device's view of pinned memory, or a slice of either. */
@@ -29,6 +30,7 @@ abstract sealed class CudaBuffer implements DeviceBuffer permits CudaMemory, Cud
 
   @Override
   public final DeviceBuffer slice(long offset, long bytes, Guard guard) {
+    Objects.requireNonNull(guard, "guard");
     checkRange("slice", offset, bytes, bytes());
     useMemory().done();
     return new CudaSlice(this, start() + offset, bytes, guard);

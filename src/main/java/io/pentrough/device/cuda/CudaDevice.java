@@ -84,6 +84,11 @@ public final class CudaDevice implements Device {
   public record Info(
       int ordinal, String name, long memoryBytes, int computeMajor, int computeMinor) {
 
+    /** What a device is. */
+    public Info {
+      Objects.requireNonNull(name, "name");
+    }
+
     @Override
     public String toString() {
       return nameOf(ordinal) + " (" + details() + ")";
@@ -180,6 +185,7 @@ public final class CudaDevice implements Device {
      * @throws DeviceException if CUDA cannot be used here, or the context not; the message says why
      */
     public CudaDevice attach(CUcontext context) {
+      Objects.requireNonNull(context, "context");
       int version = CudaNatives.start();
       CUdevice device = new CUdevice();
       CudaDriver.call("cuda", "cuCtxPushCurrent", c -> cuCtxPushCurrent(c), context);
@@ -289,8 +295,9 @@ public final class CudaDevice implements Device {
    *     load; the message says what to install
    */
   public static void loadLibrary(Class<?> binding) {
-    if (!binding.getName().startsWith("jcuda.")) {
-      throw new IllegalArgumentException(binding.getName() + " is no class of JCuda's");
+    if (!Objects.requireNonNull(binding, "binding").getName().startsWith("jcuda.")) {
+      throw new IllegalArgumentException(
+          binding.getName() + " is no class of JCuda's: pass one such as JCublas2.class");
     }
     CudaNatives.loadLibrary(binding);
   }
@@ -347,7 +354,8 @@ public final class CudaDevice implements Device {
         return info(i);
       }
     }
-    throw new DeviceException("cuda: the context belongs to a device that is not listed");
+    throw new DeviceException("cuda: the context belongs to a device that is not listed; attach to one of the devices of"
+            + " CudaDevice.list()");
   }
 
   private static String nameOf(int ordinal) {
@@ -391,6 +399,8 @@ public final class CudaDevice implements Device {
    * @throws IllegalStateException if this device is closed
    */
   public DeviceStream wrap(CUstream stream) {
+    Objects.requireNonNull(
+        stream, "stream: for the default stream call defaultStream(), or pass new CUstream()");
     if (stream.equals(CU_STREAM_PER_THREAD)) {
       throw new IllegalArgumentException(
           "the per-thread default stream is another stream on each thread, so the loader cannot"
@@ -428,9 +438,11 @@ public final class CudaDevice implements Device {
    * @throws IllegalStateException if the buffer is closed, or a guard of the slice refuses
    */
   public static CUdeviceptr pointer(DeviceBuffer buffer) {
-    if (!(buffer instanceof CudaBuffer own)) {
+    if (!(Objects.requireNonNull(buffer, "buffer") instanceof CudaBuffer own)) {
       throw new IllegalArgumentException(
-          "pointer() works on CUDA devices only; this buffer belongs to " + buffer.device().name());
+          "pointer() works on CUDA devices only, and this buffer belongs to "
+              + buffer.device().name()
+              + ": HostDevice.bytes shows it");
     }
     own.useMemory().done();
     return own.base().withByteOffset(own.start());
@@ -448,6 +460,8 @@ public final class CudaDevice implements Device {
    * @throws DeviceException if a mark is not complete yet, or the work before it failed
    */
   public float elapsedMillis(DeviceEvent from, DeviceEvent to) {
+    Objects.requireNonNull(from, "from");
+    Objects.requireNonNull(to, "to");
     if (!timing) {
       throw new IllegalStateException(
           name() + " does not measure time: open it with CudaDevice.builder().timing(true)");
@@ -498,14 +512,14 @@ public final class CudaDevice implements Device {
   @Override
   public DeviceBuffer allocate(long bytes) {
     if (bytes < 1) {
-      throw new IllegalArgumentException("a device buffer has at least 1 byte, not " + bytes);
+      throw new IllegalArgumentException("a device buffer has at least 1 byte, not " + bytes + ": ask for what it shall hold");
     }
     return make(() -> CudaMemory.allocate(this, bytes));
   }
 
   @Override
   public DeviceBuffer map(PinnedBuffer pinned) {
-    CudaPinned own = own(pinned);
+    CudaPinned own = own(pinned, "pinned");
     boolean pushed = own.begin();
     try {
       return new CudaMapped(own, own.devicePointer());
@@ -542,6 +556,7 @@ public final class CudaDevice implements Device {
 
   @Override
   public DeviceModule load(KernelSource source) {
+    Objects.requireNonNull(source, "source");
     return make(() -> CudaModule.load(this, source));
   }
 
@@ -611,29 +626,29 @@ public final class CudaDevice implements Device {
     context.close();
   }
 
-  CudaPinned own(PinnedBuffer pinned) {
-    if (pinned instanceof CudaPinned own && own.device == this) {
+  CudaPinned own(PinnedBuffer pinned, String what) {
+    if (Objects.requireNonNull(pinned, what) instanceof CudaPinned own && own.device == this) {
       return own;
     }
     throw foreign("pinned buffer");
   }
 
-  CudaBuffer own(DeviceBuffer buffer) {
-    if (buffer instanceof CudaBuffer own && own.device() == this) {
+  CudaBuffer own(DeviceBuffer buffer, String what) {
+    if (Objects.requireNonNull(buffer, what) instanceof CudaBuffer own && own.device() == this) {
       return own;
     }
     throw foreign("device buffer");
   }
 
   CudaStream own(DeviceStream stream) {
-    if (stream instanceof CudaStream own && own.device() == this) {
+    if (Objects.requireNonNull(stream, "stream") instanceof CudaStream own && own.device() == this) {
       return own;
     }
     throw foreign("stream");
   }
 
   CudaEvent own(DeviceEvent event) {
-    if (event instanceof CudaEvent own && own.context == context) {
+    if (Objects.requireNonNull(event, "event") instanceof CudaEvent own && own.context == context) {
       return own;
     }
     throw foreign("event");

@@ -87,7 +87,7 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
 
   private void requireRecorded() {
     if (!recorded) {
-      throw new IllegalStateException("this event was never recorded");
+      throw new IllegalStateException("this event was never recorded: record it first");
     }
   }
 

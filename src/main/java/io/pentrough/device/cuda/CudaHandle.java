@@ -46,6 +46,11 @@ abstract class CudaHandle {
   /** For messages: what this is. */
   abstract String what();
 
+  /** For messages: what should have been done. */
+  String afterClose() {
+    return "close it only after everything that uses it";
+  }
+
   /** Keeps the handle until {@link #done()}; throws if it is closed. */
   final void use() {
     if (!closable) {
@@ -55,7 +60,7 @@ abstract class CudaHandle {
     while (true) {
       int now = uses.get();
       if ((now & CLOSED) != 0) {
-        throw new IllegalStateException("this " + what() + " is closed");
+        throw new IllegalStateException("this " + what() + " is closed: " + afterClose());
       }
       if (uses.compareAndSet(now, now + 1)) {
         return;

@@ -101,7 +101,7 @@ final class CudaKernel extends AbstractKernel {
 
   @Override
   protected void requireOwn(DeviceBuffer buffer) {
-    module.device().own(buffer);
+    module.device().own(buffer, "buffer");
   }
 
   @Override

@@ -10,6 +10,7 @@ import io.pentrough.device.KernelSource;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Objects;
 import jcuda.Pointer;
 import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
@@ -90,7 +91,7 @@ final class CudaModule extends CudaHandle implements DeviceModule {
 
   @Override
   public DeviceKernel kernel(String name) {
-    List<KernelParameter> parameters = source.parameters(name);
+    List<KernelParameter> parameters = source.parameters(Objects.requireNonNull(name, "name"));
     use();
     try {
       return device.makeLate(() -> CudaKernel.create(this, name, parameters));

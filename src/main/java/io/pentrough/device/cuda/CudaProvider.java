@@ -3,6 +3,7 @@ package io.pentrough.device.cuda;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceProvider;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -39,6 +40,7 @@ public final class CudaProvider implements DeviceProvider {
    */
   @Override
   public Device open(String whyNoBetter) {
+    Objects.requireNonNull(whyNoBetter, "whyNoBetter");
     Optional<String> why = whyUnavailable();
     if (why.isPresent()) {
       throw new DeviceException("no CUDA: " + why.get());

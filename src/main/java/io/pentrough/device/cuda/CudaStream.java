@@ -18,6 +18,7 @@ import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureStatus;
+import org.jspecify.annotations.Nullable;
 
 /** A stream of the driver: one of our own, or the application's in a wrapper. */
 final class CudaStream extends CudaHandle implements DeviceStream {
@@ -58,8 +59,8 @@ final class CudaStream extends CudaHandle implements DeviceStream {
   @Override
   public void copyToDevice(
       PinnedBuffer source, long sourceOffset, DeviceBuffer target, long targetOffset, long bytes) {
-    CudaPinned from = device.own(source);
-    CudaBuffer to = device.own(target);
+    CudaPinned from = device.own(source, "source");
+    CudaBuffer to = device.own(target, "target");
     CudaBuffer.checkRange("source", sourceOffset, bytes, from.bytes());
     CudaBuffer.checkRange("target", targetOffset, bytes, to.bytes());
     copy(from, sourceOffset, to, targetOffset, bytes, true);
@@ -68,8 +69,8 @@ final class CudaStream extends CudaHandle implements DeviceStream {
   @Override
   public void copyToHost(
       DeviceBuffer source, long sourceOffset, PinnedBuffer target, long targetOffset, long bytes) {
-    CudaBuffer from = device.own(source);
-    CudaPinned to = device.own(target);
+    CudaBuffer from = device.own(source, "source");
+    CudaPinned to = device.own(target, "target");
     CudaBuffer.checkRange("source", sourceOffset, bytes, from.bytes());
     CudaBuffer.checkRange("target", targetOffset, bytes, to.bytes());
     copy(to, targetOffset, from, sourceOffset, bytes, false);
@@ -134,7 +135,7 @@ final class CudaStream extends CudaHandle implements DeviceStream {
    */
   @Override
   public void read(DeviceBuffer source, ByteBuffer target) {
-    CudaBuffer from = device.own(source);
+    CudaBuffer from = device.own(source, "source");
     long bytes = from.bytes();
     ReadTarget.require(target, bytes);
     use();
@@ -252,9 +253,15 @@ final class CudaStream extends CudaHandle implements DeviceStream {
     return "stream";
   }
 
+  @Override
+  String afterClose() {
+    return "a stream must outlive what uses it, so close the loaders that were given it, and their"
+        + " batches, first";
+  }
+
   /** The same queue: two wrappers of one stream are equal. */
   @Override
-  public boolean equals(Object other) {
+  public boolean equals(@Nullable Object other) {
     return other instanceof CudaStream stream
         && stream.context == context
         && stream.handle.equals(handle);

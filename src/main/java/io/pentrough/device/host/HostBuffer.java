@@ -1,6 +1,7 @@
 package io.pentrough.device.host;
 
 import io.pentrough.device.DeviceBuffer;
+import java.util.Objects;
 
 /** Device memory on the host: a whole allocation, or a slice. */
 abstract sealed class HostBuffer implements DeviceBuffer permits HostBlock, HostSlice {
@@ -16,6 +17,7 @@ abstract sealed class HostBuffer implements DeviceBuffer permits HostBlock, Host
 
   @Override
   public final DeviceBuffer slice(long offset, long bytes, Guard guard) {
+    Objects.requireNonNull(guard, "guard");
     HostMemory.checkRange("slice", offset, bytes, bytes());
     memory();
     return new HostSlice(this, start() + (int) offset, (int) bytes, guard);

@@ -10,6 +10,7 @@ import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 
@@ -98,9 +99,11 @@ public final class HostDevice implements Device {
    * @throws IllegalStateException if the buffer is closed, or a guard of the slice refuses
    */
   public static ByteBuffer bytes(DeviceBuffer buffer) {
-    if (!(buffer instanceof HostBuffer own)) {
+    if (!(Objects.requireNonNull(buffer, "buffer") instanceof HostBuffer own)) {
       throw new IllegalArgumentException(
-          "bytes() reads host devices only; this buffer belongs to " + buffer.device().name());
+          "bytes() reads host devices only, and this buffer belongs to "
+              + buffer.device().name()
+              + ": copy it with DeviceArray.copyTo, or with read of its device's stream");
     }
     return own.memory()
         .bytes()
@@ -123,9 +126,12 @@ public final class HostDevice implements Device {
    * @throws IllegalStateException if the stream is closed
    */
   public static void launch(DeviceStream stream, Runnable work) {
-    if (!(stream instanceof HostStream own)) {
+    Objects.requireNonNull(work, "work");
+    if (!(Objects.requireNonNull(stream, "stream") instanceof HostStream own)) {
       throw new IllegalArgumentException(
-          "launch() works on host devices only; this stream belongs to " + stream.device().name());
+          "launch() works on host devices only, and this stream belongs to "
+              + stream.device().name()
+              + ": launch a kernel of Device.load there");
     }
     own.launch(work);
   }
@@ -153,7 +159,8 @@ public final class HostDevice implements Device {
   private HostMemory allocate(long bytes, int max, String what) {
     if (bytes < 1 || bytes > max) {
       throw new IllegalArgumentException(
-          "a " + what + " has 1 to " + max + " bytes, not " + bytes + "; split it");
+          "a " + what + " has 1 to " + max + " bytes, not " + bytes
+              + "; split it, or make a loader's batches smaller");
     }
     int size = (int) bytes;
     synchronized (lock) {
@@ -194,7 +201,7 @@ public final class HostDevice implements Device {
 
   @Override
   public DeviceBuffer map(PinnedBuffer pinned) {
-    return new HostBlock(own(pinned).memory(), false);
+    return new HostBlock(own(pinned, "pinned").memory(), false);
   }
 
   @Override
@@ -249,6 +256,7 @@ public final class HostDevice implements Device {
    */
   @Override
   public DeviceModule load(KernelSource source) {
+    Objects.requireNonNull(source, "source");
     synchronized (lock) {
       checkOpen();
       liveModules++;
@@ -298,33 +306,34 @@ public final class HostDevice implements Device {
 
   private void checkOpen() {
     if (closed) {
-      throw new IllegalStateException("this host device is closed: it hands out nothing new");
+      throw new IllegalStateException("this host device is closed and hands out nothing new: close it only after everything that"
+              + " uses it, or open another");
     }
   }
 
-  HostPinned own(PinnedBuffer pinned) {
-    if (pinned instanceof HostPinned own && own.device() == this) {
+  HostPinned own(PinnedBuffer pinned, String what) {
+    if (Objects.requireNonNull(pinned, what) instanceof HostPinned own && own.device() == this) {
       return own;
     }
     throw foreign("pinned buffer");
   }
 
-  HostBuffer own(DeviceBuffer buffer) {
-    if (buffer instanceof HostBuffer own && own.device() == this) {
+  HostBuffer own(DeviceBuffer buffer, String what) {
+    if (Objects.requireNonNull(buffer, what) instanceof HostBuffer own && own.device() == this) {
       return own;
     }
     throw foreign("device buffer");
   }
 
   HostStream own(DeviceStream stream) {
-    if (stream instanceof HostStream own && own.device() == this) {
+    if (Objects.requireNonNull(stream, "stream") instanceof HostStream own && own.device() == this) {
       return own;
     }
     throw foreign("stream");
   }
 
   HostEvent own(DeviceEvent event) {
-    if (event instanceof HostEvent own && own.device() == this) {
+    if (Objects.requireNonNull(event, "event") instanceof HostEvent own && own.device() == this) {
       return own;
     }
     throw foreign("event");

@@ -2,6 +2,7 @@ package io.pentrough.device.host;
 
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceProvider;
+import java.util.Objects;
 import java.util.Optional;
 
 /** Announces the host to {@link Device#best()}; always available, and the last to be asked. */
@@ -27,6 +28,6 @@ public final class HostDeviceProvider implements DeviceProvider {
 
   @Override
   public Device open(String whyNoBetter) {
-    return HostDevice.open(whyNoBetter);
+    return HostDevice.open(Objects.requireNonNull(whyNoBetter, "whyNoBetter"));
   }
 }

@@ -107,14 +107,14 @@ final class HostEvent implements DeviceEvent {
   private HostStream recordedOn() {
     checkOpen();
     if (stream == null) {
-      throw new IllegalStateException("this event was never recorded on a stream");
+      throw new IllegalStateException("this event was never recorded on a stream: record it first");
     }
     return stream;
   }
 
   private void checkOpen() {
     if (closed) {
-      throw new IllegalStateException("this event is closed");
+      throw new IllegalStateException("this event is closed: close it only after everything that uses it");
     }
   }
 }

@@ -91,11 +91,12 @@ final class HostLaunch implements KernelArguments {
 
   @Override
   public ByteBuffer bytes(int parameter) {
-    Objects.checkIndex(parameter, types.size());
+    requireParameter(parameter);
     HostMemory memory = memories[parameter];
     if (memory == null) {
       throw new IllegalArgumentException(
-          "kernel %s: no buffer was set at parameter %d, but a number".formatted(name, parameter));
+          "kernel %s: no buffer was set at parameter %d, but a number; read it with getLong"
+              .formatted(name, parameter));
     }
     return memory
         .view(stream, parameter, starts[parameter], lengths[parameter])
@@ -124,26 +125,42 @@ final class HostLaunch implements KernelArguments {
   }
 
   private long number(int parameter, KernelParameter type) {
-    Objects.checkIndex(parameter, types.size());
+    requireParameter(parameter);
     if (types.get(parameter) != type) {
       throw new IllegalArgumentException(
-          "kernel %s: parameter %d is %s, not %s"
+          "kernel %s: parameter %d is %s, not %s; read it as what it is"
               .formatted(name, parameter, types.get(parameter), type));
     }
     if (memories[parameter] != null) {
       throw new IllegalArgumentException(
-          "kernel %s: a buffer was set at parameter %d, and no number".formatted(name, parameter));
+          "kernel %s: a buffer was set at parameter %d, and no number; read it with bytes"
+              .formatted(name, parameter));
     }
     return bits[parameter];
   }
 
+  private void requireParameter(int parameter) {
+    if (parameter < 0 || parameter >= types.size()) {
+      throw new IndexOutOfBoundsException(
+          "kernel %s has %d parameters, counted from 0, and no parameter %d"
+              .formatted(name, types.size(), parameter));
+    }
+  }
+
+  private static int requireAxis(int axis) {
+    if (axis < 0 || axis > 2) {
+      throw new IndexOutOfBoundsException("axes are 0 for x, 1 for y, 2 for z, not " + axis);
+    }
+    return axis;
+  }
+
   @Override
   public int grid(int axis) {
-    return grid[axis];
+    return grid[requireAxis(axis)];
   }
 
   @Override
   public int block(int axis) {
-    return block[axis];
+    return block[requireAxis(axis)];
   }
 }

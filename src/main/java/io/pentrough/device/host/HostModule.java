@@ -7,6 +7,7 @@ import io.pentrough.device.HostKernel;
 import io.pentrough.device.KernelParameter;
 import io.pentrough.device.KernelSource;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Kernels on the host: their twins. */
@@ -28,7 +29,7 @@ final class HostModule implements DeviceModule {
 
   @Override
   public DeviceKernel kernel(String name) {
-    List<KernelParameter> types = source.parameters(name);
+    List<KernelParameter> types = source.parameters(Objects.requireNonNull(name, "name"));
     checkOpen();
     HostKernel twin =
         source
@@ -44,7 +45,7 @@ final class HostModule implements DeviceModule {
 
   void checkOpen() {
     if (closed.get()) {
-      throw new IllegalStateException("this module " + source.name() + " is closed");
+      throw new IllegalStateException("this module " + source.name() + " is closed: load it again");
     }
   }
 

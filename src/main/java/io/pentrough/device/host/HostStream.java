@@ -77,8 +77,8 @@ final class HostStream implements DeviceStream {
   @Override
   public void copyToDevice(
       PinnedBuffer source, long sourceOffset, DeviceBuffer target, long targetOffset, long bytes) {
-    HostPinned in = device.own(source);
-    HostBuffer out = device.own(target);
+    HostPinned in = device.own(source, "source");
+    HostBuffer out = device.own(target, "target");
     HostMemory.checkRange("source", sourceOffset, bytes, in.bytes());
     HostMemory.checkRange("target", targetOffset, bytes, out.bytes());
     copy(in.memory(), sourceOffset, out.memory(), out.start() + targetOffset, bytes);
@@ -87,8 +87,8 @@ final class HostStream implements DeviceStream {
   @Override
   public void copyToHost(
       DeviceBuffer source, long sourceOffset, PinnedBuffer target, long targetOffset, long bytes) {
-    HostBuffer in = device.own(source);
-    HostPinned out = device.own(target);
+    HostBuffer in = device.own(source, "source");
+    HostPinned out = device.own(target, "target");
     HostMemory.checkRange("source", sourceOffset, bytes, in.bytes());
     HostMemory.checkRange("target", targetOffset, bytes, out.bytes());
     copy(in.memory(), in.start() + sourceOffset, out.memory(), targetOffset, bytes);
@@ -137,7 +137,7 @@ final class HostStream implements DeviceStream {
 
   @Override
   public void read(DeviceBuffer source, ByteBuffer target) {
-    HostBuffer in = device.own(source);
+    HostBuffer in = device.own(source, "source");
     int count = (int) in.bytes();
     ReadTarget.require(target, count);
     int position = target.position();
@@ -176,6 +176,13 @@ final class HostStream implements DeviceStream {
         place.waitFor(awaited, ticket);
       }
     }
+  }
+
+  /** There is no capture on the host. */
+  @Override
+  public boolean isCapturing() {
+    checkOpen();
+    return false;
   }
 
   @Override
@@ -268,7 +275,7 @@ final class HostStream implements DeviceStream {
   void synchronize(long ticket) {
     synchronized (lock) {
       if (Thread.currentThread() == thread && isPending(ticket)) {
-        throw new IllegalStateException("work launched on " + name + " waits for its own stream");
+        throw new IllegalStateException("work launched on " + name + " waits for its own stream, and would for ever: wait elsewhere");
       }
     }
     Throwable failed = await(ticket);
@@ -319,7 +326,7 @@ final class HostStream implements DeviceStream {
     try {
       made.start();
     } catch (OutOfMemoryError e) {
-      throw new DeviceException("host: no thread to be had for " + name, e);
+      throw new DeviceException("host: no thread to be had for " + name + "; allow this process more, or use fewer", e);
     }
     return made;
   }
@@ -409,7 +416,10 @@ final class HostStream implements DeviceStream {
 
   private void checkOpen() {
     if (closed) {
-      throw new IllegalStateException(name + " is closed");
+      throw new IllegalStateException(
+          name
+              + " is closed: a stream must outlive what uses it, so close the loaders that were given"
+              + " it, and their batches, first");
     }
   }
 

@@ -28,14 +28,14 @@ final class HostTwin extends AbstractKernel {
 
   @Override
   protected void requireOwn(DeviceBuffer buffer) {
-    module.device.own(buffer);
+    module.device.own(buffer, "buffer");
   }
 
   @Override
   public void launch(DeviceStream stream) {
     HostStream on = module.device.own(stream);
     if (closed.get()) {
-      throw new IllegalStateException("this kernel " + name() + " is closed");
+      throw new IllegalStateException("this kernel " + name() + " is closed: look it up again in its module");
     }
     requireArguments();
     module.checkOpen();
