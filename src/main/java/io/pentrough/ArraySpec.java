@@ -34,7 +34,7 @@ public final class ArraySpec {
     this.offset = offset;
     if (name.isBlank()) {
       throw new IllegalArgumentException(
-          "an array of shape " + Arrays.toString(shape) + " has the blank name '" + name + "'; give it one to ask for it by");
+          "an array of shape " + Arrays.toString(shape) + " has the blank name '" + name + "'");
     }
     if (variable && shape.length == 0) {
       throw new IllegalArgumentException(
@@ -130,7 +130,7 @@ public final class ArraySpec {
 
   IndexOutOfBoundsException noSuchAxis(int axis) {
     return new IndexOutOfBoundsException(
-        "array '" + name + "' has " + shape.length + " dimensions, counted from 0, so no axis " + axis);
+        "array '" + name + "' has " + shape.length + " dimensions, so no axis " + axis);
   }
 
   /**

@@ -165,7 +165,7 @@ public final class LoaderStats {
   public LoaderStats minus(LoaderStats earlier) {
     if (Objects.requireNonNull(earlier, "earlier").loader != loader) {
       throw new IllegalArgumentException(
-          "the statistics of another loader cannot be subtracted from these: take both of one loader");
+          "the statistics of another loader cannot be subtracted from these");
     }
     if (earlier.from != from) {
       throw new IllegalArgumentException(

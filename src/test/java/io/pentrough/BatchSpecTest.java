@@ -134,16 +134,16 @@ class BatchSpecTest {
                 () -> BatchSpec.builder().variableArray("a", DType.INT8, -3)),
         () ->
             assertRefused(
-                "the variable array 'a' has no dimension that could vary",
+                "the variable array 'a' has no dimension that could vary; declare it with array(...)",
                 () -> BatchSpec.builder().variableArray("a", DType.INT8)),
         () ->
             assertRefused(
-                "array 'a' of shape [65536, 32768] has more than 2147483647 elements",
+                "array 'a' of shape [65536, 32768] has more than 2147483647 elements; make it smaller",
                 () -> BatchSpec.builder().array("a", DType.INT8, 65536, 32768)),
         // 2^64 elements: a product in 64 bits is 0 again
         () ->
             assertRefused(
-                "array 'a' of shape [65536, 65536, 65536, 65536] has more than 2147483647 elements",
+                "array 'a' of shape [65536, 65536, 65536, 65536] has more than 2147483647 elements; make it smaller",
                 () -> BatchSpec.builder().array("a", DType.INT8, 65536, 65536, 65536, 65536)));
   }
 
@@ -151,11 +151,12 @@ class BatchSpecTest {
   void aSlotHasAtMostOneGibibyte() {
     assertEquals(GIB, BatchSpec.builder().array("a", DType.INT8, GIB).build().slotBytes());
     assertAll(
-        () -> assertRefused("a batch needs at least one array", () -> BatchSpec.builder().build()),
+        () -> assertRefused("a batch needs at least one array: add it with array(...)", () -> BatchSpec.builder().build()),
         () ->
             assertRefused(
                 "a slot of 1073742080 bytes is more than the 1073741824 (1 GiB) it may have; its"
-                    + " largest array is 'b' with 1073741568 bytes",
+                    + " largest array is 'b' with 1073741568 bytes: take fewer samples in a batch, or a"
+                    + " smaller type",
                 () ->
                     BatchSpec.builder()
                         .array("a", DType.INT8, 256)
@@ -166,7 +167,8 @@ class BatchSpecTest {
         () ->
             assertRefused(
                 "a slot of 17179869184 bytes is more than the 1073741824 (1 GiB) it may have; its"
-                    + " largest array is 'a' with 8589934592 bytes",
+                    + " largest array is 'a' with 8589934592 bytes: take fewer samples in a batch, or a"
+                    + " smaller type",
                 () ->
                     BatchSpec.builder()
                         .array("a", DType.INT64, GIB)

@@ -120,7 +120,7 @@ public final class KernelSource {
     Map<String, HostKernel> more = new LinkedHashMap<>(twins);
     if (more.put(kernel, twin) != null) {
       throw new IllegalArgumentException(
-          "kernel " + kernel + " of " + name + " has a twin already: give it one only");
+          "kernel " + kernel + " of " + name + " has a twin already");
     }
     return new KernelSource(name, ptx, kernels, Collections.unmodifiableMap(more));
   }

@@ -95,7 +95,7 @@ final class HostLaunch implements KernelArguments {
     HostMemory memory = memories[parameter];
     if (memory == null) {
       throw new IllegalArgumentException(
-          "kernel %s: no buffer was set at parameter %d, but a number; read it with getLong"
+          "kernel %s: no buffer was set at parameter %d, but a number"
               .formatted(name, parameter));
     }
     return memory
@@ -128,12 +128,12 @@ final class HostLaunch implements KernelArguments {
     requireParameter(parameter);
     if (types.get(parameter) != type) {
       throw new IllegalArgumentException(
-          "kernel %s: parameter %d is %s, not %s; read it as what it is"
+          "kernel %s: parameter %d is %s, not %s"
               .formatted(name, parameter, types.get(parameter), type));
     }
     if (memories[parameter] != null) {
       throw new IllegalArgumentException(
-          "kernel %s: a buffer was set at parameter %d, and no number; read it with bytes"
+          "kernel %s: a buffer was set at parameter %d, and no number"
               .formatted(name, parameter));
     }
     return bits[parameter];
