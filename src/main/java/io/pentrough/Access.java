@@ -58,7 +58,8 @@ final class Access {
   /** The fill has returned; on the thread that opened. */
   void close() {
     if (running.thread != Thread.currentThread()) {
-      throw new IllegalStateException("bug in Pentrough: a fill ends on the thread that it began on");
+      throw new IllegalStateException(
+          "bug in Pentrough: a fill ends on the thread that it began on");
     }
     running.thread = null;
     advance();

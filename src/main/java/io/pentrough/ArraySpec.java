@@ -38,7 +38,9 @@ public final class ArraySpec {
     }
     if (variable && shape.length == 0) {
       throw new IllegalArgumentException(
-          "the variable array '" + name + "' has no dimension that could vary; declare it with array(...)");
+          "the variable array '"
+              + name
+              + "' has no dimension that could vary; declare it with array(...)");
     }
     this.elements = checkedElements(name, shape);
   }

@@ -284,8 +284,7 @@ public final class BatchQueue implements AutoCloseable {
     }
 
     /**
-     * How many batches fit in pinned host memory. Default: the workers and two more, at most
-     * 1,024.
+     * How many batches fit in pinned host memory. Default: the workers and two more, at most 1,024.
      *
      * @param hostSlots 1 to 1,024
      * @return this

@@ -219,7 +219,8 @@ public final class BatchSpec {
      */
     public BatchSpec build() {
       if (arrays.isEmpty()) {
-        throw new IllegalArgumentException("a batch needs at least one array: add it with array(...)");
+        throw new IllegalArgumentException(
+            "a batch needs at least one array: add it with array(...)");
       }
       if (end > MAX_SLOT_BYTES) {
         ArraySpec largest =

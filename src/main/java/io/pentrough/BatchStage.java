@@ -42,8 +42,8 @@ public interface BatchStage {
    * in it, and is refused by a loader whose stages have another one; the refusal shows those parts,
    * separated by a semicolon and a space, that differ.
    *
-   * @return for example {@code "mirror of image; probability 0.5"}; the name, unless overridden. The
-   *     same for equal options in every JVM
+   * @return for example {@code "mirror of image; probability 0.5"}; the name, unless overridden.
+   *     The same for equal options in every JVM
    */
   default String description() {
     return name();

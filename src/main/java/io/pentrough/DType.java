@@ -142,7 +142,7 @@ public enum DType {
         switch (exponent) {
           case 0 -> Float.floatToRawIntBits(fraction * 0x1.0p-24f);
           case 0x1F -> FLOAT_INFINITY | fraction << 13;
-          default -> exponent + 112 << 23 | fraction << 13; // biased by 127 instead of 15
+          default -> (exponent + 112) << 23 | fraction << 13; // biased by 127 instead of 15
         };
     return Float.intBitsToFloat(sign | magnitude);
   }
@@ -176,7 +176,7 @@ public enum DType {
   /** Adds what carries into the upper bits where they have to be rounded up, ties to even. */
   private static int roundedUpTo(int dropped, int bits) {
     int even = bits >>> dropped & 1;
-    return bits + (1 << dropped - 1) - 1 + even;
+    return bits + (1 << (dropped - 1)) - 1 + even;
   }
 
   /** As other tools write it: {@code "uint8"}. */

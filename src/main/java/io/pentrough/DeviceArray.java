@@ -119,16 +119,14 @@ public final class DeviceArray {
    */
   public void copyTo(byte[] target) {
     int room = Objects.requireNonNull(target, "target").length;
-    copyTo(
-        Storage.BYTE,
-        room,
-        (bytes, first, count) -> bytes.get(target, first, count));
+    copyTo(Storage.BYTE, room, (bytes, first, count) -> bytes.get(target, first, count));
   }
 
   /**
    * Copies an array of a 16-bit type to the host, like {@link #copyTo(ByteBuffer)}.
    *
-   * @param target receives the raw values, of a 16-bit floating-point type its bits, from its first element on; the rest stays as it is
+   * @param target receives the raw values, of a 16-bit floating-point type its bits, from its first
+   *     element on; the rest stays as it is
    * @throws IllegalArgumentException if the array is of another type, or the target has fewer
    *     elements; it is unchanged then
    * @throws IllegalStateException if the batch or its stream is closed
@@ -156,9 +154,7 @@ public final class DeviceArray {
   public void copyTo(int[] target) {
     int room = Objects.requireNonNull(target, "target").length;
     copyTo(
-        Storage.INT,
-        room,
-        (bytes, first, count) -> bytes.asIntBuffer().get(target, first, count));
+        Storage.INT, room, (bytes, first, count) -> bytes.asIntBuffer().get(target, first, count));
   }
 
   /**
@@ -180,7 +176,8 @@ public final class DeviceArray {
   }
 
   /**
-   * Copies an array of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16} to the host, like {@link #copyTo(ByteBuffer)}.
+   * Copies an array of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16} to the host, like
+   * {@link #copyTo(ByteBuffer)}.
    *
    * @param target receives the values, from its first element on; the rest stays as it is
    * @throws IllegalArgumentException if the array is of another type, or the target has fewer

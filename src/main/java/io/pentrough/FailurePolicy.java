@@ -82,9 +82,10 @@ public final class FailurePolicy {
    */
   public static FailurePolicy skip(long atMost, SkipListener listener) {
     return new FailurePolicy(
-        0, atLeastOne("atMost", atMost), Objects.requireNonNull(
-            listener,
-            "listener: if nobody is to be told, pass (epoch, index, cause) -> {}"));
+        0,
+        atLeastOne("atMost", atMost),
+        Objects.requireNonNull(
+            listener, "listener: if nobody is to be told, pass (epoch, index, cause) -> {}"));
   }
 
   int retries() {

@@ -284,7 +284,8 @@ public final class HostArray {
    */
   public void set(int index, byte[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
-    ((ByteBuffer) range(Storage.BYTE, index, count, "source", length, from)).put(index, source, from, count);
+    ((ByteBuffer) range(Storage.BYTE, index, count, "source", length, from))
+        .put(index, source, from, count);
   }
 
   /**
@@ -297,7 +298,8 @@ public final class HostArray {
    */
   public void set(int index, short[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
-    ((ShortBuffer) range(Storage.SHORT, index, count, "source", length, from)).put(index, source, from, count);
+    ((ShortBuffer) range(Storage.SHORT, index, count, "source", length, from))
+        .put(index, source, from, count);
   }
 
   /**
@@ -310,7 +312,8 @@ public final class HostArray {
    */
   public void set(int index, int[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
-    ((IntBuffer) range(Storage.INT, index, count, "source", length, from)).put(index, source, from, count);
+    ((IntBuffer) range(Storage.INT, index, count, "source", length, from))
+        .put(index, source, from, count);
   }
 
   /**
@@ -323,7 +326,8 @@ public final class HostArray {
    */
   public void set(int index, long[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
-    ((LongBuffer) range(Storage.LONG, index, count, "source", length, from)).put(index, source, from, count);
+    ((LongBuffer) range(Storage.LONG, index, count, "source", length, from))
+        .put(index, source, from, count);
   }
 
   /**
@@ -343,7 +347,8 @@ public final class HostArray {
         halves.put(index + i, dtype.fromFloat(source[from + i]));
       }
     } else {
-      ((FloatBuffer) range(Storage.FLOAT, index, count, "source", length, from)).put(index, source, from, count);
+      ((FloatBuffer) range(Storage.FLOAT, index, count, "source", length, from))
+          .put(index, source, from, count);
     }
   }
 
@@ -357,12 +362,13 @@ public final class HostArray {
    */
   public void set(int index, double[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
-    ((DoubleBuffer) range(Storage.DOUBLE, index, count, "source", length, from)).put(index, source, from, count);
+    ((DoubleBuffer) range(Storage.DOUBLE, index, count, "source", length, from))
+        .put(index, source, from, count);
   }
 
   /**
-   * Writes raw bytes in native order, whatever {@link ByteBuffer#order()} says, into an array of any
-   * type.
+   * Writes raw bytes in native order, whatever {@link ByteBuffer#order()} says, into an array of
+   * any type.
    *
    * <p>A new {@code ByteBuffer} says big-endian, also if what is read into it is not, so the order
    * is not asked for. Give numbers of another order as a typed buffer, which carries its order:
@@ -424,8 +430,8 @@ public final class HostArray {
   }
 
   /**
-   * Writes elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}, whose order
-   * the buffer carries.
+   * Writes elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}, whose order the
+   * buffer carries.
    *
    * @param index the flat index of the first
    * @param source its remaining elements are taken; its position moves behind them
@@ -453,7 +459,8 @@ public final class HostArray {
    */
   public void set(int index, DoubleBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((DoubleBuffer) range(Storage.DOUBLE, index, count)).put(index, source, source.position(), count);
+    ((DoubleBuffer) range(Storage.DOUBLE, index, count))
+        .put(index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -467,7 +474,8 @@ public final class HostArray {
    */
   public void get(int index, byte[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
-    ((ByteBuffer) range(Storage.BYTE, index, count, "target", length, from)).get(index, target, from, count);
+    ((ByteBuffer) range(Storage.BYTE, index, count, "target", length, from))
+        .get(index, target, from, count);
   }
 
   /**
@@ -480,7 +488,8 @@ public final class HostArray {
    */
   public void get(int index, short[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
-    ((ShortBuffer) range(Storage.SHORT, index, count, "target", length, from)).get(index, target, from, count);
+    ((ShortBuffer) range(Storage.SHORT, index, count, "target", length, from))
+        .get(index, target, from, count);
   }
 
   /**
@@ -493,7 +502,8 @@ public final class HostArray {
    */
   public void get(int index, int[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
-    ((IntBuffer) range(Storage.INT, index, count, "target", length, from)).get(index, target, from, count);
+    ((IntBuffer) range(Storage.INT, index, count, "target", length, from))
+        .get(index, target, from, count);
   }
 
   /**
@@ -506,7 +516,8 @@ public final class HostArray {
    */
   public void get(int index, long[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
-    ((LongBuffer) range(Storage.LONG, index, count, "target", length, from)).get(index, target, from, count);
+    ((LongBuffer) range(Storage.LONG, index, count, "target", length, from))
+        .get(index, target, from, count);
   }
 
   /**
@@ -526,7 +537,8 @@ public final class HostArray {
         target[from + i] = dtype.toFloat(halves.get(index + i));
       }
     } else {
-      ((FloatBuffer) range(Storage.FLOAT, index, count, "target", length, from)).get(index, target, from, count);
+      ((FloatBuffer) range(Storage.FLOAT, index, count, "target", length, from))
+          .get(index, target, from, count);
     }
   }
 
@@ -540,7 +552,8 @@ public final class HostArray {
    */
   public void get(int index, double[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
-    ((DoubleBuffer) range(Storage.DOUBLE, index, count, "target", length, from)).get(index, target, from, count);
+    ((DoubleBuffer) range(Storage.DOUBLE, index, count, "target", length, from))
+        .get(index, target, from, count);
   }
 
   /** Sets all elements of this batch to zero. */

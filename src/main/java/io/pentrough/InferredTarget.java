@@ -143,7 +143,8 @@ final class InferredTarget implements BatchTarget {
     if (context.saidNoMore()) {
       return new Object[0];
     }
-    throw new IllegalArgumentException("the source returned null instead of its arrays: at an epoch's end it must say noMore() too");
+    throw new IllegalArgumentException(
+        "the source returned null instead of its arrays: at an epoch's end it must say noMore() too");
   }
 
   BatchSpec spec() {

@@ -15,7 +15,8 @@ final class JavaArrays {
   /** The Java primitive at the bottom of the nesting. */
   static Storage storage(String name, @Nullable Object array) {
     if (array == null) {
-      throw new IllegalArgumentException("array '" + name + "' is null: make all arrays for each batch");
+      throw new IllegalArgumentException(
+          "array '" + name + "' is null: make all arrays for each batch");
     }
     Class<?> type = array.getClass();
     while (type.isArray()) {
@@ -71,7 +72,8 @@ final class JavaArrays {
   private static void requireRectangular(
       String name, @Nullable Object array, int[] shape, int axis) {
     if (array == null) {
-      throw new IllegalArgumentException("array '" + name + "' has a row that is null: make all rows equally long");
+      throw new IllegalArgumentException(
+          "array '" + name + "' has a row that is null: make all rows equally long");
     }
     int length = Array.getLength(array);
     if (length != shape[axis]) {

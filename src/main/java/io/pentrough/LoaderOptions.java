@@ -75,7 +75,11 @@ final class LoaderOptions {
 
   void deviceSlots(int value) {
     deviceSlots =
-        inRange("deviceSlots", value, MAX_THREADS_OR_SLOTS, "two more than the leases you hold at once are enough");
+        inRange(
+            "deviceSlots",
+            value,
+            MAX_THREADS_OR_SLOTS,
+            "two more than the leases you hold at once are enough");
   }
 
   void seed(long value) {
@@ -111,7 +115,8 @@ final class LoaderOptions {
   void closeTimeout(Duration value) {
     Objects.requireNonNull(value, "closeTimeout");
     if (value.isNegative()) {
-      throw new IllegalArgumentException("closeTimeout must not be negative: " + value + "; zero waits for nothing");
+      throw new IllegalArgumentException(
+          "closeTimeout must not be negative: " + value + "; zero waits for nothing");
     }
     closeTimeout = value;
   }
@@ -126,7 +131,8 @@ final class LoaderOptions {
 
   void memoryBudget(long bytes) {
     if (bytes < 1) {
-      throw new IllegalArgumentException("memoryBudget must be at least 1 byte, not " + bytes + ": leave it out for no bound");
+      throw new IllegalArgumentException(
+          "memoryBudget must be at least 1 byte, not " + bytes + ": leave it out for no bound");
     }
     memoryBudget = bytes;
   }
@@ -236,7 +242,8 @@ final class LoaderOptions {
   private static Duration moreThanZero(String what, Duration value) {
     Objects.requireNonNull(value, what);
     if (value.isZero() || value.isNegative()) {
-      throw new IllegalArgumentException(what + " must be more than zero, not " + value + ": leave it out for the default");
+      throw new IllegalArgumentException(
+          what + " must be more than zero, not " + value + ": leave it out for the default");
     }
     return value;
   }

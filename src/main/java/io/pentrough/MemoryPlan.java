@@ -18,6 +18,11 @@ public record MemoryPlan(
   /**
    * A plan of these numbers.
    *
+   * @param hostSlots how many slots the ring in pinned host memory has
+   * @param hostSlotBytes the size of one of them
+   * @param deviceSlots how many slots the ring on the device has
+   * @param deviceSlotBytes the size of one of them
+   * @param stageBytes what stages share
    * @throws IllegalArgumentException if one is negative, or all of it together is 2^63 bytes or
    *     more
    */

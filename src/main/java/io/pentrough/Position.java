@@ -199,8 +199,7 @@ public final class Position {
   @Override
   public String toString() {
     List<String> place =
-        List.of(
-            Integer.toString(epoch), Long.toString(index), words(epochSteps), words(delivered));
+        List.of(Integer.toString(epoch), Long.toString(index), words(epochSteps), words(delivered));
     List<String> words = new ArrayList<>();
     if (fingerprint.isHashed()) {
       words.add(FORMAT_1);

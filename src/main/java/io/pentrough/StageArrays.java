@@ -151,7 +151,11 @@ public final class StageArrays {
   public void scratch(long bytes) {
     if (bytes < 0) {
       throw new IllegalArgumentException(
-          "stage '" + stage + "' asks for " + bytes + " bytes of scratch memory; ask for 0 or more");
+          "stage '"
+              + stage
+              + "' asks for "
+              + bytes
+              + " bytes of scratch memory; ask for 0 or more");
     }
     scratchBytes = bytes;
   }

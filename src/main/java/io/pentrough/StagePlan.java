@@ -137,7 +137,8 @@ final class StagePlan {
       places = declared.after();
     }
     if (places.isEmpty()) {
-      throw new IllegalArgumentException("the stages leave no array to deliver: let one of them drop fewer arrays");
+      throw new IllegalArgumentException(
+          "the stages leave no array to deliver: let one of them drop fewer arrays");
     }
     for (StagePlace place : targets) {
       place.offset = header + place.spec.offset();

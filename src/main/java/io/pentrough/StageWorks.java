@@ -127,7 +127,8 @@ final class StageWorks {
 
   DeviceBuffer parameters(int number, StagePlan.Step step) {
     if (step.parameterBytes == 0) {
-      throw new IllegalArgumentException("stage '" + step.name + "' has declared no parameters: do so in declare()");
+      throw new IllegalArgumentException(
+          "stage '" + step.name + "' has declared no parameters: do so in declare()");
     }
     return slots.get(number).slice(step.parameterOffset, step.parameterBytes, ALWAYS);
   }

@@ -151,7 +151,10 @@ class BatchSpecTest {
   void aSlotHasAtMostOneGibibyte() {
     assertEquals(GIB, BatchSpec.builder().array("a", DType.INT8, GIB).build().slotBytes());
     assertAll(
-        () -> assertRefused("a batch needs at least one array: add it with array(...)", () -> BatchSpec.builder().build()),
+        () ->
+            assertRefused(
+                "a batch needs at least one array: add it with array(...)",
+                () -> BatchSpec.builder().build()),
         () ->
             assertRefused(
                 "a slot of 1073742080 bytes is more than the 1073741824 (1 GiB) it may have; its"

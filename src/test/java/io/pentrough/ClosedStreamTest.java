@@ -115,18 +115,16 @@ class ClosedStreamTest {
   @Test
   @DisplayName("a closed device: a running loader goes on, another does not start")
   void closedDevice() throws Exception {
-    try (Device own = TestDevice.open()) {
-      BackgroundLoader.Builder builder =
-          BackgroundLoader.builder(own, Numbered.SPEC, Numbered::fill);
-      try (BackgroundLoader loader = builder.start()) {
-        own.close();
-        for (int i = 0; i < 5; i++) {
-          check(i, loader.get(PATIENCE));
-        }
-        IllegalStateException e = assertThrows(IllegalStateException.class, builder::start);
-        assertSays(e, "closed", "hands out nothing new");
+    Device own = TestDevice.open();
+    BackgroundLoader.Builder builder = BackgroundLoader.builder(own, Numbered.SPEC, Numbered::fill);
+    try (BackgroundLoader loader = builder.start()) {
+      own.close();
+      for (int i = 0; i < 5; i++) {
+        check(i, loader.get(PATIENCE));
       }
-      assertTrue(TestDevice.nothingLive(own));
+      IllegalStateException e = assertThrows(IllegalStateException.class, builder::start);
+      assertSays(e, "closed", "hands out nothing new");
     }
+    assertTrue(TestDevice.nothingLive(own));
   }
 }

@@ -177,7 +177,8 @@ class CopyToTest {
       DeviceArray label = batch.array("label");
       batch.close();
       assertSays(
-          assertThrows(IllegalStateException.class, () -> label.copyTo(after)), "batch 0 is closed");
+          assertThrows(IllegalStateException.class, () -> label.copyTo(after)),
+          "batch 0 is closed");
     }
     assertEquals("[1, 2]", Arrays.toString(after));
   }

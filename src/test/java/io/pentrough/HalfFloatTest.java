@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.nio.FloatBuffer;
 import java.util.Random;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -25,10 +26,10 @@ class HalfFloatTest {
   /** The value by the definition of the format, in arithmetic that is exact. */
   private static double value(DType dtype, int bits) {
     int fraction = fractionBits(dtype);
-    int largest = (1 << 15 - fraction) - 1;
+    int largest = (1 << (15 - fraction)) - 1;
     int exponent = bits >>> fraction & largest;
     int bias = largest / 2;
-    double significand = (bits & (1 << fraction) - 1) * Math.pow(2, -fraction);
+    double significand = (bits & ((1 << fraction) - 1)) * Math.pow(2, -fraction);
     double magnitude =
         exponent == largest
             ? (significand == 0 ? Double.POSITIVE_INFINITY : Double.NaN)
@@ -141,7 +142,7 @@ class HalfFloatTest {
     assertEquals(dtype.fromFloat(1 / 3f), half.getShort(0));
 
     half.set(1, new float[] {9, -2, 1 / 3f, Float.NEGATIVE_INFINITY, 9}, 1, 3);
-    half.set(4, java.nio.FloatBuffer.wrap(new float[] {Float.NaN}));
+    half.set(4, FloatBuffer.wrap(new float[] {Float.NaN}));
     float[] back = new float[7];
     half.get(0, back, 1, 5);
     assertArrayEquals(

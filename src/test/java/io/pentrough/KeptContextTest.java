@@ -115,7 +115,7 @@ class KeptContextTest {
             int first = of.random().nextInt(); // three words of the block are left
             begun.countDown();
             await(tried);
-            out.array(0).setLong(0, (long) first << 32 | of.random().nextInt() & 0xFFFF_FFFFL);
+            out.array(0).setLong(0, pair(first, of.random().nextInt()));
           }
         };
     try (BackgroundLoader loader =
@@ -127,10 +127,14 @@ class KeptContextTest {
       Philox4x32 expected = new Philox4x32(5);
       expected.begin(0, 1);
       try (DeviceBatch batch = loader.get()) {
-        long drawn = (long) expected.nextInt() << 32 | expected.nextInt() & 0xFFFF_FFFFL;
+        long drawn = pair(expected.nextInt(), expected.nextInt());
         assertEquals(drawn, Numbered.number(batch));
       }
     }
+  }
+
+  private static long pair(int high, int low) {
+    return (long) high << 32 | Integer.toUnsignedLong(low);
   }
 
   @Test
@@ -141,7 +145,7 @@ class KeptContextTest {
           long drawn = of.random().nextLong();
           if (of.attempt() == 0) {
             keep(of);
-            random.get().nextLong();
+            of.random().nextLong();
             throw new IllegalStateException("on purpose");
           }
           assertEquals(1, Objects.requireNonNull(context.get()).attempt());

@@ -96,8 +96,7 @@ class NullArgumentsTest {
         PinnedBuffer pinned = device.allocatePinned(8);
         DeviceBuffer buffer = device.allocate(8);
         DeviceModule module = device.load(TestKernels.SOURCE);
-        DeviceKernel kernel =
-            module.kernel("saxpy");
+        DeviceKernel kernel = module.kernel("saxpy");
         BackgroundLoader loader =
             BackgroundLoader.builder(device, SPEC, (out, context) -> {}).stage(stage).start();
         BatchQueue queue = BatchQueue.builder(device, 1024).start();
@@ -194,7 +193,8 @@ class NullArgumentsTest {
     List<Class<?>> types = new ArrayList<>();
     try (Stream<Path> files = Files.walk(root)) {
       for (Path file : files.filter(f -> f.toString().endsWith(".class")).sorted().toList()) {
-        String name = root.relativize(file).toString().replace('/', '.').replaceAll("\\.class$", "");
+        String name =
+            root.relativize(file).toString().replace('/', '.').replaceAll("\\.class$", "");
         if (!name.endsWith("-info")) {
           Class<?> type = Class.forName(name, false, BatchSpec.class.getClassLoader());
           if (isPublic(type)) {
@@ -262,7 +262,7 @@ class NullArgumentsTest {
               : ((Constructor<?>) called).newInstance(arguments);
       wrong.add(what + ": returned " + result + " for " + Arrays.toString(arguments));
     } catch (InvocationTargetException e) {
-      check(what, called.getParameters()[nulled], e.getCause());
+      check(what, called.getParameters()[nulled], Objects.requireNonNull(e.getCause()));
     }
   }
 
@@ -280,7 +280,8 @@ class NullArgumentsTest {
     String name = message.replaceAll("[^\\w].*", "");
     boolean named =
         parameter.isNamePresent()
-            ? name.equals(parameter.getName()) || name.equals(parameter.getDeclaringExecutable().getName())
+            ? name.equals(parameter.getName())
+                || name.equals(parameter.getDeclaringExecutable().getName())
             : name.matches("[a-z]\\w*") && (name.equals(message) || message.startsWith(name + ":"));
     if (!(thrown instanceof NullPointerException) || !named) {
       wrong.add(what + ": " + thrown);

@@ -325,10 +325,7 @@ class PositionTest {
   }
 
   private static BatchSpec other(DType dtype, int length) {
-    return BatchSpec.builder()
-        .array("noise", dtype, length)
-        .array("flag", DType.INT8, 1)
-        .build();
+    return BatchSpec.builder().array("noise", dtype, length).array("flag", DType.INT8, 1).build();
   }
 
   @Test
@@ -354,8 +351,7 @@ class PositionTest {
     foreign.forEach(
         (difference, builder) ->
             assertSays(
-                assertThrows(
-                    IllegalArgumentException.class, () -> builder.startAt(old).start()),
+                assertThrows(IllegalArgumentException.class, () -> builder.startAt(old).start()),
                 "a loader with " + difference + ";"));
   }
 

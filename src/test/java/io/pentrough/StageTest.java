@@ -622,8 +622,7 @@ class StageTest {
         loader(first, declaring(arrays -> arrays.scratch(half))).workers(1024).deviceSlots(1024);
     assertTrue(builder.plan().totalBytes() > 2 * half);
     assertSays(
-        assertThrows(
-            IllegalArgumentException.class, () -> builder.memoryBudget(2 * half).start()),
+        assertThrows(IllegalArgumentException.class, () -> builder.memoryBudget(2 * half).start()),
         "more than the memoryBudget");
   }
 
@@ -671,8 +670,7 @@ class StageTest {
         loader(new Expand(), working(run -> {})),
         position);
     assertForeign("other stages (Expand there, Expand2 here)", loader(named("Expand2")), position);
-    BatchStage another =
-        new Expand() { // a stage that does not describe itself well
+    BatchStage another = new Expand() { // a stage that does not describe itself well
           @Override
           public String name() {
             return "Expand";

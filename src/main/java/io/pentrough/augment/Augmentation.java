@@ -109,7 +109,13 @@ public final class Augmentation implements BatchStage {
       Check.finite("the upper end of " + what, high);
       if (low > high) {
         throw new IllegalArgumentException(
-            "the range of " + what + " is empty: " + low + " is above " + high + "; exchange the two");
+            "the range of "
+                + what
+                + " is empty: "
+                + low
+                + " is above "
+                + high
+                + "; exchange the two");
       }
       return new Range(low, high);
     }
@@ -130,7 +136,8 @@ public final class Augmentation implements BatchStage {
     layout = builder.layout;
     samples = image.dimension(0);
     channels = layout.hasChannels ? image.dimension(1) : 1;
-    words = words(samples, channels, builder.boxes);
+    requireParameters(samples, channels, builder.boxes, Integer.MAX_VALUE);
+    words = Parameters.words(builder.boxes, channels);
     this.labelPatch = labelPatch;
     this.geometry = geometry;
     border = builder.border;
@@ -164,15 +171,13 @@ public final class Augmentation implements BatchStage {
             "cut-out " + boxes + " of " + box + ", " + cut);
   }
 
-  /** How many words of parameters a sample takes, once all of them are known to be few enough. */
-  private static int words(int samples, int channels, int boxes) {
+  private static void requireParameters(int samples, int channels, int boxes, long most) {
     long bytes = Parameters.bytes(samples, boxes, channels);
-    if (bytes > MOST_PARAMETER_BYTES) {
+    if (bytes > most) {
       throw new IllegalArgumentException(
           "%d samples of %d channels with %d boxes take %d bytes of parameters, and a stage may have %d: take fewer samples in a batch, or fewer boxes"
               .formatted(samples, channels, boxes, bytes, MOST_PARAMETER_BYTES));
     }
-    return Parameters.words(boxes, channels);
   }
 
   private float[] perChannel(String what, float[] given) {
@@ -240,6 +245,7 @@ public final class Augmentation implements BatchStage {
       requireSame(label, arrays.reads(label.name()));
       arrays.makes(label.name(), DType.INT32, shape(labelPatch, false));
     }
+    requireParameters(samples, channels, boxes, MOST_PARAMETER_BYTES);
     arrays.parameters(Integer.BYTES * words * samples);
   }
 
@@ -935,7 +941,11 @@ public final class Augmentation implements BatchStage {
       int room = source.along(a) - patch.along(a);
       if (warp == null && room < 0) {
         throw new IllegalArgumentException(
-            "the patch of " + patch + " is larger than its source of " + source + ": make it smaller");
+            "the patch of "
+                + patch
+                + " is larger than its source of "
+                + source
+                + ": make it smaller");
       }
       first[a] = Math.floorDiv(room, 2);
       last[a] = first[a];

@@ -75,15 +75,15 @@ public final class OneHot implements BatchStage {
     ArraySpec spec =
         Objects.requireNonNull(arrays, "arrays")
             .reads(
-            labels,
-            DType.INT8,
-            DType.UINT8,
-            DType.INT16,
-            DType.UINT16,
-            DType.INT32,
-            DType.UINT32,
-            DType.INT64,
-            DType.UINT64);
+                labels,
+                DType.INT8,
+                DType.UINT8,
+                DType.INT16,
+                DType.UINT16,
+                DType.INT32,
+                DType.UINT32,
+                DType.INT64,
+                DType.UINT64);
     if (spec.rank() == 0) {
       throw new IllegalArgumentException(
           "OneHot takes [n, ...], but '" + labels + "' is a single number: give it the shape [1]");

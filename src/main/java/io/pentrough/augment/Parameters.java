@@ -30,8 +30,6 @@ final class Parameters {
   }
 
   static long bytes(int samples, int boxes, int channels) {
-    return Integer.BYTES
-        * (BOXES + BOX_WORDS * boxes + (long) CHANNEL_WORDS * channels)
-        * samples;
+    return Integer.BYTES * (BOXES + BOX_WORDS * boxes + (long) CHANNEL_WORDS * channels) * samples;
   }
 }

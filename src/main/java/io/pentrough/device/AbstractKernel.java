@@ -105,7 +105,8 @@ public abstract class AbstractKernel implements DeviceKernel {
     if (types.get(parameter) != type) {
       throw new IllegalArgumentException(
           "kernel %s: parameter %d is %s, not %s; set it with %s"
-              .formatted(name, parameter, types.get(parameter), type, setter(types.get(parameter))));
+              .formatted(
+                  name, parameter, types.get(parameter), type, setter(types.get(parameter))));
     }
   }
 

@@ -135,7 +135,8 @@ public interface Device extends AutoCloseable {
    * @throws IllegalStateException if this device is closed
    */
   default DeviceModule load(KernelSource source) {
-    throw new UnsupportedOperationException(name() + " has no kernels: leave out the stages that need some");
+    throw new UnsupportedOperationException(
+        name() + " has no kernels: leave out the stages that need some");
   }
 
   /**

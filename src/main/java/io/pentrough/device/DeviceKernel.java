@@ -119,7 +119,12 @@ public interface DeviceKernel extends AutoCloseable {
     long blocks = (elements - 1) / Math.max(threads, 1) + 1; // block() refuses less than 1
     if (blocks > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
-          name() + ": " + elements + " elements are too many for blocks of " + threads + ": take more threads");
+          name()
+              + ": "
+              + elements
+              + " elements are too many for blocks of "
+              + threads
+              + ": take more threads");
     }
     return block(threads, 1, 1).grid((int) blocks, 1, 1);
   }

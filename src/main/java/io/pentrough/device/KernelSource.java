@@ -59,7 +59,8 @@ public final class KernelSource {
   public static KernelSource of(String name, String ptx) {
     Objects.requireNonNull(name, "name");
     Map<String, List<KernelParameter>> kernels = new LinkedHashMap<>();
-    Matcher entry = ENTRY.matcher(COMMENT.matcher(Objects.requireNonNull(ptx, "ptx")).replaceAll(" "));
+    Matcher entry =
+        ENTRY.matcher(COMMENT.matcher(Objects.requireNonNull(ptx, "ptx")).replaceAll(" "));
     while (entry.find()) {
       kernels.put(entry.group(1), parameters(name, entry.group(1), entry.group(2)));
     }

@@ -88,10 +88,11 @@ class AugmentationBuilderTest {
     refuses(
         "1 samples of 1073741824 channels with 0 boxes take 12884901992 bytes of parameters",
         () -> Augmentation.builder(channels, Layout.NCYX).build());
-    ArraySpec samples = array("i", DType.INT8, 10_083, 1, 1);
-    refuses(
-        "take fewer samples in a batch",
-        () -> Augmentation.builder(samples, Layout.NYX).cutOut(16, 1, 1, 1, 0).build());
+    BatchSpec samples = BatchSpec.builder().array("i", DType.INT8, 10_083, 1, 1).build();
+    try (Device device = HostDevice.open()) {
+      Augmentation.Builder many = Augmentation.builder(samples.array(0), Layout.NYX);
+      refuses("take fewer samples in a batch", () -> loader(device, samples, many).plan());
+    }
   }
 
   @Test

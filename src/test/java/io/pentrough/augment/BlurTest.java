@@ -8,10 +8,10 @@ import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
 import io.pentrough.BatchStage;
+import io.pentrough.DType;
 import io.pentrough.StageArrays;
 import io.pentrough.StageSlot;
 import io.pentrough.StageWork;
-import io.pentrough.DType;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
@@ -312,8 +312,7 @@ class BlurTest {
   @Test
   @DisplayName("weights whose number overflows an int are refused, not taken for few")
   void refusesTooManyWeights() {
-    BatchStage large =
-        new BatchStage() { // more than a target's slot could hold
+    BatchStage large = new BatchStage() { // more than a target's slot could hold
           @Override
           public void declare(StageArrays arrays) {
             arrays.makes("image", DType.FLOAT32, 1, 1, 1, 1 << 30);

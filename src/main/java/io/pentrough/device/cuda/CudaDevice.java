@@ -84,7 +84,15 @@ public final class CudaDevice implements Device {
   public record Info(
       int ordinal, String name, long memoryBytes, int computeMajor, int computeMinor) {
 
-    /** What a device is. */
+    /**
+     * What a device is.
+     *
+     * @param ordinal its number, from 0
+     * @param name its model
+     * @param memoryBytes all its memory
+     * @param computeMajor the compute capability, before the dot
+     * @param computeMinor the compute capability, behind the dot
+     */
     public Info {
       Objects.requireNonNull(name, "name");
     }
@@ -354,7 +362,8 @@ public final class CudaDevice implements Device {
         return info(i);
       }
     }
-    throw new DeviceException("cuda: the context belongs to a device that is not listed; attach to one of the devices of"
+    throw new DeviceException(
+        "cuda: the context belongs to a device that is not listed; attach to one of the devices of"
             + " CudaDevice.list()");
   }
 
@@ -512,7 +521,8 @@ public final class CudaDevice implements Device {
   @Override
   public DeviceBuffer allocate(long bytes) {
     if (bytes < 1) {
-      throw new IllegalArgumentException("a device buffer has at least 1 byte, not " + bytes + ": ask for what it shall hold");
+      throw new IllegalArgumentException(
+          "a device buffer has at least 1 byte, not " + bytes + ": ask for what it shall hold");
     }
     return make(() -> CudaMemory.allocate(this, bytes));
   }
@@ -641,7 +651,8 @@ public final class CudaDevice implements Device {
   }
 
   CudaStream own(DeviceStream stream) {
-    if (Objects.requireNonNull(stream, "stream") instanceof CudaStream own && own.device() == this) {
+    if (Objects.requireNonNull(stream, "stream") instanceof CudaStream own
+        && own.device() == this) {
       return own;
     }
     throw foreign("stream");

@@ -75,7 +75,8 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
   DeviceAddress devicePointer() {
     if (pageable) {
       throw new UnsupportedOperationException(
-          device.name() + " cannot work in ordinary memory, which it fell back to: leave handOver() or"
+          device.name()
+              + " cannot work in ordinary memory, which it fell back to: leave handOver() or"
               + " allowPageable() out");
     }
     DeviceAddress mapped = new DeviceAddress();

@@ -159,7 +159,12 @@ public final class HostDevice implements Device {
   private HostMemory allocate(long bytes, int max, String what) {
     if (bytes < 1 || bytes > max) {
       throw new IllegalArgumentException(
-          "a " + what + " has 1 to " + max + " bytes, not " + bytes
+          "a "
+              + what
+              + " has 1 to "
+              + max
+              + " bytes, not "
+              + bytes
               + "; split it, or make a loader's batches smaller");
     }
     int size = (int) bytes;
@@ -306,7 +311,8 @@ public final class HostDevice implements Device {
 
   private void checkOpen() {
     if (closed) {
-      throw new IllegalStateException("this host device is closed and hands out nothing new: close it only after everything that"
+      throw new IllegalStateException(
+          "this host device is closed and hands out nothing new: close it only after everything that"
               + " uses it, or open another");
     }
   }
@@ -326,7 +332,8 @@ public final class HostDevice implements Device {
   }
 
   HostStream own(DeviceStream stream) {
-    if (Objects.requireNonNull(stream, "stream") instanceof HostStream own && own.device() == this) {
+    if (Objects.requireNonNull(stream, "stream") instanceof HostStream own
+        && own.device() == this) {
       return own;
     }
     throw foreign("stream");

@@ -114,7 +114,8 @@ final class HostEvent implements DeviceEvent {
 
   private void checkOpen() {
     if (closed) {
-      throw new IllegalStateException("this event is closed: close it only after everything that uses it");
+      throw new IllegalStateException(
+          "this event is closed: close it only after everything that uses it");
     }
   }
 }

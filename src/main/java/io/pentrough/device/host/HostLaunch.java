@@ -95,8 +95,7 @@ final class HostLaunch implements KernelArguments {
     HostMemory memory = memories[parameter];
     if (memory == null) {
       throw new IllegalArgumentException(
-          "kernel %s: no buffer was set at parameter %d, but a number"
-              .formatted(name, parameter));
+          "kernel %s: no buffer was set at parameter %d, but a number".formatted(name, parameter));
     }
     return memory
         .view(stream, parameter, starts[parameter], lengths[parameter])
@@ -133,8 +132,7 @@ final class HostLaunch implements KernelArguments {
     }
     if (memories[parameter] != null) {
       throw new IllegalArgumentException(
-          "kernel %s: a buffer was set at parameter %d, and no number"
-              .formatted(name, parameter));
+          "kernel %s: a buffer was set at parameter %d, and no number".formatted(name, parameter));
     }
     return bits[parameter];
   }

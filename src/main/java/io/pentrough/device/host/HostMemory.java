@@ -63,7 +63,10 @@ final class HostMemory {
   ByteBuffer bytes() {
     ByteBuffer open = bytes;
     if (open == null) {
-      throw new IllegalStateException("this buffer of " + size + " bytes is closed: close it only after everything that uses it");
+      throw new IllegalStateException(
+          "this buffer of "
+              + size
+              + " bytes is closed: close it only after everything that uses it");
     }
     return open;
   }

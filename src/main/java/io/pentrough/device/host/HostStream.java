@@ -275,7 +275,10 @@ final class HostStream implements DeviceStream {
   void synchronize(long ticket) {
     synchronized (lock) {
       if (Thread.currentThread() == thread && isPending(ticket)) {
-        throw new IllegalStateException("work launched on " + name + " waits for its own stream, and would for ever: wait elsewhere");
+        throw new IllegalStateException(
+            "work launched on "
+                + name
+                + " waits for its own stream, and would for ever: wait elsewhere");
       }
     }
     Throwable failed = await(ticket);
@@ -326,7 +329,8 @@ final class HostStream implements DeviceStream {
     try {
       made.start();
     } catch (OutOfMemoryError e) {
-      throw new DeviceException("host: no thread to be had for " + name + "; allow this process more, or use fewer", e);
+      throw new DeviceException(
+          "host: no thread to be had for " + name + "; allow this process more, or use fewer", e);
     }
     return made;
   }

@@ -35,7 +35,8 @@ final class HostTwin extends AbstractKernel {
   public void launch(DeviceStream stream) {
     HostStream on = module.device.own(stream);
     if (closed.get()) {
-      throw new IllegalStateException("this kernel " + name() + " is closed: look it up again in its module");
+      throw new IllegalStateException(
+          "this kernel " + name() + " is closed: look it up again in its module");
     }
     requireArguments();
     module.checkOpen();

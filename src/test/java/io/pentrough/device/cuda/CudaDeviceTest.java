@@ -555,7 +555,8 @@ class CudaDeviceTest {
       assertEquals(whole.withByteOffset(128).toString(), CudaDevice.pointer(inner).toString());
       assertTrue(asked.get() > before, "the guard of the outer slice");
       assertEquals(
-          "pointer() works on CUDA devices only; this buffer belongs to host",
+          "pointer() works on CUDA devices only, and this buffer belongs to host: HostDevice.bytes shows"
+              + " it",
           messageOf(IllegalArgumentException.class, () -> CudaDevice.pointer(foreign)));
       buffer.close();
       assertThrows(IllegalStateException.class, () -> CudaDevice.pointer(buffer));
