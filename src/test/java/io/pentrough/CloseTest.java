@@ -48,6 +48,37 @@ class CloseTest {
   }
 
   @Test
+  @DisplayName("close() waits for a worker that holds nothing and still runs")
+  void waitsForAnIdleWorker() throws Exception {
+    ScriptedDevice scripted = new ScriptedDevice();
+    CountDownLatch go = new CountDownLatch(1);
+    Runnable holdsWorker =
+        () -> {
+          if (Thread.currentThread().getName().contains("worker")) {
+            Bench.until("the test lets it go on", () -> go.getCount() == 0);
+          }
+        };
+    scripted.on("bindThread", 1, holdsWorker);
+    scripted.on("bindThread", 2, holdsWorker);
+    BackgroundLoader loader = Bench.loader(scripted, new Bench.Numbers()).start();
+    Caller<Boolean> closer =
+        Caller.start(
+            () -> {
+              loader.close();
+              return Bench.threads().isEmpty();
+            });
+    Bench.until(
+        "the copy thread has given everything back",
+        () -> Bench.threads().stream().noneMatch(thread -> thread.getName().endsWith("copy")));
+    Bench.until(
+        "close() waits for the worker, or has returned",
+        () -> Caller.waitsIn(closer.thread, Engine.class, "awaitEnd") || !closer.thread.isAlive());
+    go.countDown();
+    assertTrue(closer.result(), "no thread of the loader is left when close() returns");
+    Bench.assertAllGone(scripted);
+  }
+
+  @Test
   @DisplayName("I7: a queued copy keeps both of its slots; they are freed when it has run")
   void copyQueued() {
     BackgroundLoader loader =

@@ -138,7 +138,7 @@ final class Fences {
       loader.close();
     }
     try {
-      Bench.until("the host memory is given back", () -> device.live("pinned") == 0);
+      untilAwaited(device);
       assertTrue(device.step(first), "the memory is freed, and its kernel gone with it");
       assertEquals(0, reader.seen, "what a late kernel reads");
       assertEquals(List.of(), device.violations());
@@ -176,7 +176,7 @@ final class Fences {
       loader.close();
     }
     try {
-      Bench.until("the host memory is given back", () -> device.live("pinned") == 0);
+      untilAwaited(device);
       assertTrue(device.step(consumer), "the memory is freed, and its kernel gone with it");
       assertEquals(0, reader.seen, "what a late kernel reads");
       assertEquals(List.of(), device.violations());
@@ -221,14 +221,25 @@ final class Fences {
       loader.close();
     }
     try {
-      Bench.until("the host memory is given back", () -> device.live("pinned") == 0);
-      Bench.until("the other slot is given back", () -> device.live("memory") <= 1);
+      untilAwaited(device);
       assertTrue(device.step(first), "the memory is freed, and its kernel gone with it");
       assertEquals(0, reader.seen, "what a late kernel reads");
       assertEquals(List.of(), device.violations());
     } finally {
       device.runAll();
     }
+  }
+
+  /** Until the loader waits for the consumer's work; or has ended, as no other work is left. */
+  private static void untilAwaited(ScriptedDevice device) {
+    int before = device.pendingAnswers();
+    Bench.until(
+        "the loader waits for the consumer's work",
+        () ->
+            device.pendingAnswers() >= before + ROUNDS
+                || Bench.threads().isEmpty()
+                || Bench.threads().stream()
+                    .anyMatch(t -> Caller.waitsIn(t, Reclaimer.class, "awaitUnanswered")));
   }
 
   private static boolean isBroken(BackgroundLoader loader) {

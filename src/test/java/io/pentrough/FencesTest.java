@@ -12,12 +12,14 @@ import io.pentrough.ScriptedDevice.Sabotage;
 import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.PinnedBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -79,6 +81,22 @@ class FencesTest {
   @DisplayName("I7: a slot whose last release is lost waits for the one before, too")
   void lostRelease() throws Exception {
     Fences.checkLostRelease(device);
+    Bench.assertAllGone(device);
+  }
+
+  @Test
+  @DisplayName("I5: getQueued is woken when the copy is queued, which need not run for that")
+  void wokenByAQueuedCopy() throws Exception {
+    CountDownLatch go = new CountDownLatch(1);
+    try (BackgroundLoader loader =
+        Bench.loader(device.holdNewStreams(), (out, context) -> go.await()).start()) {
+      Stream consumer = device.stream("consumer");
+      Caller<DeviceBatch> caller =
+          Caller.start(() -> loader.getQueued(consumer, Duration.ofHours(1))).untilWaitingForBatch();
+      go.countDown();
+      caller.result().close();
+      device.runAll();
+    }
     Bench.assertAllGone(device);
   }
 

@@ -40,6 +40,23 @@ class ScheduleTest {
   }
 
   @Test
+  void aPositionBehindTheEndOfAnEpochIsItsEnd() {
+    Schedule schedule = Schedules.schedule(Schedule.ENDLESS, 2, 0, 1);
+    for (int i = 0; i < 6; i++) {
+      schedule.claimed(i);
+    }
+    assertTrue(schedule.data(2));
+    assertTrue(schedule.noMore(3)); // so that 3, 4 and 5 stand for nothing
+    for (int lowestOpen = 3; lowestOpen < 6; lowestOpen++) {
+      Position position = schedule.position(lowestOpen, new long[0]);
+      assertEquals(0, position.epoch());
+      assertEquals(3, position.index());
+    }
+    assertEquals(1, schedule.position(6, new long[0]).epoch());
+    assertEquals(0, schedule.position(6, new long[0]).index());
+  }
+
+  @Test
   void itStartsAnywhere() {
     Schedule schedule = Schedules.schedule(7, FOR_EVER, 1, 3, 5, 4);
     assertEquals(List.of("5.4", "6.1", "6.4", "7.1"), walk(schedule, 4));
