@@ -62,8 +62,8 @@ public final class BatchContext {
     return new IllegalStateException(
         rightful == null
             ? what
-                + " is used after the fill or draw that it was given to has returned: copy out what"
-                + " must live longer"
+                + " is used after the call that it was given to has returned: copy out what must live"
+                + " longer"
             : "%s is used on thread %s while it belongs to thread %s: copy out what other threads need, before they start"
                 .formatted(what, Thread.currentThread().getName(), rightful.getName()));
   }

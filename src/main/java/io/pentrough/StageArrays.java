@@ -9,9 +9,11 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What a {@link BatchStage} finds, reads and makes. For {@link BatchStage#declare}, on its thread.
+ * What a {@link BatchStage} finds, reads and makes. For {@link BatchStage#declare}, on its thread;
+ * any other use throws {@link IllegalStateException}.
  *
  * <p>What is made under the name of an array that there is takes its place; what is read and not
  * made anew, or not read at all, stays as it is.
@@ -24,6 +26,9 @@ public final class StageArrays {
   private final String stage;
   private final Map<String, StagePlace> before;
 
+  /** As in {@link BatchContext}. */
+  private @Nullable Thread thread = Thread.currentThread();
+
   final Map<String, StagePlace> reads = new LinkedHashMap<>();
   final Map<String, StagePlace> makes = new LinkedHashMap<>();
   final Set<String> drops = new LinkedHashSet<>();
@@ -35,12 +40,24 @@ public final class StageArrays {
     this.before = before;
   }
 
+  /** The stage has declared what it does. */
+  void end() {
+    thread = null;
+  }
+
+  private void check() {
+    if (thread != Thread.currentThread()) {
+      throw BatchContext.misuse("what a stage declares", thread);
+    }
+  }
+
   /**
    * The arrays there are: the target's, as the stages before have left them.
    *
    * @return their specifications, in order; the offsets mean nothing
    */
   public List<ArraySpec> all() {
+    check();
     return before.values().stream().map(place -> place.spec).collect(Collectors.toList());
   }
 
@@ -103,6 +120,7 @@ public final class StageArrays {
   }
 
   private void make(StagePlace place) {
+    check();
     String name = place.spec.name();
     requireNew(name);
     makes.put(name, place);
@@ -128,6 +146,7 @@ public final class StageArrays {
    * @throws IllegalArgumentException if out of range
    */
   public void parameters(int bytes) {
+    check();
     if (bytes < 0 || bytes > MOST_PARAMETER_BYTES) {
       throw new IllegalArgumentException(
           "stage '"
@@ -149,6 +168,7 @@ public final class StageArrays {
    * @throws IllegalArgumentException if negative
    */
   public void scratch(long bytes) {
+    check();
     if (bytes < 0) {
       throw new IllegalArgumentException(
           "stage '"
@@ -169,6 +189,7 @@ public final class StageArrays {
   }
 
   private StagePlace find(String name) {
+    check();
     StagePlace place = before.get(name);
     if (place == null) {
       throw new IllegalArgumentException(

@@ -132,6 +132,7 @@ final class StagePlan {
       String name = Objects.requireNonNull(stage.name(), "name() of a stage returned null");
       StageArrays declared = new StageArrays(name, places);
       stage.declare(declared);
+      declared.end();
       steps.add(new Step(stage, name, declared, header));
       header += align(declared.parameterBytes);
       places = declared.after();

@@ -6,11 +6,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One batch on its way through a stage. One object per loader, used again: valid until {@link
- * StageWork#queue} returns, on its thread.
+ * StageWork#queue} returns, on its thread. Any other use throws {@link IllegalStateException}.
  */
 public final class StageRun {
 
   private final DeviceStream stream;
+
+  /** As in {@link BatchContext}. */
+  private @Nullable Thread thread;
+
   private @Nullable DeviceSlot slot;
   private @Nullable DeviceSlotMemory memory;
   private StagePlan.@Nullable Step step;
@@ -23,7 +27,19 @@ public final class StageRun {
     this.slot = slot;
     this.memory = memory;
     this.step = step;
+    thread = Thread.currentThread();
     return this;
+  }
+
+  /** The work has been queued. */
+  void end() {
+    thread = null;
+  }
+
+  private void check() {
+    if (thread != Thread.currentThread()) {
+      throw BatchContext.misuse("a stage's run", thread);
+    }
   }
 
   /**
@@ -32,6 +48,7 @@ public final class StageRun {
    * @return a stream of the loader's own; always the same
    */
   public DeviceStream stream() {
+    check();
     return stream;
   }
 
@@ -41,6 +58,7 @@ public final class StageRun {
    * @return the epoch, from 0
    */
   public int epoch() {
+    check();
     return Objects.requireNonNull(slot).epoch;
   }
 
@@ -50,6 +68,7 @@ public final class StageRun {
    * @return the index in its epoch, from 0
    */
   public long index() {
+    check();
     return Objects.requireNonNull(slot).index;
   }
 
@@ -59,6 +78,7 @@ public final class StageRun {
    * @return 1 to the first dimension of the target's first array
    */
   public int size() {
+    check();
     return Objects.requireNonNull(memory).size;
   }
 
@@ -72,6 +92,8 @@ public final class StageRun {
    * @throws IndexOutOfBoundsException if there is no such axis
    */
   public int dimension(String array, int axis) {
+    Objects.requireNonNull(array, "array");
+    check();
     StagePlace place = Objects.requireNonNull(step).placeOf(array);
     int most = place.spec.dimension(axis);
     return place.shapeFrom == StagePlace.FIXED

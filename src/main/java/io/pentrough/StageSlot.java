@@ -5,13 +5,14 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceKernel;
 import io.pentrough.device.KernelSource;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A slot of the device ring, as a {@link BatchStage} sees it: where its arrays lie, for as long as
  * the loader lives.
  *
- * <p><b>Threads.</b> For {@link BatchStage#prepare}, on its thread; what it hands out is for {@link
- * StageWork#queue}.
+ * <p><b>Threads.</b> For {@link BatchStage#prepare}, on its thread; any other use throws {@link
+ * IllegalStateException}. What it hands out is for {@link StageWork#queue}.
  */
 public final class StageSlot {
 
@@ -19,10 +20,24 @@ public final class StageSlot {
   private final StagePlan.Step step;
   private final int number;
 
+  /** As in {@link BatchContext}. */
+  private @Nullable Thread thread = Thread.currentThread();
+
   StageSlot(StageWorks works, StagePlan.Step step, int number) {
     this.works = works;
     this.step = step;
     this.number = number;
+  }
+
+  /** The stage is prepared. */
+  void end() {
+    thread = null;
+  }
+
+  private void check() {
+    if (thread != Thread.currentThread()) {
+      throw BatchContext.misuse("a stage's slot", thread);
+    }
   }
 
   /**
@@ -31,6 +46,7 @@ public final class StageSlot {
    * @return the loader's device
    */
   public Device device() {
+    check();
     return works.device();
   }
 
@@ -45,8 +61,10 @@ public final class StageSlot {
    * @throws io.pentrough.device.DeviceException if the device refuses it
    */
   public DeviceKernel kernel(KernelSource source, String name) {
-    return works.kernel(
-        Objects.requireNonNull(source, "source"), Objects.requireNonNull(name, "name"));
+    Objects.requireNonNull(source, "source");
+    Objects.requireNonNull(name, "name");
+    check();
+    return works.kernel(source, name);
   }
 
   /**
@@ -57,6 +75,8 @@ public final class StageSlot {
    * @throws IllegalArgumentException if it was not declared
    */
   public DeviceBuffer in(String name) {
+    Objects.requireNonNull(name, "name");
+    check();
     return works.buffer(number, step.in(name));
   }
 
@@ -68,6 +88,8 @@ public final class StageSlot {
    * @throws IllegalArgumentException if it was not declared
    */
   public ArraySpec inSpec(String name) {
+    Objects.requireNonNull(name, "name");
+    check();
     return step.in(name).spec;
   }
 
@@ -79,6 +101,8 @@ public final class StageSlot {
    * @throws IllegalArgumentException if it was not declared
    */
   public DeviceBuffer out(String name) {
+    Objects.requireNonNull(name, "name");
+    check();
     return works.buffer(number, step.out(name));
   }
 
@@ -90,6 +114,8 @@ public final class StageSlot {
    * @throws IllegalArgumentException if it was not declared
    */
   public ArraySpec outSpec(String name) {
+    Objects.requireNonNull(name, "name");
+    check();
     return step.out(name).spec;
   }
 
@@ -100,6 +126,7 @@ public final class StageSlot {
    * @throws IllegalArgumentException if none were declared
    */
   public DeviceBuffer parameters() {
+    check();
     return works.parameters(number, step);
   }
 
@@ -110,6 +137,7 @@ public final class StageSlot {
    * @throws IllegalArgumentException if none were declared
    */
   public DeviceBuffer scratch() {
+    check();
     return works.scratch(step);
   }
 }

@@ -78,11 +78,13 @@ final class StageWorks {
   }
 
   private StageWork prepare(StagePlan.Step step, int number) {
+    StageSlot slot = new StageSlot(this, step, number);
     try {
-      return Objects.requireNonNull(
-          step.stage.prepare(new StageSlot(this, step, number)), "prepare() returned null");
+      return Objects.requireNonNull(step.stage.prepare(slot), "prepare() returned null");
     } catch (Throwable t) {
       throw new StageException(step.name, "cannot be prepared", t);
+    } finally {
+      slot.end();
     }
   }
 
@@ -99,6 +101,8 @@ final class StageWorks {
         ofSlot[i].queue(run.of(slot, memory, step));
       } catch (Throwable t) { // an Error too belongs to its batch (I5)
         return new StageException(step.name, "failed", t);
+      } finally {
+        run.end();
       }
     }
     return null;

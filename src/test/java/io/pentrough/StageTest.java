@@ -15,6 +15,7 @@ import io.pentrough.TestStages.TwicePlusOne;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.device.TestKernels;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -691,6 +693,56 @@ class StageTest {
       IllegalArgumentException e =
           assertThrows(IllegalArgumentException.class, () -> builder.startAt(from).start());
       assertSays(e, "a loader with " + difference);
+    }
+  }
+
+  @Test
+  @DisplayName("what a stage is given is refused once the call it was given to has returned")
+  void kept() throws Exception {
+    List<StageArrays> arrays = new ArrayList<>();
+    List<StageSlot> slot = new ArrayList<>();
+    List<StageRun> run = new ArrayList<>();
+    BatchStage stage =
+        new Line(
+            declared -> {
+              declared.reads("image");
+              declared.parameters(8);
+              arrays.add(declared);
+            },
+            prepared -> {
+              prepared.in("image");
+              slot.add(prepared);
+            },
+            queued -> {
+              queued.dimension("image", 0);
+              run.add(queued);
+            });
+    try (BackgroundLoader loader = loader(stage).start()) {
+      loader.get(PATIENCE).close();
+      for (Executable use :
+          List.<Executable>of(
+              () -> arrays.get(0).all(),
+              () -> arrays.get(0).reads("image"),
+              () -> arrays.get(0).makes("more", DType.INT8, 1),
+              () -> arrays.get(0).makesLike("more", DType.INT8, "image"),
+              () -> arrays.get(0).drops("image"),
+              () -> arrays.get(0).parameters(8),
+              () -> arrays.get(0).scratch(8),
+              () -> slot.get(0).device(),
+              () -> slot.get(0).in("image"),
+              () -> slot.get(0).inSpec("image"),
+              () -> slot.get(0).out("image"),
+              () -> slot.get(0).outSpec("image"),
+              () -> slot.get(0).parameters(),
+              () -> slot.get(0).scratch(),
+              () -> slot.get(0).kernel(TestKernels.SOURCE, "saxpy"),
+              () -> run.get(0).stream(),
+              () -> run.get(0).epoch(),
+              () -> run.get(0).index(),
+              () -> run.get(0).size(),
+              () -> run.get(0).dimension("image", 0))) {
+        assertSays(assertThrows(IllegalStateException.class, use), "copy out what");
+      }
     }
   }
 

@@ -4,7 +4,8 @@ import java.nio.ByteBuffer;
 
 /**
  * The arguments and the grid of a launch, for a {@link HostKernel}. Valid while it runs, on its
- * thread.
+ * thread; used later it throws {@link IllegalStateException}, or has become those of another
+ * launch.
  */
 public interface KernelArguments {
 

@@ -137,7 +137,16 @@ final class HostLaunch implements KernelArguments {
     return bits[parameter];
   }
 
+  private void requireRunning() {
+    if (twin == null) {
+      throw new IllegalStateException(
+          "the arguments of a launch are used after its kernel has returned: copy out what must"
+              + " live longer");
+    }
+  }
+
   private void requireParameter(int parameter) {
+    requireRunning();
     if (parameter < 0 || parameter >= types.size()) {
       throw new IndexOutOfBoundsException(
           "kernel %s has %d parameters, counted from 0, and no parameter %d"
@@ -154,11 +163,13 @@ final class HostLaunch implements KernelArguments {
 
   @Override
   public int grid(int axis) {
+    requireRunning();
     return grid[requireAxis(axis)];
   }
 
   @Override
   public int block(int axis) {
+    requireRunning();
     return block[requireAxis(axis)];
   }
 }

@@ -141,6 +141,8 @@ class HostKernelTest {
           told.add(messageOf(refused, () -> arguments.getInt(3)));
           assertThrows(IndexOutOfBoundsException.class, () -> arguments.getInt(4));
           assertThrows(IndexOutOfBoundsException.class, () -> arguments.bytes(-1));
+          assertThrows(IndexOutOfBoundsException.class, () -> arguments.grid(3));
+          assertThrows(IndexOutOfBoundsException.class, () -> arguments.block(-1));
         });
     stream.synchronize();
     assertEquals(
@@ -151,7 +153,14 @@ class HostKernelTest {
             "kernel k: parameter 3 is FLOAT64, not INT32"),
         told);
     // Valid until the twin has returned.
-    assertThrows(IndexOutOfBoundsException.class, () -> kept.get(0).getInt(2));
+    for (Runnable use :
+        List.<Runnable>of(
+            () -> kept.get(0).getInt(2), () -> kept.get(0).bytes(0), () -> kept.get(0).grid(0))) {
+      assertEquals(
+          "the arguments of a launch are used after its kernel has returned: copy out what must"
+              + " live longer",
+          messageOf(IllegalStateException.class, use));
+    }
   }
 
   @Test
