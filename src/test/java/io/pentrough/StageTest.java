@@ -741,7 +741,7 @@ class StageTest {
               () -> run.get(0).index(),
               () -> run.get(0).size(),
               () -> run.get(0).dimension("image", 0))) {
-        assertSays(assertThrows(IllegalStateException.class, use), "copy out what");
+        assertSays(assertThrows(IllegalStateException.class, use), "has returned: copy out what");
       }
     }
   }
