@@ -92,7 +92,8 @@ class FencesTest {
         Bench.loader(device.holdNewStreams(), (out, context) -> go.await()).start()) {
       Stream consumer = device.stream("consumer");
       Caller<DeviceBatch> caller =
-          Caller.start(() -> loader.getQueued(consumer, Duration.ofHours(1))).untilWaitingForBatch();
+          Caller.start(() -> loader.getQueued(consumer, Duration.ofHours(1)))
+              .untilWaitingForBatch();
       go.countDown();
       caller.result().close();
       device.runAll();

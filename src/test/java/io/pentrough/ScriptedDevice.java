@@ -137,6 +137,13 @@ final class ScriptedDevice implements Device {
     }
   }
 
+  /** The streams this device was asked for, as against those of the test's own. */
+  List<Stream> streamsOfLoader() {
+    synchronized (lock) {
+      return streams.stream().filter(live::contains).toList();
+    }
+  }
+
   /** Runs the next copy or kernel; false if there is none, or something before it waits. */
   boolean step(DeviceStream stream) {
     synchronized (lock) {
