@@ -6,11 +6,14 @@ import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A training run saved on its way: a run that goes on from it ends with the same weights, bit for
@@ -32,9 +35,9 @@ final class Checkpoint {
    * Writes a checkpoint.
    *
    * @param configuration what a run that goes on from it must agree with, a few words each
-   * @throws BadInputException if the file cannot be written
+   * @return null, or why it could not be written, as a sentence; an older one remains then
    */
-  static void write(OutputFile file, List<String> configuration, TrainingState state) {
+  static @Nullable String write(OutputFile file, List<String> configuration, TrainingState state) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (DataOutputStream out = new DataOutputStream(bytes)) {
       out.writeLong(MAGIC);
@@ -45,7 +48,7 @@ final class Checkpoint {
     } catch (IOException e) {
       throw new AssertionError("an array in memory refuses bytes", e);
     }
-    file.write(bytes::writeTo);
+    return file.write(bytes::writeTo);
   }
 
   /**
@@ -56,17 +59,9 @@ final class Checkpoint {
    *     then of no use
    */
   static void read(Path file, List<String> configuration, TrainingState state) {
-    byte[] bytes;
-    try {
-      bytes = Files.readAllBytes(file);
-    } catch (IOException e) {
-      throw new BadInputException(
-          "--resume " + file + " cannot be read: " + e.getClass().getSimpleName() + ".", e);
-    }
+    byte[] bytes = readBytes(file);
     try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
-      if (bytes.length < Long.BYTES || in.readLong() != MAGIC) {
-        throw new BadInputException("--resume " + file + " is no checkpoint of this example.");
-      }
+      in.readLong(); // the magic
       int length = bytes.length - CRC_BYTES;
       if (length < Long.BYTES + Integer.BYTES || crc(bytes, length) != storedCrc(bytes, length)) {
         throw new BadInputException(
@@ -83,6 +78,22 @@ final class Checkpoint {
       state.read(in);
     } catch (IOException | IllegalArgumentException e) { // a good checksum on wrong content
       throw new BadInputException("--resume " + file + " is no checkpoint of this example.", e);
+    }
+  }
+
+  private static byte[] readBytes(Path file) {
+    InputFile.requireReadable("--resume", file);
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] magic = in.readNBytes(Long.BYTES); // the rest only if it is one, for it may be huge
+      if (magic.length < Long.BYTES || ByteBuffer.wrap(magic).getLong() != MAGIC) {
+        throw new BadInputException("--resume " + file + " is no checkpoint of this example.");
+      }
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      bytes.write(magic);
+      in.transferTo(bytes);
+      return bytes.toByteArray();
+    } catch (IOException e) {
+      throw new BadInputException("--resume " + file + " cannot be read: " + e.getMessage(), e);
     }
   }
 

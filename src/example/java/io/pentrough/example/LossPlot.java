@@ -9,6 +9,7 @@ import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
+import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.markers.SeriesMarkers;
@@ -26,22 +27,23 @@ final class LossPlot {
    * no reason to lose a run.
    *
    * @param losses one of each step, at least one
-   * @throws BadInputException if the file cannot be written
+   * @return null, or why the file could not be written, as a sentence
    */
-  static void write(OutputFile file, float[] losses, PrintStream err) {
+  static @Nullable String write(OutputFile file, float[] losses, PrintStream err) {
     byte[] png;
     try {
       png = png(losses);
     } catch (IOException | RuntimeException | LinkageError | InternalError e) {
       String cause = e.toString().lines().findFirst().orElse("");
       err.println("No plot, for this Java cannot draw; most likely there are no fonts: " + cause);
-      return;
+      return null;
     }
-    file.write(out -> out.write(png));
+    return file.write(out -> out.write(png));
   }
 
   private static byte[] png(float[] losses) throws IOException {
     System.setProperty("java.awt.headless", "true");
+    ImageIO.setUseCache(false); // which would be a file in java.io.tmpdir
     int window = Math.max(1, losses.length / 50);
     XYChart chart =
         new XYChartBuilder()

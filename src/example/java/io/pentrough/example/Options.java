@@ -4,7 +4,9 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.host.HostDevice;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -18,7 +20,15 @@ import picocli.CommandLine.Option;
     name = "train",
     sortOptions = false,
     usageHelpAutoWidth = true,
-    description = "Trains a voxel classifier on a 3D volume, fed by Pentrough.")
+    description = "Trains a voxel classifier on a 3D volume, fed by Pentrough.",
+    exitCodeListHeading = "Exit codes:%n",
+    exitCodeList = {
+      "0:trained to the end",
+      "1:the device failed",
+      "2:a wrong option or file; nothing was trained",
+      "3:trained to the end, but a checkpoint or the plot could not be written",
+      "130:ended by Ctrl-C"
+    })
 final class Options {
 
   static final String BUNDLED_VOLUME = "inia19.h5";
@@ -106,7 +116,9 @@ final class Options {
   @Option(
       names = "--checkpoint",
       paramLabel = "FILE",
-      description = "where to save the run on its way, at the end and on Ctrl-C")
+      description =
+          "where to save the run on its way, at the end and on Ctrl-C; training goes on if that"
+              + " fails")
   @Nullable Path checkpoint;
 
   @Option(
@@ -134,6 +146,33 @@ final class Options {
   boolean help;
 
   /**
+   * Refuses arguments that Java could not decode: it would find no file by such a name.
+   *
+   * @throws BadInputException if there is one
+   */
+  static void requireDecoded(String[] args) {
+    for (String arg : args) {
+      requireDecoded("The argument", arg);
+    }
+  }
+
+  private static void requireDecoded(String what, String name) {
+    if (name.indexOf('\uFFFD') < 0) {
+      return;
+    }
+    String charset = System.getProperty("sun.jnu.encoding", "of this system");
+    throw new BadInputException(
+        what
+            + " "
+            + name
+            + (charset.equalsIgnoreCase("UTF-8")
+                ? " has bytes that are no UTF-8; rename it."
+                : " has letters that the character set "
+                    + charset
+                    + " does not have; set LC_ALL=C.UTF-8 and run it again."));
+  }
+
+  /**
    * Checks what each option says by itself.
    *
    * @throws BadInputException if a value is out of range
@@ -147,6 +186,11 @@ final class Options {
     if (patch % 2 == 0) {
       throw new BadInputException(
           "--patch is " + patch + ", but must be odd, so that a voxel lies in the middle.");
+    }
+    for (Path file : new Path[] {volume, checkpoint, resume, plot}) {
+      if (file != null && !file.isAbsolute()) {
+        requireDecoded("The current folder", System.getProperty("user.dir"));
+      }
     }
   }
 
@@ -163,6 +207,37 @@ final class Options {
     OutputFile output = new OutputFile(option, file);
     output.requireWritable();
     return output;
+  }
+
+  /**
+   * Refuses to write over a file that the run reads, or over another of its own. A checkpoint may
+   * take the place of the one that the run resumes.
+   *
+   * @throws BadInputException if two options name one file
+   */
+  void requireFilesOfTheirOwn() {
+    requireDifferent("--checkpoint", checkpoint, "--volume", volume);
+    requireDifferent("--plot", plot, "--volume", volume);
+    requireDifferent("--plot", plot, "--checkpoint", checkpoint);
+    requireDifferent("--plot", plot, "--resume", resume);
+  }
+
+  private static void requireDifferent(
+      String option, @Nullable Path file, String otherOption, @Nullable Path other) {
+    if (file == null || other == null) {
+      return;
+    }
+    boolean same;
+    try {
+      same = Files.isSameFile(file, other);
+    } catch (IOException e) { // at least one does not exist yet
+      same = file.toAbsolutePath().normalize().equals(other.toAbsolutePath().normalize());
+    }
+    if (same) {
+      throw new BadInputException(
+          (option + " " + file + " would write over " + otherOption + " " + other)
+              + "; give it another name.");
+    }
   }
 
   /** What a run must have in common with the one it resumes. */

@@ -95,6 +95,11 @@ final class Progress implements AutoCloseable {
     }
   }
 
+  /** Prints a line beside the progress. */
+  void say(String line) {
+    err.println((bar == null ? "" : "\r" + " ".repeat(COLUMNS) + "\r") + line);
+  }
+
   /**
    * Java cannot ask about standard error alone: on Linux its link tells, elsewhere the console has
    * to do (JDK 22 to 24 always have one: a bar in a file does no harm).

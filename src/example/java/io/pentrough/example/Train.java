@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
@@ -31,6 +32,9 @@ public final class Train {
 
   /** The exit code that shells know for a process ended by Ctrl-C: 128 + SIGINT. */
   static final int INTERRUPTED = 130;
+
+  /** The exit code of a run that went to its end, but could not write what it was asked to. */
+  static final int NOT_SAVED = 3;
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -58,13 +62,14 @@ public final class Train {
   /**
    * Runs the example. An interrupt of the thread ends it early, but in order.
    *
-   * @return the exit code: 0, 1 if the device failed, 2 for a wrong option or file, or {@link
-   *     #INTERRUPTED}
+   * @return the exit code: 0, 1 if the device failed, 2 for a wrong option or file, {@link
+   *     #NOT_SAVED} or {@link #INTERRUPTED}
    */
   static int run(String[] args, PrintStream out, PrintStream err) throws BatchTimeoutException {
     Options options = new Options();
     CommandLine commandLine = new CommandLine(options).setCaseInsensitiveEnumValuesAllowed(true);
     try {
+      Options.requireDecoded(args);
       commandLine.parseArgs(args);
       if (commandLine.isUsageHelpRequested()) {
         commandLine.usage(out);
@@ -101,6 +106,7 @@ public final class Train {
 
   private static int train(Options options, PrintStream out, PrintStream err)
       throws BatchTimeoutException {
+    options.requireFilesOfTheirOwn();
     OutputFile checkpoint = Options.outputFile("--checkpoint", options.checkpoint);
     OutputFile plot = Options.outputFile("--plot", options.plot);
     Volume volume = options.readVolume();
@@ -120,6 +126,7 @@ public final class Train {
     LoaderStats stats;
     String left = "";
     boolean interrupted = false;
+    @Nullable Checkpoints checkpoints;
     try (Device device = options.openDevice(err)) {
       BackgroundLoader.Builder builder =
           BackgroundLoader.builder(device, spec, target)
@@ -132,6 +139,7 @@ public final class Train {
               options.patch, volume.classCount(), options.batch, normalisation, options.seed);
       state = new TrainingState(classifier, options.steps);
       List<String> configuration = options.configuration(volume);
+      checkpoints = checkpoint == null ? null : new Checkpoints(checkpoint, configuration);
       if (options.resume != null) {
         Checkpoint.read(options.resume, configuration, state);
         builder.startAt(Objects.requireNonNull(state.position()));
@@ -142,10 +150,10 @@ public final class Train {
         try {
           while (!state.isDone()) {
             step(loader, state, learner, progress);
-            if (checkpoint != null
+            if (checkpoints != null
                 && (state.isDone() || state.step() % options.checkpointEvery == 0)) {
               learner.settle();
-              Checkpoint.write(checkpoint, configuration, state);
+              checkpoints.save(state, progress);
             }
           }
         } catch (InterruptedException e) {
@@ -153,8 +161,8 @@ public final class Train {
         }
         learner.settle();
         show(state, progress);
-        if (interrupted && checkpoint != null && state.position() != null) {
-          Checkpoint.write(checkpoint, configuration, state);
+        if (interrupted && checkpoints != null && state.position() != null) {
+          checkpoints.save(state, progress);
         }
         deviceName = device.description();
         stats = loader.stats();
@@ -171,9 +179,9 @@ public final class Train {
     if (interrupted) {
       out.println(
           ("interrupted after step " + state.step() + " of " + options.steps)
-              + (checkpoint == null || state.position() == null
-                  ? ""
-                  : "; --resume " + options.checkpoint + " goes on from there"));
+              + (checkpoints != null && checkpoints.isLastSaved()
+                  ? "; --resume " + options.checkpoint + " goes on from there"
+                  : ""));
     } else {
       Evaluation evaluation = new Evaluation(volume, validation);
       out.printf(
@@ -187,10 +195,21 @@ public final class Train {
     }
     out.println(stats);
     out.print(left);
-    if (plot != null && !interrupted) { // Java's drawing cannot be started in a JVM that ends
-      LossPlot.write(plot, state.losses(), err);
+    String missing = checkpoints == null ? null : checkpoints.missing();
+    if (missing != null) {
+      err.println(missing);
     }
-    return interrupted ? INTERRUPTED : 0;
+    String noPlot = null;
+    if (plot != null && !interrupted) { // Java's drawing cannot be started in a JVM that ends
+      noPlot = LossPlot.write(plot, state.losses(), err);
+      if (noPlot != null) {
+        err.println(noPlot);
+      }
+    }
+    if (interrupted) {
+      return INTERRUPTED;
+    }
+    return missing == null && noPlot == null ? 0 : NOT_SAVED;
   }
 
   /** What has not been given back now that the loader is closed, as a line; also if nothing. */

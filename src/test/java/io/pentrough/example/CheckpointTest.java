@@ -18,9 +18,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -148,6 +151,145 @@ class CheckpointTest {
         train(() -> {}, "--resume", file.toString()), "with a volume of 8 x 8 x 30 with checksum");
   }
 
+  @Test
+  void aCheckpointThatFailsIsReportedAndTheRunGoesOn() throws Exception {
+    Path runs = Files.createDirectory(folder.resolve("runs"));
+    Path file = runs.resolve("run");
+    Result result =
+        train(
+            () -> {
+              delete(file);
+              delete(runs);
+            },
+            "--checkpoint",
+            file.toString(),
+            "--checkpoint-every",
+            "3");
+
+    assertEquals(Train.NOT_SAVED, result.exitCode, result.err);
+    assertTrue(result.out.contains("balanced accuracy"), result.out);
+    List<String> said = result.err.lines().filter(line -> !line.startsWith("step ")).toList();
+    assertEquals(
+        List.of(
+            "--checkpoint "
+                + file
+                + " cannot be written: there is no folder "
+                + runs
+                + "; create it first. The run goes on after step 9 without this checkpoint.",
+            "5 of 7 checkpoints could not be written, nor could the last one."),
+        said);
+  }
+
+  @Test
+  void aCheckpointThatFailedIsNotForgottenWhenALaterOneIsWritten() throws Exception {
+    Path runs = Files.createDirectory(folder.resolve("runs"));
+    Path file = runs.resolve("run");
+    Path away = folder.resolve("away");
+    int[] moves = {0};
+    Result result =
+        train(
+            line -> {
+              if (line.startsWith("step 8 ")) {
+                move(runs, away);
+                moves[0]++;
+              } else if (line.startsWith("step 14 ")) {
+                move(away, runs);
+                moves[0]++;
+              }
+            },
+            "--checkpoint",
+            file.toString(),
+            "--checkpoint-every",
+            "5");
+
+    assertEquals(2, moves[0]);
+    assertEquals(Train.NOT_SAVED, result.exitCode, result.err);
+    assertTrue(
+        result.err.contains("1 of 4 checkpoints could not be written, but the last one was."),
+        result.err);
+    assertEquals(0, train(() -> {}, "--resume", file.toString()).exitCode);
+  }
+
+  @Test
+  void anInterruptedRunThatCouldNotBeSavedDoesNotSayThatItWas() throws Exception {
+    Path runs = Files.createDirectory(folder.resolve("runs"));
+    Path file = runs.resolve("run");
+    Result result =
+        train(
+            () -> {
+              delete(runs);
+              Thread.currentThread().interrupt();
+            },
+            "--checkpoint",
+            file.toString());
+
+    assertEquals(Train.INTERRUPTED, result.exitCode, result.err);
+    assertTrue(result.out.lines().anyMatch("interrupted after step 8 of 20"::equals), result.out);
+    assertTrue(result.err.contains("cannot be written: there is no folder " + runs), result.err);
+  }
+
+  @Test
+  void aPlotThatCannotBeWrittenIsReportedAtTheEnd() throws Exception {
+    Path plots = Files.createDirectory(folder.resolve("plots"));
+    Path plot = plots.resolve("loss.png");
+    Result result = train(() -> delete(plots), "--plot", plot.toString());
+
+    assertEquals(Train.NOT_SAVED, result.exitCode, result.err);
+    assertTrue(result.out.contains("balanced accuracy"), result.out);
+    assertTrue(
+        result.err.contains("--plot " + plot + " cannot be written: there is no folder " + plots),
+        result.err);
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS) // where only administrators may make symbolic links
+  void refusesToWriteOverTheFilesThatItReads() throws Exception {
+    Path file = folder.resolve("run");
+    train(() -> {}, "--checkpoint", file.toString());
+    Path link = Files.createSymbolicLink(folder.resolve("link"), volume);
+    byte[] before = Files.readAllBytes(volume);
+
+    assertRefused(
+        train(() -> {}, "--checkpoint", volume.toString()), "would write over --volume " + volume);
+    assertRefused(train(() -> {}, "--plot", link.toString()), "would write over --volume");
+    assertRefused(
+        train(() -> {}, "--resume", file.toString(), "--plot", file.toString()),
+        "would write over --resume");
+    Path other = folder.resolve("other");
+    assertRefused(
+        train(() -> {}, "--checkpoint", other.toString(), "--plot", folder + "/./other"),
+        "would write over --checkpoint");
+    assertArrayEquals(before, Files.readAllBytes(volume));
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS) // where only administrators may make symbolic links
+  void refusesToResumeWhatIsNoFile() throws Exception {
+    assertRefused(train(() -> {}, "--resume", folder.toString()), "is a folder");
+    assertRefused(train(() -> {}, "--resume", "/dev/zero"), "is a device");
+    Path pipe = folder.resolve("pipe");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    assertRefused(train(() -> {}, "--resume", pipe.toString()), "pipe");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("gone"));
+    assertRefused(train(() -> {}, "--resume", link.toString()), "a file that does not exist");
+  }
+
+  private static void delete(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void move(Path from, Path to) {
+    try {
+      Files.move(from, to);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private static void assertRefused(Result result, String named) {
     assertEquals(2, result.exitCode, result.err);
     assertEquals("", result.out);
@@ -177,6 +319,22 @@ class CheckpointTest {
    * @param args override the defaults
    */
   private Result train(Runnable afterStep8, String... args) throws Exception {
+    return train(
+        line -> {
+          if (line.startsWith("step 8 ")) { // every second step is reported
+            afterStep8.run();
+          }
+        },
+        args);
+  }
+
+  /**
+   * Trains on the volume.
+   *
+   * @param afterLine gets each line of the standard error on the training thread
+   * @param args override the defaults
+   */
+  private Result train(Consumer<String> afterLine, String... args) throws Exception {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     OutputStream watched =
@@ -184,8 +342,9 @@ class CheckpointTest {
           @Override
           public void write(int b) {
             err.write(b);
-            if (b == '\n' && err.toString(UTF_8).lines().toList().size() == 4) {
-              afterStep8.run(); // every second step is reported
+            if (b == '\n') {
+              List<String> lines = err.toString(UTF_8).lines().toList();
+              afterLine.accept(lines.get(lines.size() - 1));
             }
           }
         };

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
@@ -34,7 +35,7 @@ class LossPlotTest {
     for (int i = 0; i < losses.length; i++) {
       losses[i] = (float) Math.exp(-i / 100.0);
     }
-    LossPlot.write(new OutputFile("--plot", file), losses, System.err);
+    assertNull(LossPlot.write(new OutputFile("--plot", file), losses, System.err));
 
     BufferedImage image = ImageIO.read(file.toFile());
     assertTrue(

@@ -137,6 +137,9 @@ class TrainTest {
             "--plot")) {
       assertTrue(result.out.contains(option + "="), option);
     }
+    for (int exitCode : new int[] {0, 1, 2, Train.NOT_SAVED, Train.INTERRUPTED}) {
+      assertTrue(result.out.lines().anyMatch(line -> line.strip().startsWith(exitCode + " ")));
+    }
   }
 
   @ParameterizedTest
@@ -150,7 +153,7 @@ class TrainTest {
     "--patch, 39, 39",
     "--workers, 0, 0",
     "--checkpoint, ., --checkpoint .",
-    "--checkpoint, no-such-folder/run, NoSuchFile",
+    "--checkpoint, no-such-folder/run, there is no folder",
     "--checkpoint, pom.xml/run, pom.xml",
     "--checkpoint-every, 0, 0",
     "--plot, no-such-folder/loss.png, no-such-folder",
