@@ -1,40 +1,42 @@
 package io.pentrough.example;
 
-import io.jhdf.api.Dataset;
-import io.jhdf.api.dataset.ChunkedDataset;
-import io.jhdf.api.dataset.ContiguousDataset;
-import io.jhdf.exceptions.HdfException;
-import io.jhdf.object.datatype.FixedPoint;
-import java.lang.reflect.Array;
-import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a dataset of integers, three-dimensional, some planes of z at a time: no second copy of the
- * volume arises, and no object per voxel (what jhdf makes of uint64).
+ * volume arises, and no object per voxel.
  */
 final class PlaneReader {
 
   /** How many values are held at once, unless a single plane has more. */
   private static final int MOST_VALUES = 1 << 25;
 
-  private final Dataset dataset;
-  private final FixedPoint type;
+  private final Hdf5Dataset dataset;
+  private final Hdf5Type type;
+  private final int depth;
   private final int height;
   private final int width;
+  private final @Nullable ChunkIndex chunks;
 
-  PlaneReader(Dataset dataset) {
+  PlaneReader(Hdf5Dataset dataset) {
     this.dataset = dataset;
-    this.type = (FixedPoint) dataset.getDataType();
-    int[] size = dataset.getDimensions();
-    this.height = size[1];
-    this.width = size[2];
+    this.type = dataset.type();
+    long[] shape = dataset.shape();
+    this.depth = (int) shape[0];
+    this.height = (int) shape[1];
+    this.width = (int) shape[2];
+    this.chunks =
+        dataset.layout() instanceof Hdf5Dataset.Chunked chunked
+            ? new ChunkIndex(dataset, chunked)
+            : null;
   }
 
   /** How many planes to read at once, so that a chunk is decoded once if possible. */
   int planesAtOnce() {
-    int depth = dataset instanceof ChunkedDataset chunked ? chunked.getChunkDimensions()[0] : 1;
-    return Math.max(1, Math.min(depth, MOST_VALUES / (height * width)));
+    int chunkDepth = dataset.layout() instanceof Hdf5Dataset.Chunked chunked ? chunked.shape[0] : 1;
+    return Math.max(1, Math.min(Math.min(chunkDepth, depth), MOST_VALUES / (height * width)));
   }
 
   /**
@@ -44,98 +46,67 @@ final class PlaneReader {
    *     their bits
    */
   void read(int firstZ, int planes, long[] target) {
-    if (!hasPlainElements()) {
-      readBox(new int[] {firstZ, 0, 0}, new int[] {planes, height, width}, firstZ, target);
-    } else if (dataset instanceof ChunkedDataset chunked) {
-      readChunks(chunked, firstZ, planes, target);
-    } else if (dataset instanceof ContiguousDataset contiguous
-        && dataset.getStorageInBytes() == dataset.getSizeInBytes()
-        && dataset.getSizeInBytes() <= Integer.MAX_VALUE) { // what a buffer can hold
-      ByteBuffer all = contiguous.getBuffer().order(type.getByteOrder());
-      int values = planes * height * width;
-      decode(all, firstZ * height * width, target, 0, values);
-    } else {
-      readBox(new int[] {firstZ, 0, 0}, new int[] {planes, height, width}, firstZ, target);
+    int values = planes * height * width;
+    Hdf5Dataset.Layout layout = dataset.layout();
+    if (layout instanceof Hdf5Dataset.Chunked chunked && chunks != null) {
+      readChunks(chunked, chunks, firstZ, planes, target);
+    } else if (layout instanceof Hdf5Dataset.Compact compact) {
+      type.decode(compact.elements().duplicate(), firstZ * height * width, target, 0, values);
+    } else if (layout instanceof Hdf5Dataset.Contiguous contiguous) {
+      readContiguous(contiguous.address(), (long) firstZ * height * width, target, values);
     }
   }
 
-  private boolean hasPlainElements() {
-    int bytes = type.getSize();
-    return bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
+  private void readContiguous(long address, long first, long[] target, int values) {
+    if (address == Hdf5File.UNDEFINED) {
+      Arrays.fill(target, 0, values, dataset.fillValue());
+      return;
+    }
+    int atOnce = MOST_VALUES;
+    for (int done = 0; done < values; done += atOnce) {
+      int count = Math.min(atOnce, values - done);
+      long from = address + (first + done) * type.bytes();
+      type.decode(dataset.file().bytes(from, count * type.bytes()), 0, target, done, count);
+    }
   }
 
-  private void readChunks(ChunkedDataset chunked, int firstZ, int planes, long[] target) {
-    int[] chunk = chunked.getChunkDimensions();
+  private void readChunks(
+      Hdf5Dataset.Chunked layout, ChunkIndex index, int firstZ, int planes, long[] target) {
+    int[] chunk = layout.shape;
+    ChunkFilters filters = new ChunkFilters(dataset, index.chunkBytes());
     int endZ = firstZ + planes;
-    for (int cz = firstZ / chunk[0] * chunk[0]; cz < endZ; cz += chunk[0]) {
-      for (int cy = 0; cy < height; cy += chunk[1]) {
-        for (int cx = 0; cx < width; cx += chunk[2]) {
+    for (int z = firstZ / chunk[0]; (long) z * chunk[0] < endZ; z++) {
+      for (int y = 0; (long) y * chunk[1] < height; y++) {
+        for (int x = 0; (long) x * chunk[2] < width; x++) {
+          int cz = z * chunk[0];
+          int cy = y * chunk[1];
+          int cx = x * chunk[2];
           int fromZ = Math.max(cz, firstZ);
-          int depth = Math.min(cz + chunk[0], endZ) - fromZ;
+          int toZ = (int) Math.min((long) cz + chunk[0], endZ);
           int rows = Math.min(chunk[1], height - cy);
           int columns = Math.min(chunk[2], width - cx);
-          ByteBuffer bytes;
-          try {
-            bytes = ByteBuffer.wrap(chunked.getDecompressedChunk(new int[] {cz, cy, cx}));
-          } catch (HdfException e) { // one that was never written, perhaps: jhdf knows better
-            readBox(new int[] {fromZ, cy, cx}, new int[] {depth, rows, columns}, firstZ, target);
-            continue;
+          ChunkIndex.Chunk stored = index.at(z, y, x);
+          ByteBuffer bytes = null;
+          long fill = 0;
+          if (stored == null) {
+            fill = dataset.fillValue();
+          } else {
+            boolean atEdge =
+                chunk[0] > depth - cz || chunk[1] > height - cy || chunk[2] > width - cx;
+            int skipped = layout.plainEdges && atEdge ? -1 : stored.skipped();
+            bytes = filters.decode(dataset.file().bytes(stored.address(), stored.bytes()), skipped);
           }
-          bytes.order(type.getByteOrder());
-          for (int z = fromZ; z < fromZ + depth; z++) {
-            for (int y = cy; y < cy + rows; y++) {
-              int from = ((z - cz) * chunk[1] + y - cy) * chunk[2];
-              decode(bytes, from, target, ((z - firstZ) * height + y) * width + cx, columns);
+          for (int vz = fromZ; vz < toZ; vz++) {
+            for (int vy = cy; vy < cy + rows; vy++) {
+              int at = ((vz - firstZ) * height + vy) * width + cx;
+              if (bytes == null) {
+                Arrays.fill(target, at, at + columns, fill);
+              } else {
+                int from = ((vz - cz) * chunk[1] + vy - cy) * chunk[2];
+                type.decode(bytes, from, target, at, columns);
+              }
             }
           }
-        }
-      }
-    }
-  }
-
-  private void decode(ByteBuffer bytes, int from, long[] target, int at, int count) {
-    boolean signed = type.isSigned();
-    switch (type.getSize()) {
-      case 1 -> {
-        long mask = signed ? -1 : 0xff;
-        for (int i = 0; i < count; i++) {
-          target[at + i] = bytes.get(from + i) & mask;
-        }
-      }
-      case 2 -> {
-        long mask = signed ? -1 : 0xffff;
-        for (int i = 0; i < count; i++) {
-          target[at + i] = bytes.getShort(2 * (from + i)) & mask;
-        }
-      }
-      case 4 -> {
-        long mask = signed ? -1 : 0xffff_ffffL;
-        for (int i = 0; i < count; i++) {
-          target[at + i] = bytes.getInt(4 * (from + i)) & mask;
-        }
-      }
-      default -> {
-        for (int i = 0; i < count; i++) {
-          target[at + i] = bytes.getLong(8 * (from + i));
-        }
-      }
-    }
-  }
-
-  /** Whatever the layout and type, slower. */
-  private void readBox(int[] corner, int[] extent, int firstZ, long[] target) {
-    long[] from = {corner[0], corner[1], corner[2]};
-    Object[] box = (Object[]) dataset.getData(from, extent);
-    for (int z = 0; z < extent[0]; z++) {
-      Object[] plane = (Object[]) box[z];
-      for (int y = 0; y < extent[1]; y++) {
-        int at = ((corner[0] + z - firstZ) * height + corner[1] + y) * width + corner[2];
-        Object row = plane[y];
-        for (int x = 0; x < extent[2]; x++) {
-          target[at + x] =
-              row instanceof BigInteger[] unsigned
-                  ? unsigned[x].longValue()
-                  : Array.getLong(row, x);
         }
       }
     }
