@@ -338,6 +338,20 @@ def others():
     later.append(("open.h5", "labels", "open for writing|h5clear -s open.h5"))
 
 
+def far(file):
+    """Chunks so many that the arrays which name them have pages, most of which do not exist."""
+    with h5py.File(file, "w", libver="latest") as h:
+        h["raw"] = NOISE
+        d = h.create_dataset("fixed", (13, 17, 19), "u1", chunks=(1, 1, 1), fillvalue=7)
+        d[6, 1:3] = 1
+        d = h.create_dataset("grows", (400, 20, 20), "u1", chunks=(1, 1, 1),
+                             maxshape=(None, 20, 20), fillvalue=7)
+        d[389, 1, 2:7] = 2
+        d[2, 3, 4:9] = 3
+        for name in ["fixed", "grows"]:
+            later.append((file, name, None))
+
+
 later = []
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
 if sys.argv[1:] == ["newest"]:
@@ -357,6 +371,7 @@ else:
     layouts("layouts.h5")
     layouts("layouts_latest.h5", libver="latest")
     filters("filters.h5")
+    far("far.h5")
     links("links.h5", "linked.h5")
     links("links_latest.h5", "linked_latest.h5", libver="latest")
     others()

@@ -46,6 +46,6 @@ final class Checkpoints {
         + " of "
         + (failed + written)
         + " checkpoints could not be written"
-        + (lastFailure == null ? ", but the last one was." : ", nor could the last one.");
+        + (lastFailure == null ? "; the last one was." : "; the last one is among them.");
   }
 }

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
     exitCodeList = {
       "0:trained to the end",
       "1:the device failed",
-      "2:a wrong option or file; nothing was trained",
+      "2:a wrong option or file",
       "3:trained to the end, but a checkpoint or the plot could not be written",
       "130:ended by Ctrl-C"
     })

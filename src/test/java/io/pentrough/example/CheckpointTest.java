@@ -176,7 +176,7 @@ class CheckpointTest {
                 + " cannot be written: there is no folder "
                 + runs
                 + "; create it first. The run goes on after step 9 without this checkpoint.",
-            "5 of 7 checkpoints could not be written, nor could the last one."),
+            "5 of 7 checkpoints could not be written; the last one is among them."),
         said);
   }
 
@@ -205,7 +205,7 @@ class CheckpointTest {
     assertEquals(2, moves[0]);
     assertEquals(Train.NOT_SAVED, result.exitCode, result.err);
     assertTrue(
-        result.err.contains("1 of 4 checkpoints could not be written, but the last one was."),
+        result.err.contains("1 of 4 checkpoints could not be written; the last one was."),
         result.err);
     assertEquals(0, train(() -> {}, "--resume", file.toString()).exitCode);
   }
