@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import io.pentrough.device.WorkFailedException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
@@ -59,9 +60,14 @@ final class LeakReport implements Runnable {
         List.of(
             Diagnosis.class,
             Diagnosis.WorkerState.class,
+            PoolWait.class,
+            Reclaimer.class,
+            Reclaimer.Answer.class,
             StageException.class,
             StageWorks.Refusal.class,
-            Units.class)) {
+            StaticInitialisers.class,
+            Units.class,
+            WorkFailedException.class)) {
       try {
         lookup.ensureInitialized(late); // a literal alone does not load what a class refers to
       } catch (IllegalAccessException e) {

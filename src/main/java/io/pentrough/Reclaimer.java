@@ -19,7 +19,7 @@ final class Reclaimer {
   /** A device that cannot wake us is asked about its events this often. */
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
-  private enum Answer {
+  enum Answer {
     OVER,
     PENDING,
     NONE
@@ -54,17 +54,16 @@ final class Reclaimer {
         } else if (!engine.isGivenBack(slot)) {
           inUse++;
         } else {
-          switch (consumersWork(held.fence)) {
-            case OVER -> {
-              engine.returned(slot);
-              memory.free(slot.number, held);
-              engine.freed(slot);
-            }
-            case PENDING -> {
-              inUse++;
-              polls = true;
-            }
-            case NONE -> unanswered++;
+          Answer answer = consumersWork(held.fence);
+          if (answer == Answer.OVER) {
+            engine.returned(slot);
+            memory.free(slot.number, held);
+            engine.freed(slot);
+          } else if (answer == Answer.PENDING) {
+            inUse++;
+            polls = true;
+          } else {
+            unanswered++;
           }
         }
       }
