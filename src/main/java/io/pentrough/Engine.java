@@ -1309,10 +1309,15 @@ final class Engine {
 
   private void requireUsable() {
     if (closing) {
-      throw new LoaderClosedException(settings.name() + " is closed");
+      throw new LoaderClosedException(settings.name() + " is closed: start another one");
     }
     if (broken != null) {
-      throw new DeviceException(settings.name() + " is broken: " + broken, broken);
+      throw new DeviceException(
+          settings.name()
+              + " is broken: "
+              + TargetException.words(broken)
+              + "; close it and start another one",
+          broken);
     }
   }
 

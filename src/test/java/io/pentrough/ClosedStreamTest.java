@@ -117,10 +117,11 @@ class ClosedStreamTest {
   void closedDevice() throws Exception {
     Device own = TestDevice.open();
     BackgroundLoader.Builder builder = BackgroundLoader.builder(own, Numbered.SPEC, Numbered::fill);
-    try (BackgroundLoader loader = builder.start()) {
+    try (DeviceStream stream = own.newStream(); // for which there was no lease before
+        BackgroundLoader loader = builder.start()) {
       own.close();
       for (int i = 0; i < 5; i++) {
-        check(i, loader.get(PATIENCE));
+        check(i, i % 2 == 0 ? loader.get(PATIENCE) : loader.get(stream, PATIENCE));
       }
       IllegalStateException e = assertThrows(IllegalStateException.class, builder::start);
       assertSays(e, "closed", "hands out nothing new");
