@@ -141,10 +141,15 @@ public final class BatchSpec {
     return arrays.hashCode();
   }
 
-  /** How many samples a whole batch has: the first dimension of the first array. */
+  /** How many samples a full batch has: the first dimension of the first array. */
   int samples() {
     ArraySpec first = arrays.get(0);
     return first.rank() == 0 ? 1 : first.dimension(0);
+  }
+
+  /** Whether an array has a row for each sample: as many as the first array has. */
+  boolean hasRowPerSample(ArraySpec array) {
+    return array.rank() > 0 && array.dimension(0) == samples();
   }
 
   /** The arrays, for example {@code "{image: uint8 [16, 1, 33, 33, 33], label: int32 [16]}"}. */

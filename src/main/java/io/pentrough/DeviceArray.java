@@ -22,10 +22,14 @@ public final class DeviceArray {
   private final ArraySpec spec;
   private final int[] shape;
 
-  DeviceArray(DeviceBatch batch, ArraySpec spec, int[] shape) {
+  /** With the rows that do not count. */
+  private final long bytes;
+
+  DeviceArray(DeviceBatch batch, ArraySpec spec, int[] shape, long bytes) {
     this.batch = batch;
     this.spec = spec;
     this.shape = shape;
+    this.bytes = bytes;
   }
 
   /**
@@ -38,7 +42,8 @@ public final class DeviceArray {
   }
 
   /**
-   * The shape in this batch.
+   * The shape in this batch. In a batch of fewer samples, an array with a row for each has only the
+   * rows that count (see {@link HostBatch#size}).
    *
    * @return a copy, slowest axis first
    * @throws IllegalStateException if the batch is closed
@@ -80,13 +85,20 @@ public final class DeviceArray {
   }
 
   /**
-   * Where the array lies: its elements in row-major order, nothing else.
+   * Where the array lies: its elements in row-major order. Behind the rows that count follow those
+   * that do not, and are zero: so a kernel may work on as many rows in every batch. Nothing else.
    *
    * @return a new slice of device memory; using it after the batch is closed throws {@link
    *     IllegalStateException}
    * @throws IllegalStateException if the batch is closed
    */
   public DeviceBuffer buffer() {
+    batch.requireOpen();
+    return batch.slice(spec, bytes);
+  }
+
+  /** The elements alone. */
+  private DeviceBuffer counted() {
     return batch.slice(spec, (long) elements() * spec.dtype().bytes());
   }
 
@@ -104,7 +116,7 @@ public final class DeviceArray {
    * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed
    */
   public void copyTo(ByteBuffer target) {
-    batch.stream().read(buffer(), Objects.requireNonNull(target, "target"));
+    batch.stream().read(counted(), Objects.requireNonNull(target, "target"));
   }
 
   /**
@@ -246,7 +258,7 @@ public final class DeviceArray {
           "array '%s' has %d elements in this batch, but the %s[] has room for %d: make it longer"
               .formatted(spec.name(), elements, name, room));
     }
-    DeviceBuffer buffer = buffer();
+    DeviceBuffer buffer = counted();
     int width = spec.dtype().bytes();
     int most = Math.min(elements, PART_BYTES / width);
     ByteBuffer part = ByteBuffer.allocate(most * width).order(ByteOrder.nativeOrder());

@@ -90,9 +90,9 @@ public final class DeviceBatch implements AutoCloseable {
 
   /**
    * How many samples of this batch count: all, unless the target said otherwise ({@link
-   * HostBatch#size}).
+   * HostBatch#size}). The arrays with a row for each sample have so many rows.
    *
-   * @return 1 to the first dimension of the first array
+   * @return 1 to the first dimension of the target's first array
    */
   public int size() {
     return size;
@@ -151,7 +151,8 @@ public final class DeviceBatch implements AutoCloseable {
    */
   public DeviceArray array(int position) {
     requireOpen();
-    return new DeviceArray(this, spec().array(position), memory().shape(position));
+    return new DeviceArray(
+        this, spec().array(position), memory().shape(position), memory().bytes(position));
   }
 
   /**

@@ -23,8 +23,11 @@ final class DeviceSlotMemory {
   /** Those it is delivered as. */
   private @Nullable BatchSpec spec;
 
-  /** Of the target's arrays in the batch. */
+  /** Of the target's arrays in the batch, without rows that do not count. */
   private int[][] targetShapes = {};
+
+  /** How many elements these have with such rows. */
+  private int[] targetElements = {};
 
   /** Of the delivered ones; the same without stages. */
   private int[][] shapes = {};
@@ -58,12 +61,31 @@ final class DeviceSlotMemory {
     if (!batch.spec().equals(targetSpec)) {
       targetSpec = batch.spec();
       targetShapes = maximumShapes(targetSpec);
+      targetElements = new int[targetSpec.size()];
       spec = stages == null ? targetSpec : stages.delivered;
       shapes = stages == null ? targetShapes : deliveredShapes(stages);
     }
     batch.copyShapesTo(targetShapes);
     bytes = (stages == null ? 0 : stages.headerBytes) + batch.usedBytes();
     size = batch.size();
+    for (int i = 0; i < targetShapes.length; i++) {
+      targetElements[i] = batch.elements(i);
+      countRows(batch.spec().array(i), targetShapes[i]);
+    }
+    if (stages != null) {
+      for (int i = 0; i < shapes.length; i++) {
+        if (stages.shapeFrom[i] == StagePlace.FIXED) { // else it is a target's shape
+          countRows(stages.delivered.array(i), shapes[i]);
+        }
+      }
+    }
+  }
+
+  /** Leaves of a shape, which is that of the fill if it is variable, the rows that count. */
+  private void countRows(ArraySpec array, int[] shape) {
+    if (hasRowPerSample(array)) {
+      shape[0] = array.isVariable() ? Math.min(shape[0], size) : size;
+    }
   }
 
   private static int[][] maximumShapes(BatchSpec spec) {
@@ -93,7 +115,34 @@ final class DeviceSlotMemory {
     return shapes[array];
   }
 
-  int[] targetShape(int array) {
-    return targetShapes[array];
+  /** What an array takes, with rows that do not count. */
+  long bytes(int array) {
+    return bytes(spec().array(array), stages == null ? array : stages.shapeFrom[array]);
+  }
+
+  /** The same of any array that has the shape of a target's, if it is variable. */
+  long bytes(ArraySpec array, int shapeFrom) {
+    return array.isVariable()
+        ? (long) targetElements[shapeFrom] * array.dtype().bytes()
+        : array.bytes();
+  }
+
+  /** Whether all samples count. */
+  boolean isFull() {
+    return size == Objects.requireNonNull(targetSpec).samples();
+  }
+
+  /** One dimension, in this batch, of an array that stages read or make. */
+  int dimension(StagePlace place, int axis) {
+    int most = place.spec.dimension(axis);
+    if (place.shapeFrom != StagePlace.FIXED) {
+      return targetShapes[place.shapeFrom][axis];
+    }
+    return axis == 0 && hasRowPerSample(place.spec) ? size : most;
+  }
+
+  /** Whether an array that stages read or make has a row for each sample. */
+  boolean hasRowPerSample(ArraySpec array) {
+    return Objects.requireNonNull(targetSpec).hasRowPerSample(array);
   }
 }

@@ -559,8 +559,13 @@ public final class HostArray {
   /** Sets all elements of this batch to zero. */
   public void fillZero() {
     access.check(spec());
+    fillZero(0);
+  }
+
+  /** Sets the elements from this one on to zero. */
+  void fillZero(int from) {
     int end = extent.bytes();
-    for (int at = 0; at < end; at += ZEROS.length) {
+    for (int at = from * width(); at < end; at += ZEROS.length) {
       bytes.put(at, ZEROS, 0, Math.min(ZEROS.length, end - at));
     }
   }

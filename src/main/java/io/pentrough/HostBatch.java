@@ -129,6 +129,24 @@ public final class HostBatch {
     }
   }
 
+  /** How many elements an array has in the last fill, with rows that do not count. */
+  int elements(int array) {
+    return extents[array].elements();
+  }
+
+  /** Lets zeros stand in the rows that do not count. For the end of a fill, on its thread. */
+  void clearOtherRows() {
+    if (own.size == spec.samples()) {
+      return;
+    }
+    for (int i = 0; i < extents.length; i++) {
+      int rows = spec.hasRowPerSample(spec.array(i)) ? extents[i].shape()[0] : 0;
+      if (rows > own.size) {
+        arrays[i].fillZero(extents[i].elements() / rows * own.size);
+      }
+    }
+  }
+
   /**
    * What the arrays are. May be asked at any time.
    *
@@ -169,8 +187,16 @@ public final class HostBatch {
   /**
    * Says that only the first samples of this batch count, as in the last one of an epoch. Without a
    * call all do: the first dimension of the first array as specified, also where that array is
-   * variable and was resized. The arrays keep their shape; what they hold beyond is copied as it
-   * is.
+   * variable and was resized.
+   *
+   * <p>It concerns the arrays that have a row for each sample: those whose first dimension, as
+   * specified, is that of the first array. What a consumer and a stage get of them has at most so
+   * many rows, and behind these are zeros, whatever the target wrote there. An array that is as
+   * long by chance, such as a weight for each of 32 classes in a batch of 32, is kept whole if it
+   * is specified with a first dimension of 1: {@code [1, 32]}.
+   *
+   * <p>While the batch is filled its arrays keep their shape. So it makes no difference whether
+   * this is called before or after they are written or {@linkplain HostArray#resize resized}.
    *
    * @param samples 1 to the first dimension of the first array
    * @throws IllegalArgumentException if out of range

@@ -89,7 +89,10 @@ public final class StageArrays {
   }
 
   /**
-   * Says that an array is made, of the same shape in every batch.
+   * Says that an array is made, of the same shape in every batch. If its first dimension is that of
+   * the target's first array, it has a row for each sample: in a batch of fewer samples it has only
+   * the rows that count, and behind the stage zeros are written to the others (see {@link
+   * HostBatch#size}).
    *
    * @param name its name; that of an array there is for one to take its place
    * @param dtype the type of its elements

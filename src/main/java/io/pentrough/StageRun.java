@@ -73,7 +73,8 @@ public final class StageRun {
   }
 
   /**
-   * How many samples of the batch count, see {@link HostBatch#size}.
+   * How many samples of the batch count, see {@link HostBatch#size}. A stage may work on the others
+   * too: what it reads of them is zero, and what it makes of them is set to zero behind it.
    *
    * @return 1 to the first dimension of the target's first array
    */
@@ -83,7 +84,7 @@ public final class StageRun {
   }
 
   /**
-   * One dimension of the shape that an array has in this batch.
+   * One dimension of the shape that an array has in this batch; of rows, those that count.
    *
    * @param array one that the stage reads or makes; where it does both, the one it makes
    * @param axis the axis, 0 is the slowest
@@ -95,9 +96,6 @@ public final class StageRun {
     Objects.requireNonNull(array, "array");
     check();
     StagePlace place = Objects.requireNonNull(step).placeOf(array);
-    int most = place.spec.dimension(axis);
-    return place.shapeFrom == StagePlace.FIXED
-        ? most
-        : Objects.requireNonNull(memory).targetShape(place.shapeFrom)[axis];
+    return Objects.requireNonNull(memory).dimension(place, axis);
   }
 }

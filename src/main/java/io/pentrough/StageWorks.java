@@ -99,6 +99,9 @@ final class StageWorks {
       StagePlan.Step step = plan.steps.get(i);
       try {
         ofSlot[i].queue(run.of(slot, memory, step));
+        if (!memory.isFull()) {
+          clearOtherRows(slot.number, memory, step);
+        }
       } catch (Throwable t) { // an Error too belongs to its batch (I5)
         return new StageException(step.name, "failed", t);
       } finally {
@@ -106,6 +109,20 @@ final class StageWorks {
       }
     }
     return null;
+  }
+
+  /** Lets zeros stand in the rows that do not count of what a stage has made. */
+  private void clearOtherRows(int number, DeviceSlotMemory memory, StagePlan.Step step) {
+    for (StagePlace made : step.makes.values()) {
+      if (memory.hasRowPerSample(made.spec)) {
+        long counted = made.spec.dtype().bytes();
+        for (int axis = 0; axis < made.spec.rank(); axis++) {
+          counted *= memory.dimension(made, axis);
+        }
+        long others = memory.bytes(made.spec, made.shapeFrom) - counted;
+        stream.fillZero(memoryOf(number, made), made.offset + counted, others);
+      }
+    }
   }
 
   Device device() {
@@ -125,8 +142,11 @@ final class StageWorks {
   }
 
   DeviceBuffer buffer(int number, StagePlace place) {
-    DeviceBuffer whole = place.isShared ? Objects.requireNonNull(shared) : slots.get(number);
-    return whole.slice(place.offset, place.spec.bytes(), ALWAYS);
+    return memoryOf(number, place).slice(place.offset, place.spec.bytes(), ALWAYS);
+  }
+
+  private DeviceBuffer memoryOf(int number, StagePlace place) {
+    return place.isShared ? Objects.requireNonNull(shared) : slots.get(number);
   }
 
   DeviceBuffer parameters(int number, StagePlan.Step step) {

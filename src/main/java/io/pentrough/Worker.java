@@ -74,6 +74,7 @@ final class Worker implements Runnable {
       }
       context.begin(slot.epoch, slot.index, attempt);
       job.target().fill(batch, context);
+      batch.clearOtherRows();
       return null;
     } catch (Throwable t) {
       return t;

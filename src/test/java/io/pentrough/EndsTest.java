@@ -311,7 +311,7 @@ class EndsTest {
       List<Integer> sizes = new ArrayList<>();
       for (DeviceBatch batch : loader.batches()) {
         sizes.add(batch.size());
-        assertEquals(16, batch.array("x").elements(), "arrays keep their shape");
+        assertEquals(2 * batch.size(), batch.array("x").elements(), "only rows that count");
       }
       assertEquals(List.of(8, 8, 3, 8, 8, 3), sizes);
     }

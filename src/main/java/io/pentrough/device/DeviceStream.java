@@ -58,6 +58,23 @@ public interface DeviceStream extends AutoCloseable {
       DeviceBuffer source, long sourceOffset, PinnedBuffer target, long targetOffset, long bytes);
 
   /**
+   * Queues the writing of zeros. The buffer may not be closed before it has run.
+   *
+   * @param target device memory
+   * @param offset first byte to write
+   * @param bytes how many bytes, at least 0
+   * @throws IndexOutOfBoundsException if the range leaves the buffer
+   * @throws IllegalArgumentException if the buffer belongs to another device
+   * @throws IllegalStateException if the buffer or this stream is closed
+   * @throws UnsupportedOperationException if this device cannot; a loader with stages asks for it
+   *     behind a batch that is not full
+   * @throws DeviceException if the device refuses
+   */
+  default void fillZero(DeviceBuffer target, long offset, long bytes) {
+    throw new UnsupportedOperationException(device().name() + " cannot fill memory with zeros");
+  }
+
+  /**
    * Copies device memory into any buffer behind everything queued so far, and waits for it: for
    * tests and for looking.
    *

@@ -206,6 +206,28 @@ public abstract class DeviceContract {
   }
 
   @Test
+  void zerosAreWrittenInOrderAndNowhereElse() {
+    DeviceStream stream = stream();
+    int count = 20_000;
+    int[] ones = new int[count];
+    Arrays.fill(ones, 1);
+    DeviceBuffer buffer = buffer(count);
+    stream.copyToDevice(pinned(ones), 0, buffer, 0, count);
+    Gate gate = hold(stream);
+    increment(stream, buffer);
+    stream.fillZero(buffer.slice(1, count - 1, OPEN), 2, count - 4);
+    increment(stream, buffer);
+    gate.open();
+    stream.synchronize();
+    byte[] expected = new byte[count];
+    Arrays.fill(expected, (byte) 1);
+    for (int i : new int[] {0, 1, 2, count - 1}) {
+      expected[i] = 3;
+    }
+    assertArrayEquals(expected, content(buffer));
+  }
+
+  @Test
   void streamsDoNotWaitForEachOther() {
     DeviceStream held = stream();
     DeviceStream free = stream();
@@ -595,6 +617,7 @@ public abstract class DeviceContract {
               () -> stream.copyToDevice(pinned, 0, buffer, at, count),
               () -> stream.copyToHost(buffer, at, pinned, 0, count),
               () -> stream.copyToHost(whole, 0, pinned, at, count),
+              () -> stream.fillZero(buffer, at, count),
               () -> buffer.slice(at, count, OPEN))) {
         String message = messageOf(IndexOutOfBoundsException.class, misuse);
         assertTrue(
@@ -602,6 +625,7 @@ public abstract class DeviceContract {
       }
     }
     stream.copyToDevice(pinned, 4, buffer, 4, 0); // empty, at the very end
+    stream.fillZero(buffer, 4, 0);
     stream.synchronize();
   }
 
@@ -642,6 +666,7 @@ public abstract class DeviceContract {
             .slice(1, 4, guard(innerAsked, innerRefuses, "the inner slice is over"));
     List<Executable> uses =
         List.of(
+            () -> stream.fillZero(inner, 0, 4),
             () -> stream.copyToDevice(pinned, 0, inner, 0, 4),
             () -> stream.copyToHost(inner, 0, pinned, 0, 4),
             () -> stream.read(inner, ByteBuffer.allocate(4)),
@@ -664,6 +689,7 @@ public abstract class DeviceContract {
     pinned.unsafeBuffer().put(bytes(7, 7, 7, 7));
     outerRefuses.set(true);
     assertThrows(IllegalStateException.class, uses.get(0));
+    assertThrows(IllegalStateException.class, uses.get(1));
     stream.synchronize();
     assertArrayEquals(bytes(0, 1, 1, 1, 1, 0, 0, 0), content(buffer)); // and nothing was queued
   }
@@ -714,6 +740,8 @@ public abstract class DeviceContract {
             () -> stream.copyToHost(buffer, 0, closedPinned, 0, 1),
             () -> stream.copyToDevice(pinned, 0, closed, 0, 1),
             () -> stream.copyToHost(closed, 0, pinned, 0, 1),
+            () -> stream.fillZero(closed, 0, 1),
+            () -> stream.fillZero(slice, 0, 1),
             () -> stream.read(closed, ByteBuffer.allocate(1)),
             () -> stream.read(slice, ByteBuffer.allocate(1)),
             () -> closed.slice(0, 1, OPEN),
@@ -740,6 +768,7 @@ public abstract class DeviceContract {
             () -> stream.copyToDevice(pinned, 0, foreign, 0, 1),
             () -> stream.copyToHost(foreign, 0, pinned, 0, 1),
             () -> stream.copyToHost(buffer, 0, foreignPinned, 0, 1),
+            () -> stream.fillZero(foreign, 0, 1),
             () -> stream.read(foreign, ByteBuffer.allocate(1)),
             () -> stream.record(foreignEvent),
             () -> stream.waitFor(foreignEvent),
@@ -803,6 +832,7 @@ public abstract class DeviceContract {
         allocatedBy(
             () -> {
               for (int i = 0; i < rounds; i++) {
+                first.fillZero(buffer, 0, 4);
                 first.copyToDevice(pinned, 0, buffer, 0, 4);
                 first.record(event);
                 second.waitFor(event);

@@ -33,6 +33,11 @@ public abstract class ForwardingStream implements DeviceStream {
   }
 
   @Override
+  public void fillZero(DeviceBuffer target, long offset, long bytes) {
+    inner.fillZero(target, offset, bytes);
+  }
+
+  @Override
   public void read(DeviceBuffer source, ByteBuffer target) {
     inner.read(source, target);
   }

@@ -3,6 +3,7 @@ package io.pentrough.device.cuda;
 import static jcuda.driver.JCudaDriver.cuEventRecord;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
 import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
+import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
 import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 import static jcuda.driver.JCudaDriver.cuStreamIsCapturing;
 import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
@@ -117,6 +118,32 @@ final class CudaStream extends CudaHandle implements DeviceStream {
         }
       } finally {
         pinned.done();
+      }
+    } finally {
+      end(pushed);
+    }
+  }
+
+  @Override
+  public void fillZero(DeviceBuffer target, long offset, long bytes) {
+    CudaBuffer to = device.own(target);
+    CudaBuffer.checkRange("target", offset, bytes, to.bytes());
+    boolean pushed = begin();
+    try {
+      CudaHandle memory = to.useMemory();
+      try {
+        if (bytes > 0) {
+          CudaDriver.copy(
+              context.name,
+              "cuMemsetD8Async",
+              (t, zero, n, q) -> cuMemsetD8Async(t, zero, n, q),
+              to.address(offset),
+              (byte) 0,
+              bytes,
+              handle);
+        }
+      } finally {
+        memory.done();
       }
     } finally {
       end(pushed);

@@ -20,6 +20,8 @@ final class HostMemory {
 
   private static final View[] NO_VIEWS = {};
 
+  private static final byte[] ZEROS = new byte[8192];
+
   private final HostDevice device;
   private final int size;
 
@@ -111,6 +113,20 @@ final class HostMemory {
               + " bytes still needed it; wait for the copy before closing");
     }
     out.put(to, in, from, count);
+  }
+
+  /** Runs on a stream's thread. */
+  static void fillZero(HostMemory target, int to, int count) {
+    ByteBuffer out = target.bytes;
+    if (out == null) {
+      throw new IllegalStateException(
+          "the target was closed while "
+              + count
+              + " bytes of it were queued to be filled with zeros; wait for that before closing");
+    }
+    for (int done = 0; done < count; done += ZEROS.length) {
+      out.put(to + done, ZEROS, 0, Math.min(ZEROS.length, count - done));
+    }
   }
 
   void close() {

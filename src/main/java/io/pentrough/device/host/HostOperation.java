@@ -12,6 +12,7 @@ final class HostOperation {
   private enum Kind {
     NONE,
     COPY,
+    ZERO,
     LAUNCH,
     KERNEL,
     WAIT
@@ -37,6 +38,13 @@ final class HostOperation {
     kind = Kind.COPY;
     this.source = source;
     this.from = from;
+    this.target = target;
+    this.to = to;
+    this.count = count;
+  }
+
+  void fillZero(HostMemory target, int to, int count) {
+    kind = Kind.ZERO;
     this.target = target;
     this.to = to;
     this.count = count;
@@ -74,6 +82,7 @@ final class HostOperation {
         case COPY ->
             HostMemory.copy(
                 Objects.requireNonNull(source), from, Objects.requireNonNull(target), to, count);
+        case ZERO -> HostMemory.fillZero(Objects.requireNonNull(target), to, count);
         case LAUNCH -> Objects.requireNonNull(work).run();
         case KERNEL -> Objects.requireNonNull(kernel).run();
         case WAIT -> {
@@ -91,6 +100,7 @@ final class HostOperation {
   String describeFailure(String stream, Throwable failure) {
     return switch (kind) {
       case COPY -> "a copy on " + stream + " failed: " + failure.getMessage();
+      case ZERO -> "filling with zeros on " + stream + " failed: " + failure.getMessage();
       case LAUNCH -> "work launched on " + stream + " threw " + failure;
       case KERNEL ->
           "kernel "

@@ -115,6 +115,19 @@ final class HostStream implements DeviceStream {
     run(place);
   }
 
+  @Override
+  public void fillZero(DeviceBuffer target, long offset, long bytes) {
+    HostBuffer out = device.own(target);
+    HostMemory.checkRange("target", offset, bytes, out.bytes());
+    HostMemory memory = out.memory();
+    synchronized (lock) {
+      HostOperation place = claim();
+      if (place != null) {
+        place.fillZero(memory, out.start() + (int) offset, (int) bytes);
+      }
+    }
+  }
+
   /** See {@link HostDevice#launch}. */
   void launch(Runnable work) {
     synchronized (lock) {

@@ -327,6 +327,20 @@ class HostDeviceTest extends DeviceContract {
         message);
   }
 
+  @Test
+  void aBufferClosedUnderQueuedZerosFailsTheStream() {
+    DeviceStream stream = stream();
+    DeviceBuffer target = buffer(3);
+    Gate gate = hold(stream);
+    stream.fillZero(target, 1, 2);
+    target.close();
+    gate.open();
+    String message = messageOf(DeviceException.class, stream::synchronize);
+    assertTrue(
+        message.contains("closed while 2 bytes of it were queued to be filled with zeros"),
+        message);
+  }
+
   // Memory
 
   @Test
