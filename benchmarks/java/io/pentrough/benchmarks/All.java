@@ -29,7 +29,8 @@ final class All {
           "growth",
           "badnews",
           "twins",
-          "transfer");
+          "transfer",
+          "unwritten --rounds 5 --seconds 0.2");
 
   /** To see that everything runs; the charts of a real run are left alone. */
   static final List<String> QUICK =
@@ -40,7 +41,8 @@ final class All {
           "growth --rounds 1 --seconds 0.005 --most 4 --most-bytes 1048576 --out " + QUICK_FOLDER,
           "badnews --repetitions 5 --warmup 2 --stuck 0.1 --idle 0.2",
           "twins --rounds 1 --seconds 0.05",
-          "transfer --to 16777216 --seconds 0.01 --out " + QUICK_FOLDER);
+          "transfer --to 16777216 --seconds 0.01 --out " + QUICK_FOLDER,
+          "unwritten --rounds 1 --seconds 0.01 --workers 1");
 
   private final List<String> commands;
 

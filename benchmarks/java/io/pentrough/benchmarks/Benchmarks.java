@@ -18,6 +18,7 @@ import picocli.CommandLine.Command;
       BadNewsCommand.class,
       TwinThroughputCommand.class,
       TransferCommand.class,
+      UnwrittenCommand.class,
       GpuCommand.class
     })
 final class Benchmarks {

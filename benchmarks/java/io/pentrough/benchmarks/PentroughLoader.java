@@ -18,6 +18,15 @@ final class PentroughLoader implements Loader {
   private final BackgroundLoader loader;
 
   PentroughLoader(Workload workload, int workers, boolean handOver) {
+    this(workload, workers, handOver, false);
+  }
+
+  /**
+   * A running loader.
+   *
+   * @param zeros whether each batch is zeroed before the target fills it
+   */
+  PentroughLoader(Workload workload, int workers, boolean handOver, boolean zeros) {
     Target[] targets = new Target[workers];
     HostOutput[] outputs = new HostOutput[workers];
     for (int i = 0; i < workers; i++) {
@@ -32,6 +41,10 @@ final class PentroughLoader implements Loader {
                   HostOutput output = outputs[context.worker()];
                   output.data = out.array(0);
                   output.label = out.array(1);
+                  if (zeros) {
+                    output.data.fillZero();
+                    output.label.fillZero();
+                  }
                   targets[context.worker()].fill(output, context.random());
                 })
             .workers(workers)

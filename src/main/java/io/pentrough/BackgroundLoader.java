@@ -582,9 +582,15 @@ public final class BackgroundLoader implements AutoCloseable {
     }
 
     /**
-     * Allocates all memory and starts the threads. With {@code -Dpentrough.debug=true} every host
-     * slot is filled with the byte 0xFF before its target runs, so that an element the target
-     * forgets shows: as NaN in any floating type, as -1 or the largest value in an integer.
+     * Allocates all memory and starts the threads.
+     *
+     * <p>An element that the target leaves unwritten holds what an earlier batch left there. In the
+     * first batch of each host slot it is zero, and the loader logs a warning, once, that names it;
+     * a single element of an 8-bit or 16-bit integer type is not found. {@code
+     * -Dpentrough.checkFills=false} leaves that check out. With {@code -Dpentrough.debug=true} it
+     * is left out too, and every host slot is filled with the byte 0xFF before its target runs, so
+     * that such an element shows in every batch: as NaN in any floating type, as -1 or the largest
+     * value in an integer.
      *
      * @return a running loader, to be closed by the caller
      * @throws io.pentrough.device.DeviceException if the device refuses memory, a stream or an

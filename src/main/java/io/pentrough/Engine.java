@@ -155,9 +155,10 @@ final class Engine {
     leavesCopies = consumersCopy && !workersCopy;
     copyThread =
         new CopyThread(this, memory, leases, settings.name(), settings.handOver(), workersCopy);
+    FirstFillCheck check = new FirstFillCheck(settings.name());
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
-      made.add(new Worker(i, this, settings));
+      made.add(new Worker(i, this, settings, check));
     }
     workers = List.copyOf(made);
     workerWakes = new WorkerWakes(workers, ledger, hostSlots.size(), stats, smallSlots);

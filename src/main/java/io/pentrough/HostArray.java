@@ -556,16 +556,29 @@ public final class HostArray {
         .get(index, target, from, count);
   }
 
+  /** All of the array at its maximum, unguarded; absolute use only. */
+  ByteBuffer bytes() {
+    return bytes;
+  }
+
   /** Sets all elements of this batch to zero. */
   public void fillZero() {
     access.check(spec());
     fillZero(0);
   }
 
-  /** Sets the elements from this one on to zero. */
+  /** Sets the elements of this batch to zero from this one on. */
   void fillZero(int from) {
-    int end = extent.bytes();
-    for (int at = from * width(); at < end; at += ZEROS.length) {
+    fillZero(from * width(), extent.bytes());
+  }
+
+  /** Sets to zero what is not of this batch. */
+  void fillZeroBehind() {
+    fillZero(extent.bytes(), bytes.capacity());
+  }
+
+  private void fillZero(int start, int end) {
+    for (int at = start; at < end; at += ZEROS.length) {
       bytes.put(at, ZEROS, 0, Math.min(ZEROS.length, end - at));
     }
   }

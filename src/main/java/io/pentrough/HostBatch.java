@@ -31,6 +31,9 @@ public final class HostBatch {
   /** How many samples count; kept in the slot's own batch. */
   private int size;
 
+  /** Whether the running fill has looked at what a stage will need; likewise. */
+  private boolean parametersSeen;
+
   /**
    * The batch of a host slot; belongs to no fill yet.
    *
@@ -76,6 +79,7 @@ public final class HostBatch {
       extent.reset();
     }
     size = spec.samples();
+    parametersSeen = false;
   }
 
   /** The fill has returned or thrown; on the thread that opened. Every later use is found. */
@@ -96,6 +100,7 @@ public final class HostBatch {
   public ByteBuffer parameters(BatchStage stage) {
     Objects.requireNonNull(stage, "stage");
     access.check(null);
+    own.parametersSeen = true;
     if (parameters == null) {
       throw new IllegalArgumentException("this loader has no stages: give it some with stage(...)");
     }
@@ -127,6 +132,21 @@ public final class HostBatch {
         System.arraycopy(shape, 0, target[i], 0, shape.length);
       }
     }
+  }
+
+  /** Whether the last fill has looked at what a stage will need, and may have left out the rest. */
+  boolean parametersSeen() {
+    return own.parametersSeen;
+  }
+
+  /** An array at its maximum, unguarded. */
+  ByteBuffer bytes(int array) {
+    return arrays[array].bytes();
+  }
+
+  /** Lets zeros stand where the memory of an array is not used by the fill. */
+  void clearBehind(int array) {
+    arrays[array].fillZeroBehind();
   }
 
   /** How many elements an array has in the last fill, with rows that do not count. */

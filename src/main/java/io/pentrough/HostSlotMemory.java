@@ -19,6 +19,9 @@ final class HostSlotMemory {
 
   boolean freed;
 
+  /** Whether a fill of this slot has been checked for what it leaves unwritten. */
+  boolean checked;
+
   /** The arrays of the last batch; a next one of the same arrays uses them again. */
   private @Nullable HostBatch batch;
 

@@ -19,11 +19,13 @@ final class Worker implements Runnable {
   private final BatchContext context;
   private final BatchContext[] stageContexts;
   private final boolean poison;
+  private final FirstFillCheck check;
 
-  Worker(int number, Engine engine, LoaderSettings settings) {
+  Worker(int number, Engine engine, LoaderSettings settings, FirstFillCheck check) {
     this.number = number;
     this.engine = engine;
     poison = settings.poison();
+    this.check = check;
     context = new BatchContext(number, settings.seed());
     int stages = settings.stages() == null ? 0 : settings.stages().steps.size();
     stageContexts = new BatchContext[stages];
@@ -66,8 +68,12 @@ final class Worker implements Runnable {
     }
     Job job = slot.job();
     HostBatch batch = memory.batch(job.spec());
+    boolean checks = !memory.checked && !poison && check.isOn();
     batch.open();
     try {
+      if (checks) {
+        check.mark(batch);
+      }
       StageParameters parameters = memory.parameters;
       if (parameters != null) {
         parameters.draw(stageContexts, slot.epoch, slot.index, attempt);
@@ -75,6 +81,10 @@ final class Worker implements Runnable {
       context.begin(slot.epoch, slot.index, attempt);
       job.target().fill(batch, context);
       batch.clearOtherRows();
+      if (checks && !context.saidNoMore()) {
+        check.look(batch, slot.epoch, slot.index);
+        memory.checked = true;
+      }
       return null;
     } catch (Throwable t) {
       return t;

@@ -42,6 +42,13 @@ final class LogCapture extends Handler implements AutoCloseable {
     }
   }
 
+  /** Forgets what was logged. */
+  void clear() {
+    synchronized (records) {
+      records.clear();
+    }
+  }
+
   @Override
   public void flush() {}
 

@@ -30,6 +30,7 @@ class CommandsTest {
         "badnews --repetitions 1 --warmup 0 --busy 0.001 --stuck 0.01 --idle 0.01",
         "twins --rounds 1 --seconds 0.001",
         "transfer --to 16384 --seconds 0.001 --out OUT",
+        "unwritten --rounds 1 --seconds 0.001 --workers 1 --workloads null_small",
       })
   void runs(String command) {
     String[] args = command.replace("OUT", folder.toString()).split(" ");
