@@ -126,7 +126,7 @@ final class CudaStream extends CudaHandle implements DeviceStream {
 
   @Override
   public void fillZero(DeviceBuffer target, long offset, long bytes) {
-    CudaBuffer to = device.own(target);
+    CudaBuffer to = device.own(target, "target");
     CudaBuffer.checkRange("target", offset, bytes, to.bytes());
     boolean pushed = begin();
     try {

@@ -117,7 +117,7 @@ final class HostStream implements DeviceStream {
 
   @Override
   public void fillZero(DeviceBuffer target, long offset, long bytes) {
-    HostBuffer out = device.own(target);
+    HostBuffer out = device.own(target, "target");
     HostMemory.checkRange("target", offset, bytes, out.bytes());
     HostMemory memory = out.memory();
     synchronized (lock) {
