@@ -11,7 +11,7 @@ public final class StatisticsOfABatch {
 
   private static final long BYTES = 128;
 
-  private final StatsRecorder stats = new StatsRecorder(1);
+  private final StatsRecorder stats = new StatsRecorder(1, 2, 3);
   private long lastRead = System.nanoTime();
 
   /** Of a loader that has started, and has jobs. */

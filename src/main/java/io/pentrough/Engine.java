@@ -134,8 +134,9 @@ final class Engine {
     hostSlots = ledger.hostSlots();
     deviceSlots = ledger.deviceSlots();
     slotsLeft = plan.hostSlots() + plan.deviceSlots();
-    stats = new StatsRecorder(settings.workers());
-    patience = new Patience(Runtime.getRuntime().availableProcessors());
+    int cores = Runtime.getRuntime().availableProcessors();
+    stats = new StatsRecorder(settings.workers(), cores, plan.deviceSlots());
+    patience = new Patience(cores);
     skips = new Skips(settings.failurePolicy(), stats);
     LeaseWatch leases =
         new LeaseWatch(
@@ -537,6 +538,9 @@ final class Engine {
     synchronized (monitor) {
       if (slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.LOST) {
         memory(slot).fence.allOver();
+        if (settings.handOver() && slot.state == DeviceSlot.State.RETURNING) {
+          stats.slotNoMoreInUse(System.nanoTime());
+        }
         ledger.returned(slot, System.nanoTime());
         workerWakes.one();
       }
@@ -991,6 +995,8 @@ final class Engine {
       if (over) {
         ledger.returned(slot, System.nanoTime());
         workerWakes.forSlots();
+      } else if (settings.handOver()) {
+        stats.slotStillInUse(System.nanoTime());
       }
       boolean toCopy = ledger.canCopy() && !(workersCopy && workerWakes.one());
       copies = toCopy && workersCopy;

@@ -16,37 +16,33 @@ import java.util.Optional;
  */
 public final class LoaderStats {
 
-  /** Below this share of waiting, a loop counts as fed and a worker as busy. */
-  static final double WAITS = 0.05;
-
-  /** From this share on, the copies hold up a starved loop with idle workers. */
-  static final double SATURATED = 0.75;
-
-  /** From this share on, workers without a job are why a loop starves. */
-  static final double NO_JOBS = 0.25;
-
   /** The time to the first batch as long as there is none. */
   static final long NEVER = -1;
 
-  /** Who holds up the pipeline. */
+  /** Which part limits the pipeline: to make another part faster gains nothing. */
   public enum Verdict {
     /** The loop waits for data while the workers are at work: the target is too slow. */
     PRODUCER,
-    /** The loop waits for data, workers wait for slots, and a copy is nearly always under way. */
+    /** The loop waits for data, and a copy is nearly always under way. */
     COPY,
-    /** The loop waits for data, workers wait for slots, and stages are nearly always at work. */
+    /** The loop waits for data, and stages are nearly always at work. */
     STAGE,
     /**
-     * The loop waits for data while the workers of a {@link BatchQueue} wait for jobs: nobody
-     * submits far enough ahead.
+     * The loop waits for data while workers of a {@link BatchQueue} wait for jobs: nobody submits
+     * far enough ahead.
      */
     SUBMITTER,
     /**
-     * The workers wait, the loop does not, or only for its own work on the device: the loader keeps
-     * up with room to spare.
+     * The loop waits for little or nothing, or only for its own work on the device: the loader
+     * keeps up.
      */
     CONSUMER,
-    /** Nobody in particular, or nothing was delivered to judge by. */
+    /**
+     * The loop waits for data, but no part has much to do: the time goes into handing batches from
+     * thread to thread, as where batches are small and a target does next to nothing.
+     */
+    OVERHEAD,
+    /** No part alone: they wait for each other in turns. Or there is too little to judge by. */
     BALANCED
   }
 
@@ -75,25 +71,9 @@ public final class LoaderStats {
   private final Object loader;
   private final long from;
   private final long to;
-  private final int workers;
-  private final long pageableBytes;
-  private final long elapsedNanos;
+  private final PipelineSetup setup;
   private final long firstReadyNanos;
-  private final long batches;
-  private final long bytes;
-  private final long failures;
-  private final long skips;
-  private final Histogram fills;
-  private final Histogram slotWaits;
-  private final Histogram copies;
-  private final Histogram stages;
-  private final Histogram consumerWaits;
-  private final long workersIdleNanos;
-  private final long workersWithoutJobNanos;
-  private final long copyBusyNanos;
-  private final long copyHeldUpNanos;
-  private final long stageBusyNanos;
-  private final long starvedNanos;
+  private final LoaderTotals totals;
 
   /**
    * The statistics between two snapshots.
@@ -101,53 +81,20 @@ public final class LoaderStats {
    * @param loader identity only
    * @param from number of the snapshot at the begin, 0 for the loader's start
    * @param to number of the snapshot at the end
-   * @param fills this and the other histograms are kept and not changed any more
    */
   LoaderStats(
       Object loader,
       long from,
       long to,
-      int workers,
-      long pageableBytes,
-      long elapsedNanos,
+      PipelineSetup setup,
       long firstReadyNanos,
-      long batches,
-      long bytes,
-      long failures,
-      long skips,
-      Histogram fills,
-      Histogram slotWaits,
-      Histogram copies,
-      Histogram stages,
-      Histogram consumerWaits,
-      long workersIdleNanos,
-      long workersWithoutJobNanos,
-      long copyBusyNanos,
-      long copyHeldUpNanos,
-      long stageBusyNanos,
-      long starvedNanos) {
+      LoaderTotals totals) {
     this.loader = loader;
     this.from = from;
     this.to = to;
-    this.workers = workers;
-    this.pageableBytes = pageableBytes;
-    this.elapsedNanos = elapsedNanos;
+    this.setup = setup;
     this.firstReadyNanos = firstReadyNanos;
-    this.batches = batches;
-    this.bytes = bytes;
-    this.failures = failures;
-    this.skips = skips;
-    this.fills = fills;
-    this.slotWaits = slotWaits;
-    this.copies = copies;
-    this.stages = stages;
-    this.consumerWaits = consumerWaits;
-    this.workersIdleNanos = workersIdleNanos;
-    this.workersWithoutJobNanos = workersWithoutJobNanos;
-    this.copyBusyNanos = copyBusyNanos;
-    this.copyHeldUpNanos = copyHeldUpNanos;
-    this.stageBusyNanos = stageBusyNanos;
-    this.starvedNanos = starvedNanos;
+    this.totals = totals;
   }
 
   /**
@@ -176,28 +123,7 @@ public final class LoaderStats {
           "a later snapshot cannot be subtracted from an earlier one: exchange the two");
     }
     return new LoaderStats(
-        loader,
-        earlier.to,
-        to,
-        workers,
-        pageableBytes,
-        elapsedNanos - earlier.elapsedNanos,
-        firstReadyNanos,
-        batches - earlier.batches,
-        bytes - earlier.bytes,
-        failures - earlier.failures,
-        skips - earlier.skips,
-        fills.minus(earlier.fills),
-        slotWaits.minus(earlier.slotWaits),
-        copies.minus(earlier.copies),
-        stages.minus(earlier.stages),
-        consumerWaits.minus(earlier.consumerWaits),
-        workersIdleNanos - earlier.workersIdleNanos,
-        workersWithoutJobNanos - earlier.workersWithoutJobNanos,
-        copyBusyNanos - earlier.copyBusyNanos,
-        copyHeldUpNanos - earlier.copyHeldUpNanos,
-        stageBusyNanos - earlier.stageBusyNanos,
-        starvedNanos - earlier.starvedNanos);
+        loader, earlier.to, to, setup, firstReadyNanos, totals.minus(earlier.totals));
   }
 
   /**
@@ -206,7 +132,7 @@ public final class LoaderStats {
    * @return the number
    */
   public long batches() {
-    return batches;
+    return totals.batches();
   }
 
   /**
@@ -215,7 +141,7 @@ public final class LoaderStats {
    * @return the number of bytes
    */
   public long bytes() {
-    return bytes;
+    return totals.bytes();
   }
 
   /**
@@ -225,7 +151,7 @@ public final class LoaderStats {
    * @return the number of bytes; 0 as it should be
    */
   public long pageableBytes() {
-    return pageableBytes;
+    return setup.pageableBytes();
   }
 
   /**
@@ -234,7 +160,7 @@ public final class LoaderStats {
    * @return the number
    */
   public long failures() {
-    return failures;
+    return totals.failures();
   }
 
   /**
@@ -243,7 +169,7 @@ public final class LoaderStats {
    * @return the number
    */
   public long skips() {
-    return skips;
+    return totals.skips();
   }
 
   /**
@@ -263,7 +189,7 @@ public final class LoaderStats {
    * @return from the loader's start, or the earlier snapshot, to the snapshot
    */
   public Duration elapsed() {
-    return Duration.ofNanos(elapsedNanos);
+    return Duration.ofNanos(totals.times().elapsed());
   }
 
   /**
@@ -272,7 +198,7 @@ public final class LoaderStats {
    * @return calls that returned normally
    */
   public Timing fillTime() {
-    return fills.timing();
+    return totals.fills().timing();
   }
 
   /**
@@ -281,7 +207,7 @@ public final class LoaderStats {
    * @return one wait for each slot claimed, those of length 0 too
    */
   public Timing slotWait() {
-    return slotWaits.timing();
+    return totals.slotWaits().timing();
   }
 
   /**
@@ -291,7 +217,7 @@ public final class LoaderStats {
    * @return one for each batch copied
    */
   public Timing copyTime() {
-    return copies.timing();
+    return totals.copies().timing();
   }
 
   /**
@@ -300,7 +226,7 @@ public final class LoaderStats {
    * @return one for each batch copied; none without stages
    */
   public Timing stageTime() {
-    return stages.timing();
+    return totals.stages().timing();
   }
 
   /**
@@ -309,7 +235,7 @@ public final class LoaderStats {
    * @return one wait for each {@code get}, those of length 0 and those that timed out too
    */
   public Timing consumerWait() {
-    return consumerWaits.timing();
+    return totals.consumerWaits().timing();
   }
 
   /**
@@ -318,7 +244,7 @@ public final class LoaderStats {
    * @return 0 to 1
    */
   public double starvedShare() {
-    return share(starvedNanos, 1);
+    return totals.times().starvedShare();
   }
 
   /**
@@ -328,17 +254,18 @@ public final class LoaderStats {
    * @return 0 to 1
    */
   public double copyBusyShare() {
-    return share(copyBusyNanos, 1);
+    return totals.times().copyingShare();
   }
 
   /**
    * The share of time in which the next copy had to wait for a slot that a consumer had given back,
-   * but whose work on the device was still queued or running.
+   * but whose work on the device was still queued or running. With {@code handOver()} there are no
+   * copies: then it is the share in which a worker waited while there was such a slot.
    *
    * @return 0 to 1
    */
   public double copyHeldUpShare() {
-    return share(copyHeldUpNanos, 1);
+    return totals.times().heldUpShare();
   }
 
   /**
@@ -347,7 +274,7 @@ public final class LoaderStats {
    * @return 0 to 1; 0 without stages
    */
   public double stageBusyShare() {
-    return share(stageBusyNanos, 1);
+    return totals.times().stagingShare();
   }
 
   /**
@@ -357,7 +284,7 @@ public final class LoaderStats {
    * @return 0 to 1
    */
   public double workerIdleShare() {
-    return share(workersIdleNanos, workers);
+    return totals.times().idleShare(setup.workers());
   }
 
   /**
@@ -367,92 +294,48 @@ public final class LoaderStats {
    * @return 0 to 1
    */
   public double workerJoblessShare() {
-    return share(workersWithoutJobNanos, workers);
-  }
-
-  /** The share of the elapsed time of so many threads. */
-  private double share(long nanos, int threads) {
-    return elapsedNanos <= 0 ? 0 : Math.min(1, nanos / ((double) elapsedNanos * threads));
+    return totals.times().joblessShare(setup.workers());
   }
 
   /**
-   * Who holds up the pipeline.
+   * Which part limits the pipeline.
    *
-   * <p>A loop that waits for less than 5 % of the time is fed: {@code CONSUMER} if workers wait for
-   * at least 5 % of theirs, for a slot or a job, else {@code BALANCED}. Else, the loop starves. If
-   * workers wait for a slot for at least 5 %: {@code STAGE} if stages are at work for at least 75 %
-   * of the time; and if a copy is under way or held up for as much, {@code COPY} if it is under way
-   * for longer than held up, and {@code CONSUMER} if not: then the loop waits for its own work on
-   * the device. Else {@code SUBMITTER} if they are without a job for at least 25 %, and for longer
-   * than they wait for a slot; {@code PRODUCER} if the loop waits more than the workers wait for a
-   * slot; else {@code BALANCED}. Where nothing was delivered, there is nothing to judge by: {@code
-   * BALANCED}. {@link #toString()} gives the evidence and what to change.
+   * <p>It is judged by the time after the loader's first batch was ready, since before that every
+   * loop waits. Where there is too little to judge by, it is {@code BALANCED}: with fewer than 10
+   * batches in less than a second, or fewer than 500 in less than 25 ms.
+   *
+   * <p>A loop that waits for less than 10 % of that time is fed: {@code CONSUMER}. No change to the
+   * loader would gain more than that. If it waits for longer, the part that was at work for longest
+   * limits the pipeline: {@code STAGE}, {@code COPY} or {@code PRODUCER}. It must have been at work
+   * for at least 75 % of the time, or for 50 % if to change it can gain twice what more slots can.
+   * {@code PRODUCER} also needs workers that wait for a slot no longer than the loop waits. Copies
+   * that are held up for at least 10 % of the time, where there are several device slots, are the
+   * loop's own work on the device: {@code CONSUMER}. If none of {@code STAGE}, {@code COPY} and
+   * {@code CONSUMER} applies, and workers are without a job for at least 10 % of their time and for
+   * longer than they wait for a slot, it is {@code SUBMITTER}.
+   *
+   * <p>Otherwise it is {@code BALANCED}; or {@code OVERHEAD}, if no part was at work for half the
+   * time that the loop waited, or if batches come faster than one each millisecond. Of such rapid
+   * batches, a copy or stage limits the pipeline already if it is at work for half the time that
+   * the loop waits, and a part whose work takes no longer than to wake a thread limits nothing.
+   * Batches that come faster than one each 25 us always get {@code OVERHEAD}.
+   *
+   * <p>{@link #toString()} gives the figures that the verdict comes from, and what to change.
    *
    * @return the verdict
    */
   public Verdict verdict() {
-    if (batches == 0) {
-      return Verdict.BALANCED;
-    }
-    boolean workersWait = workerIdleShare() >= WAITS;
-    if (starvedShare() < WAITS) {
-      boolean toSpare = workerIdleShare() + workerJoblessShare() >= WAITS;
-      return toSpare ? Verdict.CONSUMER : Verdict.BALANCED;
-    }
-    if (workersWait && stageBusyShare() >= SATURATED) {
-      return Verdict.STAGE;
-    }
-    if (workersWait && copyBusyShare() + copyHeldUpShare() >= SATURATED) {
-      return copyBusyShare() > copyHeldUpShare() ? Verdict.COPY : Verdict.CONSUMER;
-    }
-    if (workerJoblessShare() >= NO_JOBS && workerJoblessShare() > workerIdleShare()) {
-      return Verdict.SUBMITTER;
-    }
-    return starvedShare() > workerIdleShare() ? Verdict.PRODUCER : Verdict.BALANCED;
+    return analysis().verdict();
   }
 
-  private String evidence() {
-    String starved = "the loop waited " + percent(starvedShare()) + " of the time for data";
-    if (batches == 0) {
-      return "no batch was delivered, so there is nothing to judge by; " + starved;
-    }
-    String idle = "workers waited " + percent(workerIdleShare()) + " for a slot";
-    if (workersWithoutJobNanos > 0) {
-      idle += " and " + percent(workerJoblessShare()) + " for a job";
-    }
-    return switch (verdict()) {
-      case PRODUCER -> starved + " while " + idle + ": add workers or make the target faster";
-      case COPY ->
-          starved
-              + " with a copy under way "
-              + percent(copyBusyShare())
-              + " of the time, and "
-              + idle
-              + ": copy fewer bytes, for example a narrower type that the device expands";
-      case STAGE ->
-          starved
-              + " with the stages at work "
-              + percent(stageBusyShare())
-              + " of the time, and "
-              + idle
-              + ": let the stages do less, or fuse them";
-      case SUBMITTER -> starved + " while " + idle + ": submit further ahead";
-      case CONSUMER ->
-          starvedShare() < WAITS
-              ? starved + " while " + idle + ": the loader keeps up, only a faster loop would gain"
-              : starved
-                  + ", but copies were held up "
-                  + percent(copyHeldUpShare())
-                  + " of it by the loop's own work on the device: the loader keeps up, only a faster"
-                  + " loop would gain";
-      case BALANCED ->
-          starvedShare() < WAITS
-              ? starved + " and " + idle + ": nothing to change"
-              : starved
-                  + " while "
-                  + idle
-                  + ": both wait in turns, more host and device slots even that out";
-    };
+  private BottleneckAnalysis analysis() {
+    return new BottleneckAnalysis(
+        setup, sinceFirst(), totals.batches(), totals.bytes(), fillTime(), copyTime(), stageTime());
+  }
+
+  /** All of the time, if there is no first batch yet. */
+  private PipelineTimes sinceFirst() {
+    return batches() == 0 ? totals.times() : totals.times().minus(totals.beforeFirst());
   }
 
   /**
@@ -460,14 +343,17 @@ public final class LoaderStats {
    */
   @Override
   public String toString() {
-    double seconds = elapsedNanos / 1e9;
+    long batches = batches();
+    long nanos = totals.times().elapsed();
+    double seconds = nanos / 1e9;
     StringBuilder text = new StringBuilder();
     text.append(
-        format("%d batches, %s in %s", batches, Units.bytes(bytes), Units.duration(elapsedNanos)));
+        format("%d batches, %s in %s", batches, Units.bytes(bytes()), Units.duration(nanos)));
     if (batches > 0 && seconds > 0) {
       text.append(
           format(
-              " (%.1f batches/s, %s/s)", batches / seconds, Units.bytes((long) (bytes / seconds))));
+              " (%.1f batches/s, %s/s)",
+              batches / seconds, Units.bytes((long) (bytes() / seconds))));
     }
     text.append(
         format(
@@ -475,8 +361,8 @@ public final class LoaderStats {
             firstReadyNanos == NEVER
                 ? "no batch ready yet"
                 : "first batch ready after " + Units.duration(firstReadyNanos),
-            failures,
-            skips));
+            failures(),
+            skips()));
     text.append(
         format("%-14s%10s%10s%10s%10s%10s%10s%n", "", "count", "sum", "mean", "p50", "p99", "max"));
     appendTiming(text, "fill", fillTime());
@@ -486,23 +372,38 @@ public final class LoaderStats {
       appendTiming(text, "stages", stageTime());
     }
     appendTiming(text, "consumer wait", consumerWait());
-    text.append(
-        format(
-            "loop starved %s, copy under way %s%s%s, workers (%d) waiting for a slot %s%s%n",
-            percent(starvedShare()),
-            percent(copyBusyShare()),
-            copyHeldUpNanos == 0 ? "" : ", held up " + percent(copyHeldUpShare()),
-            stageTime().count() == 0 ? "" : ", stages at work " + percent(stageBusyShare()),
-            workers,
-            percent(workerIdleShare()),
-            workersWithoutJobNanos > 0 ? ", without a job " + percent(workerJoblessShare()) : ""));
-    if (pageableBytes > 0) {
+    String shares = shares(totals.times());
+    String sharesSinceFirst = shares(sinceFirst());
+    boolean differ = !shares.equals(sharesSinceFirst);
+    text.append(format("%s%n", shares));
+    if (differ) {
+      text.append(format("after the first batch: %s%n", sharesSinceFirst));
+    }
+    if (setup.pageableBytes() > 0) {
       text.append(
           format(
               "host memory not pinned: %s; copies from it hold up the copy thread%n",
-              Units.bytes(pageableBytes)));
+              Units.bytes(setup.pageableBytes())));
     }
-    return text.append(verdict()).append(": ").append(evidence()).toString();
+    BottleneckAnalysis analysis = analysis();
+    return text.append(analysis.verdict()).append(": ").append(analysis.explain(differ)).toString();
+  }
+
+  private String shares(PipelineTimes times) {
+    return format(
+        "loop starved %s, copy under way %s%s%s, workers (%d on %d cores) waiting for a slot %s%s",
+        percent(times.starvedShare()),
+        percent(times.copyingShare()),
+        times.heldUp() <= 0 ? "" : ", held up " + percent(times.heldUpShare()),
+        times.staging() <= 0 && stageTime().count() == 0
+            ? ""
+            : ", stages at work " + percent(times.stagingShare()),
+        setup.workers(),
+        setup.cores(),
+        percent(times.idleShare(setup.workers())),
+        times.workersJobless() <= 0
+            ? ""
+            : ", without a job " + percent(times.joblessShare(setup.workers())));
   }
 
   private static void appendTiming(StringBuilder text, String name, Timing timing) {
@@ -518,9 +419,8 @@ public final class LoaderStats {
             Units.duration(timing.maxNanos())));
   }
 
-  /** Rounded down, so that a figure stands on the same side of a threshold as its share does. */
   private static String percent(double share) {
-    return format("%d %%", (int) (share * 100));
+    return BottleneckAnalysis.percent(share);
   }
 
   private static String format(String pattern, Object... values) {

@@ -1,10 +1,12 @@
 package io.pentrough;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Keeps a loader's statistics while it runs.
  *
  * <p>Every method is called under the engine's lock, with times from one {@link System#nanoTime()};
- * none but {@link #snapshot} allocates, and none reads a clock.
+ * none but {@link #snapshot} and the first {@link #firstReady} allocates, and none reads a clock.
  *
  * <p>A wait is told twice: when it begins and ends, which gives the shares (an open wait counts up
  * to the snapshot), and as a whole when it is over, which gives the timings. Who need not wait
@@ -13,6 +15,8 @@ package io.pentrough;
 final class StatsRecorder {
 
   private final int workers;
+  private final int cores;
+  private final int deviceSlots;
   private final Object loader = new Object();
   private long snapshots;
 
@@ -22,9 +26,15 @@ final class StatsRecorder {
   private int restingWorkers;
   private boolean dry;
 
+  /** Slots handed over without a copy, and given back, that the consumer's work still uses. */
+  private int slotsInUse;
+
+  private boolean slotsHeldUp;
+
   private boolean started;
   private long startedAt;
   private long firstReadyNanos = LoaderStats.NEVER;
+  private @Nullable PipelineTimes beforeFirst;
 
   private long batches;
   private long bytes;
@@ -44,8 +54,15 @@ final class StatsRecorder {
   private final Gauge stagesAtWork = new Gauge();
   private final Gauge consumersStarving = new Gauge();
 
-  StatsRecorder(int workers) {
+  /**
+   * Nothing has happened yet.
+   *
+   * @param cores the processors that the JVM may use
+   */
+  StatsRecorder(int workers, int cores, int deviceSlots) {
     this.workers = workers;
+    this.cores = cores;
+    this.deviceSlots = deviceSlots;
   }
 
   /** So much of the host memory is not pinned. */
@@ -63,6 +80,7 @@ final class StatsRecorder {
   void firstReady(long now) {
     if (firstReadyNanos == LoaderStats.NEVER) {
       firstReadyNanos = now - startedAt;
+      beforeFirst = times(now);
     }
   }
 
@@ -121,12 +139,14 @@ final class StatsRecorder {
   void workerIdle(long now) {
     restingWorkers++;
     waits(dry).begin(now);
+    watchSlotsInUse(now);
   }
 
   /** A worker ends its wait, with a slot or without. */
   void workerBusy(long now) {
     restingWorkers--;
     waits(dry).end(now);
+    watchSlotsInUse(now);
   }
 
   /** Whether there is no job: then this is what every worker at rest waits for, and no slot. */
@@ -144,6 +164,7 @@ final class StatsRecorder {
     } else {
       dryTimes.end(now);
     }
+    watchSlotsInUse(now);
   }
 
   /** For how long there has been no job, all together. */
@@ -163,6 +184,32 @@ final class StatsRecorder {
 
   void copyLetGo(long now) {
     copiesHeldUp.end(now);
+  }
+
+  /** A slot handed over without a copy is given back, but the consumer's work still uses it. */
+  void slotStillInUse(long now) {
+    slotsInUse++;
+    watchSlotsInUse(now);
+  }
+
+  /** The consumer's work on such a slot has run. */
+  void slotNoMoreInUse(long now) {
+    slotsInUse--;
+    watchSlotsInUse(now);
+  }
+
+  /** Without copies, it is the workers whom the consumer's work holds up. */
+  private void watchSlotsInUse(long now) {
+    boolean holdUp = slotsInUse > 0 && restingWorkers > 0 && !dry;
+    if (holdUp == slotsHeldUp) {
+      return;
+    }
+    slotsHeldUp = holdUp;
+    if (holdUp) {
+      copiesHeldUp.begin(now);
+    } else {
+      copiesHeldUp.end(now);
+    }
   }
 
   /** Stages have a batch to work on. */
@@ -196,29 +243,36 @@ final class StatsRecorder {
 
   /** Everything up to now. */
   LoaderStats snapshot(long now) {
+    PipelineTimes times = times(now);
+    return new LoaderStats(
+        loader,
+        0,
+        ++snapshots,
+        new PipelineSetup(workers, cores, deviceSlots, pageableBytes),
+        firstReadyNanos,
+        new LoaderTotals(
+            times,
+            beforeFirst == null ? times : beforeFirst,
+            batches,
+            bytes,
+            failures,
+            skips,
+            fills.copy(),
+            slotWaits.copy(),
+            copies.copy(),
+            stages.copy(),
+            consumerWaits.copy()));
+  }
+
+  private PipelineTimes times(long now) {
     workersIdle.advance(now);
     workersWithoutJob.advance(now);
     copiesUnderWay.advance(now);
     copiesHeldUp.advance(now);
     stagesAtWork.advance(now);
     consumersStarving.advance(now);
-    return new LoaderStats(
-        loader,
-        0,
-        ++snapshots,
-        workers,
-        pageableBytes,
+    return new PipelineTimes(
         started ? now - startedAt : 0,
-        firstReadyNanos,
-        batches,
-        bytes,
-        failures,
-        skips,
-        fills.copy(),
-        slotWaits.copy(),
-        copies.copy(),
-        stages.copy(),
-        consumerWaits.copy(),
         workersIdle.totalNanos(),
         workersWithoutJob.totalNanos(),
         copiesUnderWay.busyNanos(),

@@ -58,6 +58,36 @@ class CopyStatsTest {
   }
 
   @Test
+  @DisplayName("without copies, it is the workers whom the consumer's work holds up")
+  void workersHeldUpByTheLoop() throws Exception {
+    try (DeviceStream work = device.newStream();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
+                .handOver()
+                .hostSlots(1)
+                .deviceSlots(1)
+                .consumerStream(work)
+                .start()) {
+      try (TestDevice.Gate gate = TestDevice.gate(work)) {
+        loader.get(PATIENCE).close();
+        loader.get(PATIENCE).close(); // no slot is left to be filled
+        until(() -> loader.stats().copyHeldUpShare() > 0, "the workers to be held up");
+        LoaderStats before = loader.stats();
+        LoaderStats interval = loader.stats().minus(before);
+        assertEquals(1.0, interval.copyHeldUpShare());
+        gate.open();
+      }
+      loader.get(PATIENCE).close();
+      until(
+          () -> {
+            LoaderStats before = loader.stats();
+            return loader.stats().minus(before).copyHeldUpShare() == 0;
+          },
+          "nothing to be held up any more");
+    }
+  }
+
+  @Test
   @DisplayName("a copy whose batch was taken and closed early runs, and is not held up by that")
   void copyOfAnEarlyLease() throws Exception {
     Semaphore fills = new Semaphore(0);
@@ -99,11 +129,11 @@ class CopyStatsTest {
   @DisplayName("COPY: a loop without work of its own that takes batches as soon as they are queued")
   void copyBoundLoop() throws Exception {
     CopyStreams slow = new CopyStreams(device);
-    slow.beforeEachCopy = () -> SlowDevice.linger(100_000);
+    slow.beforeEachCopy = () -> SlowDevice.linger(300_000);
     try (DeviceStream work = device.newStream();
         BackgroundLoader loader =
             BackgroundLoader.builder(slow, Numbered.SPEC, Numbered::fill).start()) {
-      for (int i = 0; i < 100; i++) {
+      for (int i = 0; i < 60; i++) {
         loader.getQueued(slow.wrap(work), PATIENCE).close();
       }
       work.synchronize();

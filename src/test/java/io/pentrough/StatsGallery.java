@@ -25,7 +25,9 @@ public final class StatsGallery {
    * One program: what takes how long, and what the loader was given.
    *
    * @param verdict what the document says about it
-   * @param dtype of the million elements a batch has
+   * @param dtype of the elements
+   * @param elements how many a batch has
+   * @param batches how many the loop takes
    * @param fillMillis how long the target takes
    * @param copyMillisPerMiB how long a copy takes, for each MiB
    * @param stageMillis how long a stage takes; 0 for none
@@ -39,6 +41,8 @@ public final class StatsGallery {
       String title,
       Verdict verdict,
       DType dtype,
+      int elements,
+      int batches,
       int workers,
       int hostSlots,
       int fillMillis,
@@ -49,6 +53,8 @@ public final class StatsGallery {
       boolean queued,
       int jobsAhead) {}
 
+  private static final int MILLION = 1 << 20;
+
   static final List<Exhibit> EXHIBITS =
       List.of(
           exhibit("the target is slow", Verdict.PRODUCER, DType.UINT8, 1, 3, 20, 1, 0, 8),
@@ -56,28 +62,27 @@ public final class StatsGallery {
           exhibit("the copy is slow", Verdict.COPY, DType.FLOAT32, 2, 4, 4, 5, 0, 8),
           exhibit("uint8 for float32", Verdict.CONSUMER, DType.UINT8, 2, 4, 4, 5, 0, 8),
           exhibit("the loop is slow", Verdict.CONSUMER, DType.UINT8, 2, 4, 8, 1, 0, 12),
+          pausing("the loop pauses", Verdict.BALANCED, 1),
+          pausing("twelve host slots", Verdict.CONSUMER, 12),
+          exhibit("the stage is slow", Verdict.STAGE, DType.UINT8, 2, 4, 8, 1, 20, 8),
+          queue("one job ahead", Verdict.SUBMITTER, 1),
+          queue("six jobs ahead", Verdict.CONSUMER, 6),
+          nothingToDo("next to no work", 1 << 10, 20_000),
           new Exhibit(
-              "the loop pauses", Verdict.BALANCED, DType.UINT8, 1, 1, 10, 1, 0, 4, 100, false, 0),
-          new Exhibit(
-              "twelve host slots",
+              "the stream is slow",
               Verdict.CONSUMER,
               DType.UINT8,
-              1,
-              12,
-              10,
+              MILLION,
+              200,
+              2,
+              4,
+              8,
               1,
               0,
-              4,
-              100,
-              false,
-              0),
-          exhibit("the stage is slow", Verdict.STAGE, DType.UINT8, 2, 4, 8, 1, 20, 8),
-          new Exhibit(
-              "one job ahead", Verdict.SUBMITTER, DType.UINT8, 3, 5, 20, 1, 0, 8, 0, false, 1),
-          new Exhibit(
-              "six jobs ahead", Verdict.CONSUMER, DType.UINT8, 3, 5, 20, 1, 0, 8, 0, false, 6),
-          new Exhibit(
-              "the stream is slow", Verdict.CONSUMER, DType.UINT8, 2, 4, 8, 1, 0, 12, 0, true, 0));
+              12,
+              0,
+              true,
+              0));
 
   private StatsGallery() {}
 
@@ -95,6 +100,8 @@ public final class StatsGallery {
         title,
         verdict,
         dtype,
+        MILLION,
+        200,
         workers,
         hostSlots,
         fillMillis,
@@ -106,6 +113,21 @@ public final class StatsGallery {
         0);
   }
 
+  private static Exhibit pausing(String title, Verdict verdict, int hostSlots) {
+    return new Exhibit(
+        title, verdict, DType.UINT8, MILLION, 200, 1, hostSlots, 10, 1, 0, 4, 100, false, 0);
+  }
+
+  private static Exhibit queue(String title, Verdict verdict, int jobsAhead) {
+    return new Exhibit(
+        title, verdict, DType.UINT8, MILLION, 200, 3, 5, 20, 1, 0, 8, 0, false, jobsAhead);
+  }
+
+  private static Exhibit nothingToDo(String title, int elements, int batches) {
+    return new Exhibit(
+        title, Verdict.OVERHEAD, DType.UINT8, elements, batches, 2, 4, 0, 0, 0, 0, 0, false, 0);
+  }
+
   /**
    * Prints all of them; takes some 30 seconds.
    *
@@ -113,7 +135,8 @@ public final class StatsGallery {
    */
   public static void main(String[] args) throws InterruptedException {
     for (Exhibit exhibit : EXHIBITS) {
-      System.out.printf("== %s%n%s%n%n", exhibit.title(), run(exhibit, 200, 1_000_000));
+      System.out.printf(
+          "== %s%n%s%n%n", exhibit.title(), run(exhibit, exhibit.batches(), 1_000_000));
     }
   }
 
@@ -124,7 +147,8 @@ public final class StatsGallery {
    */
   static LoaderStats run(Exhibit exhibit, int batches, long nanosPerMilli)
       throws InterruptedException {
-    BatchSpec spec = BatchSpec.builder().array("image", exhibit.dtype(), 1 << 20).build();
+    BatchSpec spec =
+        BatchSpec.builder().array("image", exhibit.dtype(), exhibit.elements()).build();
     long copyNanos = (spec.slotBytes() >> 20) * exhibit.copyMillisPerMiB() * nanosPerMilli;
     BatchTarget target = (out, context) -> pass(exhibit.fillMillis() * nanosPerMilli);
     try (HostDevice host = HostDevice.open();
@@ -197,6 +221,9 @@ public final class StatsGallery {
   }
 
   private static void pass(long nanos) {
+    if (nanos == 0) {
+      return; // to sleep for no time would take some
+    }
     try {
       TimeUnit.NANOSECONDS.sleep(nanos);
     } catch (InterruptedException e) {

@@ -27,9 +27,9 @@ class StatsGalleryTest {
   private static final Path PAGE = Path.of("docs/reading-the-stats.md");
   private static final Pattern SHARES =
       Pattern.compile(
-          "loop starved (\\d+) %, copy under way (\\d+) %(?:, held up (\\d+) %)?"
-              + "(?:, stages at work (\\d+) %)?, workers \\((\\d+)\\) waiting for a slot (\\d+) %"
-              + "(?:, without a job (\\d+) %)?\\n(.*)");
+          "(?:after the first batch: )?loop starved (\\d+) %, copy under way (\\d+) %(?:, held up (\\d+) %)?"
+              + "(?:, stages at work (\\d+) %)?, workers \\((\\d+) on (\\d+) cores\\) waiting for a"
+              + " slot (\\d+) %(?:, without a job (\\d+) %)?\\n([A-Z]+: .*)");
 
   static Stream<Exhibit> exhibits() {
     return StatsGallery.EXHIBITS.stream();
@@ -45,19 +45,15 @@ class StatsGalleryTest {
     Matcher shown = SHARES.matcher(page.substring(begin, page.indexOf("```", begin)));
     assertTrue(shown.find(), "no shares under: " + exhibit.title());
 
-    int workers = Integer.parseInt(shown.group(5));
-    LoaderStats stats =
-        stats(
-            share(shown, 1),
-            share(shown, 2),
-            share(shown, 3),
-            share(shown, 4),
-            workers,
-            share(shown, 6),
-            share(shown, 7));
-    assertEquals(exhibit.workers(), workers);
+    // The last line of shares is the one that the verdict comes from.
+    LoaderStats stats = stats(exhibit, shown);
+    assertEquals(exhibit.workers(), Integer.parseInt(shown.group(5)));
     assertEquals(exhibit.verdict(), stats.verdict());
-    assertEquals(shown.group(8), stats.toString().lines().reduce("", (before, line) -> line));
+    String sinceFirst = "after the first batch ";
+    assertEquals(
+        shown.group(9).replace(sinceFirst, ""),
+        stats.toString().lines().reduce("", (before, line) -> line));
+    assertEquals(shown.group(9).contains(sinceFirst), shown.group().startsWith("after the first"));
   }
 
   /** Negative if it is not shown. */
@@ -80,43 +76,51 @@ class StatsGalleryTest {
         "the section shows no program that gets " + verdict + ":" + section);
   }
 
-  /**
-   * A snapshot with these shares, in whole percents and a half, made without a clock.
-   *
-   * @param heldUp negative if no copy was
-   * @param staging negative without stages
-   * @param jobless negative if there was always a job
-   */
-  private static LoaderStats stats(
-      int starved, int copying, int heldUp, int staging, int workers, int idle, int jobless) {
-    StatsRecorder recorder = new StatsRecorder(workers);
+  /** A snapshot with these shares, in whole percents and a half, made without a clock. */
+  private static LoaderStats stats(Exhibit exhibit, Matcher shown) {
+    int starved = share(shown, 1);
+    int copying = share(shown, 2);
+    int heldUp = share(shown, 3);
+    int staging = share(shown, 4);
+    int workers = exhibit.workers();
+    int cores = Integer.parseInt(shown.group(6));
+    int idle = share(shown, 7);
+    int jobless = share(shown, 8);
+    StatsRecorder recorder = new StatsRecorder(workers, cores, 3);
     recorder.started(0);
-    recorder.delivered(1);
+    recorder.firstReady(0);
+    for (int i = 0; i < exhibit.batches(); i++) {
+      recorder.delivered(exhibit.elements());
+    }
     recorder.consumerStarving(0);
-    recorder.consumerFed(starved * 10 + 5);
+    recorder.consumerFed(nanos(starved));
     recorder.copyStarted(0);
-    recorder.copyEnded(copying * 10 + 5);
+    recorder.copyEnded(nanos(copying));
     if (heldUp >= 0) {
       recorder.copyHeldUp(0);
-      recorder.copyLetGo(heldUp * 10 + 5);
+      recorder.copyLetGo(nanos(heldUp));
     }
     if (staging >= 0) {
       recorder.staged(1);
       recorder.stagesStarted(0);
-      recorder.stagesEnded(staging * 10 + 5);
+      recorder.stagesEnded(nanos(staging));
     }
     for (int i = 0; i < workers; i++) {
       recorder.workerIdle(0);
     }
-    int busyAt = idle * 10 + 5;
+    long busyAt = nanos(idle);
     if (jobless >= 0) {
       recorder.dry(true, busyAt);
-      busyAt += jobless * 10 + 5;
+      busyAt += nanos(jobless);
     }
     for (int i = 0; i < workers; i++) {
       recorder.workerBusy(busyAt);
     }
-    return recorder.snapshot(1000);
+    return recorder.snapshot(1_000_000_000);
+  }
+
+  private static long nanos(int percent) {
+    return percent * 10_000_000L + 5_000_000;
   }
 
   @ParameterizedTest
@@ -125,6 +129,6 @@ class StatsGalleryTest {
   void theGalleryRuns(Exhibit exhibit) throws Exception {
     LoaderStats stats = StatsGallery.run(exhibit, 20, 0);
     assertEquals(20, stats.batches());
-    assertEquals((20L << 20) * exhibit.dtype().bytes(), stats.bytes());
+    assertEquals(20L * exhibit.elements() * exhibit.dtype().bytes(), stats.bytes());
   }
 }

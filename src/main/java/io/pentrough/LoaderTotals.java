@@ -1,0 +1,36 @@
+package io.pentrough;
+
+/**
+ * What a loader has done up to a moment, or between two.
+ *
+ * @param beforeFirst the part of {@code times} before the first batch was ready
+ * @param fills this and the other histograms are not changed any more
+ */
+record LoaderTotals(
+    PipelineTimes times,
+    PipelineTimes beforeFirst,
+    long batches,
+    long bytes,
+    long failures,
+    long skips,
+    Histogram fills,
+    Histogram slotWaits,
+    Histogram copies,
+    Histogram stages,
+    Histogram consumerWaits) {
+
+  LoaderTotals minus(LoaderTotals earlier) {
+    return new LoaderTotals(
+        times.minus(earlier.times),
+        beforeFirst.minus(earlier.beforeFirst),
+        batches - earlier.batches,
+        bytes - earlier.bytes,
+        failures - earlier.failures,
+        skips - earlier.skips,
+        fills.minus(earlier.fills),
+        slotWaits.minus(earlier.slotWaits),
+        copies.minus(earlier.copies),
+        stages.minus(earlier.stages),
+        consumerWaits.minus(earlier.consumerWaits));
+  }
+}

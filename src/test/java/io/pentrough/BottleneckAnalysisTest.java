@@ -1,0 +1,544 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.LoaderStats.Timing;
+import io.pentrough.LoaderStats.Verdict;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * What holds of every verdict, whatever was recorded, and of the verdicts on one program that is
+ * run again and again. No thread, no clock: recordings are made up from a seed.
+ */
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD) // for an endless loop, too
+class BottleneckAnalysisTest {
+
+  private static final Pattern SHARES =
+      Pattern.compile(
+          "(?:after the first batch: )?loop starved (\\d+) %, copy under way (\\d+) %"
+              + "(?:, held up (\\d+) %)?(?:, stages at work (\\d+) %)?, workers \\((\\d+) on (\\d+)"
+              + " cores\\) waiting for a slot (\\d+) %(?:, without a job (\\d+) %)?");
+  private static final Pattern GAIN = Pattern.compile("gains at most (\\d+) %");
+  private static final Pattern FIGURE = Pattern.compile("(\\d+) %");
+
+  /** What the last lines of the text say. */
+  private record Told(
+      int starved,
+      int copying,
+      int heldUp,
+      int staging,
+      int workers,
+      int cores,
+      int idle,
+      int jobless,
+      String advice) {
+
+    static Told of(LoaderStats stats) {
+      List<String> lines = stats.toString().lines().toList();
+      String last = lines.get(lines.size() - 1);
+      assertTrue(last.startsWith(stats.verdict() + ": "), last);
+      Matcher shown = SHARES.matcher(lines.get(lines.size() - 2));
+      assertTrue(shown.matches(), lines.get(lines.size() - 2));
+      int[] figures =
+          IntStream.rangeClosed(1, 8)
+              .map(group -> shown.group(group) == null ? 0 : Integer.parseInt(shown.group(group)))
+              .toArray();
+      return new Told(
+          figures[0],
+          figures[1],
+          figures[2],
+          figures[3],
+          figures[4],
+          figures[5],
+          figures[6],
+          figures[7],
+          last);
+    }
+
+    /** What each worker did not wait: rounded, so two figures. */
+    Set<Integer> working() {
+      int most = 100 - idle - jobless;
+      return Set.of(most, most - 1, most - 2);
+    }
+
+    List<Integer> gains() {
+      return GAIN.matcher(advice).results().map(gain -> Integer.valueOf(gain.group(1))).toList();
+    }
+
+    boolean tooLittle() {
+      return advice.contains("nothing to judge by") || advice.contains("too little time");
+    }
+
+    /** What the advice names. */
+    Set<Cure> cures() {
+      Set<Cure> cures = EnumSet.noneOf(Cure.class);
+      for (Cure cure : Cure.values()) {
+        if (advice.contains(cure.words)) {
+          cures.add(cure);
+        }
+      }
+      return cures;
+    }
+  }
+
+  private enum Cure {
+    WORKERS("add workers"),
+    TARGET("make the target faster"),
+    COPY("copy fewer bytes"),
+    STAGE("let the stages do less"),
+    JOBS("submit further ahead"),
+    SLOTS("add host and device slots"),
+    LOOP("let the loop do less on the device"),
+    LARGER("larger");
+
+    final String words;
+
+    Cure(String words) {
+      this.words = words;
+    }
+  }
+
+  static IntStream seeds() {
+    return IntStream.range(0, 20);
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  @DisplayName("no verdict contradicts the figures above it, and none advises what cannot gain")
+  void figuresAndAdviceAgree(int seed) {
+    Random random = new Random(seed);
+    Map<Verdict, Integer> seen = new EnumMap<>(Verdict.class);
+    for (int i = 0; i < 500; i++) {
+      Recording recording = new Recording(random);
+      LoaderStats before = recording.run(1 + random.nextInt(40));
+      LoaderStats after = recording.run(1 + random.nextInt(random.nextBoolean() ? 40 : 600));
+      for (LoaderStats stats : List.of(before, after, after.minus(before))) {
+        checkShares(stats);
+        check(stats, Told.of(stats));
+        seen.merge(stats.verdict(), 1, Integer::sum);
+      }
+    }
+    assertEquals(EnumSet.allOf(Verdict.class), seen.keySet(), "nothing is checked that never is");
+  }
+
+  private static void checkShares(LoaderStats stats) {
+    for (double share :
+        new double[] {
+          stats.starvedShare(),
+          stats.copyBusyShare(),
+          stats.copyHeldUpShare(),
+          stats.stageBusyShare(),
+          stats.workerIdleShare(),
+          stats.workerJoblessShare()
+        }) {
+      assertTrue(share >= 0 && share <= 1, stats::toString);
+    }
+    for (Timing timing :
+        List.of(stats.fillTime(), stats.copyTime(), stats.stageTime(), stats.consumerWait())) {
+      assertTrue(timing.count() >= 0 && timing.sumNanos() >= 0, stats::toString);
+      assertTrue(timing.p50Nanos() <= timing.p99Nanos(), stats::toString);
+      assertTrue(timing.p99Nanos() <= timing.maxNanos(), stats::toString);
+    }
+    assertTrue(stats.batches() >= 0 && stats.bytes() >= 0 && !stats.elapsed().isNegative());
+  }
+
+  private static void check(LoaderStats stats, Told told) {
+    Set<Integer> shown =
+        new TreeSet<>(
+            List.of(
+                told.starved, told.copying, told.heldUp, told.staging, told.idle, told.jobless));
+    String quoted = GAIN.matcher(told.advice).replaceAll("");
+    FIGURE
+        .matcher(quoted)
+        .results()
+        .forEach(figure -> assertTrue(shown.contains(Integer.valueOf(figure.group(1))), quoted));
+
+    Set<Integer> bounds = new TreeSet<>(told.working());
+    bounds.addAll(List.of(told.copying, told.heldUp, told.staging));
+    bounds.addAll(List.of(told.copying + told.heldUp, told.copying + told.heldUp + 1));
+    for (int gain : told.gains()) {
+      assertTrue(gain >= 10, "hardly worth it: " + stats);
+      assertTrue(gain <= told.starved, "more than the loop waited: " + stats);
+      assertTrue(gain == told.starved || bounds.contains(100 - gain), "from nowhere: " + stats);
+    }
+
+    Set<Cure> cures = told.cures();
+    if (told.tooLittle() || (told.starved < 10 && stats.verdict() == Verdict.CONSUMER)) {
+      assertEquals(EnumSet.noneOf(Cure.class), cures, stats::toString);
+    }
+    if (told.tooLittle()) {
+      return;
+    }
+    if (told.starved < 10) {
+      assertTrue(
+          stats.verdict() == Verdict.CONSUMER || stats.verdict() == Verdict.OVERHEAD,
+          stats::toString);
+    }
+    if (cures.contains(Cure.WORKERS)) {
+      assertTrue(told.workers < told.cores, "no core for it: " + stats);
+      assertTrue(told.idle + told.jobless <= 50, "they rest: " + stats);
+      assertTrue(told.jobless == 0 || cures.contains(Cure.JOBS), "no job for it: " + stats);
+    }
+    if (cures.contains(Cure.JOBS)) {
+      assertTrue(stats.workerJoblessShare() > 0 || told.jobless > 0, "there are jobs: " + stats);
+    }
+    if (cures.contains(Cure.SLOTS)) {
+      assertTrue(told.copying < 90 && told.staging < 90, "they are all needed: " + stats);
+    }
+    int rest = told.idle + told.jobless;
+    boolean rapid = stats.elapsed().toNanos() / 1_000_000 < stats.batches() * 2; // or nearly
+    switch (stats.verdict()) {
+      case PRODUCER -> {
+        assertTrue(told.idle <= told.starved && rest <= 50, stats::toString);
+        assertTrue(cures.contains(Cure.TARGET), stats::toString);
+      }
+      case COPY -> {
+        assertTrue(
+            told.copying >= 50 || (rapid && told.copying * 2 >= told.starved - 1), told.advice);
+        assertTrue(told.copying >= told.staging || rapid, stats::toString);
+        assertTrue(cures.contains(Cure.COPY), stats::toString);
+      }
+      case STAGE -> {
+        assertTrue(
+            told.staging >= 50 || (rapid && told.staging * 2 >= told.starved - 1), told.advice);
+        assertTrue(told.staging >= told.copying || rapid || told.heldUp >= 10, stats::toString);
+        assertTrue(cures.contains(Cure.STAGE), stats::toString);
+      }
+      case SUBMITTER -> {
+        assertTrue(told.jobless >= 10 && told.jobless >= told.idle, stats::toString);
+        assertTrue(cures.contains(Cure.JOBS), stats::toString);
+      }
+      case CONSUMER -> assertTrue(told.starved < 10 || told.heldUp >= 10 || rapid, stats::toString);
+      case OVERHEAD -> assertTrue(cures.contains(Cure.LARGER), stats::toString);
+      case BALANCED -> {
+        assertTrue(cures.contains(Cure.SLOTS), stats::toString);
+        assertFalse(cures.contains(Cure.WORKERS), stats::toString);
+      }
+    }
+  }
+
+  /** Anything that an engine could tell a recorder, in an order that it could be told in. */
+  private static final class Recording {
+    private final Random random;
+    private final StatsRecorder recorder;
+    private final int workers;
+    private final long scale;
+    private final double[] likes = new double[6];
+    private final int[] open = new int[6];
+    private final long workNanos;
+    private final long batchBytes;
+    private final boolean staged;
+    private long now;
+    private boolean ready;
+
+    Recording(Random random) {
+      this.random = random;
+      workers = 1 + random.nextInt(4);
+      recorder = new StatsRecorder(workers, 1 + random.nextInt(6), 1 + random.nextInt(3));
+      scale = (long) Math.pow(10, 3 + random.nextInt(5));
+      workNanos = (long) Math.pow(10, 2 + random.nextInt(6));
+      batchBytes = 1L << (4 + random.nextInt(20));
+      staged = random.nextBoolean();
+      now = random.nextLong() >> 8;
+      for (int i = 0; i < likes.length; i++) {
+        double like = random.nextDouble();
+        likes[i] = random.nextInt(3) == 0 ? like : like < 0.5 ? like / 10 : 1 - like / 20;
+      }
+      recorder.started(now);
+      if (random.nextInt(3) > 0) {
+        likes[4] = 0; // there are always jobs
+      }
+      if (random.nextBoolean()) {
+        likes[3] = 0; // copies are not held up
+      }
+      if (random.nextBoolean()) {
+        ready = true;
+        recorder.firstReady(now);
+      }
+    }
+
+    LoaderStats run(int steps) {
+      for (int i = 0; i < steps; i++) {
+        now += (long) (random.nextDouble() * scale);
+        step(random.nextInt(9));
+      }
+      return recorder.snapshot(now);
+    }
+
+    private void step(int what) {
+      switch (what) {
+        case 0 ->
+            toggle(0, workers, () -> recorder.workerIdle(early()), () -> recorder.workerBusy(now));
+        case 1 -> toggle(1, 2, () -> recorder.copyStarted(now), () -> recorder.copyEnded(now));
+        case 2 ->
+            toggle(2, 2, () -> recorder.consumerStarving(now), () -> recorder.consumerFed(now));
+        case 3 -> toggle(3, 1, () -> recorder.copyHeldUp(now), () -> recorder.copyLetGo(now));
+        case 4 -> recorder.dry(random.nextDouble() < likes[4], now);
+        case 5 -> {
+          if (staged) {
+            toggle(5, 1, () -> recorder.stagesStarted(now), () -> recorder.stagesEnded(now));
+            recorder.staged((long) (random.nextDouble() * workNanos));
+          }
+        }
+        default -> {
+          recorder.filled((long) (random.nextDouble() * workNanos));
+          recorder.copied((long) (random.nextDouble() * workNanos));
+          recorder.consumerWaited((long) (random.nextDouble() * scale));
+          if (ready || random.nextInt(4) == 0) {
+            ready = true;
+            recorder.firstReady(now);
+            recorder.delivered(batchBytes);
+          }
+        }
+      }
+    }
+
+    /** A worker tells when it began to wait after it has got the lock. */
+    private long early() {
+      return now - random.nextInt((int) (scale / 10));
+    }
+
+    private void toggle(int of, int most, Runnable begin, Runnable end) {
+      boolean more = random.nextDouble() < likes[of];
+      if (more && open[of] < most) {
+        open[of]++;
+        begin.run();
+      } else if (!more && open[of] > 0) {
+        open[of]--;
+        end.run();
+      }
+    }
+  }
+
+  /** Durations in microseconds. */
+  @ParameterizedTest
+  @CsvSource({
+    // workers, host, device, fill, copy, stage, step, queued, verdict
+    "1, 3, 3, 20000,  1000,     0,  8000, false, PRODUCER",
+    "3, 5, 3, 20000,  1000,     0,  8000, false, CONSUMER",
+    "2, 4, 3,  4000, 20000,     0,  8000, false, COPY",
+    "2, 4, 3,  8000,  1000, 20000,  8000, false, STAGE",
+    "2, 4, 3,  8000,  1000,     0, 12000, false, CONSUMER",
+    "2, 4, 3,  8000,  1000,     0, 12000,  true, CONSUMER",
+    "2, 4, 3,  2000,  8000,     0, 12000,  true, CONSUMER",
+    "2, 4, 3,  2000, 12000,     0,  8000,  true, COPY",
+    "1, 1, 1, 10000, 10000,     0, 10000, false, BALANCED",
+    "1, 3, 3,     1,     1,     0,     5, false, OVERHEAD",
+    "4, 6, 3,     1,     2,     0,     1, false, OVERHEAD",
+    "1, 3, 3,  1000,    10,     0,   970, false, CONSUMER",
+  })
+  @DisplayName("a program gets one verdict, in each of a thousand runs that differ a little")
+  void oneProgramOneVerdict(
+      int workers,
+      int hostSlots,
+      int deviceSlots,
+      long fill,
+      long copy,
+      long stage,
+      long step,
+      boolean queued,
+      Verdict verdict) {
+    for (int seed = 0; seed < 1000; seed++) {
+      LoaderStats stats =
+          new Program(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
+      assertEquals(verdict, stats.verdict(), stats::toString);
+    }
+  }
+
+  /** Programs near a threshold; durations in microseconds. */
+  @ParameterizedTest
+  @CsvSource({
+    // the loop waits for some 10 % of the time: for the target, the copy, the stages
+    "1, 3, 3, 10000,  1000,     0,  9000, false",
+    "2, 4, 3,  4000, 10000,     0,  9000, false",
+    "2, 4, 3,  4000,  1000, 10000,  9000, false",
+    // two parts take as long
+    "2, 4, 3,  1000, 10000, 10000,  4000, false",
+    "1, 3, 3, 10000, 10000,     0,  4000, false",
+    "1, 3, 3, 10000,  1000, 10000,  4000, false",
+    "2, 4, 3,  2000, 10000,     0,  9700,  true",
+    "1, 3, 3, 10000,  1000,     0,  9900,  true",
+    "2, 4, 2,  2000, 10000,     0, 10000,  true",
+    // nobody is at work all the time
+    "1, 1, 1, 10000,  4000,     0,  4000, false",
+    "1, 1, 1,  4000, 10000,     0,  4000, false",
+    "1, 1, 1,  8000,  8000,     0,  2000, false",
+    "1, 1, 1,  2000, 10000,     0, 30000,  true",
+    // work of the length of a wake, or of a few
+    "1, 3, 3,    25,     1,     0,     1, false",
+    "1, 3, 3,    60,     1,     0,     1, false",
+    "2, 4, 3,   100,     1,     0,     1, false",
+    "2, 4, 3,     1,    30,     0,     1, false",
+    "2, 4, 3,     1,    60,     0,     1, false",
+    "2, 4, 3,     1,     1,     0,    20, false",
+    // a batch each millisecond
+    "1, 1, 1,   400,   400,     0,   200, false",
+    "2, 4, 3,   100,   950,     0,   100, false",
+  })
+  @DisplayName("near a threshold, runs of one program get advice that can be followed together")
+  void adviceDoesNotFlap(
+      int workers,
+      int hostSlots,
+      int deviceSlots,
+      long fill,
+      long copy,
+      long stage,
+      long step,
+      boolean queued) {
+    Map<Verdict, Told> seen = new EnumMap<>(Verdict.class);
+    for (int seed = 0; seed < 1000; seed++) {
+      LoaderStats stats =
+          new Program(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
+      Told told = Told.of(stats);
+      for (Told other : seen.values()) {
+        assertTrue(goTogether(told, other), told.advice + "\n" + other.advice);
+      }
+      seen.put(stats.verdict(), told);
+    }
+  }
+
+  /** Whether one can follow both, or little is to be gained by either. */
+  private static boolean goTogether(Told one, Told other) {
+    if (one.tooLittle() || other.tooLittle()) {
+      return true;
+    }
+    Set<Cure> both = EnumSet.copyOf(one.cures());
+    both.retainAll(other.cures());
+    return !both.isEmpty() || (most(one) <= 20 && most(other) <= 20);
+  }
+
+  private static int most(Told told) {
+    return told.gains().stream().max(Integer::compare).orElse(0);
+  }
+
+  /**
+   * A pipeline of workers, a copy, stages and a loop as a max-plus recurrence: no part waits for
+   * more than it has to, but each wait ends a wake later.
+   */
+  private record Program(
+      int workers,
+      int hostSlots,
+      int deviceSlots,
+      long fill,
+      long copy,
+      long stage,
+      long step,
+      boolean queued) {
+
+    private static final int BATCHES = 120;
+    private static final int RAPID_BATCHES = 600;
+    private static final int WAKE = 15_000;
+
+    private record Event(long time, int order, Runnable told) {}
+
+    LoaderStats run(int seed) {
+      Random random = new Random(seed);
+      boolean rapid = fill + copy + stage + step < 2000;
+      int batches = rapid ? RAPID_BATCHES : BATCHES;
+      StatsRecorder recorder = new StatsRecorder(workers, 16, deviceSlots);
+      double[] pace = random.doubles(4, 0.98, 1.02).toArray(); // this run's
+      List<Event> events = new ArrayList<>();
+      long[] workerFree = new long[workers];
+      long[] copied = new long[batches];
+      long[] givenBack = new long[batches];
+      long[] released = new long[batches];
+      long staged = 0;
+      long loopFree = 0;
+      long kernels = 0;
+      recorder.started(0);
+      for (int i = 0; i < batches; i++) {
+        int worker = 0;
+        for (int other = 1; other < workers; other++) {
+          worker = workerFree[other] < workerFree[worker] ? other : worker;
+        }
+        long asked = workerFree[worker];
+        long claimed = after(asked, i < hostSlots ? 0 : copied[i - hostSlots]);
+        long fillNanos = nanos(fill, pace[0], random);
+        long filled = claimed + fillNanos;
+        workerFree[worker] = filled;
+        tell(events, asked, () -> recorder.workerIdle(asked));
+        tell(events, claimed, () -> recorder.workerBusy(claimed));
+        tell(events, filled, () -> recorder.filled(fillNanos));
+
+        long before = i == 0 ? 0 : copied[i - 1];
+        long room = i < deviceSlots ? 0 : givenBack[i - deviceSlots];
+        long reserved = Math.max(Math.max(filled, before), room);
+        long begun = Math.max(reserved, i < deviceSlots ? 0 : released[i - deviceSlots]);
+        long copyNanos = nanos(copy, pace[1], random);
+        copied[i] = begun + copyNanos;
+        if (begun > reserved) {
+          tell(events, reserved, () -> recorder.copyHeldUp(reserved));
+          tell(events, begun, () -> recorder.copyLetGo(begun));
+        }
+        long copyEnd = copied[i];
+        tell(events, begun, () -> recorder.copyStarted(begun));
+        tell(events, copyEnd, () -> recorder.copyEnded(copyEnd));
+        tell(events, copyEnd, () -> recorder.copied(copyNanos));
+
+        if (stage > 0) {
+          long stageBegun = Math.max(copyEnd, staged);
+          long stageEnd = stageBegun + nanos(stage, pace[2], random);
+          tell(events, copyEnd, () -> recorder.stagesStarted(copyEnd));
+          tell(events, stageEnd, () -> recorder.stagesEnded(stageEnd));
+          tell(events, stageEnd, () -> recorder.staged(stageEnd - stageBegun));
+          staged = stageEnd;
+        } else {
+          staged = copyEnd;
+        }
+        long ready = staged;
+        tell(events, ready, () -> recorder.firstReady(ready));
+
+        long wanted = loopFree;
+        long got = after(wanted, ready);
+        if (got > wanted) {
+          tell(events, wanted, () -> recorder.consumerStarving(wanted));
+          tell(events, got, () -> recorder.consumerFed(got));
+        }
+        tell(events, got, () -> recorder.delivered(fill + copy < 200 ? 4096 : 1 << 20));
+        long stepNanos = nanos(step, pace[3], random);
+        kernels = Math.max(got, kernels) + stepNanos;
+        loopFree = got + (queued ? 1000 : stepNanos);
+        givenBack[i] = loopFree;
+        released[i] = queued ? kernels : loopFree;
+      }
+      long end = loopFree;
+      events.sort((one, other) -> Long.compare(one.time, other.time)); // stable
+      for (Event event : events) {
+        if (event.time <= end) {
+          event.told.run();
+        }
+      }
+      return recorder.snapshot(end);
+    }
+
+    private static void tell(List<Event> events, long time, Runnable told) {
+      events.add(new Event(time, events.size(), told));
+    }
+
+    /** When somebody who wants it at one time has what is there at another. */
+    private static long after(long wanted, long there) {
+      return there <= wanted ? wanted : there + WAKE;
+    }
+
+    private static long nanos(long micros, double pace, Random random) {
+      return (long) (micros * 1000 * pace * (0.9 + 0.2 * random.nextDouble()));
+    }
+  }
+}
