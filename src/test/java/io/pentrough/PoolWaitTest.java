@@ -32,7 +32,8 @@ class PoolWaitTest {
 
   /** Fills a batch by means of the pool, as a parallel stream in a pool's task does. */
   private void fillInPool(HostBatch out, BatchContext context) throws Exception {
-    int number = pool.submit(() -> (int) context.index()).get();
+    long index = context.index();
+    int number = pool.submit(() -> (int) index).get();
     out.array(0).setInt(0, number);
   }
 
