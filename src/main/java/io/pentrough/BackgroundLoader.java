@@ -195,7 +195,8 @@ public final class BackgroundLoader implements AutoCloseable {
    * threads hold. Until then the batch keeps its device slot.
    *
    * <p>Threads may share an iterator. Each thread gets batches of its own, and closes its last one
-   * when it asks for the next.
+   * when it asks for the next. A thread that goes on with another one's loop has to close that
+   * one's last batch itself.
    *
    * @return an iterable; each iterator goes on where the loader is
    */

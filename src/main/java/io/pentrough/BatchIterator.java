@@ -1,10 +1,11 @@
 package io.pentrough;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
@@ -16,16 +17,18 @@ final class BatchIterator implements Iterator<DeviceBatch> {
 
   private final BackgroundLoader loader;
 
+  /** What {@code hasNext} has fetched, for whoever comes next; guarded by the turns. */
+  private final Deque<DeviceBatch> fetched = new ArrayDeque<>(1);
+
   /** One for each thread that has called; guarded by itself. */
   private final List<Turn> turns = new ArrayList<>(1);
 
   private volatile boolean ended;
 
-  /** What one thread has got. Its own; or, when it has ended, of whoever finds that. */
+  /** What one thread was given. Its own; or, when it has ended, of whoever finds that. */
   private static final class Turn {
     private final Thread thread = Thread.currentThread();
     private @Nullable DeviceBatch lent;
-    private @Nullable DeviceBatch next;
 
     void closeLent() {
       if (lent != null) {
@@ -41,35 +44,55 @@ final class BatchIterator implements Iterator<DeviceBatch> {
 
   @Override
   public boolean hasNext() {
-    Turn turn = turn();
-    if (turn.next == null) {
-      turn.closeLent();
-      if (ended) {
-        return false;
+    synchronized (turns) {
+      if (!fetched.isEmpty()) {
+        return true;
       }
-      try {
-        turn.next = loader.getInLoop();
-      } catch (NoSuchElementException e) {
-        ended = true;
-        return false;
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new CancellationException("interrupted while waiting for the next batch");
-      }
+    }
+    DeviceBatch batch = fetch(turn());
+    if (batch == null) {
+      return false;
+    }
+    synchronized (turns) {
+      fetched.add(batch);
     }
     return true;
   }
 
   @Override
   public DeviceBatch next() {
-    if (!hasNext()) {
-      throw new NoSuchElementException("no more batches: ask hasNext() first");
-    }
     Turn turn = turn();
-    DeviceBatch batch = Objects.requireNonNull(turn.next);
+    DeviceBatch batch;
+    synchronized (turns) {
+      batch = fetched.poll();
+    }
+    if (batch == null) {
+      batch = fetch(turn);
+      if (batch == null) {
+        throw new NoSuchElementException("no more batches: ask hasNext() first");
+      }
+    }
+    batch.passToCaller(); // another thread may have fetched it
+    turn.closeLent();
     turn.lent = batch;
-    turn.next = null;
     return batch;
+  }
+
+  /** Waits for a batch, having closed the caller's last one; null at the end. */
+  private @Nullable DeviceBatch fetch(Turn turn) {
+    turn.closeLent();
+    if (ended) {
+      return null;
+    }
+    try {
+      return loader.getInLoop();
+    } catch (NoSuchElementException e) {
+      ended = true;
+      return null;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CancellationException("interrupted while waiting for the next batch");
+    }
   }
 
   /** The caller's; what threads that have ended still hold is closed on the way. */
@@ -81,10 +104,8 @@ final class BatchIterator implements Iterator<DeviceBatch> {
         if (turn.thread == Thread.currentThread()) {
           mine = turn;
         } else if (!turn.thread.isAlive()) {
+          turn.closeLent();
           turns.remove(i);
-          turn.closeLent();
-          turn.lent = turn.next;
-          turn.closeLent();
         }
       }
       if (mine == null) {

@@ -309,7 +309,7 @@ final class Copier {
     }
     while (noAnswer != null && ready < queued) {
       DeviceSlot slot = oldest(ready++);
-      memory.leak(slot.number, memory.deviceSlots.get(slot.number), noAnswer);
+      memory.leakUnderCopy(slot.number, memory.deviceSlots.get(slot.number), noAnswer);
       if (copied < ready) {
         int source = slot.source().number;
         memory.leak(source, memory.hostSlots.get(source), noAnswer);

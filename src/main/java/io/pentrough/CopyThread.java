@@ -16,8 +16,8 @@ final class CopyThread implements Runnable {
   /** A device that cannot wake us is asked about its events this often at the least. */
   private static final long PARK_NANOS = 1_000_000;
 
-  /** A thread that ends wakes nobody: in the end, this often it is asked whether it has. */
-  private static final long ENDED_THREADS_NANOS = 10_000_000;
+  /** A thread or a capture that ends wakes nobody: in the end, this often it is asked. */
+  private static final long ENDED_NANOS = 10_000_000;
 
   final Thread thread;
 
@@ -71,7 +71,7 @@ final class CopyThread implements Runnable {
       }
       Reclaimer reclaimer = new Reclaimer(engine, memory);
       for (long rest = reclaimer.step(); rest > 0; rest = reclaimer.step()) {
-        park(engine.loopsHoldLeases() ? Math.min(rest, ENDED_THREADS_NANOS) : rest);
+        park(engine.mustLookAgain() ? Math.min(rest, ENDED_NANOS) : rest);
         engine.closeLeaked();
         engine.closeAbandonedLoops();
       }

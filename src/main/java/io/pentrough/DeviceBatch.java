@@ -180,6 +180,11 @@ public final class DeviceBatch implements AutoCloseable {
     }
   }
 
+  /** From now on this lease counts for the calling thread. */
+  void passToCaller() {
+    engine.passToCaller(this, slot());
+  }
+
   /** Whether nobody has closed this lease. */
   boolean isOpen() {
     return slot().leasesClosed() == leaseOfSlot;

@@ -758,6 +758,9 @@ final class Engine {
 
   /** Makes the lease one of the slot. */
   private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot, boolean early) {
+    if (!lease.isOpen()) { // by a listener for skipped batches that has closed the loader
+      throw new LoaderClosedException(settings.name() + " is closed: start another one");
+    }
     DeviceSlotMemory held = memory(slot);
     try {
       if (early) {
@@ -788,8 +791,9 @@ final class Engine {
     if (done != Meanwhile.NOTHING) {
       stats.consumerFed(System.nanoTime()); // that was waiting, too
     }
-    boolean mayCopy = consumersCopy && done != Meanwhile.COPIED_NOTHING;
-    boolean mayStay = done != Meanwhile.STAYED_AWAKE && done != Meanwhile.COPIED_NOTHING;
+    boolean rests = done == Meanwhile.REST_IN_POOL;
+    boolean mayCopy = consumersCopy && done != Meanwhile.COPIED_NOTHING && !rests;
+    boolean mayStay = done != Meanwhile.STAYED_AWAKE && done != Meanwhile.COPIED_NOTHING && !rests;
     while (true) {
       if (Thread.interrupted()) {
         throw new InterruptedException();
@@ -845,7 +849,7 @@ final class Engine {
         stats.consumerStarving(now);
         return Meanwhile.STAY_AWAKE;
       }
-      if (done != Meanwhile.REST_IN_POOL && PoolWait.isNeeded()) {
+      if (!rests && PoolWait.isNeeded()) {
         stats.consumerStarving(now);
         return Meanwhile.REST_IN_POOL;
       }
@@ -915,8 +919,14 @@ final class Engine {
         && (holder == Thread.currentThread() || !holder.isAlive());
   }
 
-  /** Whether there may be something to do for {@link #closeAbandonedLoops} later. */
-  boolean loopsHoldLeases() {
+  /**
+   * Whether there may be something to do later for {@link #closeAbandonedLoops} or {@link
+   * #closeLeaked}, of which nobody will tell.
+   */
+  boolean mustLookAgain() {
+    if (!leakedLeases.isEmpty()) {
+      return true;
+    }
     synchronized (monitor) {
       for (int i = 0; i < deviceSlots.size(); i++) {
         if (deviceSlots.get(i).isInLoop && deviceSlots.get(i).holder != null) {
@@ -938,8 +948,21 @@ final class Engine {
     }
     try {
       release(slot, stream, released);
-    } catch (RuntimeException e) {
+    } catch (Throwable t) { // an Error too: the caller has more to give back
       // The loader is broken by it, and has said so.
+    }
+  }
+
+  /** From now on the lease counts for the calling thread. */
+  void passToCaller(DeviceBatch lease, DeviceSlot slot) {
+    Thread caller = Thread.currentThread();
+    if (slot.holder == caller) { // it got the lease itself
+      return;
+    }
+    synchronized (monitor) {
+      if (lease.isOpen()) {
+        slot.holder = caller;
+      }
     }
   }
 
@@ -955,8 +978,11 @@ final class Engine {
 
   /** Closes the leases that were collected unclosed. */
   void closeLeaked() {
-    for (LeakedLease lease = leakedLeases.poll(); lease != null; lease = leakedLeases.poll()) {
+    LeakedLease lease = leakedLeases.peek();
+    while (lease != null && !isCapturing(lease.stream)) {
+      leakedLeases.remove();
       close(lease.slot, lease.stream);
+      lease = leakedLeases.peek();
     }
   }
 
@@ -1122,17 +1148,21 @@ final class Engine {
   private void closeNow() {
     long started = System.nanoTime();
     long bound = settings.closeTimeoutNanos();
+    boolean again;
     synchronized (monitor) {
-      if (closed) {
-        return;
+      again = closed;
+      if (!again) {
+        closing = true;
+        unusable = true;
+        closers.add(Thread.currentThread());
+        ledger.stop(started);
+        wakeEverybody();
       }
-      closing = true;
-      unusable = true;
-      closers.add(Thread.currentThread());
-      ledger.stop(started);
-      wakeEverybody();
     }
     closeAbandonedLoops(); // the copy thread closes those of threads that end later
+    if (again) {
+      return;
+    }
     boolean interrupted = false;
     if (settings.interruptTargets()) {
       interrupted = awaitEnd(started, bound / 2);

@@ -150,6 +150,17 @@ final class LoaderMemory {
     }
   }
 
+  /** The same, of a slot that a copy may still write; a lease of it may still record its events. */
+  void leakUnderCopy(int number, DeviceSlotMemory slot, Throwable why) {
+    slot.freed = true;
+    refused.add(
+        "the memory and events of device slot "
+            + number
+            + ", which a copy may still write ("
+            + why
+            + ")");
+  }
+
   /** The same, of a slot that a copy may still read. */
   void leak(int number, HostSlotMemory slot, Throwable why) {
     slot.freed = true;

@@ -2,7 +2,6 @@ package io.pentrough;
 
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinWorkerThread;
-import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +18,7 @@ final class PoolWait<T> implements ForkJoinPool.ManagedBlocker {
 
   private final Wait<T> wait;
   private @Nullable T result;
+  private boolean begun;
   private boolean over;
 
   private PoolWait(Wait<T> wait) {
@@ -35,18 +35,20 @@ final class PoolWait<T> implements ForkJoinPool.ManagedBlocker {
     PoolWait<T> blocker = new PoolWait<>(wait);
     try {
       ForkJoinPool.managedBlock(blocker);
-    } catch (RejectedExecutionException e) { // the pool has as many threads as it may
-      blocker.block();
+    } catch (RuntimeException | Error e) {
+      if (blocker.begun) {
+        throw e;
+      }
+      blocker.block(); // the pool could not get another thread, and this one waits all the same
     }
     return blocker.result;
   }
 
   @Override
   public boolean block() throws InterruptedException {
-    if (!over) {
-      result = wait.run();
-      over = true;
-    }
+    begun = true;
+    result = wait.run();
+    over = true;
     return true;
   }
 

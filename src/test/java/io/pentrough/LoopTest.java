@@ -122,6 +122,37 @@ class LoopTest {
   }
 
   @Test
+  @DisplayName("what one thread has looked for ahead is given to the one that asks")
+  void lookedForByAnother() throws Exception {
+    try (BackgroundLoader loader = loader().start()) {
+      Iterator<DeviceBatch> shared = loader.batches().iterator();
+      Caller<Boolean> ahead = Caller.start(shared::hasNext);
+      assertTrue(ahead.result());
+      ahead.thread.join();
+      DeviceBatch batch = shared.next();
+      assertEquals(0, batch.index());
+      assertEquals(1, shared.next().index());
+      assertThrows(IllegalStateException.class, () -> batch.array(0));
+    }
+    assertNothingToReport();
+  }
+
+  @Test
+  @DisplayName("closing again closes what a loop on that thread still holds")
+  void closedAgain() throws Exception {
+    BackgroundLoader loader = loader().closeTimeout(Duration.ofMillis(1)).start();
+    loader.batches().iterator().next();
+    Caller.start(
+            () -> {
+              loader.close(); // waits for the other thread's batch, and gives up
+              return true;
+            })
+        .result();
+    assertFalse(TestDevice.nothingLive(device));
+    loader.close();
+  }
+
+  @Test
   @DisplayName("the batch of a thread that has ended is closed with the loader")
   void endedThread() throws Exception {
     try (BackgroundLoader loader = loader().start()) {

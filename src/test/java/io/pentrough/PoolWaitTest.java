@@ -5,11 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -63,6 +65,37 @@ class PoolWaitTest {
                 return indexes + loader.batches().iterator().next().index();
               });
       assertEquals(0 + 1 + 2 + 3 + 4 + 5, sum);
+    }
+  }
+
+  @Test
+  @DisplayName("a wait that gets long rests, though all waits before it were short")
+  void restsAfterShortWaits() throws Exception {
+    CountDownLatch go = new CountDownLatch(1);
+    BatchTarget stalls =
+        (out, context) -> {
+          if (context.index() == 40) {
+            go.await();
+          }
+        };
+    try (BackgroundLoader loader = loader(stalls).hostSlots(50).start()) {
+      AtomicReference<Thread> waiting = new AtomicReference<>();
+      ForkJoinTask<Long> got =
+          pool.submit(
+              () -> {
+                for (int i = 0; i < 40; i++) {
+                  loader.get(PATIENCE).close();
+                }
+                waiting.set(Thread.currentThread());
+                try (DeviceBatch batch = loader.get(PATIENCE)) {
+                  return batch.index();
+                }
+              });
+      Caller.until(() -> waiting.get() != null, "the last batch to be asked for");
+      Thread consumer = Objects.requireNonNull(waiting.get());
+      Caller.until(() -> Caller.waitsIn(consumer, Engine.class, "await"), "the consumer to rest");
+      go.countDown();
+      assertEquals(40, got.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
     }
   }
 

@@ -361,7 +361,9 @@ class CudaNativesTest {
   @Test
   void otherLibrariesAndOtherClasses() throws Exception {
     assertEquals(
-        List.of("loaded", "io.pentrough.device.cuda.OpensCuda is no class of JCuda's"),
+        List.of(
+            "loaded",
+            "io.pentrough.device.cuda.OpensCuda is no class of JCuda's: pass one such as JCublas2.class"),
         run(true, "runtime", "foreign"));
     assertTrue(run(false, "blas").get(0).startsWith("no CUDA: no NVIDIA driver found"));
     assertEquals(
