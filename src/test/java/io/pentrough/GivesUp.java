@@ -16,7 +16,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public final class GivesUp
     implements ExecutionCondition, BeforeTestExecutionCallback, AfterTestExecutionCallback {
 
-  private static final int FAILURES = 3;
+  private static final int FAILURES = 2;
   private static final Duration SLOW = Duration.ofSeconds(2);
   private static final AtomicInteger SLOW_FAILURES = new AtomicInteger();
   private static final ExtensionContext.Namespace MINE =
