@@ -69,6 +69,7 @@ final class Diagnosis {
               worker.number,
               worker.thread,
               slot == null ? null : source.describe(slot.epoch, slot.index),
+              slot == null ? "" : slot.job().target().getClass().getName(),
               now - worker.sinceNanos,
               worker.ended));
     }
@@ -158,7 +159,21 @@ final class Diagnosis {
     return String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
   }
 
-  record WorkerState(int number, Thread thread, @Nullable String job, long nanos, boolean ended) {
+  record WorkerState(
+      int number,
+      Thread thread,
+      @Nullable String job,
+      String targetClass,
+      long nanos,
+      boolean ended) {
+
+    /** Later JDKs do not show the frame of a lambda that has called nothing: only its caller. */
+    private StackTraceElement[] withHiddenFrame(StackTraceElement[] stack) {
+      boolean isHidden = stack.length > 0 && stack[0].getClassName().equals(Worker.class.getName());
+      return isHidden
+          ? new StackTraceElement[] {new StackTraceElement(targetClass, "fill", null, -1)}
+          : stack;
+    }
 
     void describe(StringBuilder text, String whyIdle, Map<Thread, StackTraceElement[]> targets) {
       text.append("\n  worker ").append(number).append(": ");
@@ -170,7 +185,7 @@ final class Diagnosis {
         text.append("in the target for ").append(job);
         text.append(" for ").append(seconds(nanos));
         StackTraceElement[] stack = thread.getStackTrace();
-        targets.put(thread, stack);
+        targets.put(thread, withHiddenFrame(stack));
         for (int i = 0; i < Math.min(FRAMES, stack.length); i++) {
           text.append("\n      at ").append(stack[i]);
         }
