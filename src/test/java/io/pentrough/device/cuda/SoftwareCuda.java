@@ -20,6 +20,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public final class SoftwareCuda
     implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback {
 
+  private static final long PATIENCE_NANOS = 5_000_000_000L;
+
   @Override
   public void beforeAll(ExtensionContext context) {
     CudaSim.load();
@@ -62,6 +64,7 @@ public final class SoftwareCuda
 
   /** What is wrong with the way the driver was used since the last reset; takes it. */
   static List<String> problems() {
+    awaitLateWorkers();
     List<String> problems = new ArrayList<>();
     CudaSim.violations().forEach(violation -> problems.add("violation: " + violation));
     CudaSim.leaks().forEach(leak -> problems.add("leak: " + leak));
@@ -70,5 +73,19 @@ public final class SoftwareCuda
       problems.add(copies + " asynchronous copies from or to memory that is not pinned");
     }
     return problems;
+  }
+
+  /**
+   * A worker of a forgotten loader may still be binding itself, which keeps the context so long.
+   */
+  @SuppressWarnings("ThreadPriorityCheck") // a good turn to the threads that are waited for
+  private static void awaitLateWorkers() {
+    long start = System.nanoTime();
+    while (!CudaSim.leaks().isEmpty()
+        && System.nanoTime() - start < PATIENCE_NANOS
+        && Thread.getAllStackTraces().keySet().stream()
+            .anyMatch(thread -> thread.getName().startsWith("pentrough-"))) {
+      Thread.yield();
+    }
   }
 }
