@@ -759,7 +759,7 @@ final class Engine {
   /** Makes the lease one of the slot. */
   private DeviceBatch lease(DeviceBatch lease, DeviceSlot slot, boolean early) {
     if (!lease.isOpen()) { // by a listener for skipped batches that has closed the loader
-      throw new LoaderClosedException(settings.name() + " is closed: start another one");
+      throw isClosed();
     }
     DeviceSlotMemory held = memory(slot);
     try {
@@ -1344,9 +1344,13 @@ final class Engine {
     }
   }
 
+  private LoaderClosedException isClosed() {
+    return new LoaderClosedException(settings.name() + " is closed: start another one");
+  }
+
   private void requireUsable() {
     if (closing) {
-      throw new LoaderClosedException(settings.name() + " is closed: start another one");
+      throw isClosed();
     }
     if (broken != null) {
       throw new DeviceException(
