@@ -34,7 +34,12 @@ class SabotageTest {
   static Stream<Arguments> sabotages() {
     List<Arguments> all = new ArrayList<>();
     for (Missing missing : Missing.values()) {
-      for (Schedule schedule : List.of(Schedule.SEEDED, Schedule.LAG, Schedule.RACE)) {
+      // Work queued right behind its own copy is late by chance only: a seed has to arrange it.
+      List<Schedule> schedules =
+          missing == Missing.QUEUED_RELEASE_RECORD
+              ? List.of(Schedule.SEEDED)
+              : List.of(Schedule.SEEDED, Schedule.LAG, Schedule.RACE);
+      for (Schedule schedule : schedules) {
         all.add(Arguments.of(missing, schedule, Session.Eye.COPY));
         all.add(Arguments.of(missing, schedule, Session.Eye.KERNEL));
       }
@@ -67,7 +72,8 @@ class SabotageTest {
           DeviceStream stream = device.consumerStream()) {
         boolean staged =
             missing == Missing.STAGE_WAIT || missing == Missing.STAGE_RECORD || session % 2 == 1;
-        Session.run(device, stream, eye, staged);
+        int queued = missing == Missing.QUEUED_RELEASE_RECORD ? 3 : 1;
+        Session.run(device, stream, eye, staged, queued);
       } catch (Session.WrongBatch e) {
         return String.valueOf(e.getMessage());
       }

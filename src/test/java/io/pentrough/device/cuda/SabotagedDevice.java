@@ -20,6 +20,10 @@ final class SabotagedDevice extends ForwardingDevice {
     STREAM_WAIT,
     /** I2: closing a batch marks nothing: the mark lies on a stream that is idle. */
     RELEASE_RECORD,
+    /** The same, only of batches that were ready when they were got: the earlier of two marks. */
+    READY_RELEASE_RECORD,
+    /** The same, only of batches got before their copy had run: the later of two marks. */
+    QUEUED_RELEASE_RECORD,
     /** I9: the stage does not wait for its batch's copy. */
     STAGE_WAIT,
     /** I9: a batch is ready before its stage: the mark lies on a stream that is idle. */
@@ -44,6 +48,9 @@ final class SabotagedDevice extends ForwardingDevice {
     private final boolean consumers;
     private boolean justCopied;
 
+    /** A consumer's: its batch was got before its copy had run. */
+    private boolean hasWaited;
+
     /** Made for the loader, and never copied on. */
     private boolean isStages = true;
 
@@ -65,15 +72,19 @@ final class SabotagedDevice extends ForwardingDevice {
       boolean elsewhere =
           consumers
               ? missing == Missing.RELEASE_RECORD
+                  || missing
+                      == (hasWaited ? Missing.QUEUED_RELEASE_RECORD : Missing.READY_RELEASE_RECORD)
               : isStages && missing == Missing.STAGE_RECORD;
       Event mark = (Event) event;
       mark.saysCopied = justCopied; // the first mark behind a copy
       justCopied = false;
+      hasWaited = false;
       (elsewhere ? idle : inner).record(mark.inner);
     }
 
     @Override
     public void waitFor(DeviceEvent event) {
+      hasWaited = true;
       boolean isStagesWait = isStages && !consumers;
       if (missing != Missing.STREAM_WAIT && !(isStagesWait && missing == Missing.STAGE_WAIT)) {
         inner.waitFor(((Event) event).inner);

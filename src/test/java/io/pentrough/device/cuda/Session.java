@@ -141,19 +141,24 @@ final class Session {
   /** Throws what the library throws, or {@link WrongBatch}. */
   static void run(Device device) throws Exception {
     try (DeviceStream stream = device.newStream()) {
-      run(device, stream, Eye.BOTH, false);
+      run(device, stream, Eye.BOTH, false, 1);
     }
   }
 
   /** The same with stages: the batches pass through a kernel on their way. */
   static void runStaged(Device device) throws Exception {
     try (DeviceStream stream = device.newStream()) {
-      run(device, stream, Eye.BOTH, true);
+      run(device, stream, Eye.BOTH, true, 1);
     }
   }
 
-  /** On a stream of the caller's, idle before and after. */
-  static void run(Device device, DeviceStream stream, Eye eye, boolean staged) throws Exception {
+  /**
+   * On a stream of the caller's, idle before and after.
+   *
+   * @param queued how many of three batches are got as soon as their copy is queued
+   */
+  static void run(Device device, DeviceStream stream, Eye eye, boolean staged, int queued)
+      throws Exception {
     try (Handles handles = new Handles()) {
       Counter counter = eye == Eye.COPY ? null : new Counter(device, handles);
       boolean copies = eye != Eye.KERNEL;
@@ -162,9 +167,9 @@ final class Session {
         builder.stage(new Relay());
       }
       try (BackgroundLoader loader = builder.start()) {
-        take(device, stream, loader, 0, handles, counter, copies);
+        take(device, stream, loader, 0, queued, handles, counter, copies);
         loader.reset();
-        take(device, stream, loader, BATCHES, handles, counter, copies);
+        take(device, stream, loader, BATCHES, queued, handles, counter, copies);
       } finally {
         stream.synchronize(); // what was queued may use the buffers
       }
@@ -203,6 +208,7 @@ final class Session {
       DeviceStream stream,
       BackgroundLoader loader,
       int first,
+      int queued,
       Handles handles,
       @Nullable Counter counter,
       boolean copies)
@@ -212,7 +218,7 @@ final class Session {
       @Nullable PinnedBuffer seen =
           copies ? handles.keep(device.allocatePinned(SPEC.slotBytes())) : null;
       try (DeviceBatch batch =
-          i % 3 == 2 ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE)) {
+          i % 3 >= 3 - queued ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE)) {
         if (batch.index() != i) {
           throw new WrongBatch("batch " + batch.index() + " comes when " + i + " is due");
         }
