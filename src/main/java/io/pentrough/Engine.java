@@ -141,6 +141,7 @@ final class Engine {
     LeaseWatch leases =
         new LeaseWatch(
             settings.leaseWarnAfterNanos(),
+            settings.leakDetection(),
             System::nanoTime,
             monitor,
             deviceSlots,
@@ -768,8 +769,11 @@ final class Engine {
       }
       lease.of(held);
       if (settings.leakDetection()) {
-        slot.leakReport =
+        LeakReport report =
             lease.watchForLeak(settings.name(), new LeakedLease(this, slot, lease.stream()));
+        synchronized (monitor) {
+          slot.leakReport = report;
+        }
       }
     } catch (Throwable t) {
       synchronized (monitor) {

@@ -22,6 +22,7 @@ final class LeaseWatch {
   private static final long LEAST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   private final long bound;
+  private final boolean leakDetection;
   private final LongSupplier clock;
   private final Object monitor;
   private final List<DeviceSlot> slots;
@@ -33,18 +34,21 @@ final class LeaseWatch {
    * A watch that begins now.
    *
    * @param bound in nanoseconds; {@link #NEVER} to watch nothing
+   * @param leakDetection whether a slot is told soon after it was leased where that was
    * @param monitor guards the slots and the source
    * @param warning is given the words and, with leak detection, where the lease was taken; called
    *     without the monitor
    */
   LeaseWatch(
       long bound,
+      boolean leakDetection,
       LongSupplier clock,
       Object monitor,
       List<DeviceSlot> slots,
       JobSource source,
       BiConsumer<String, @Nullable Throwable> warning) {
     this.bound = bound;
+    this.leakDetection = leakDetection;
     this.clock = clock;
     this.monitor = monitor;
     this.slots = slots;
@@ -87,6 +91,9 @@ final class LeaseWatch {
       held = now - slot.sinceNanos;
       if (held < bound) {
         return bound - held;
+      }
+      if (leakDetection && slot.leakReport == null) {
+        return LEAST_NANOS; // the lease is only being made
       }
       slot.warnedOfLease = true;
       leasedAt = slot.leakReport == null ? null : slot.leakReport.madeAt();

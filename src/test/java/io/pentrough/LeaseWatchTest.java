@@ -34,8 +34,13 @@ class LeaseWatchTest {
       List.of(new DeviceSlot(0), new DeviceSlot(1), new DeviceSlot(2));
 
   private LeaseWatch watch(long bound) {
+    return watch(bound, false);
+  }
+
+  private LeaseWatch watch(long bound, boolean leakDetection) {
     return new LeaseWatch(
         bound,
+        leakDetection,
         () -> {
           looks++;
           return now;
@@ -93,6 +98,23 @@ class LeaseWatchTest {
     now += 1_000_000;
     assertEquals(1_000_000, tiny.look());
     assertEquals(1, warnings.size());
+  }
+
+  @Test
+  @DisplayName("with leak detection a lease is named when it is known where it was taken")
+  void leaseInTheMaking() {
+    LeaseWatch watch = watch(1, true);
+    lease(0);
+    now += 1_000_000;
+    assertEquals(1_000_000, watch.look());
+    assertEquals(List.of(), warnings);
+    LeakReport report =
+        LeakReport.watch(this, "lease", new LeakReport.MadeHere(true), () -> {});
+    slots.get(0).leakReport = report;
+    now += 1_000_000;
+    watch.look();
+    assertEquals(1, warnings.size());
+    report.closed();
   }
 
   private static BackgroundLoader start(Device device, Duration bound, CountDownLatch gate) {
