@@ -106,6 +106,9 @@ final class CudaNatives {
     return new NoCuda(
         "an NVIDIA driver is installed, but it sees no GPU"
             + (visible == null ? "" : " (CUDA_VISIBLE_DEVICES is \"" + visible + "\")"),
+        visible == null
+            ? "see what nvidia-smi lists; a container needs access to the GPU, too"
+            : "let that variable name a GPU that nvidia-smi -L lists, or unset it",
         null);
   }
 }

@@ -51,7 +51,7 @@ final class JCudaJars {
     try {
       return Class.forName(DRIVER, false, ownLoader());
     } catch (ClassNotFoundException e) {
-      throw new NoCuda("JCuda is not on the class path", e);
+      throw new NoCuda("JCuda is not on the class path; add org.jcuda:jcuda", e);
     }
   }
 

@@ -218,8 +218,20 @@ final class NativeLibrary {
       if (reason.contains("failed to map segment") || reason.contains("not permitted")) {
         throw new NativesFolder.NotExecutable(reason, e);
       }
-      throw refusal.apply(whyNotLoaded(reason), e);
+      throw notLoaded(reason, e);
     }
+  }
+
+  private DeviceException notLoaded(String reason, LinkageError e) {
+    if (reason.startsWith("libcuda.so.1:")) {
+      return new NoCuda(
+          "no NVIDIA driver found (" + reason + ")",
+          "install the driver; in a container, start that with access to the GPU (docker run --gpus"
+              + " all); if the driver lies in a folder of its own, name that in LD_LIBRARY_PATH"
+              + " before the JVM starts",
+          e);
+    }
+    return refusal.apply(whyNotLoaded(reason), e);
   }
 
   /**
@@ -239,9 +251,6 @@ final class NativeLibrary {
   }
 
   private String whyNotLoaded(String reason) {
-    if (reason.startsWith("libcuda.so.1:")) {
-      return "no NVIDIA driver found (" + reason + ")";
-    }
     if (reason.contains("llegal native access")) {
       Module module = binding.getModule();
       return "the JVM does not let JCuda call native code (%s); start it with --enable-native-access=%s"
@@ -308,7 +317,7 @@ final class NativeLibrary {
               + ")",
           e);
     } catch (LinkageError e) {
-      throw refusal.apply(whyNotLoaded(reason(e, Path.of(file))), e);
+      throw notLoaded(reason(e, Path.of(file)), e);
     }
   }
 }

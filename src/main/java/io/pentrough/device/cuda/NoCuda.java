@@ -15,4 +15,14 @@ final class NoCuda extends DeviceException {
     super("no CUDA: " + why, cause);
     this.why = why;
   }
+
+  /**
+   * The same, where what helps would be too long for a reason.
+   *
+   * @param cure what to do, for the exception's message only
+   */
+  NoCuda(String why, String cure, @Nullable Throwable cause) {
+    super("no CUDA: " + why + "; " + cure, cause);
+    this.why = why;
+  }
 }

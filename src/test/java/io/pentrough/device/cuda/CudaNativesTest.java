@@ -93,6 +93,17 @@ class CudaNativesTest {
   }
 
   @Test
+  @DisplayName("to open a device without a driver says what to do about it")
+  void openWithoutDriver() throws Exception {
+    String said = run(false, "blas").get(0);
+    assertTrue(
+        said.startsWith("no CUDA: no NVIDIA driver found (libcuda.so.1: ")
+            && said.contains("; install the driver; in a container, ")
+            && said.endsWith("name that in LD_LIBRARY_PATH before the JVM starts"),
+        said);
+  }
+
+  @Test
   @DisplayName("if the application used JCuda first, its library is used as it is")
   void theApplicationFirst() throws Exception {
     assertEquals(
