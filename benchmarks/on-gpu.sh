@@ -24,7 +24,7 @@ if $software; then
   tests=(-Dtest=CudaDeviceContractTest -Dpentrough.cuda.schedule=THREADS)
   jvm=-Dpentrough.softwareCuda=true
   transfer="--to 65536 --seconds 0.01"
-  gpu="--bytes 65536 --batches 3"
+  gpu="--tiny"
 else
   if ! ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1' || [[ ! -e /dev/nvidiactl && ! -e /dev/dxg ]]; then
     echo "on-gpu.sh: there is no NVIDIA driver here (libcuda.so.1 and its device); on a machine without a GPU, see it run with --software." >&2
@@ -78,7 +78,7 @@ benchmark "Kernels beside the memory, and overlap with a kernel" "gpu $gpu"
 
 if command -v nsys >/dev/null && ! $software; then
   section "Profile" nsys profile --force-overwrite true --stats true -o "${report%.md}" \
-    "${maven[@]}" exec:exec@benchmarks "-Dbenchmarks.jvm=$jvm" "-Dbenchmarks=gpu --batches 20"
+    "${maven[@]}" exec:exec@benchmarks "-Dbenchmarks.jvm=$jvm" "-Dbenchmarks=gpu overlap --tiny"
 else
   printf '\n## Profile\n\nNo nsys here: the times by events above are the profile.\n' >>"$report"
 fi

@@ -19,7 +19,8 @@ import picocli.CommandLine.Command;
       TwinThroughputCommand.class,
       TransferCommand.class,
       UnwrittenCommand.class,
-      GpuCommand.class
+      GpuCommand.class,
+      PublishCommand.class
     })
 final class Benchmarks {
 

@@ -36,8 +36,13 @@ enum Devices {
       return "On the host device a transfer is a copy from memory to memory by the CPU: these"
           + " figures say nothing about a GPU.";
     }
-    return device.description().contains("no GPU")
+    return isSoftware(device.description())
         ? "!!! THE CUDA DRIVER IS SOFTWARE: THESE FIGURES MEAN NOTHING. They show that it runs. !!!"
         : "";
+  }
+
+  /** Whether this is the description of the CUDA device in software. */
+  static boolean isSoftware(String description) {
+    return description.contains("no GPU");
   }
 }

@@ -89,7 +89,7 @@ final class Transfer {
     chart.write(folder.resolve("transfer-" + kind + ".png"), out);
   }
 
-  private static String size(long bytes) {
+  static String size(long bytes) {
     return bytes < 1 << 20 ? (bytes >> 10) + " KiB" : (bytes >> 20) + " MiB";
   }
 
@@ -117,14 +117,14 @@ final class Transfer {
     return rates;
   }
 
-  private static void toDevice(DeviceStream stream, PinnedBuffer from, DeviceBuffer to, int times) {
+  static void toDevice(DeviceStream stream, PinnedBuffer from, DeviceBuffer to, int times) {
     for (int i = 0; i < times; i++) {
       stream.copyToDevice(from, 0, to, 0, to.bytes());
     }
     stream.synchronize();
   }
 
-  private static void toHost(DeviceStream stream, DeviceBuffer from, PinnedBuffer to, int times) {
+  static void toHost(DeviceStream stream, DeviceBuffer from, PinnedBuffer to, int times) {
     for (int i = 0; i < times; i++) {
       stream.copyToHost(from, 0, to, 0, to.bytes());
     }
@@ -151,13 +151,13 @@ final class Transfer {
   }
 
   /** Copies between ordinary memory and the device, done when they return. */
-  private interface Pageable {
+  interface Pageable {
     void toDevice();
 
     void toHost();
   }
 
-  private static Pageable pageable(DeviceBuffer there) {
+  static Pageable pageable(DeviceBuffer there) {
     int bytes = (int) there.bytes();
     ByteBuffer here = ByteBuffer.allocateDirect(bytes);
     if (there.device() instanceof HostDevice) {

@@ -8,10 +8,16 @@ import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.SoftwareCuda;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Set;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is for a GPU, on the driver in software. */
 @Tag("cuda")
@@ -19,22 +25,31 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(SoftwareCuda.class)
 class GpuOnCudaTest {
 
-  @Test
-  @DisplayName("kernels and overlap run, and give everything back")
-  void runs() throws Exception {
+  @TempDir private Path folder;
+
+  @ParameterizedTest
+  @EnumSource
+  @DisplayName("each part runs, prints its table, and gives everything back")
+  void runs(GpuPart part) throws Exception {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Figures figures = Figures.kept();
     try (CudaDevice device = (CudaDevice) Devices.CUDA.open()) {
-      new Gpu(device, new PrintStream(out, true, UTF_8), 1 << 16, 3).run();
+      part.run(new GpuBench(device, figures, new PrintStream(out, true, UTF_8), 0, true));
     }
     String text = out.toString(UTF_8);
-    assertTrue(text.contains("THESE FIGURES MEAN NOTHING"), text);
-    assertTrue(text.contains("2.0 copies"), text);
+    String name = part.name().toLowerCase(Locale.ROOT);
+    assertTrue(figures.parts().contains(name), () -> "figures of " + figures.parts());
+    assertTrue(text.contains("| " + name), text);
   }
 
   @Test
-  @DisplayName("the command line knows it, with its options")
-  void command() {
-    String[] args = {"gpu", "--bytes", "65536", "--batches", "1"};
+  @DisplayName("the command line knows parts and options; its file has the device and the samples")
+  void command() throws Exception {
+    Path csv = folder.resolve("figures.csv");
+    String[] args = {"gpu", "overlap", "--tiny", "--csv", csv.toString()};
     assertEquals(0, Benchmarks.commandLine().execute(args));
+    Figures figures = Figures.read(csv);
+    assertEquals(Set.of("a copy alone", "overlap"), figures.parts());
+    assertTrue(Devices.isSoftware(figures.facts().iterator().next()), figures.facts()::toString);
   }
 }
