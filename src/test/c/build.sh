@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds the software CUDA driver and cuBLAS: build.sh TARGET_FOLDER JAVA_HOME CLASS_PATH
+# Builds the software CUDA driver and cuBLAS, and a cuBLAS 12 over cuBLAS 13: build.sh TARGET_FOLDER JAVA_HOME CLASS_PATH
 # JCuda's native libraries are taken from the jars on the class path; every call they import gets at
 # least a stub, because a missing one would end the JVM at its first use.
 set -euo pipefail
@@ -21,7 +21,7 @@ jcublas=$(natives jcublas)
 driver=$target/libcuda.so.1
 cublas=$target/libcublas.so.12 # moved into place last
 
-if [ -e "$driver" ] && [ -e "$cublas" ] \
+if [ -e "$driver" ] && [ -e "$cublas" ] && [ -e "$target/cublas13/libcublas.so.12" ] \
   && [ -z "$(find "$sources" "$jcuda" "$jcublas" -newer "$cublas" -print -quit)" ]; then
   exit 0
 fi
@@ -68,6 +68,12 @@ calls "$build"/libJCublas2-* "$build/cublas.o" '^cublas[A-Z]'
 stubs "$build/cublas.o" cublas/cublas.h cublasStatus cublas_unsupported cublas_imported_calls >"$build/cublas_stubs.c"
 gcc "${options[@]}" -shared -Wl,-soname,libcublas.so.12 -Wl,--no-undefined -Wl,--version-script="$build/cublas.map" \
   -o "$build/libcublas.so.12" "$build/cublas.o" "$build/cublas_stubs.c" "$build/libcuda.so.1"
+
+# Hands cuBLAS 12's calls to cuBLAS 13.
+mkdir "$target/cublas13"
+awk '{print "CALL(" NR - 1 ", " $0 ")"}' "$build/cublas.o.imported" >"$build/calls.inc"
+gcc "${options[@]}" -I"$build" -shared -Wl,-soname,libcublas.so.12 -Wl,--no-undefined -Wl,--version-script="$build/cublas.map" \
+  -o "$target/cublas13/libcublas.so.12" "$sources/cublas13/forward.c" -ldl
 
 mv "$build/libcuda.so.1" "$driver"
 mv "$build/libcublas.so.12" "$cublas"

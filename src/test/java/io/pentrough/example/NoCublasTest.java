@@ -5,10 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -17,7 +20,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A driver is there, but no cuBLAS; in a JVM of its own, for this one may have loaded it. */
+/** A driver is there, but no cuBLAS 12; in a JVM of its own, for this one may have loaded it. */
 @Tag("cuda")
 @Tag("softwareDriver")
 @EnabledOnOs(OS.LINUX)
@@ -32,26 +35,35 @@ class NoCublasTest {
 
   @TempDir Path folder;
 
-  @Test
-  @DisplayName("--device cuda says so in a sentence, and what to do")
-  void cudaWasAskedFor() throws Exception {
-    Path libraries = Files.createDirectory(folder.resolve("lib"));
+  private Path libraries;
+
+  @BeforeEach
+  void driverAlone() throws IOException {
+    libraries = Files.createDirectory(folder.resolve("lib"));
     Files.copy(DRIVER, libraries.resolve("libcuda.so.1"));
+  }
+
+  private record Ended(int status, List<String> out, List<String> err) {}
+
+  private Ended train(String... more) throws Exception {
     Path out = folder.resolve("out");
     Path err = folder.resolve("err");
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:+IgnoreUnrecognizedVMOptions",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Djava.io.tmpdir=" + folder,
-            "-cp",
-            System.getProperty("java.class.path"),
-            Train.class.getName(),
-            "--device",
-            "cuda",
-            "--steps",
-            "2");
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+IgnoreUnrecognizedVMOptions",
+                "--enable-native-access=ALL-UNNAMED",
+                "-Djava.io.tmpdir=" + folder,
+                "-cp",
+                System.getProperty("java.class.path"),
+                Train.class.getName(),
+                "--batch",
+                "16",
+                "--steps",
+                "2"));
+    command.addAll(List.of(more));
+    ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().put("LD_LIBRARY_PATH", libraries.toString());
     builder.redirectOutput(out.toFile());
     builder.redirectError(err.toFile());
@@ -61,15 +73,63 @@ class NoCublasTest {
     } finally {
       process.destroyForcibly();
     }
-    List<String> said = Files.readAllLines(err, UTF_8);
-    assertEquals(2, process.exitValue(), said::toString);
-    assertEquals(1, said.size(), said::toString);
-    String line = said.get(0);
+    return new Ended(
+        process.exitValue(), Files.readAllLines(out, UTF_8), Files.readAllLines(err, UTF_8));
+  }
+
+  @Test
+  @DisplayName("--device cuda says so in a sentence, and what to do")
+  void cudaWasAskedFor() throws Exception {
+    Ended ended = train("--device", "cuda");
+    assertEquals(2, ended.status, ended::toString);
+    assertEquals(1, ended.err.size(), ended::toString);
+    String line = ended.err.get(0);
     assertTrue(line.contains("the network cannot be set up on cuda:0"), line);
     assertTrue(line.contains("cuBLAS is not installed (libcublas.so.12: "), line);
     assertTrue(line.contains("LD_LIBRARY_PATH"), line);
     assertTrue(line.endsWith("--device host does without."), line);
     assertFalse(line.contains("Exception"), line);
-    assertEquals("", Files.readString(out));
+    assertEquals(List.of(), ended.out);
+  }
+
+  @Test
+  @DisplayName("if nobody asked for CUDA the network runs on the host, and one line says why")
+  void fallsBack() throws Exception {
+    Ended ended = train();
+    assertEquals(0, ended.status, ended::toString);
+    String line = ended.err.get(0);
+    assertTrue(line.startsWith("The network runs on the host: "), ended::toString);
+    assertTrue(line.contains("cuBLAS is not installed (libcublas.so.12: "), line);
+    assertTrue(
+        ended.err.stream().skip(1).allMatch(later -> later.startsWith("step ")), ended::toString);
+    assertEquals("device: host", ended.out.get(0));
+  }
+
+  @Test
+  @DisplayName("cuBLAS 13 serves by way of the library that forwards to it")
+  void forwarded() throws Exception {
+    Files.copy(
+        DRIVER.resolveSibling("cublas13").resolve("libcublas.so.12"),
+        libraries.resolve("libcublas.so.12"));
+    Files.copy(DRIVER.resolveSibling("libcublas.so.12"), libraries.resolve("libcublas.so.13"));
+
+    Ended ended = train("--device", "cuda");
+
+    assertEquals(0, ended.status, ended::toString);
+    assertTrue(ended.out.get(0).startsWith("device: cuda:0 "), ended::toString);
+  }
+
+  @Test
+  @DisplayName("the library that forwards says so if there is no cuBLAS 13 either")
+  void nothingToForwardTo() throws Exception {
+    Files.copy(
+        DRIVER.resolveSibling("cublas13").resolve("libcublas.so.12"),
+        libraries.resolve("libcublas.so.12"));
+
+    Ended ended = train("--device", "cuda");
+
+    assertEquals(2, ended.status, ended::toString);
+    assertTrue(ended.err.get(0).contains("libcublas.so.13: cannot open"), ended::toString);
+    assertTrue(ended.err.get(1).contains("cublasCreate failed with 15"), ended::toString);
   }
 }
