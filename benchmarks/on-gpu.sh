@@ -1,90 +1,50 @@
 #!/usr/bin/env bash
-# Everything to be learned on the first machine with a GPU, in one report:
+# What is to be learned on a machine with a GPU, in one report:
 #
-#   benchmarks/on-gpu.sh [--software] [REPORT.md]
+#   benchmarks/on-gpu.sh --bundle DIR            # here, with Maven: makes a folder that needs nothing but a driver
+#   DIR/run.sh [--software] [--minutes N] OUT    # there: tests and measures, and writes the report into OUT
+#   benchmarks/on-gpu.sh [--software] [--minutes N] [--only STEP] [OUT]    # both on this machine
 #
-# --software: a dry run, tiny, on the CUDA driver in software. Its figures mean nothing.
-# MVN_ARGS is handed to Maven, such as MVN_ARGS=-o where there is no network.
+# OUT is target/benchmarks/on-gpu if you name none. --software: a dry run on the CUDA driver in software.
+# MVN_ARGS is handed to Maven, such as MVN_ARGS=-o where there is no network. See docs/on-your-gpu.md.
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "$0")/.."
 
-software=false
-if [[ "${1:-}" == --software ]]; then
-  software=true
-  shift
-fi
-report=${1:-target/benchmarks/on-gpu.md}
-read -r -a maven <<<"mvn -q -B ${MVN_ARGS:-}"
-
-if $software; then
-  if [[ ! -x /usr/bin/gcc ]]; then
-    echo "on-gpu.sh: the CUDA driver in software is built by /usr/bin/gcc, which is not there." >&2
-    exit 1
-  fi
-  tests=(-Dtest=CudaDeviceContractTest -Dpentrough.cuda.schedule=THREADS)
-  jvm=-Dpentrough.softwareCuda=true
-  transfer="--to 65536 --seconds 0.01"
-  gpu="--tiny"
-else
-  if ! ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1' || [[ ! -e /dev/nvidiactl && ! -e /dev/dxg ]]; then
-    echo "on-gpu.sh: there is no NVIDIA driver here (libcuda.so.1 and its device); on a machine without a GPU, see it run with --software." >&2
-    exit 1
-  fi
-  tests=(-Dpentrough.cuda=real)
-  jvm=-Dpentrough.onGpu=true
-  transfer=""
-  gpu=""
-fi
-
-mkdir -p "$(dirname "$report")"
-failed=0
-
-# section TITLE COMMAND...: the command and what it says, into the report
-section() {
-  local title=$1 code=0 took=$SECONDS
-  shift
-  printf '\n## %s\n\n    %s\n\n```text\n' "$title" "$*" >>"$report"
-  echo "$title ..."
-  "$@" >"$report.part" 2>&1 || code=$?
-  sed 's/\x1b\[[0-9;]*m//g' "$report.part" >>"$report"
-  rm -f "$report.part"
-  printf '```\n\nexit code %d, %d s\n' "$code" "$((SECONDS - took))" >>"$report"
-  if ((code != 0)); then
-    echo "  failed with exit code $code, see $report" >&2
-    failed=$((failed + 1))
-  fi
+make_bundle() {
+  local maven
+  read -r -a maven <<<"mvn -q -B ${MVN_ARGS:-}"
+  "${maven[@]}" process-test-classes exec:exec@gpu-bundle "-Dgpu.bundle=$1"
 }
 
-benchmark() {
-  section "$1" "${maven[@]}" exec:exec@benchmarks "-Dbenchmarks.jvm=$jvm" "-Dbenchmarks=$2"
+absolute() {
+  case $1 in
+    /*) echo "$1" ;;
+    *) echo "$called_from/$1" ;;
+  esac
 }
 
-{
-  echo "# Pentrough on a GPU"
-  echo
-  if $software; then
-    echo "**A DRY RUN on the CUDA driver in software: no figure here means anything.**"
-    echo
+if [ "${1:-}" = --bundle ]; then
+  if (($# != 2)); then
+    echo "on-gpu.sh: --bundle needs the folder to make, and nothing else." >&2
+    exit 2
   fi
-  echo "$(date -u +%Y-%m-%dT%H:%MZ), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
-} >"$report"
-
-if command -v nvidia-smi >/dev/null; then
-  section "The machine" nvidia-smi
-fi
-section "Tests on this driver" "${maven[@]}" test "${tests[@]}"
-benchmark "Transfers" "transfer --device cuda $transfer"
-benchmark "Kernels beside the memory, and overlap with a kernel" "gpu $gpu"
-
-if command -v nsys >/dev/null && ! $software; then
-  section "Profile" nsys profile --force-overwrite true --stats true -o "${report%.md}" \
-    "${maven[@]}" exec:exec@benchmarks "-Dbenchmarks.jvm=$jvm" "-Dbenchmarks=gpu overlap --tiny"
-else
-  printf '\n## Profile\n\nNo nsys here: the times by events above are the profile.\n' >>"$report"
+  make_bundle "$(absolute "$2")"
+  exit
 fi
 
-echo "report: $report"
-if ((failed > 0)); then
-  echo "on-gpu.sh: $failed of its parts failed; the report has their output." >&2
-  exit 1
-fi
+arguments=()
+out=""
+while (($# > 0)); do
+  case $1 in
+    --minutes | --only)
+      arguments+=("$1" "${2:-}")
+      if (($# > 1)); then shift; fi
+      ;;
+    -*) arguments+=("$1") ;;
+    *) out=$(absolute "$1") ;;
+  esac
+  shift
+done
+make_bundle "$PWD/target/gpu-bundle"
+exec target/gpu-bundle/run.sh ${arguments[@]+"${arguments[@]}"} "${out:-$PWD/target/benchmarks/on-gpu}"

@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,6 +49,7 @@ class FromElektronn2Test {
   }
 
   @Test
+  @Tag("sources")
   @DisplayName("every Java block of the guide is a compiled sample, and every sample is shown")
   void guideHasThem() throws Exception {
     Map<String, String> compiled = Snippets.compiled(FromElektronn2Samples.class);
