@@ -62,8 +62,10 @@ java_run() { # a class and its arguments
 gpu() { # a part of the benchmarks, its share of the time, and options
   local options=(--csv "$out/figures.csv")
   if [ "$software" = true ]; then options+=(--tiny); fi
-  # Half of the limit: a JVM, a context, the warm-up and the data take their time too.
-  java_run io.pentrough.benchmarks.Benchmarks gpu "$1" --seconds "$((limit / 2))" "${options[@]}"
+  # A JVM, a context, the warm-up and the data take their time too.
+  local seconds=$(((limit - 6) * 6 / 10))
+  if ((seconds < 1)); then seconds=1; fi
+  java_run io.pentrough.benchmarks.Benchmarks gpu "$1" --seconds "$seconds" "${options[@]}"
 }
 
 tool() { # the path of a program, where CUDA's toolkits put it
@@ -568,7 +570,7 @@ run_step() { # name, seconds of ten minutes, title
   if [ -s "$tmp/step.err" ]; then
     { echo "--- $name" && head -c 500000 "$tmp/step.err"; } >>"$out/log.txt"
     if [ "$code" != 0 ] && [ "$code" != 77 ]; then
-      { printf '\n```text\n' && tail -n 25 "$tmp/step.err" | cut -c 1-300 && printf '```\n'; } >>"$report"
+      { printf '\n```text\n' && tail -n 60 "$tmp/step.err" | cut -c 1-300 && printf '```\n'; } >>"$report"
     fi
   fi
   printf '\n%s: **%s** after %d s\n' "$name" "$result" "$((SECONDS - started))" >>"$report"

@@ -123,6 +123,9 @@ final class Figures {
           String.format(Locale.ROOT, "\"%s\",\"%s\",\"%s\",%s%n", part, name, measure, sample));
     }
     append(lines.toString());
+    if (file != null) { // should this be ended before it prints its table
+      System.err.println(part + ", " + name + ": " + cell(all) + " (" + measure + ")");
+    }
   }
 
   private static double[] thinned(double[] samples) {

@@ -26,7 +26,7 @@ record GpuBench(CudaDevice device, Figures figures, PrintStream out, double seco
 
   static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  /** Until the clocks of an idle GPU are up. */
+  /** Until the clocks of an idle GPU are up; less if there is less time to measure. */
   private static final double WARM_UP_SECONDS = 2;
 
   /**
@@ -86,7 +86,7 @@ record GpuBench(CudaDevice device, Figures figures, PrintStream out, double seco
     return samples.stream().mapToDouble(Double::doubleValue).toArray();
   }
 
-  /** Keeps the device's memory and its clocks busy for two seconds. */
+  /** Keeps the device's memory and its clocks busy. */
   void warmUp() {
     if (tiny) {
       return;
@@ -96,7 +96,7 @@ record GpuBench(CudaDevice device, Figures figures, PrintStream out, double seco
         DeviceBuffer from = device.allocate(bytes);
         DeviceBuffer to = device.allocate(bytes)) {
       long began = System.nanoTime();
-      while (System.nanoTime() - began < WARM_UP_SECONDS * 1e9) {
+      while (System.nanoTime() - began < Math.min(WARM_UP_SECONDS, seconds) * 1e9) {
         for (int i = 0; i < 100; i++) {
           stream.copy(to, from, bytes);
         }

@@ -27,7 +27,7 @@ final class GpuCheck {
 
   void run() throws Exception {
     List<String> wrong = new ArrayList<>();
-    for (StageCase one : StageCase.all(bench.tiny() ? 1 : 16)) {
+    for (StageCase one : StageCase.all(bench.tiny() ? 1 : 8)) {
       long began = System.nanoTime();
       List<ByteBuffer> device = batches(bench.device(), one);
       double millis = (System.nanoTime() - began) / 1e6;
