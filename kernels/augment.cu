@@ -3,8 +3,10 @@
 // So each rounding is spelled out (__fmaf_rn and its like, which the compiler may not fuse), nothing is
 // called whose result the hardware chooses (no powf, no expf), and both have the same order of operations.
 //
-// One thread makes all channels of one output voxel; blockIdx.y is the sample. What was drawn for a sample
-// is a row of 32-bit words, see Parameters.java.
+// The threads of a block lie along x (blockDim.x of them) and in rows; blockIdx.y is the sample. A thread keeps
+// to its row of output voxels and goes along x in steps of all threads that lie there, some eight in all, so that
+// it finds its row and reads what was drawn once for all of them, and neighbours touch neighbours in memory. Any
+// grid does; Spread.java chooses it. What was drawn for a sample is a row of 32-bit words, see Parameters.java.
 
 enum { IMAGE_STEPS = 0, LABEL_STEPS = 4, MATRIX = 8, KEY = 24, BOXES = 26, BOX_WORDS = 6, CHANNEL_WORDS = 3 };
 enum { UNSIGNED = 0, SIGNED = 1, FLOAT = 2 };                  // kinds of elements
@@ -35,13 +37,20 @@ static __device__ __forceinline__ float loadFloat(const unsigned char* from, int
   return kind == SIGNED ? __int2float_rn(bits) : __uint2float_rn((unsigned)bits);
 }
 
+// The same, sooner for the types that images mostly have.
+static __device__ __forceinline__ float loadUsual(const unsigned char* from, int bytes, int kind, int index) {
+  if (kind == FLOAT) return ((const float*)from)[index];
+  if (kind == UNSIGNED && bytes == 1) return __int2float_rn(from[index]);
+  return loadFloat(from, bytes, kind, index);
+}
+
 // --- random numbers --------------------------------------------------------------------------------
 
 // The first word of Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as
 // 1, 2, 3", SC'11) for the counter (voxel, channel, 0, 0).
 static __device__ __forceinline__ unsigned philox(unsigned voxel, unsigned channel, unsigned key0, unsigned key1) {
   unsigned x0 = voxel, x1 = channel, x2 = 0, x3 = 0;
-#pragma unroll 1
+#pragma unroll
   for (int round = 0; round < 10; round++) {
     unsigned high0 = __umulhi(0xD2511F53u, x0), low0 = 0xD2511F53u * x0;
     unsigned high1 = __umulhi(0xCD9E8D57u, x2), low1 = 0xCD9E8D57u * x2;
@@ -117,14 +126,26 @@ static __device__ __forceinline__ float normal(float q) {
 
 // --- values ----------------------------------------------------------------------------------------
 
+// What was drawn for a channel of a sample.
+struct Drawn {
+  float gain, offset, gamma;
+  unsigned key0, key1;
+};
+
+static __device__ __forceinline__ Drawn drawn(const int* sample, int boxes, int c) {
+  const int* channel = sample + BOXES + BOX_WORDS * boxes + CHANNEL_WORDS * c;
+  return {__int_as_float(channel[0]), __int_as_float(channel[1]), __int_as_float(channel[2]),
+          (unsigned)sample[KEY], (unsigned)sample[KEY + 1]};
+}
+
 // The grey value of a voxel and channel: gain and offset in one step, clip, gamma, noise.
-static __device__ __forceinline__ float grey(float v, const int* sample, const int* channel, int voxel, int c,
-                                             int flags, int noise, float amplitude) {
-  v = __fmaf_rn(v, __int_as_float(channel[0]), __int_as_float(channel[1]));
+static __device__ __forceinline__ float grey(float v, const Drawn& of, int voxel, int c, int flags, int noise,
+                                             float amplitude) {
+  v = __fmaf_rn(v, of.gain, of.offset);
   if (flags & CLIP) v = v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v;  // not fminf: NaN shall stay
-  if (flags & GAMMA) v = power(v, __int_as_float(channel[2]));
+  if (flags & GAMMA) v = power(v, of.gamma);
   if (noise != NO_NOISE) {
-    unsigned word = philox(voxel, c, sample[KEY], sample[KEY + 1]);
+    unsigned word = philox(voxel, c, of.key0, of.key1);
     // (k + 1/2) / 2^23 - 1/2 for k of 23 bits: exact, symmetric, never 0 or 1 before the 1/2 is taken off
     float q = __fmaf_rn(__uint2float_rn(2 * (word >> 9) + 1), 5.9604645e-8f, -0.5f);
     v = __fmaf_rn(amplitude, noise == UNIFORM ? 2.0f * q : normal(q), v);
@@ -152,23 +173,35 @@ static __device__ __forceinline__ int resolve(int i, int n, int border) {
   return m < n ? m : period - m;
 }
 
-static __device__ __forceinline__ float row(const int* m, float z, float y, float x) {
-  return __fmaf_rn(__int_as_float(m[0]), z,
-                   __fmaf_rn(__int_as_float(m[1]), y, __fmaf_rn(__int_as_float(m[2]), x, __int_as_float(m[3]))));
+static __device__ __forceinline__ float apply(const float* m, float z, float y, float x) {
+  return __fmaf_rn(m[0], z, __fmaf_rn(m[1], y, __fmaf_rn(m[2], x, m[3])));
+}
+
+static __device__ __forceinline__ float bounded(float v) { return fminf(fmaxf(v, -1e9f), 1e9f); }
+
+// A sample's matrix, read once for all voxels of a thread.
+struct Matrix {
+  float rows[16];
+};
+
+static __device__ __forceinline__ Matrix matrixOf(const int* sample) {
+  Matrix matrix;
+#pragma unroll
+  for (int i = 0; i < 16; i++) matrix.rows[i] = __int_as_float(sample[MATRIX + i]);
+  return matrix;
 }
 
 struct Place {
   float z, y, x;
 };
 
-static __device__ __forceinline__ float bounded(float v) { return fminf(fmaxf(v, -1e9f), 1e9f); }
-
 // Where in the source the voxel (z, y, x) of the output comes from.
-static __device__ __forceinline__ Place place(const int* matrix, int flags, int z, int y, int x) {
+static __device__ __forceinline__ Place place(const Matrix& matrix, int flags, int z, int y, int x) {
   float fz = __int2float_rn(z), fy = __int2float_rn(y), fx = __int2float_rn(x);
-  Place to = {row(matrix, fz, fy, fx), row(matrix + 4, fz, fy, fx), row(matrix + 8, fz, fy, fx)};
+  const float* m = matrix.rows;
+  Place to = {apply(m, fz, fy, fx), apply(m + 4, fz, fy, fx), apply(m + 8, fz, fy, fx)};
   if (flags & PERSPECTIVE) {
-    float w = row(matrix + 12, fz, fy, fx);
+    float w = apply(m + 12, fz, fy, fx);
     to.z = __fdiv_rn(to.z, w);
     to.y = __fdiv_rn(to.y, w);
     to.x = __fdiv_rn(to.x, w);
@@ -192,110 +225,185 @@ static __device__ __forceinline__ float at(const Source& from, int start, int z,
   return loadFloat(from.bytes, from.width, from.kind, start + (z * from.ny + y) * from.nx + x);
 }
 
+// Between four voxels of a slice, of which the first is given.
+template <class Element>
+static __device__ __forceinline__ float between4(const Element* first, int nx, float fy, float fx) {
+  return between(fy, between(fx, first[0], first[1]), between(fx, first[nx], first[nx + 1]));
+}
+
+// The same in the slices z0 and z1, and between the two.
+template <class Element>
+static __device__ __forceinline__ float between8(const unsigned char* bytes, int start, const Source& from, int z0,
+                                                 int z1, int y, int x, float fz, float fy, float fx) {
+  const Element* elements = (const Element*)bytes + start + y * from.nx + x;
+  int slice = from.ny * from.nx;
+  float first = between4(elements + z0 * slice, from.nx, fy, fx);
+  return between(fz, first, between4(elements + z1 * slice, from.nx, fy, fx));
+}
+
+// --- rows ------------------------------------------------------------------------------------------
+
+// The voxels of an output that a thread makes: those at x, x + step, ... of a row.
+struct Row {
+  int z, y, x, step;
+};
+
+// Rows are counted along y, or along z if that is what the source's x has become: then neighbouring rows
+// of a block read neighbours in memory, which the threads along x do not. False if there is nothing to do.
+static __device__ __forceinline__ bool rowOf(Row& row, const int* steps, int pz, int py, int px) {
+  unsigned i = blockIdx.x * blockDim.y + threadIdx.y;
+  row.x = blockIdx.z * blockDim.x + threadIdx.x;
+  row.step = gridDim.z * blockDim.x;
+  if (i >= (unsigned)(pz * py) || row.x >= px) return false;
+  bool alongZ = abs(steps[1]) == 1 && abs(steps[3]) != 1;
+  unsigned count = alongZ ? pz : py;
+  unsigned major = i / count, minor = i - major * count;
+  row.z = alongZ ? minor : major;
+  row.y = alongZ ? major : minor;
+  return true;
+}
+
+static __device__ __forceinline__ int stepped(const int* steps, const Row& row) {
+  return steps[0] + row.z * steps[1] + row.y * steps[2] + row.x * steps[3];
+}
+
 // --- kernels ---------------------------------------------------------------------------------------
 
 // Flips, swaps and crop as one integer step per output axis; values in the same pass.
 // Must move: each voxel of the cropped source once in its own type, each output float once; and per sample
-// a row of parameters. Moves just that: a warp reads the row from one address (cached), and x runs along
-// the source's x or, swapped, along y or z, where caches make up for the stride.
-extern "C" __global__ void augmentCrop(const unsigned char* in, float* out, const int* parameters, int words,
-                                       int width, int kind, int channels, int nz, int ny, int nx, int pz, int py,
-                                       int px, int boxes, float cut, int noise, float amplitude, int flags) {
-  int voxel = blockIdx.x * blockDim.x + threadIdx.x;
-  int voxels = pz * py * px;
-  if (voxel >= voxels) return;
+// a row of parameters. Moves just that: a warp reads the parameters from one address (cached), and x runs
+// along the source's x or, swapped, along y or z, where the rows of a block share what is fetched.
+extern "C" __global__ void augmentCrop(const unsigned char* __restrict__ in, float* __restrict__ out,
+                                       const int* __restrict__ parameters, int words, int width, int kind,
+                                       int channels, int nz, int ny, int nx, int pz, int py, int px, int boxes,
+                                       float cut, int noise, float amplitude, int flags) {
   const int* sample = parameters + blockIdx.y * words;
-  int x = voxel % px, y = voxel / px % py, z = voxel / px / py;
-  bool empty = isCut(sample + BOXES, boxes, z, y, x);
   const int* steps = sample + IMAGE_STEPS;
-  int from = steps[0] + z * steps[1] + y * steps[2] + x * steps[3];
-  const int* channel = sample + BOXES + BOX_WORDS * boxes;
+  Row row;
+  if (!rowOf(row, steps, pz, py, px)) return;
+  int begin = stepped(steps, row), stride = row.step * steps[3];
   int c = 0;
+#pragma unroll 1
   do {
     int place = blockIdx.y * channels + c;
-    float v = cut;
-    if (!empty) {
-      v = loadFloat(in, width, kind, place * nz * ny * nx + from);
-      v = grey(v, sample, channel, voxel, c, flags, noise, amplitude);
-    }
-    out[place * voxels + voxel] = v;
-    channel += CHANNEL_WORDS;
+    Drawn of = drawn(sample, boxes, c);
+    int from = place * nz * ny * nx + begin;
+    float next = loadUsual(in, width, kind, from);
+    int x = row.x;
+#pragma unroll 1
+    do {
+      float v = next;
+      int here = x;
+      x += row.step;
+      from += stride;
+      if (x < px) next = loadUsual(in, width, kind, from);  // is on its way while this one is worked on
+      int voxel = (row.z * py + row.y) * px + here;
+      v = isCut(sample + BOXES, boxes, row.z, row.y, here) ? cut : grey(v, of, voxel, c, flags, noise, amplitude);
+      out[place * pz * py * px + voxel] = v;
+    } while (x < px);
   } while (++c < channels);
 }
 
 // The same with a 4x4 matrix and trilinear interpolation.
 // Must move: each source voxel of the region once, each output float once. Asks for eight source voxels for
 // each output; neighbours share them in the caches, so that memory sees little more than the region.
-extern "C" __global__ void augmentWarp(const unsigned char* in, float* out, const int* parameters, int words,
-                                       int width, int kind, int channels, int nz, int ny, int nx, int pz, int py,
-                                       int px, int boxes, float cut, int noise, float amplitude, int flags,
-                                       int border, float constant) {
-  int voxel = blockIdx.x * blockDim.x + threadIdx.x;
-  int voxels = pz * py * px;
-  if (voxel >= voxels) return;
+//
+// What lies inside along y and x, and is uint8 or float32, goes a shorter way: it needs no look at the type
+// and at the border for each of the eight.
+extern "C" __global__ void augmentWarp(const unsigned char* __restrict__ in, float* __restrict__ out,
+                                       const int* __restrict__ parameters, int words, int width, int kind,
+                                       int channels, int nz, int ny, int nx, int pz, int py, int px, int boxes,
+                                       float cut, int noise, float amplitude, int flags, int border,
+                                       float constant) {
   const int* sample = parameters + blockIdx.y * words;
-  int x = voxel % px, y = voxel / px % py, z = voxel / px / py;
-  bool empty = isCut(sample + BOXES, boxes, z, y, x);
-  Place to = place(sample + MATRIX, flags, z, y, x);
-  int iz = __float2int_rd(to.z), iy = __float2int_rd(to.y), ix = __float2int_rd(to.x);
-  float fz = __fsub_rn(to.z, __int2float_rn(iz));
-  float fy = __fsub_rn(to.y, __int2float_rn(iy));
-  float fx = __fsub_rn(to.x, __int2float_rn(ix));
-  int z0 = resolve(iz, nz, border), z1 = resolve(iz + 1, nz, border);
-  int y0 = resolve(iy, ny, border), y1 = resolve(iy + 1, ny, border);
-  int x0 = resolve(ix, nx, border), x1 = resolve(ix + 1, nx, border);
+  Row row;
+  if (!rowOf(row, sample + IMAGE_STEPS, pz, py, px)) return;
   Source from = {in, width, kind, ny, nx, constant};
-  const int* channel = sample + BOXES + BOX_WORDS * boxes;
-  int c = 0;
-  do {
-    int place = blockIdx.y * channels + c;
-    float v = cut;
-    if (!empty) {
-      int start = place * nz * ny * nx;
-      float first = 0.0f;
+  Matrix matrix = matrixOf(sample);
 #pragma unroll 1
-      for (int k = 0; k < 2; k++) {
-        int zk = k == 0 ? z0 : z1;
-        first = v;
-        v = between(fy, between(fx, at(from, start, zk, y0, x0), at(from, start, zk, y0, x1)),
-                    between(fx, at(from, start, zk, y1, x0), at(from, start, zk, y1, x1)));
+  do {
+    int voxel = (row.z * py + row.y) * px + row.x;
+    bool empty = isCut(sample + BOXES, boxes, row.z, row.y, row.x);
+    Place to = place(matrix, flags, row.z, row.y, row.x);
+    int iz = __float2int_rd(to.z), iy = __float2int_rd(to.y), ix = __float2int_rd(to.x);
+    float fz = __fsub_rn(to.z, __int2float_rn(iz));
+    float fy = __fsub_rn(to.y, __int2float_rn(iy));
+    float fx = __fsub_rn(to.x, __int2float_rn(ix));
+    int z0 = resolve(iz, nz, border), z1 = resolve(iz + 1, nz, border);
+    bool inside = (z0 | z1) >= 0 && (unsigned)iy < (unsigned)(ny - 1) && (unsigned)ix < (unsigned)(nx - 1);
+    int c = 0;
+#pragma unroll 1
+    do {
+      int place = blockIdx.y * channels + c;
+      int start = place * nz * ny * nx;
+      float v = cut;
+      if (!empty) {
+        if (inside && kind == FLOAT) {
+          v = between8<float>(in, start, from, z0, z1, iy, ix, fz, fy, fx);
+        } else if (inside && kind == UNSIGNED && width == 1) {
+          v = between8<unsigned char>(in, start, from, z0, z1, iy, ix, fz, fy, fx);
+        } else {
+          int y0 = resolve(iy, ny, border), y1 = resolve(iy + 1, ny, border);
+          int x0 = resolve(ix, nx, border), x1 = resolve(ix + 1, nx, border);
+          float first = 0.0f;
+#pragma unroll 1
+          for (int k = 0; k < 2; k++) {
+            int zk = k == 0 ? z0 : z1;
+            first = v;
+            v = between(fy, between(fx, at(from, start, zk, y0, x0), at(from, start, zk, y0, x1)),
+                        between(fx, at(from, start, zk, y1, x0), at(from, start, zk, y1, x1)));
+          }
+          v = between(fz, first, v);
+        }
+        v = grey(v, drawn(sample, boxes, c), voxel, c, flags, noise, amplitude);
       }
-      v = grey(between(fz, first, v), sample, channel, voxel, c, flags, noise, amplitude);
-    }
-    out[place * voxels + voxel] = v;
-    channel += CHANNEL_WORDS;
-  } while (++c < channels);
+      out[place * pz * py * px + voxel] = v;
+    } while (++c < channels);
+    row.x += row.step;
+  } while (row.x < px);
 }
 
 // Labels of any integer type to int32, with the image's flips, swaps and crop.
 // Must move and moves: each label once in its own type, each output int once.
-extern "C" __global__ void labelCrop(const unsigned char* in, int* out, const int* parameters, int words, int width,
-                                     int kind, int nz, int ny, int nx, int pz, int py, int px) {
-  int voxel = blockIdx.x * blockDim.x + threadIdx.x;
-  int voxels = pz * py * px;
-  if (voxel >= voxels) return;
+extern "C" __global__ void labelCrop(const unsigned char* __restrict__ in, int* __restrict__ out,
+                                     const int* __restrict__ parameters, int words, int width, int kind, int nz,
+                                     int ny, int nx, int pz, int py, int px) {
   const int* steps = parameters + blockIdx.y * words + LABEL_STEPS;
-  int x = voxel % px, y = voxel / px % py, z = voxel / px / py;
-  int from = blockIdx.y * nz * ny * nx + steps[0] + z * steps[1] + y * steps[2] + x * steps[3];
-  out[blockIdx.y * voxels + voxel] = loadInt(in, width, kind, from);
+  Row row;
+  if (!rowOf(row, steps, pz, py, px)) return;
+  int from = blockIdx.y * nz * ny * nx + stepped(steps, row), stride = row.step * steps[3];
+  int next = loadInt(in, width, kind, from);
+#pragma unroll 1
+  do {
+    int label = next;
+    int to = ((blockIdx.y * pz + row.z) * py + row.y) * px + row.x;
+    row.x += row.step;
+    from += stride;
+    if (row.x < px) next = loadInt(in, width, kind, from);
+    out[to] = label;
+  } while (row.x < px);
 }
 
 // The same with the image's matrix: the label nearest to the very place the image is read at. The output
 // begins at (oz, oy, ox) of the image's output, the labels at (lz, ly, lx) of the image's source.
 // Must move and moves: each label it picks once in its own type, each output int once.
-extern "C" __global__ void labelWarp(const unsigned char* in, int* out, const int* parameters, int words, int width,
-                                     int kind, int nz, int ny, int nx, int pz, int py, int px, int oz, int oy, int ox,
-                                     int lz, int ly, int lx, int flags, int border, int constant) {
-  int voxel = blockIdx.x * blockDim.x + threadIdx.x;
-  int voxels = pz * py * px;
-  if (voxel >= voxels) return;
+extern "C" __global__ void labelWarp(const unsigned char* __restrict__ in, int* __restrict__ out,
+                                     const int* __restrict__ parameters, int words, int width, int kind, int nz,
+                                     int ny, int nx, int pz, int py, int px, int oz, int oy, int ox, int lz, int ly,
+                                     int lx, int flags, int border, int constant) {
   const int* sample = parameters + blockIdx.y * words;
-  int x = voxel % px, y = voxel / px % py, z = voxel / px / py;
-  Place to = place(sample + MATRIX, flags, z + oz, y + oy, x + ox);
-  int iz = resolve(__float2int_rd(__fadd_rn(to.z, 0.5f)) - lz, nz, border);
-  int iy = resolve(__float2int_rd(__fadd_rn(to.y, 0.5f)) - ly, ny, border);
-  int ix = resolve(__float2int_rd(__fadd_rn(to.x, 0.5f)) - lx, nx, border);
-  int v = constant;
-  if ((iz | iy | ix) >= 0) v = loadInt(in, width, kind, ((blockIdx.y * nz + iz) * ny + iy) * nx + ix);
-  out[blockIdx.y * voxels + voxel] = v;
+  Row row;
+  if (!rowOf(row, sample + LABEL_STEPS, pz, py, px)) return;
+  Matrix matrix = matrixOf(sample);
+#pragma unroll 1
+  do {
+    Place to = place(matrix, flags, row.z + oz, row.y + oy, row.x + ox);
+    int iz = resolve(__float2int_rd(__fadd_rn(to.z, 0.5f)) - lz, nz, border);
+    int iy = resolve(__float2int_rd(__fadd_rn(to.y, 0.5f)) - ly, ny, border);
+    int ix = resolve(__float2int_rd(__fadd_rn(to.x, 0.5f)) - lx, nx, border);
+    int v = constant;
+    if ((iz | iy | ix) >= 0) v = loadInt(in, width, kind, ((blockIdx.y * nz + iz) * ny + iy) * nx + ix);
+    out[((blockIdx.y * pz + row.z) * py + row.y) * px + row.x] = v;
+    row.x += row.step;
+  } while (row.x < px);
 }

@@ -22,20 +22,27 @@ static __device__ __forceinline__ unsigned long long label(const void* in, int b
   }
 }
 
-extern "C" __global__ void oneHot(const void* in, void* out, int elements, int perSample, int classes, int bytes,
-                                  int isSigned, int outBytes) {
-  unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= (unsigned)elements) return;
-  unsigned long long is = label(in, bytes, isSigned, i);
-  int sample = i / (unsigned)perSample;
-  int to = sample * (classes - 1) * perSample + i;  // sample * classes * perSample + i % perSample
+// The classes of one voxel, perSample apart.
+template <class Element>
+static __device__ __forceinline__ void write(Element* to, int is, int classes, int perSample) {
 #pragma unroll 1
   for (int c = 0;; to += perSample) {  // there is at least one class
-    if (outBytes == 1) {
-      ((unsigned char*)out)[to] = is == c;
-    } else {
-      ((float*)out)[to] = is == c ? 1.0f : 0.0f;
-    }
+    *to = is == c ? 1 : 0;
     if (++c == classes) break;
+  }
+}
+
+extern "C" __global__ void oneHot(const void* __restrict__ in, void* __restrict__ out, int elements, int perSample,
+                                  int classes, int bytes, int isSigned, int outBytes) {
+  unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= (unsigned)elements) return;
+  unsigned long long wide = label(in, bytes, isSigned, i);
+  int is = wide < classes ? (int)wide : -1;
+  int sample = i / (unsigned)perSample;
+  int to = sample * (classes - 1) * perSample + i;  // sample * classes * perSample + i % perSample
+  if (outBytes == 1) {
+    write((unsigned char*)out + to, is, classes, perSample);
+  } else {
+    write((float*)out + to, is, classes, perSample);
   }
 }

@@ -363,7 +363,7 @@ step_ncu() {
   if [ "$software" = true ]; then absent "ncu cannot use the driver in software."; fi
   ncu=$(tool ncu) || absent "there is no ncu."
   "$ncu" --target-processes all --csv --page details --log-file "$out/ncu.csv" --launch-count 30 \
-    --kernel-name 'regex:augmentCrop|augmentWarp|blurAxis|oneHot|labelCrop|labelWarp' \
+    --kernel-name 'regex:augmentCrop|augmentWarp|blurAlong|blurAcross|oneHot|labelCrop|labelWarp' \
     --section SpeedOfLight --section MemoryWorkloadAnalysis --section LaunchStats --section Occupancy \
     bash "$here/run.sh" --java io.pentrough.benchmarks.Benchmarks gpu check >"$tmp/ncu.log" 2>&1 || code=$?
   echo '```text'

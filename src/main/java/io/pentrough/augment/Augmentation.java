@@ -53,7 +53,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Augmentation implements BatchStage {
 
-  private static final int THREADS = 256;
   private static final int MOST_SAMPLES = 65_535;
 
   /** What a stage may have. */
@@ -412,7 +411,7 @@ public final class Augmentation implements BatchStage {
     if (warps) {
       kernel.setInt(18, border.code).setFloat(19, imageConstant);
     }
-    return cover(kernel, geometry.patch());
+    return spread(kernel, geometry.patch());
   }
 
   private DeviceKernel labelKernel(StageSlot slot, ArraySpec label) {
@@ -432,7 +431,7 @@ public final class Augmentation implements BatchStage {
       set(kernel, 15, geometry.labelAt());
       kernel.setInt(18, flags()).setInt(19, border.code).setInt(20, labelConstant);
     }
-    return cover(kernel, labelPatch);
+    return spread(kernel, labelPatch);
   }
 
   private static void set(DeviceKernel kernel, int parameter, Size size) {
@@ -441,9 +440,9 @@ public final class Augmentation implements BatchStage {
     }
   }
 
-  private DeviceKernel cover(DeviceKernel kernel, Size size) {
-    int blocks = (size.voxels() - 1) / THREADS + 1;
-    return kernel.block(THREADS, 1, 1).grid(blocks, samples, 1);
+  private DeviceKernel spread(DeviceKernel kernel, Size size) {
+    boolean scattered = geometry.warp() != null || geometry.swaps().contains(Axis.X.number);
+    return Spread.spread(kernel, size, samples, scattered);
   }
 
   private int flags() {

@@ -223,19 +223,34 @@ public final class Blur implements BatchStage {
     for (int i = dimension + 1; i < spec.rank(); i++) {
       stride *= spec.dimension(i);
     }
-    return slot.kernel(BlurTwin.SOURCE, "blurAxis")
-        .set(0, from)
-        .set(1, to)
-        .set(2, slot.parameters())
-        .setInt(3, spec.elements())
-        .setInt(4, spec.elements() / spec.dimension(0))
-        .setInt(5, (int) row)
-        .setInt(6, first)
-        .setInt(7, stride)
-        .setInt(8, spec.dimension(dimension))
-        .setInt(9, radius(axis))
-        .setInt(10, border == Border.MIRROR ? 1 : 0)
-        .cover(spec.elements(), 256);
+    int samples = spec.dimension(0);
+    int length = spec.dimension(dimension);
+    int blocks = spec.elements() / length / stride;
+    boolean alongX = stride == 1;
+    int threads = Spread.alongX(alongX ? length : stride);
+    int tiles =
+        Spread.ceil(alongX ? blocks / samples : length, BlurTwin.EACH * Spread.rows(threads));
+    DeviceKernel kernel =
+        slot.kernel(BlurTwin.SOURCE, alongX ? "blurAlong" : "blurAcross")
+            .set(0, from)
+            .set(1, to)
+            .set(2, slot.parameters())
+            .setInt(3, (int) row)
+            .setInt(4, first)
+            .setInt(5, length)
+            .setInt(6, blocks / samples)
+            .setInt(7, tiles)
+            .setInt(8, radius(axis))
+            .setInt(9, border == Border.MIRROR ? 1 : 0);
+    if (!alongX) {
+      kernel.setInt(10, stride);
+    }
+    return kernel
+        .block(threads, Spread.rows(threads), 1)
+        .grid(
+            (alongX ? samples : blocks) * tiles,
+            Spread.blocks(alongX ? length : stride, 2 * threads),
+            1);
   }
 
   @Override

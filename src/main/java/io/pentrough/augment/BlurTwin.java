@@ -4,32 +4,40 @@ import io.pentrough.device.KernelArguments;
 import io.pentrough.device.KernelSource;
 import java.nio.ByteBuffer;
 
-/** The kernel of blur.cu and its twin: the same operations in the same order. */
+/** The kernels of blur.cu and their twin: the same operations in the same order. */
 final class BlurTwin {
 
+  /** How many voxels a thread makes at a time. */
+  static final int EACH = 4;
+
   static final KernelSource SOURCE =
-      KernelSource.ofResource(BlurTwin.class, "blur.ptx").twin("blurAxis", BlurTwin::blurAxis);
+      KernelSource.ofResource(BlurTwin.class, "blur.ptx")
+          .twin("blurAlong", arguments -> blur(arguments, true))
+          .twin("blurAcross", arguments -> blur(arguments, false));
 
   private BlurTwin() {}
 
-  private static void blurAxis(KernelArguments arguments) {
+  private static void blur(KernelArguments arguments, boolean alongX) {
     ByteBuffer in = arguments.bytes(0);
     ByteBuffer out = arguments.bytes(1);
-    int elements = arguments.getInt(3);
-    int perSample = arguments.getInt(4);
-    int stride = arguments.getInt(7);
-    int length = arguments.getInt(8);
-    float[] weights = new float[arguments.getInt(9) + 1];
+    int length = arguments.getInt(5);
+    int blocksPerSample = arguments.getInt(6);
+    int tiles = arguments.getInt(7);
+    float[] weights = new float[arguments.getInt(8) + 1];
+    boolean mirror = arguments.getInt(9) != 0;
+    int stride = alongX ? 1 : arguments.getInt(10);
+    int perSample = blocksPerSample * length * stride;
+    int elements = arguments.grid(0) / tiles * (alongX ? perSample : length * stride);
     // Lines lie stride apart within blocks of stride * length, of which a sample has several.
     for (int block = 0; block < elements; block += stride * length) {
       if (block % perSample == 0) {
-        int row = arguments.getInt(6) + block / perSample * arguments.getInt(5);
+        int row = arguments.getInt(4) + block / perSample * arguments.getInt(3);
         for (int k = 0; k < weights.length; k++) {
           weights[k] = arguments.bytes(2).getFloat(Float.BYTES * (row + k));
         }
       }
       for (int at = 0; at < length; at++) {
-        blurRow(in, out, weights, block, stride, length, at, arguments.getInt(10) != 0);
+        blurRow(in, out, weights, block, stride, length, at, mirror);
       }
     }
   }

@@ -27,6 +27,8 @@ final class AugmentCase {
     DType.UINT64
   };
 
+  private static final int[] WIDER = {8, 24, 56, 125};
+
   final Layout layout;
   final int samples;
   final int channels;
@@ -66,6 +68,9 @@ final class AugmentCase {
     for (int a = 0; a < 3; a++) {
       boolean flat = a == 0 && !layout.hasZ;
       int length = swaps ? equal : 1 + random.nextInt(9);
+      if (a == 2 && !swaps && seed % 2 == 1) { // several blocks, and several steps of each thread
+        length += WIDER[(int) (seed / 2) % WIDER.length];
+      }
       patch[a] = flat ? 1 : length;
       source[a] = flat ? 1 : patch[a] + random.nextInt(6);
       int inset = swaps ? equalInset : random.nextInt(2);
@@ -151,16 +156,20 @@ final class AugmentCase {
   void fill(HostBatch out, BatchContext context) {
     Random random = new Random(context.index());
     for (ArraySpec array : spec.arrays()) {
-      HostArray to = out.array(array.name());
-      byte[] bytes = new byte[(int) array.bytes()];
-      random.nextBytes(bytes);
-      if (array.dtype() == DType.FLOAT32) {
-        for (int i = 0; i < array.elements(); i++) {
-          to.setFloat(i, random.nextFloat());
-        }
-      } else {
-        to.set(0, ByteBuffer.wrap(bytes));
+      fill(out.array(array.name()), random);
+    }
+  }
+
+  /** Any bytes; floats from 0 to 1. */
+  static void fill(HostArray to, Random random) {
+    byte[] bytes = new byte[(int) to.spec().bytes()];
+    random.nextBytes(bytes);
+    if (to.spec().dtype() == DType.FLOAT32) {
+      for (int i = 0; i < to.spec().elements(); i++) {
+        to.setFloat(i, random.nextFloat());
       }
+    } else {
+      to.set(0, ByteBuffer.wrap(bytes));
     }
   }
 

@@ -72,6 +72,9 @@ final class AugmentExtremes {
     6_156_839
   };
 
+  /** Its tenth round's is 2^31 - 1: one more changes the bits that are used. */
+  private static final int KEY_BEFORE_A_CARRY = 0xF00CB87E;
+
   private final Launches launches;
 
   private AugmentExtremes(Launches launches) {
@@ -91,7 +94,7 @@ final class AugmentExtremes {
         extremes.manyDeviates(warp, seed);
       }
     }
-    for (long seed = 0; seed < 60 && kernel.endsWith("Warp"); seed++) {
+    for (long seed = 0; seed < 120 && kernel.endsWith("Warp"); seed++) {
       if (kernel.equals("augmentWarp")) {
         extremes.farPlaces(seed);
       } else {
@@ -100,6 +103,13 @@ final class AugmentExtremes {
     }
     if (kernel.equals("labelWarp")) {
       extremes.halfway();
+      extremes.farthest();
+    }
+    if (kernel.equals("labelCrop")) {
+      for (int width = 1; width <= 8; width *= 2) {
+        extremes.rowsOfLabels(width, AugmentTwins.SIGNED);
+        extremes.rowsOfLabels(width, AugmentTwins.UNSIGNED);
+      }
     }
   }
 
@@ -174,8 +184,7 @@ final class AugmentExtremes {
       to.record(
           AugmentTwins.SOURCE,
           warp ? "augmentWarp" : "augmentCrop",
-          voxels,
-          samples,
+          run -> Spread.spread(run, new Size(patch[0], patch[1], patch[2]), samples, warp),
           arguments.toArray());
     }
   }
@@ -233,12 +242,13 @@ final class AugmentExtremes {
   }
 
   private void rareDeviates(boolean warp) {
-    Image image = new Image(RARE_KEYS.length, 1, 0, new int[] {1, 1, 1}, new int[] {1, 1, 1});
-    image.in = floats(RARE_KEYS.length, new Random(3), true);
+    Image image = new Image(RARE_KEYS.length + 1, 1, 0, new int[] {1, 1, 1}, new int[] {1, 1, 1});
+    image.in = floats(RARE_KEYS.length + 1, new Random(3), true);
     image.noise = AugmentTwins.GAUSSIAN;
     for (int n = 0; n < RARE_KEYS.length; n++) {
       image.key(n, RARE_KEYS[n], 0);
     }
+    image.key(RARE_KEYS.length, KEY_BEFORE_A_CARRY, 0);
     image.launch(launches, warp);
   }
 
@@ -351,7 +361,60 @@ final class AugmentExtremes {
       arguments.addAll(List.of(each[0], each[1], each[2]));
     }
     arguments.addAll(List.of(flags, border.code, -9));
-    launches.record(AugmentTwins.SOURCE, "labelWarp", voxels, matrices.length, arguments.toArray());
+    launches.record(
+        AugmentTwins.SOURCE,
+        "labelWarp",
+        run -> Spread.spread(run, new Size(patch[0], patch[1], patch[2]), matrices.length, true),
+        arguments.toArray());
+  }
+
+  /** Labels beyond the farthest place there is, on either side. */
+  private void farthest() {
+    float[][] matrices = new float[2][16];
+    for (int i = 0; i < 2; i++) {
+      for (int axis = 0; axis < 3; axis++) {
+        matrices[i][4 * axis + 3] = i == 0 ? 1e10f : -1e10f;
+      }
+      matrices[i][15] = 1;
+    }
+    int[] zero = new int[3];
+    for (int flags : new int[] {0, AugmentTwins.PERSPECTIVE}) {
+      label(matrices, new int[] {4, 6, 6}, new int[] {1, 1, 1}, zero, zero, flags, Border.MIRROR);
+    }
+  }
+
+  /**
+   * Rows that end with a step of the threads or within one. Behind the last row there is nothing,
+   * nor before the first that is read backwards.
+   */
+  private void rowsOfLabels(int width, int kind) {
+    Random random = new Random(width + kind);
+    for (int[] size : new int[][] {{1, 2, 8}, {2, 3, 9}, {1, 3, 16}, {3, 2, 33}, {1, 2, 130}}) {
+      int voxels = size[0] * size[1] * size[2];
+      int words = Parameters.words(0, 1);
+      ByteBuffer parameters = Staged.bytes(4 * words * 2);
+      for (int n = 0; n < 2; n++) { // backwards, and as it lies
+        int step = n == 0 ? -1 : 1;
+        int[] steps = {n == 0 ? voxels - 1 : 0, step * size[1] * size[2], step * size[2], step};
+        for (int i = 0; i < 4; i++) {
+          parameters.putInt(4 * (n * words + Parameters.LABEL_STEPS + i), steps[i]);
+        }
+      }
+      ByteBuffer in = Staged.bytes(2 * voxels * width);
+      for (int i = 0; i < in.remaining(); i++) {
+        in.put(i, (byte) random.nextInt());
+      }
+      List<Object> arguments = new ArrayList<>();
+      arguments.addAll(List.of(in, Staged.bytes(4 * 2 * voxels), parameters, words, width, kind));
+      for (int i = 0; i < 6; i++) { // source and patch
+        arguments.add(size[i % 3]);
+      }
+      launches.record(
+          AugmentTwins.SOURCE,
+          "labelCrop",
+          run -> Spread.spread(run, new Size(size[0], size[1], size[2]), 2, false),
+          arguments.toArray());
+    }
   }
 
   /** Labels at places halfway between two voxels, and one bit to either side. */

@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.ArraySpec;
 import io.pentrough.BatchSpec;
+import io.pentrough.BatchTarget;
 import io.pentrough.DType;
 import io.pentrough.HostArray;
 import io.pentrough.augment.AugmentReference.Drawn;
@@ -22,6 +24,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
@@ -47,7 +50,7 @@ class AugmentationTest {
   @Test
   void randomOptionsGiveWhatTheReferenceSaysAndTheSameBitsOnTheHost() throws Exception {
     long compared = 0;
-    for (long seed = 0; seed < 150; seed++) {
+    for (long seed = 0; seed < 200; seed++) {
       compared += check(seed);
     }
     assertTrue(compared > 50_000, "compared " + compared);
@@ -70,6 +73,46 @@ class AugmentationTest {
           Augmentation.builder(spec.array("image"), Layout.NCYX).clip().gamma(2, 2);
       squares = warps ? squares.warp(Warp.builder().build()) : squares;
       assertArrayEquals(new float[6], values(squares, spec, dark));
+    }
+  }
+
+  /** From no full step of the threads to several blocks, and from each byte of a word on. */
+  @Test
+  void eachLengthAlongXGivesTheHostsBits() throws Exception {
+    int[] lengths = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 24, 31, 32, 33, 63, 64, 65, 128, 129};
+    for (DType dtype : List.of(DType.UINT8, DType.INT16, DType.FLOAT32)) {
+      for (int length : lengths) {
+        BatchSpec spec =
+            BatchSpec.builder()
+                .array("image", dtype, 2, 2, 3, length + 3)
+                .array("label", DType.UINT8, 2, 3, length + 3)
+                .build();
+        for (boolean warps : new boolean[] {false, true}) {
+          Augmentation.Builder builder =
+              Augmentation.builder(spec.array("image"), Layout.NCYX)
+                  .label(spec.array("label"))
+                  .patch(1, 3, length)
+                  .crop()
+                  .flip(Axis.X)
+                  .gaussianNoise(0.1f)
+                  .cutOut(1, 1, 1, 1, -3);
+          Augmentation augmentation =
+              (warps ? builder.warp(Warp.builder().rotation(20).build()) : builder).build();
+          BatchTarget target =
+              (out, context) -> {
+                Random random = new Random(context.index());
+                for (ArraySpec array : spec.arrays()) {
+                  AugmentCase.fill(out.array(array.name()), random);
+                }
+              };
+          try (Device host = HostDevice.open()) {
+            assertEquals(
+                AugmentRun.run(host, augmentation, spec, target, 4, 1, length),
+                AugmentRun.run(device, augmentation, spec, target, 4, 1, length),
+                length + " of " + dtype + (warps ? " with a warp" : ""));
+          }
+        }
+      }
     }
   }
 

@@ -58,6 +58,9 @@ class BlurTest {
         size[axis] = random.nextInt(4) == 0 ? 1 : 2 + random.nextInt(8);
       }
       size[random.nextInt(2) + 1] = 3 + random.nextInt(20); // there is something to blur
+      if (seed % 3 > 0) { // several blocks, and several steps of each thread
+        size[seed % 3 == 1 ? 1 : 2] += 130;
+      }
       int samples = 1 + random.nextInt(3);
       int channels = 1 + random.nextInt(2);
       ArraySpec array =
@@ -109,6 +112,30 @@ class BlurTest {
       try (HostDevice host = HostDevice.open()) {
         assertEquals(
             run(host, sample, seed, 1), run(device, sample, seed, 1), "seed " + seed + sample);
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("each length and radius, where threads have 4, 3, 2 or 1 voxels left, or none")
+  void lengthsAndRadii() throws Exception {
+    int[] lengths = {2, 3, 4, 5, 6, 7, 8, 9, 24, 33};
+    for (int length : lengths) {
+      for (int radius = 1; radius < Math.min(length, 6); radius++) {
+        for (Axis axis : Axis.values()) {
+          int[] shape = {2, 1, 3, 2, 5};
+          shape[2 + axis.number] = length;
+          Border border = (length + radius) % 2 == 0 ? Border.MIRROR : Border.CLAMP;
+          Blur blur =
+              Blur.builder("image").sigma(axis, 0.5, 2).radius(axis, radius).border(border).build();
+          ArraySpec array = Staged.array("image", DType.FLOAT32, shape);
+          try (HostDevice host = HostDevice.open()) {
+            assertEquals(
+                Staged.run(host, array, blur, "image", BlurTest::noise, length, 1, 1),
+                Staged.run(device, array, blur, "image", BlurTest::noise, length, 1, 1),
+                length + " along " + axis + ", radius " + radius);
+          }
+        }
       }
     }
   }

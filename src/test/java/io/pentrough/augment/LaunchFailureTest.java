@@ -57,8 +57,8 @@ class LaunchFailureTest {
         Arguments.of(crop.build(), 2, 2, "labelCrop"),
         Arguments.of(warp.build(), 2, 1, "augmentWarp"),
         Arguments.of(warp.build(), 2, 2, "labelWarp"),
-        Arguments.of(Blur.builder("image").sigma(0.5, 1).build(), 2, 1, "blurAxis"),
-        Arguments.of(Blur.builder("image").sigma(0.5, 1).build(), 2, 2, "blurAxis"),
+        Arguments.of(Blur.builder("image").sigma(0.5, 1).build(), 2, 1, "blurAcross"),
+        Arguments.of(Blur.builder("image").sigma(0.5, 1).build(), 2, 2, "blurAlong"),
         Arguments.of(OneHot.of("label", "classes", 4, DType.UINT8), 1, 1, "oneHot"));
   }
 

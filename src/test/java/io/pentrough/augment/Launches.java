@@ -18,6 +18,7 @@ import io.pentrough.device.host.HostDevice;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,8 +88,6 @@ final class Launches {
     }
   }
 
-  private static final int BLOCK = 256;
-
   private final List<Launch> launches = new ArrayList<>();
 
   /** All launches of a kernel, in order. */
@@ -107,10 +106,11 @@ final class Launches {
   /**
    * Runs a kernel's twin on arguments made by hand, and takes it down.
    *
-   * @param samples the grid's second length; the first covers the threads
+   * @param spread sets block and grid
    * @param arguments each a ByteBuffer, an Integer or a Float
    */
-  void record(KernelSource source, String kernel, int threads, int samples, Object... arguments) {
+  void record(
+      KernelSource source, String kernel, Consumer<DeviceKernel> spread, Object... arguments) {
     List<DeviceBuffer> buffers = new ArrayList<>();
     try (Device device = device();
         DeviceModule module = device.load(source);
@@ -124,7 +124,7 @@ final class Launches {
                     : new Argument(KernelParameter.INT32, (Integer) arguments[i], null, null);
         Launch.set(run, i, argument, device, buffers);
       }
-      run.block(BLOCK, 1, 1).grid((threads - 1) / BLOCK + 1, samples, 1);
+      spread.accept(run);
       run.launch(device.defaultStream());
       device.defaultStream().synchronize();
       buffers.forEach(DeviceBuffer::close);

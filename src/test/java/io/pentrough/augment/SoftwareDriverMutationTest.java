@@ -73,7 +73,8 @@ class SoftwareDriverMutationTest {
 
   static Stream<Mutated> kernels() {
     return Stream.of(
-        new Mutated("blurAxis", BlurTwin.SOURCE, SoftwareDriverMutationTest::blurs),
+        new Mutated("blurAlong", BlurTwin.SOURCE, SoftwareDriverMutationTest::blurs),
+        new Mutated("blurAcross", BlurTwin.SOURCE, SoftwareDriverMutationTest::blurs),
         new Mutated("oneHot", OneHotTwin.SOURCE, SoftwareDriverMutationTest::oneHots),
         augmentation("augmentCrop"),
         augmentation("augmentWarp"),
@@ -103,7 +104,7 @@ class SoftwareDriverMutationTest {
   }
 
   private static void blurs(Launches launches) throws Exception {
-    for (long seed = 0; seed < 10; seed++) {
+    for (long seed = 0; seed < 24; seed++) {
       BlurTest.Sample sample = BlurTest.Sample.of(seed, false);
       launches.record(sample.array(), sample.blur(), "image", BlurTest::noise, seed);
     }
@@ -117,8 +118,10 @@ class SoftwareDriverMutationTest {
         }) {
       ArraySpec array = Staged.array("label", dtype, 3, 7, 5);
       for (DType made : new DType[] {DType.FLOAT32, DType.UINT8}) {
-        OneHot stage = OneHot.of("label", "label", 5, made);
-        launches.record(array, stage, "label", OneHotTest::labels, 1);
+        for (int classes : new int[] {1, 2, 5}) {
+          OneHot stage = OneHot.of("label", "label", classes, made);
+          launches.record(array, stage, "label", OneHotTest::labels, 1);
+        }
       }
     }
     for (DType dtype : new DType[] {DType.INT8, DType.UINT8, DType.INT16, DType.UINT16}) {
