@@ -149,8 +149,9 @@ public interface Device extends AutoCloseable {
   void bindThread();
 
   /**
-   * Refuses new work and gives the device back once everything handed out is closed. Does not
-   * block; idempotent.
+   * Refuses new work and gives the device back once everything handed out is closed. Waits for
+   * nothing that was handed out; a driver may have to wait to give the device back (see {@code
+   * CudaDevice.close()}). Idempotent.
    */
   @Override
   void close();

@@ -6,6 +6,10 @@ import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
 import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRelease;
 import static jcuda.driver.JCudaDriver.cuThreadExchangeStreamCaptureMode;
 
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.WorkFailedException;
+import java.util.ArrayList;
+import java.util.List;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUstreamCaptureMode;
@@ -39,8 +43,14 @@ final class CudaContext {
   /** Calls under way that no handle counts for: those on the default stream. */
   private int calls;
 
-  /** Given back: closed, and neither a handle nor a call was left. */
+  /** To be given back: closed, and neither a handle nor a call was left. */
   private boolean gone;
+
+  /** Given back. */
+  private boolean released;
+
+  /** What frees the device's own memory in the end. */
+  private final List<Runnable> frees = new ArrayList<>();
 
   CudaContext(String name, CUcontext handle, @Nullable CUdevice primaryOf) {
     this.name = name;
@@ -138,11 +148,16 @@ final class CudaContext {
     }
   }
 
-  /** How many handles are open. */
+  /** How many handles are open; while the context is being given back it is one itself. */
   int handles() {
     synchronized (lock) {
-      return handles;
+      return gone && !released ? 1 : handles;
     }
+  }
+
+  /** For memory that the device keeps for itself; only while the device is being made. */
+  void freesInTheEnd(Runnable free) {
+    frees.add(free);
   }
 
   void close() {
@@ -172,9 +187,40 @@ final class CudaContext {
   }
 
   private void release() {
-    if (primaryOf != null) {
-      CudaDriver.call(
-          name, "cuDevicePrimaryCtxRelease", d -> cuDevicePrimaryCtxRelease(d), primaryOf);
+    try {
+      freeOwn();
+    } finally {
+      try {
+        if (primaryOf != null) {
+          CudaDriver.call(
+              name, "cuDevicePrimaryCtxRelease", d -> cuDevicePrimaryCtxRelease(d), primaryOf);
+        }
+      } finally {
+        synchronized (lock) {
+          released = true;
+        }
+      }
+    }
+  }
+
+  private void freeOwn() {
+    boolean pushed = enter();
+    try {
+      @Nullable DeviceException refusal = null;
+      for (Runnable free : frees) {
+        try {
+          free.run();
+        } catch (WorkFailedException e) {
+          // The context runs nothing any more, and its memory goes with it.
+        } catch (DeviceException e) {
+          refusal = e;
+        }
+      }
+      if (refusal != null) {
+        throw refusal;
+      }
+    } finally {
+      exit(pushed);
     }
   }
 }

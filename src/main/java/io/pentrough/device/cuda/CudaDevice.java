@@ -10,7 +10,6 @@ import static jcuda.driver.JCudaDriver.cuCtxPushCurrent;
 import static jcuda.driver.JCudaDriver.cuDeviceGet;
 import static jcuda.driver.JCudaDriver.cuDeviceGetAttribute;
 import static jcuda.driver.JCudaDriver.cuDeviceGetName;
-import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRelease;
 import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
 import static jcuda.driver.JCudaDriver.cuDeviceTotalMem;
 import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
@@ -71,6 +70,8 @@ public final class CudaDevice implements Device {
   private final boolean timing;
   private final boolean allowPageable;
   private final CudaStream defaultStream;
+  private final CudaArguments arguments;
+  private final CudaStaging staging;
 
   /**
    * What a device is.
@@ -144,7 +145,8 @@ public final class CudaDevice implements Device {
      * Falls back to ordinary memory where the driver refuses pinned memory. Copies from it are
      * staged by the driver and hold up the thread that queues them; {@link
      * PinnedBuffer#isPageable()} and the loader's statistics say so. Without this, a refusal is an
-     * error.
+     * error, at {@code open} and {@code attach} too. Kernels need pinned memory for their arguments
+     * all the same.
      *
      * @return this
      */
@@ -174,21 +176,14 @@ public final class CudaDevice implements Device {
           (c, d) -> cuDevicePrimaryCtxRetain(c, d),
           primary,
           device);
-      try {
-        CudaContext context = new CudaContext(name, primary, device);
-        context.makeCurrent();
-        return new CudaDevice(context, info, version, this);
-      } catch (Throwable t) {
-        CudaDriver.code(d -> cuDevicePrimaryCtxRelease(d), device);
-        throw t;
-      }
+      return make(new CudaContext(name, primary, device), true, info, version, this);
     }
 
     /**
      * Uses a context of the application.
      *
-     * @param context made by the application, and destroyed by it, after everything made here is
-     *     closed; the calling thread's current context stays what it is
+     * @param context made by the application, and destroyed by it, after this device and everything
+     *     made here is closed; the calling thread's current context stays what it is
      * @return an open device, to be closed by the caller, which leaves the context alone
      * @throws DeviceException if CUDA cannot be used here, or the context not; the message says why
      */
@@ -203,8 +198,8 @@ public final class CudaDevice implements Device {
         CudaDriver.call("cuda", "cuCtxPopCurrent", c -> cuCtxPopCurrent(c), new CUcontext());
       }
       Info info = ordinalOf(device);
-      return new CudaDevice(
-          new CudaContext(nameOf(info.ordinal()), context, null), info, version, this);
+      return make(
+          new CudaContext(nameOf(info.ordinal()), context, null), false, info, version, this);
     }
   }
 
@@ -219,6 +214,33 @@ public final class CudaDevice implements Device {
         CUevent_flags.CU_EVENT_BLOCKING_SYNC
             | (timing ? CUevent_flags.CU_EVENT_DEFAULT : CUevent_flags.CU_EVENT_DISABLE_TIMING);
     defaultStream = new CudaStream(this, CU_STREAM_LEGACY, CudaStream.Owner.DRIVER);
+    boolean pushed = context.enter();
+    try {
+      arguments = CudaArguments.allocate(name(), allowPageable);
+      context.freesInTheEnd(arguments::free);
+      staging = CudaStaging.allocate(name(), allowPageable);
+      context.freesInTheEnd(staging::free);
+    } finally {
+      context.exit(pushed);
+    }
+  }
+
+  /** Makes the device of a context, or gives the context back. */
+  private static CudaDevice make(
+      CudaContext context, boolean current, Info info, int driverVersion, Builder options) {
+    try {
+      if (current) {
+        context.makeCurrent();
+      }
+      return new CudaDevice(context, info, driverVersion, options);
+    } catch (Throwable t) {
+      try {
+        context.close();
+      } catch (Throwable refused) {
+        t.addSuppressed(refused);
+      }
+      throw t;
+    }
   }
 
   /**
@@ -246,8 +268,8 @@ public final class CudaDevice implements Device {
   /**
    * Uses a context of the application, see {@link Builder#attach}.
    *
-   * @param context made by the application, and destroyed by it, after everything made here is
-   *     closed
+   * @param context made by the application, and destroyed by it, after this device and everything
+   *     made here is closed
    * @return an open device, to be closed by the caller, which leaves the context alone
    * @throws DeviceException if CUDA cannot be used here, or the context not; the message says why
    */
@@ -373,6 +395,16 @@ public final class CudaDevice implements Device {
 
   CudaContext context() {
     return context;
+  }
+
+  /** For kernels; as long as one is open. */
+  CudaArguments arguments() {
+    return arguments;
+  }
+
+  /** For reads; as long as one is under way. */
+  CudaStaging staging() {
+    return staging;
   }
 
   /**
@@ -513,11 +545,6 @@ public final class CudaDevice implements Device {
     return make(() -> CudaPinned.allocate(this, (int) bytes, allowPageable));
   }
 
-  /** For bytes on their way to ordinary memory: also on a device that is closed. */
-  PinnedBuffer allocateStaging(int bytes) {
-    return makeLate(() -> CudaPinned.allocate(this, bytes, true));
-  }
-
   @Override
   public DeviceBuffer allocate(long bytes) {
     if (bytes < 1) {
@@ -626,8 +653,11 @@ public final class CudaDevice implements Device {
   /**
    * {@inheritDoc}
    *
-   * <p>Then the primary context is released. A thread it was made current on keeps it as its
-   * current context, which the driver refuses from then on unless somebody else retains it.
+   * <p>Then the memory that the device keeps for itself is freed (1.25 MiB of pinned memory,
+   * through which kernels get their arguments and reads their bytes), and the primary context is
+   * released. For both a driver may wait until all work queued in the context has run, that of
+   * others too. A thread it was made current on keeps the context as its current one, which the
+   * driver refuses from then on unless somebody else retains it.
    *
    * @throws DeviceException if the driver refuses to release the context
    */

@@ -1,8 +1,5 @@
 package io.pentrough.device.cuda;
 
-import static jcuda.driver.JCudaDriver.CU_MEMHOSTALLOC_PORTABLE;
-import static jcuda.driver.JCudaDriver.cuMemFreeHost;
-import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
 import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
 
 import io.pentrough.device.AbstractKernel;
@@ -10,7 +7,6 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.KernelParameter;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUresult;
@@ -20,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * A function of a module, and the native memory its arguments are passed in.
  *
  * <p>The driver takes a table of pointers, one to each argument. Built of JCuda's objects, it costs
- * 440 bytes and 2.7 us a launch. So this object keeps both in a block of its own, written anew at
- * each launch, and the driver reads it before the launch returns:
+ * 440 bytes and 2.7 us a launch. So this object has a block of the device's {@link CudaArguments}
+ * with both, written anew at each launch, and the driver reads it before the launch returns:
  *
  * <pre>
  *   table[0] ... table[n-1] | value[0] ... value[n-1]     8 bytes each; table[i] points to value[i]
@@ -34,7 +30,7 @@ final class CudaKernel extends AbstractKernel {
   private final RawPointer table;
   private final ByteBuffer block;
 
-  /** The count of uses; closing it frees the block. */
+  /** The count of uses; closing it gives the block back. */
   private final CudaHandle handle;
 
   /** The memory held for the length of a launch. */
@@ -45,19 +41,18 @@ final class CudaKernel extends AbstractKernel {
       String name,
       List<KernelParameter> types,
       CUfunction function,
-      RawPointer table,
-      ByteBuffer block) {
+      CudaArguments.Block arguments) {
     super(name, types);
     this.module = module;
     this.function = function;
-    this.table = table;
-    this.block = block;
+    table = arguments.address();
+    block = arguments.bytes();
     held = new @Nullable CudaHandle[types.size()];
     handle =
         new CudaHandle(module.context) {
           @Override
           void destroy() {
-            CudaDriver.call(context.name, "cuMemFreeHost", p -> cuMemFreeHost(p), table);
+            module.device().arguments().giveBack(arguments);
           }
 
           @Override
@@ -81,18 +76,9 @@ final class CudaKernel extends AbstractKernel {
           code,
           ": kernel " + name + " of " + module.what());
     }
-    RawPointer table = new RawPointer();
     int bytes = Math.max(1, 2 * types.size()) * Long.BYTES;
-    code = CudaDriver.code((p, n) -> cuMemHostAlloc(p, n, CU_MEMHOSTALLOC_PORTABLE), table, bytes);
-    if (code != CUresult.CUDA_SUCCESS) {
-      throw CudaDriver.failure(
-          module.context.name,
-          "cuMemHostAlloc",
-          code,
-          ": " + bytes + " bytes of pinned memory for the arguments of kernel " + name);
-    }
-    ByteBuffer block = table.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
-    return new CudaKernel(module, name, types, function, table, block);
+    return new CudaKernel(
+        module, name, types, function, module.device().arguments().take(bytes, name));
   }
 
   private int valueAt(int parameter) {

@@ -6,6 +6,7 @@ import static jcuda.driver.JCudaDriver.cuMemFreeHost;
 import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
 import static jcuda.driver.JCudaDriver.cuMemHostGetDevicePointer;
 
+import io.pentrough.device.DeviceException;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -23,46 +24,62 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
 
   private static final int ALIGNMENT = 256;
 
+  /**
+   * The memory itself, which whoever allocated it has to free.
+   *
+   * @param pageable whether it is ordinary memory, which is not to be freed
+   */
+  record Memory(Pointer pointer, ByteBuffer bytes, boolean pageable) {
+
+    /** Allocates; with the context current. */
+    static Memory allocate(String device, int bytes, boolean allowPageable) {
+      Pointer pointer = new Pointer();
+      int code =
+          CudaDriver.code(
+              (p, n) -> cuMemHostAlloc(p, n, CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP),
+              pointer,
+              bytes);
+      if (code == CUresult.CUDA_SUCCESS) {
+        return new Memory(pointer, pointer.getByteBuffer(0, bytes), false);
+      }
+      if (isRefusal(code) && allowPageable) {
+        int rounded = (bytes + ALIGNMENT - 1) & -ALIGNMENT;
+        ByteBuffer ordinary =
+            ByteBuffer.allocateDirect(rounded + ALIGNMENT - 1)
+                .alignedSlice(ALIGNMENT)
+                .slice(0, bytes);
+        return new Memory(Pointer.toBuffer(ordinary), ordinary, true);
+      }
+      throw refused(device, code, bytes);
+    }
+
+    /** Frees it; with the context current. */
+    void free(String device) {
+      if (!pageable) {
+        CudaDriver.call(device, "cuMemFreeHost", p -> cuMemFreeHost(p), pointer);
+      }
+    }
+  }
+
   final CudaDevice device;
   final Pointer pointer;
-  private final long bytes;
-  private final ByteBuffer memory;
-  private final boolean pageable;
+  private final Memory memory;
 
-  private CudaPinned(CudaDevice device, Pointer pointer, ByteBuffer memory, boolean pageable) {
+  private CudaPinned(CudaDevice device, Memory memory) {
     super(device.context());
     this.device = device;
-    this.pointer = pointer;
-    this.bytes = memory.capacity();
     this.memory = memory;
-    this.pageable = pageable;
+    pointer = memory.pointer;
   }
 
   /** Allocates; for a handle that is counted already. */
   static CudaPinned allocate(CudaDevice device, int bytes, boolean allowPageable) {
-    Pointer pointer = new Pointer();
-    int code =
-        CudaDriver.code(
-            (p, n) -> cuMemHostAlloc(p, n, CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP),
-            pointer,
-            bytes);
-    if (code == CUresult.CUDA_SUCCESS) {
-      return new CudaPinned(device, pointer, pointer.getByteBuffer(0, bytes), false);
-    }
-    boolean refused =
-        code == CUresult.CUDA_ERROR_OUT_OF_MEMORY
-            || code == CUresult.CUDA_ERROR_NOT_PERMITTED
-            || code == CUresult.CUDA_ERROR_NOT_SUPPORTED;
-    if (refused && allowPageable) {
-      int rounded = (bytes + ALIGNMENT - 1) & -ALIGNMENT;
-      ByteBuffer ordinary =
-          ByteBuffer.allocateDirect(rounded + ALIGNMENT - 1)
-              .alignedSlice(ALIGNMENT)
-              .slice(0, bytes);
-      return new CudaPinned(device, Pointer.toBuffer(ordinary), ordinary, true);
-    }
-    throw CudaDriver.failure(
-        device.name(),
+    return new CudaPinned(device, Memory.allocate(device.name(), bytes, allowPageable));
+  }
+
+  static DeviceException refused(String device, int code, int bytes) {
+    return CudaDriver.failure(
+        device,
         "cuMemHostAlloc",
         code,
         ": "
@@ -71,9 +88,16 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
             + " (ulimit -l), or allow ordinary memory with CudaDevice.builder().allowPageable()");
   }
 
+  /** Whether the driver has no pinned memory to give, and has not failed. */
+  static boolean isRefusal(int code) {
+    return code == CUresult.CUDA_ERROR_OUT_OF_MEMORY
+        || code == CUresult.CUDA_ERROR_NOT_PERMITTED
+        || code == CUresult.CUDA_ERROR_NOT_SUPPORTED;
+  }
+
   /** What the device calls this memory. */
   DeviceAddress devicePointer() {
-    if (pageable) {
+    if (memory.pageable) {
       throw new UnsupportedOperationException(
           device.name()
               + " cannot work in ordinary memory, which it fell back to: leave handOver() or"
@@ -91,19 +115,19 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
 
   @Override
   public long bytes() {
-    return bytes;
+    return memory.bytes.capacity();
   }
 
   @Override
   public boolean isPageable() {
-    return pageable;
+    return memory.pageable;
   }
 
   @Override
   public ByteBuffer unsafeBuffer() {
     use();
     try {
-      return memory.duplicate().order(ByteOrder.nativeOrder());
+      return memory.bytes.duplicate().order(ByteOrder.nativeOrder());
     } finally {
       done();
     }
@@ -116,13 +140,11 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
 
   @Override
   void destroy() {
-    if (!pageable) {
-      CudaDriver.call(context.name, "cuMemFreeHost", p -> cuMemFreeHost(p), pointer);
-    }
+    memory.free(context.name);
   }
 
   @Override
   String what() {
-    return "pinned buffer of " + bytes + " bytes";
+    return "pinned buffer of " + bytes() + " bytes";
   }
 }

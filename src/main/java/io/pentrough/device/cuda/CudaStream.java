@@ -13,6 +13,7 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.WorkFailedException;
 import java.nio.ByteBuffer;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
@@ -23,9 +24,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A stream of the driver: one of our own, or the application's in a wrapper. */
 final class CudaStream extends CudaHandle implements DeviceStream {
-
-  /** How much {@link #read} brings over at once. */
-  private static final int READ_BYTES = 1 << 20;
 
   /** Where the driver writes its answer: no heap for a question asked at each batch (I6). */
   private static final ThreadLocal<int[]> CAPTURE_STATUS =
@@ -103,14 +101,7 @@ final class CudaStream extends CudaHandle implements DeviceStream {
                   bytes,
                   handle);
             } else {
-              CudaDriver.copy(
-                  context.name,
-                  "cuMemcpyDtoHAsync",
-                  (t, s, n, q) -> cuMemcpyDtoHAsync(t, s, n, q),
-                  here,
-                  there,
-                  bytes,
-                  handle);
+              copyToHost(here, there, bytes);
             }
           }
         } finally {
@@ -122,6 +113,17 @@ final class CudaStream extends CudaHandle implements DeviceStream {
     } finally {
       end(pushed);
     }
+  }
+
+  private void copyToHost(Pointer target, CUdeviceptr source, long bytes) {
+    CudaDriver.copy(
+        context.name,
+        "cuMemcpyDtoHAsync",
+        (t, s, n, q) -> cuMemcpyDtoHAsync(t, s, n, q),
+        target,
+        source,
+        bytes,
+        handle);
   }
 
   @Override
@@ -157,33 +159,55 @@ final class CudaStream extends CudaHandle implements DeviceStream {
   /**
    * {@inheritDoc}
    *
-   * <p>By way of pinned memory, allocated for the length of this call: a copy into ordinary memory
-   * would not be ordered behind this stream's work in the same way.
+   * <p>By way of the device's {@link CudaStaging}: a copy into ordinary memory would not be ordered
+   * behind this stream's work in the same way.
    */
   @Override
   public void read(DeviceBuffer source, ByteBuffer target) {
     CudaBuffer from = device.own(source, "source");
     long bytes = from.bytes();
     ReadTarget.require(target, bytes);
-    use();
+    boolean pushed = begin(); // for all of it, even if this stream is closed meanwhile
     try {
-      if (bytes == 0) {
-        from.useMemory().done();
-        return;
-      }
-      try (PinnedBuffer staging = device.allocateStaging((int) Math.min(bytes, READ_BYTES))) {
-        ByteBuffer staged = staging.unsafeBuffer();
-        int start = target.position();
-        for (long done = 0; done < bytes; done += staging.bytes()) {
-          int count = (int) Math.min(staging.bytes(), bytes - done);
-          copyToHost(source, done, staging, 0, count);
-          await(); // even if this stream is closed meanwhile: the copy writes the staging memory
-          target.put(start + (int) done, staged, 0, count);
-        }
-        target.position(start + (int) bytes);
+      from.useMemory().done();
+      await(); // without a part of the staging memory, for which other streams' reads may wait
+      if (bytes > 0) {
+        readAll(from, bytes, target);
       }
     } finally {
-      done();
+      end(pushed);
+    }
+  }
+
+  private void readAll(CudaBuffer from, long bytes, ByteBuffer target) {
+    CudaStaging staging = device.staging();
+    CudaStaging.Part part = staging.take();
+    boolean copyMayCome = false;
+    try {
+      int start = target.position();
+      for (long done = 0; done < bytes; done += CudaStaging.PART_BYTES) {
+        int count = (int) Math.min(CudaStaging.PART_BYTES, bytes - done);
+        CudaHandle memory = from.useMemory();
+        try {
+          copyMayCome = true;
+          copyToHost(part.address(), from.address(done), count);
+          await();
+          copyMayCome = false;
+        } finally {
+          memory.done();
+        }
+        target.put(start + (int) done, part.bytes(), 0, count);
+      }
+      target.position(start + (int) bytes);
+    } catch (WorkFailedException e) {
+      copyMayCome = false;
+      throw e;
+    } finally {
+      if (copyMayCome) {
+        staging.lose();
+      } else {
+        staging.giveBack(part);
+      }
     }
   }
 
@@ -244,21 +268,16 @@ final class CudaStream extends CudaHandle implements DeviceStream {
 
   @Override
   public void synchronize() {
-    use();
+    boolean pushed = begin();
     try {
       await();
     } finally {
-      done();
+      end(pushed);
     }
   }
 
   private void await() {
-    boolean pushed = context.enter();
-    try {
-      CudaDriver.call(context.name, "cuStreamSynchronize", s -> cuStreamSynchronize(s), handle);
-    } finally {
-      context.exit(pushed);
-    }
+    CudaDriver.call(context.name, "cuStreamSynchronize", s -> cuStreamSynchronize(s), handle);
   }
 
   @Override

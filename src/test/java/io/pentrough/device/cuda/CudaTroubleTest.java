@@ -384,10 +384,6 @@ class CudaTroubleTest {
       String message = messageOf(() -> module.kernel("shape"));
       assertTrue(message.contains("cuModuleGetFunction failed with 500 "), message);
       assertTrue(message.endsWith(": kernel shape of module cuda/launches.ptx"), message);
-      CudaSim.fault("cuMemHostAlloc", 1, 2);
-      message = messageOf(() -> module.kernel("shape"));
-      assertTrue(message.contains("cuMemHostAlloc failed with 2 "), message);
-      assertTrue(message.endsWith("for the arguments of kernel shape"), message);
       assertEquals(3, device.liveResources().handles());
       try (DeviceKernel shape = module.kernel("shape").set(0, out).grid(2, 3, 4).block(5, 6, 7)) {
         CudaSim.fault("cuLaunchKernel", 1, 701);

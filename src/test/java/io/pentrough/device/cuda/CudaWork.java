@@ -155,10 +155,11 @@ public final class CudaWork {
         && stack[0].getMethodName().endsWith("SynchronizeNative");
   }
 
-  /** The size of all buffers; the software driver only. */
+  /** The size of all buffers that the one open device has handed out; the software driver only. */
   public static long liveBytes() {
     Live live = CudaSim.live();
-    return live.deviceBytes() + live.pinnedBytes();
+    long own = CudaArguments.CHUNK_BYTES + CudaStaging.PARTS * CudaStaging.PART_BYTES;
+    return live.deviceBytes() + live.pinnedBytes() - own;
   }
 
   /** Returns when the stream cannot go on by itself. */
