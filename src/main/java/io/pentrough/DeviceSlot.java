@@ -36,8 +36,8 @@ final class DeviceSlot implements Delivery {
   State state = State.FREE;
   long sinceNanos;
 
-  /** Its memory has been given back, after the end. */
-  boolean freed;
+  /** Nobody uses it any more, after the end. Set under the monitor, by the thread that reads it. */
+  boolean outOfUse;
 
   // The batch, from copy to free.
   long sequence;

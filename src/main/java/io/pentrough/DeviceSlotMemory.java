@@ -46,7 +46,8 @@ final class DeviceSlotMemory {
    */
   @Nullable DeviceStream lostOn;
 
-  boolean freed;
+  /** Never freed, as nobody can tell whether it is in use. */
+  boolean leaked;
 
   DeviceSlotMemory(
       DeviceBuffer buffer, DeviceEvent ready, ReleaseFence fence, @Nullable StagePlan stages) {

@@ -29,7 +29,8 @@ final class Diagnosis {
    */
   private static final long ALL_THREADS_NANOS = 1_000_000_000;
 
-  private static final String GIVEN_BACK = "given back";
+  /** At the end. */
+  private static final String OUT_OF_USE = "out of use";
 
   /** At the end: a free slot that a consumer's queued work may still use. */
   private static final String QUEUED_WORK = "waiting for queued work";
@@ -49,13 +50,15 @@ final class Diagnosis {
         ring(
             ledger.hostSlots(),
             slot -> slot.state,
-            slot -> slot.freed ? GIVEN_BACK : word(slot.state));
+            slot -> slot.outOfUse ? OUT_OF_USE : word(slot.state));
     deviceRing =
         ring(
             ledger.deviceSlots(),
             slot -> slot.state,
             slot ->
-                slot.freed ? GIVEN_BACK : ending && isFree(slot) ? QUEUED_WORK : word(slot.state));
+                slot.outOfUse
+                    ? OUT_OF_USE
+                    : ending && isFree(slot) ? QUEUED_WORK : word(slot.state));
     leases = leases(ledger);
     heldBack = ledger.isHeldBack();
     whyIdle =

@@ -46,6 +46,9 @@ final class Engine {
    */
   private static final long CONSUMERS_COPY = 4 << 20;
 
+  /** A device that takes longer to take memory back than this waits for somebody. */
+  private static final long SLOW_FREE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private final Device device;
   private final LoaderSettings settings;
   private final LoaderMemory memory;
@@ -78,6 +81,7 @@ final class Engine {
   private boolean closing;
   private boolean closed;
   private boolean terminated;
+  private boolean toldOfSlowFree;
   private int workersLeft;
   private int slotsLeft;
 
@@ -1181,26 +1185,56 @@ final class Engine {
   }
 
   /**
-   * Waits until all is given back but what the caller itself holds; returns whether it was
-   * interrupted meanwhile.
+   * Waits until all is given back but what the caller itself holds, and says so if the device is
+   * slow to take memory back; returns whether it was interrupted meanwhile.
    */
   private boolean awaitEnd(long started, long bound) {
     Thread caller = Thread.currentThread();
     boolean interrupted = false;
-    synchronized (monitor) {
-      while (!hasEnded(caller)) {
-        long left = bound - (System.nanoTime() - started);
-        if (left <= 0) {
-          break;
-        }
-        try {
-          TimeUnit.NANOSECONDS.timedWait(monitor, left);
-        } catch (InterruptedException e) {
-          interrupted = true;
+    String slow;
+    do {
+      slow = null;
+      synchronized (monitor) {
+        while (slow == null && !hasEnded(caller)) {
+          long now = System.nanoTime();
+          long left = bound - (now - started);
+          if (left <= 0) {
+            break;
+          }
+          slow = takeSlowFree(now);
+          if (slow == null) {
+            try {
+              TimeUnit.NANOSECONDS.timedWait(monitor, Math.min(left, SLOW_FREE_NANOS));
+            } catch (InterruptedException e) {
+              interrupted = true;
+            }
+          }
         }
       }
-    }
+      if (slow != null) {
+        tell(Level.WARNING, "close() is held up: " + describe(slow), null);
+      }
+    } while (slow != null);
     return interrupted;
+  }
+
+  /** What the device has not taken back for long; null if nothing, or if that has been told. */
+  private @Nullable String takeSlowFree(long now) {
+    String asked = memory.asked();
+    if (toldOfSlowFree || asked == null || now - memory.askedNanos() < SLOW_FREE_NANOS) {
+      return null;
+    }
+    toldOfSlowFree = true;
+    return asked;
+  }
+
+  private String describe(String asked) {
+    double seconds = (System.nanoTime() - memory.askedNanos()) / 1e9;
+    return "%s has not taken back %s since it was asked %.3f s ago."
+            .formatted(device.name(), asked, seconds)
+        + " No work of this loader is queued any more, but a driver may wait for all work in its"
+        + " context before it frees memory: look for a kernel or a stream of others that does not"
+        + " come to an end";
   }
 
   /** Waits for the last instructions of threads that have ended; true if interrupted meanwhile. */
@@ -1282,14 +1316,22 @@ final class Engine {
   /** Names what could not be given back, once. */
   private void reportEnd() {
     Diagnosis left;
+    String asked;
+    boolean told;
     synchronized (monitor) {
       if (closed) {
         return;
       }
       closed = true;
       left = terminated ? null : diagnosis();
+      asked = memory.asked();
+      told = toldOfSlowFree;
     }
-    if (left != null) {
+    if (left != null && asked != null) {
+      if (!told) {
+        tell(Level.WARNING, "closed with memory still to be freed: " + describe(asked), null);
+      }
+    } else if (left != null) {
       tell(
           Level.WARNING,
           "closed with memory still in use; it is freed by whoever finishes last. " + left,
@@ -1297,17 +1339,19 @@ final class Engine {
     }
   }
 
-  void freed(HostSlot slot) {
+  /** Nobody will use the slot again. */
+  void outOfUse(HostSlot slot) {
     synchronized (monitor) {
-      slot.freed = true;
+      slot.outOfUse = true;
       slotsLeft--;
       monitor.notifyAll();
     }
   }
 
-  void freed(DeviceSlot slot) {
+  /** Nobody will use the slot again. */
+  void outOfUse(DeviceSlot slot) {
     synchronized (monitor) {
-      slot.freed = true;
+      slot.outOfUse = true;
       slotsLeft--;
       monitor.notifyAll();
     }

@@ -31,8 +31,8 @@ final class HostSlot {
   State state = State.FREE;
   long sinceNanos;
 
-  /** Its memory has been given back, after the end. */
-  boolean freed;
+  /** Nobody uses it any more, after the end. Set under the monitor, by the thread that reads it. */
+  boolean outOfUse;
 
   // The job, from claim to free.
   long sequence;

@@ -17,7 +17,8 @@ final class HostSlotMemory {
   /** <em>Copied</em>: recorded behind the copy out of this slot. */
   final DeviceEvent copied;
 
-  boolean freed;
+  /** Never freed, as nobody can tell whether it is in use. */
+  boolean leaked;
 
   /** Whether a fill of this slot has been checked for what it leaves unwritten. */
   boolean checked;

@@ -12,11 +12,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All memory, events and the copy stream of a loader: allocated whole or not at all (I6), given
- * back slot by slot (I7).
+ * All memory, events and the copy stream of a loader: allocated whole or not at all (I6), and given
+ * back whole, but for what has been leaked (I7).
  *
- * <p>The caller decides when a slot is out of use; this class only knows what a slot is made of.
- * What the device refuses to take back is remembered by name.
+ * <p>The caller decides when the slots are out of use; this class only knows what a slot is made
+ * of. What the device refuses to take back is remembered by name.
  */
 final class LoaderMemory {
 
@@ -30,6 +30,11 @@ final class LoaderMemory {
   private final boolean handOver;
   private final List<String> refused = new ArrayList<>();
   private boolean stagesLeaked;
+
+  /** What the device is taking back now, and since when; the latter is written first. */
+  private volatile @Nullable String asked;
+
+  private volatile long askedNanos;
 
   private LoaderMemory(
       DeviceStream copyStream,
@@ -103,15 +108,33 @@ final class LoaderMemory {
         .sum();
   }
 
-  void free(int number, HostSlotMemory slot) {
-    slot.freed = true;
+  /** Frees everything that has not been leaked; none of it may be in use. */
+  void freeAll() {
+    for (int i = 0; i < hostSlots.size(); i++) {
+      if (!hostSlots.get(i).leaked) {
+        free(i, hostSlots.get(i));
+      }
+    }
+    for (int i = 0; i < deviceSlots.size(); i++) {
+      if (!deviceSlots.get(i).leaked) {
+        free(i, deviceSlots.get(i));
+      }
+    }
+    if (stages != null && !stagesLeaked) {
+      ask("what the stages use");
+      stages.close((what, why) -> refused.add(what + " (" + why + ")"));
+      asked = null;
+    }
+    give("the copy stream", copyStream);
+  }
+
+  private void free(int number, HostSlotMemory slot) {
     slot.dropViews();
     give("the pinned memory of host slot " + number, slot.pinned);
     give("the event of host slot " + number, slot.copied);
   }
 
-  void free(int number, DeviceSlotMemory slot) {
-    slot.freed = true;
+  private void free(int number, DeviceSlotMemory slot) {
     give("the memory of device slot " + number, slot.buffer);
     giveEvents(number, slot);
   }
@@ -122,37 +145,22 @@ final class LoaderMemory {
     give("a released event of device slot " + number, slot.fence.second());
   }
 
-  /** The copy stream, and all that stages use. */
-  void freeStreams() {
-    if (stages != null && !stagesLeaked) {
-      stages.close((what, why) -> refused.add(what + " (" + why + ")"));
-    }
-    give("the copy stream", copyStream);
-  }
-
-  /** Everything at once, for a loader none of whose slots was ever used. */
-  void freeAll() {
-    hostSlots.forEach(slot -> free(hostSlots.indexOf(slot), slot));
-    deviceSlots.forEach(slot -> free(deviceSlots.indexOf(slot), slot));
-    freeStreams();
-  }
-
   /** Leaks a slot's memory on purpose, as nobody can tell whether it is in use. */
   void leak(int number, DeviceSlotMemory slot, Throwable why) {
-    slot.freed = true;
+    slot.leaked = true;
     refused.add(
         "the memory of device slot " + number + ", whose last use cannot be told (" + why + ")");
     giveEvents(number, slot);
     if (handOver) { // the same memory
       HostSlotMemory same = hostSlots.get(number);
-      same.freed = true;
+      same.leaked = true;
       give("the event of host slot " + number, same.copied);
     }
   }
 
   /** The same, of a slot that a copy may still write; a lease of it may still record its events. */
   void leakUnderCopy(int number, DeviceSlotMemory slot, Throwable why) {
-    slot.freed = true;
+    slot.leaked = true;
     refused.add(
         "the memory and events of device slot "
             + number
@@ -163,7 +171,7 @@ final class LoaderMemory {
 
   /** The same, of a slot that a copy may still read. */
   void leak(int number, HostSlotMemory slot, Throwable why) {
-    slot.freed = true;
+    slot.leaked = true;
     refused.add(
         "the pinned memory of host slot " + number + ", which a copy may still read (" + why + ")");
     give("the event of host slot " + number, slot.copied);
@@ -180,12 +188,29 @@ final class LoaderMemory {
     return refused;
   }
 
+  private void ask(String what) {
+    askedNanos = System.nanoTime();
+    asked = what;
+  }
+
+  /** What the device is taking back now; null if nothing. From any thread. */
+  @Nullable String asked() {
+    return asked;
+  }
+
+  /** Since when. */
+  long askedNanos() {
+    return askedNanos;
+  }
+
   private void give(String what, AutoCloseable resource) {
+    ask(what);
     try {
       resource.close();
     } catch (Throwable t) { // an Error too: there is more to give back
       refused.add(what + " (" + t + ")");
     }
+    asked = null;
   }
 
   private static <T extends AutoCloseable> T keep(Deque<AutoCloseable> opened, T resource) {

@@ -7,8 +7,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gives a closed loader's memory back, each slot as soon as nobody uses it any more, however long
- * that takes (I7). The copy thread's; no copy runs any more.
+ * Gives a closed loader's memory back once nobody uses any of its slots, however long that takes
+ * (I7). Not one by one: a driver may let a free wait for all work of the context, and so for a
+ * consumer that is still at work on another slot. The copy thread's; no copy runs any more.
  *
  * <p>Work that failed is over. A device that does not answer has not said so: then the slot's
  * events, or the stream its last release was lost on, are waited for, and a slot for which that
@@ -34,7 +35,7 @@ final class Reclaimer {
   }
 
   /**
-   * Frees what can be freed now.
+   * Looks which slots are out of use; frees everything if all are.
    *
    * @return 0 when everything has been given back; else the nanoseconds until there may be more to
    *     do, unless the thread is woken before
@@ -46,7 +47,7 @@ final class Reclaimer {
       boolean polls = false;
       for (DeviceSlot slot : engine.deviceSlots()) {
         DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
-        if (held.freed) {
+        if (slot.outOfUse || held.leaked) {
           continue;
         }
         if (engine.is(slot, DeviceSlot.State.LOST)) {
@@ -57,8 +58,7 @@ final class Reclaimer {
           Answer answer = consumersWork(held.fence);
           if (answer == Answer.OVER) {
             engine.returned(slot);
-            memory.free(slot.number, held);
-            engine.freed(slot);
+            engine.outOfUse(slot);
           } else if (answer == Answer.PENDING) {
             inUse++;
             polls = true;
@@ -67,29 +67,27 @@ final class Reclaimer {
           }
         }
       }
-      inUse += freeHostSlots();
+      inUse += hostSlotsInUse();
       if (inUse > 0) {
         return polls ? POLL_NANOS : Long.MAX_VALUE;
       }
       if (unanswered == 0) {
-        memory.freeStreams();
+        memory.freeAll();
         return 0;
       }
       awaitUnanswered(); // last, as nobody knows how long that takes
     }
   }
 
-  /** Returns how many are still in use. */
-  private int freeHostSlots() {
+  private int hostSlotsInUse() {
     int inUse = 0;
     for (HostSlot slot : engine.hostSlots()) {
       HostSlotMemory held = memory.hostSlots.get(slot.number);
-      if (held.freed) {
+      if (slot.outOfUse || held.leaked) {
         continue;
       }
       if (engine.is(slot, HostSlot.State.FREE)) {
-        memory.free(slot.number, held);
-        engine.freed(slot);
+        engine.outOfUse(slot);
       } else if (!engine.is(slot, HostSlot.State.LENT)) { // else counted with its device slot
         inUse++;
       }
@@ -116,7 +114,7 @@ final class Reclaimer {
   private void awaitUnanswered() {
     for (DeviceSlot slot : engine.deviceSlots()) {
       DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
-      if (held.freed) {
+      if (slot.outOfUse || held.leaked) {
         continue;
       }
       try {

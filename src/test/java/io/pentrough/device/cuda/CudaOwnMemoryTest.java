@@ -166,36 +166,34 @@ class CudaOwnMemoryTest {
       CudaWork.Word word = new CudaWork.Word(device);
       List<DeviceStream> held = new ArrayList<>();
       List<FutureTask<Void>> reads = new ArrayList<>();
-      for (int i = 0; i < CudaStaging.PARTS + 1; i++) {
-        DeviceStream stream = device.newStream();
-        word.hold(stream);
-        held.add(stream);
-        FutureTask<Void> heldRead =
-            new FutureTask<>(() -> stream.read(buffer, ByteBuffer.allocate(8)), null);
-        Thread heldReader = new Thread(heldRead);
-        heldReader.start();
-        reads.add(heldRead);
-        while (!TestDevice.isHeldUp(heldReader, CudaStream.class, "read")
-            && !waitsForMemory(heldReader)) {
-          assertFalse(heldRead.isDone());
-          Thread.onSpinWait();
-        }
-      }
-      FutureTask<Void> read =
-          new FutureTask<>(() -> free.read(buffer, ByteBuffer.allocate(8)), null);
-      Thread reader = new Thread(read);
-      reader.start();
       try {
+        for (int i = 0; i < CudaStaging.PARTS + 1; i++) {
+          DeviceStream stream = device.newStream();
+          word.hold(stream);
+          held.add(stream);
+          reads.add(new FutureTask<>(() -> stream.read(buffer, ByteBuffer.allocate(8)), null));
+          Thread reader = new Thread(reads.get(i));
+          reader.start();
+          while (!TestDevice.isHeldUp(reader, CudaStream.class, "read")) {
+            assertFalse(waitsForMemory(reader), "the others wait with memory taken");
+            assertFalse(reads.get(i).isDone());
+            Thread.onSpinWait();
+          }
+        }
+        FutureTask<Void> read =
+            new FutureTask<>(() -> free.read(buffer, ByteBuffer.allocate(8)), null);
+        Thread reader = new Thread(read);
+        reader.start();
         while (!read.isDone()) {
           assertFalse(waitsForMemory(reader), "it waits for a read of a stream that is held up");
           Thread.onSpinWait();
         }
+        read.get();
       } finally {
         word.open();
       }
-      read.get();
-      for (FutureTask<Void> heldRead : reads) {
-        heldRead.get();
+      for (FutureTask<Void> read : reads) {
+        read.get();
       }
       held.forEach(DeviceStream::close);
       word.free();
@@ -236,7 +234,8 @@ class CudaOwnMemoryTest {
       for (FutureTask<Boolean> read : reads) {
         assertTrue(read.get(), "an interrupt was lost");
       }
-      assertEquals(2, CudaSim.calls().getOrDefault("cuMemHostAlloc", 0L) - readers, "reads allocate");
+      assertEquals(
+          2, CudaSim.calls().getOrDefault("cuMemHostAlloc", 0L) - readers, "reads allocate");
     }
     assertNothingLeft();
   }
