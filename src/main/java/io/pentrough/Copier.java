@@ -60,6 +60,9 @@ final class Copier {
   private boolean isDone;
   private volatile boolean failed;
 
+  /** The copy thread's: what {@link #endCalls} needs to know. */
+  private boolean begunCalls;
+
   Copier(Engine engine, LoaderMemory memory, boolean handOver, boolean copiesAtOnce) {
     this.engine = engine;
     this.memory = memory;
@@ -67,6 +70,19 @@ final class Copier {
     this.copiesAtOnce = copiesAtOnce;
     copiesInCaller = engine.device().copiesInCaller();
     inFlight = new DeviceSlot[memory.deviceSlots.size()];
+  }
+
+  /**
+   * Announces the device's calls of a thread that from now on runs no code of the application but
+   * stages'.
+   */
+  void beginCalls() {
+    begunCalls = engine.device().beginCalls();
+  }
+
+  void endCalls() {
+    engine.device().endCalls(begunCalls);
+    begunCalls = false;
   }
 
   /** Whether the caller may call the rest now; if not, whoever may will look again. */
@@ -196,7 +212,6 @@ final class Copier {
       stream.waitFor(released); // I2: work of the last consumer may still be queued
     }
     stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
-    stream.record(source.copied);
   }
 
   private void queueCopy(DeviceSlot to) {
@@ -210,6 +225,7 @@ final class Copier {
     if (stages == null) {
       stream.record(target.ready);
     } else {
+      stream.record(copiedEvent(to));
       queueStages(stages, to, target);
     }
     engine.queued(to);
@@ -218,7 +234,9 @@ final class Copier {
   /** On a stream of their own, so that the next copy flows meanwhile. */
   private void queueStages(StageWorks stages, DeviceSlot to, DeviceSlotMemory target) {
     stages.stream.waitFor(copiedEvent(to)); // I9
+    endCalls(); // a stage is code of the application
     Throwable failure = stages.queue(to, target);
+    beginCalls();
     if (failure != null) {
       engine.stageFailed(to, failure);
     }
@@ -234,7 +252,7 @@ final class Copier {
     if (copied < queued) {
       watchNext(oldest(copied));
     }
-    while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
+    while (ready < copied && isReady(oldest(ready))) {
       engine.ready(oldest(ready++));
       moved = true;
     }
@@ -342,8 +360,15 @@ final class Copier {
     return inFlight[(int) (position % inFlight.length)];
   }
 
+  /** Where nothing comes behind the copy, one event is both <em>copied</em> and <em>ready</em>. */
   private DeviceEvent copiedEvent(DeviceSlot slot) {
-    return memory.hostSlots.get(slot.source().number).copied;
+    DeviceEvent copied = memory.hostSlots.get(slot.source().number).copied;
+    return copied == null ? readyEvent(slot) : copied;
+  }
+
+  /** Asked behind <em>copied</em>, which says all where there are no stages. */
+  private boolean isReady(DeviceSlot slot) {
+    return memory.stages == null || readyEvent(slot).isComplete();
   }
 
   private DeviceEvent readyEvent(DeviceSlot slot) {

@@ -55,7 +55,12 @@ final class CopyThread implements Runnable {
   public void run() {
     try {
       engine.device().bindThread();
-      pump();
+      copier.beginCalls();
+      try {
+        pump();
+      } finally {
+        copier.endCalls();
+      }
     } catch (Throwable t) {
       engine.breakDown(t);
     }

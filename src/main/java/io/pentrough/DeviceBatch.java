@@ -172,7 +172,6 @@ public final class DeviceBatch implements AutoCloseable {
     if (!isOpen()) {
       return;
     }
-    engine.requireClosable(stream);
     try {
       engine.close(this, slot());
     } finally {

@@ -673,7 +673,18 @@ final class Engine {
         requireUsable();
       }
     }
-    requireNotCapturing(stream);
+    boolean begun = device.beginCalls();
+    try {
+      requireNotCapturing(stream);
+      return deliver(stream, timeoutNanos, early, inLoop);
+    } finally {
+      device.endCalls(begun);
+    }
+  }
+
+  private @Nullable DeviceBatch deliver(
+      DeviceStream stream, long timeoutNanos, boolean early, boolean inLoop)
+      throws InterruptedException {
     DeviceBatch lease =
         new DeviceBatch(this, stream, inLoop); // before anything is taken that could be lost
     long asked = System.nanoTime();
@@ -754,6 +765,7 @@ final class Engine {
   }
 
   private void tellSkipped(SlotLedger.Failure failure) {
+    device.endCalls(device.beginCalls()); // the listener may change the current context
     try {
       skips.tell(failure);
     } catch (Throwable t) {
@@ -876,13 +888,6 @@ final class Engine {
     }
   }
 
-  /** Refuses to close a lease whose release would be written down instead of recorded. */
-  void requireClosable(DeviceStream stream) {
-    if (isCapturing(stream)) {
-      throw captured();
-    }
-  }
-
   private static boolean isCapturing(DeviceStream stream) {
     try {
       return stream.isCapturing();
@@ -891,16 +896,27 @@ final class Engine {
     }
   }
 
-  /** Closing a batch: does nothing if it is closed already. */
+  /**
+   * Closing a batch: does nothing if it is closed already. Refuses to close one whose release would
+   * be written down instead of recorded.
+   */
   void close(DeviceBatch lease, DeviceSlot slot) {
-    DeviceEvent released;
-    synchronized (monitor) {
-      if (!lease.isOpen()) {
-        return;
+    boolean begun = device.beginCalls();
+    try {
+      if (isCapturing(lease.stream())) {
+        throw captured();
       }
-      released = letGo(slot);
+      DeviceEvent released;
+      synchronized (monitor) {
+        if (!lease.isOpen()) {
+          return;
+        }
+        released = letGo(slot);
+      }
+      release(slot, lease.stream(), released);
+    } finally {
+      device.endCalls(begun);
     }
-    release(slot, lease.stream(), released);
   }
 
   /**

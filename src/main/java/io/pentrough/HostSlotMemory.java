@@ -14,8 +14,11 @@ final class HostSlotMemory {
 
   final PinnedBuffer pinned;
 
-  /** <em>Copied</em>: recorded behind the copy out of this slot. */
-  final DeviceEvent copied;
+  /**
+   * <em>Copied</em>: recorded behind the copy out of this slot. Null without stages, as the device
+   * slot's <em>ready</em> is recorded there then.
+   */
+  final @Nullable DeviceEvent copied;
 
   /** Never freed, as nobody can tell whether it is in use. */
   boolean leaked;
@@ -31,7 +34,7 @@ final class HostSlotMemory {
 
   private final long headerBytes;
 
-  HostSlotMemory(PinnedBuffer pinned, DeviceEvent copied, @Nullable StagePlan stages) {
+  HostSlotMemory(PinnedBuffer pinned, @Nullable DeviceEvent copied, @Nullable StagePlan stages) {
     this.pinned = pinned;
     this.copied = copied;
     headerBytes = stages == null ? 0 : stages.headerBytes;

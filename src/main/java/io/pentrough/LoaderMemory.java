@@ -68,7 +68,7 @@ final class LoaderMemory {
       List<HostSlotMemory> host = new ArrayList<>();
       for (int i = 0; i < plan.hostSlots(); i++) {
         PinnedBuffer pinned = keep(opened, device.allocatePinned(plan.hostSlotBytes()));
-        DeviceEvent copied = keep(opened, device.newEvent());
+        DeviceEvent copied = stages == null ? null : keep(opened, device.newEvent());
         HostSlotMemory slot = new HostSlotMemory(pinned, copied, stages);
         if (usualSpec != null) {
           slot.batch(usualSpec);
@@ -131,12 +131,18 @@ final class LoaderMemory {
   private void free(int number, HostSlotMemory slot) {
     slot.dropViews();
     give("the pinned memory of host slot " + number, slot.pinned);
-    give("the event of host slot " + number, slot.copied);
+    giveEvent(number, slot);
   }
 
   private void free(int number, DeviceSlotMemory slot) {
     give("the memory of device slot " + number, slot.buffer);
     giveEvents(number, slot);
+  }
+
+  private void giveEvent(int number, HostSlotMemory slot) {
+    if (slot.copied != null) {
+      give("the event of host slot " + number, slot.copied);
+    }
   }
 
   private void giveEvents(int number, DeviceSlotMemory slot) {
@@ -154,7 +160,7 @@ final class LoaderMemory {
     if (handOver) { // the same memory
       HostSlotMemory same = hostSlots.get(number);
       same.leaked = true;
-      give("the event of host slot " + number, same.copied);
+      giveEvent(number, same);
     }
   }
 
@@ -174,7 +180,7 @@ final class LoaderMemory {
     slot.leaked = true;
     refused.add(
         "the pinned memory of host slot " + number + ", which a copy may still read (" + why + ")");
-    give("the event of host slot " + number, slot.copied);
+    giveEvent(number, slot);
   }
 
   /** The same, of what the stages share. */

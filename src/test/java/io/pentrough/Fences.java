@@ -60,8 +60,8 @@ final class Fences {
           DeviceBatch batch = Bench.get(loader);
           LateReader reader = Bench.lateReader(device, batch);
           batch.close();
-          int marks = 2 * (i + 1);
-          // The first mark behind a copy says that the copy is queued.
+          int marks = i + 1;
+          // The mark behind a copy says that the copy is queued.
           Bench.until("the next copy is queued", () -> marksOn(device, copies) > marks);
           assertEquals(1, device.queuedOn(copies), "the overwriting copy is held up");
           assertNothingThere(() -> loader.get(Duration.ZERO));

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * two parts with a pause between, all of it drawn from a seed. So whoever takes a copy for done
  * before it is gets caught.
  *
- * <p>It can play a device stage too: the batch is then put in place only behind the first mark
- * after its copy (<em>copied</em>) and ahead of the second (<em>ready</em>).
+ * <p>It can play a copy of two steps too: the batch is then put in place only when the mark behind
+ * its copy is queued, and ahead of that mark.
  */
 final class SlowDevice extends ForwardingDevice {
 
@@ -93,7 +93,6 @@ final class SlowDevice extends ForwardingDevice {
     private @Nullable DeviceBuffer target;
     private long targetOffset;
     private long bytes;
-    private int marksBeforeStage;
 
     SlowStream(DeviceStream inner) {
       super(inner, SlowDevice.this);
@@ -114,7 +113,6 @@ final class SlowDevice extends ForwardingDevice {
       this.target = target;
       this.targetOffset = to;
       this.bytes = bytes;
-      marksBeforeStage = 1;
     }
 
     private void copyInParts(
@@ -140,7 +138,7 @@ final class SlowDevice extends ForwardingDevice {
     @Override
     public void record(DeviceEvent event) {
       DeviceBuffer waiting = target;
-      if (waiting != null && marksBeforeStage-- == 0) {
+      if (waiting != null) {
         PinnedBuffer on = Objects.requireNonNull(staging);
         pause();
         inner.copyToHost(Objects.requireNonNull(received), 0, on, 0, bytes);

@@ -8,7 +8,7 @@ package io.pentrough.device;
  * PinnedBuffer pinned} memory return before they are done.
  *
  * <p><b>Threads.</b> All methods may be called from any thread. On a device with a current context
- * per thread (CUDA) a call from a thread that has not called {@link #bindThread()} makes the
+ * per thread (CUDA) a call from a thread whose current context is another one makes the device's
  * context current for the length of the call.
  *
  * <p><b>Closing.</b> {@link #close()} refuses new allocations, streams and events from then on;
@@ -142,11 +142,35 @@ public interface Device extends AutoCloseable {
   /**
    * Binds the calling thread to this device until the thread ends or binds to another, so that its
    * later calls here need not. For threads that belong to a library; cheap, and harmless when
-   * repeated.
+   * repeated. Code of the application that runs on the thread may undo it, and its calls and later
+   * ones still go to the device that they name.
    *
    * @throws DeviceException if the device failed
    */
   void bindThread();
+
+  /**
+   * Announces calls of this device on the calling thread, up to {@link #endCalls}, with no code of
+   * the application between them. So a device with a current context per thread (CUDA) looks once
+   * whether its own is current, and not at each call. For libraries; a call that was not announced
+   * works as well. Never throws: if the device cannot be used, the calls say so.
+   *
+   * <p>Before code of the application runs, call {@link #endCalls}, and this again behind it. An
+   * announcement within another one ends the outer one's effect, and does no harm.
+   *
+   * @return what {@link #endCalls} needs to know
+   */
+  default boolean beginCalls() {
+    return false;
+  }
+
+  /**
+   * Ends what {@link #beginCalls} has begun: what was the thread's current context is so again.
+   * Never throws.
+   *
+   * @param begun what {@link #beginCalls} returned
+   */
+  default void endCalls(boolean begun) {}
 
   /**
    * Refuses new work and gives the device back once everything handed out is closed. Waits for

@@ -68,6 +68,16 @@ public abstract class ForwardingDevice implements Device {
   }
 
   @Override
+  public boolean beginCalls() {
+    return inner.beginCalls();
+  }
+
+  @Override
+  public void endCalls(boolean begun) {
+    inner.endCalls(begun);
+  }
+
+  @Override
   public void close() {
     inner.close();
   }

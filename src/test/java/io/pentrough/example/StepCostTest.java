@@ -55,8 +55,8 @@ class StepCostTest {
     for (Map.Entry<String, Long> call : steps.entrySet()) {
       String name = call.getKey();
       long count = call.getValue();
-      if (name.startsWith("cuCtxPush") || name.startsWith("cuCtxPop")) { // 14, but for chance
-        assertTrue(count <= 16L * (many - few), name + ": " + count);
+      if (name.equals("cuCtxGetCurrent")) { // polls of the loss's event among them
+        assertTrue(count <= 20L * (many - few), name + ": " + count);
       } else if (!name.equals("cuEventQuery") && !name.equals("cuEventSynchronize")) { // polls
         assertEquals(exact.getOrDefault(name, 0L) * (many - few), count, name);
         exact.remove(name);

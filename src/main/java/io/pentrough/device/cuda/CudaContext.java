@@ -1,5 +1,6 @@
 package io.pentrough.device.cuda;
 
+import static jcuda.driver.JCudaDriver.cuCtxGetCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxPushCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
@@ -8,6 +9,8 @@ import static jcuda.driver.JCudaDriver.cuThreadExchangeStreamCaptureMode;
 
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.WorkFailedException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.CUcontext;
@@ -22,11 +25,22 @@ import org.jspecify.annotations.Nullable;
  */
 final class CudaContext {
 
-  /** The context a library thread has been bound to; its calls need no push and pop. */
-  private static final ThreadLocal<@Nullable CudaContext> BOUND = new ThreadLocal<>();
+  private static final Logger LOG = System.getLogger("io.pentrough");
+
+  /** What is known of the calling thread. */
+  private static final ThreadLocal<Calls> CALLS = ThreadLocal.withInitial(Calls::new);
 
   /** Where the driver writes what was popped. Nobody reads it, so all threads may share it. */
   private static final CUcontext POPPED = new CUcontext();
+
+  private static final class Calls {
+
+    /** Current from {@link #beginCalls} to {@link #endCalls}, so that it need not be asked for. */
+    @Nullable CudaContext known;
+
+    /** Where the driver writes its answer: no heap for a question asked at each batch (I6). */
+    final CUcontext current = new CUcontext();
+  }
 
   final String name;
   final CUcontext handle;
@@ -59,20 +73,79 @@ final class CudaContext {
   }
 
   /**
-   * Makes the context current for a call; what it returns goes to {@link #exit}. The caller holds
-   * the context, by a handle or by {@link #callComes}.
+   * Makes the context current for a call, unless it is; what it returns goes to {@link #exit}. The
+   * caller holds the context, by a handle or by {@link #callComes}.
+   *
+   * <p>The driver is asked each time which context is current: the application may have changed
+   * that by calls that nobody sees here, on a thread of the library too (a target that calls {@code
+   * cudaSetDevice}).
    */
   boolean enter() {
-    if (BOUND.get() == this) {
+    Calls calls = CALLS.get();
+    if (calls.known == this || isCurrent(calls)) {
       return false;
     }
-    CudaDriver.call(name, "cuCtxPushCurrent", c -> cuCtxPushCurrent(c), handle);
+    push();
     return true;
+  }
+
+  private boolean isCurrent(Calls calls) {
+    CudaDriver.call(name, "cuCtxGetCurrent", c -> cuCtxGetCurrent(c), calls.current);
+    return calls.current.equals(handle);
+  }
+
+  private void push() {
+    CudaDriver.call(name, "cuCtxPushCurrent", c -> cuCtxPushCurrent(c), handle);
   }
 
   void exit(boolean pushed) {
     if (pushed) {
       CudaDriver.call(name, "cuCtxPopCurrent", c -> cuCtxPopCurrent(c), POPPED);
+    }
+  }
+
+  /**
+   * See {@link io.pentrough.device.Device#beginCalls()}. If the context cannot be made current,
+   * each call will find out by itself, and say so.
+   */
+  boolean beginCalls() {
+    Calls calls = CALLS.get();
+    if (calls.known == this) {
+      return false;
+    }
+    try {
+      boolean pushes = !isCurrent(calls);
+      if (pushes) {
+        pushUntilEndCalls();
+      }
+      calls.known = this;
+      return pushes;
+    } catch (DeviceException | IllegalStateException e) {
+      return false;
+    }
+  }
+
+  private void pushUntilEndCalls() {
+    callComes(); // or the context might be given back while it is pushed
+    try {
+      push();
+    } catch (Throwable t) {
+      callGone();
+      throw t;
+    }
+  }
+
+  /** See {@link io.pentrough.device.Device#endCalls}. */
+  void endCalls(boolean begun) {
+    CALLS.get().known = null;
+    if (begun) {
+      try {
+        exit(true);
+      } catch (DeviceException e) { // the caller has got what it came for
+        LOG.log(Level.WARNING, "a thread keeps a context as its current one: " + e.getMessage(), e);
+      } finally {
+        callGone();
+      }
     }
   }
 
@@ -88,15 +161,13 @@ final class CudaContext {
           "cuThreadExchangeStreamCaptureMode",
           m -> cuThreadExchangeStreamCaptureMode(m),
           mode);
-      BOUND.set(this);
     } finally {
       callGone();
     }
   }
 
-  /** A thread that was bound to another context is bound no more: its calls there push again. */
   void makeCurrent() {
-    BOUND.remove();
+    CALLS.get().known = null;
     CudaDriver.call(name, "cuCtxSetCurrent", c -> cuCtxSetCurrent(c), handle);
   }
 

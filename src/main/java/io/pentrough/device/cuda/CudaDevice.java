@@ -47,8 +47,9 @@ import org.jspecify.annotations.Nullable;
  * the device, so that JCuda's own calls work there. {@link #attach(CUcontext)} uses a context of
  * the application, and never destroys it: it must outlive everything made here. Threads of the
  * loader bind the context once and relax their stream capture mode, so that they cannot break a
- * capture under way; a call from any other thread makes the context current for its own length and
- * leaves the thread's current context as it found it.
+ * capture under way. A call from a thread on which another context is current, or none, makes this
+ * device's context current for its own length, and leaves the thread's current context as it found
+ * it.
  *
  * <p><b>Streams.</b> {@link #newStream()} makes a non-blocking stream. {@link #wrap(CUstream)}
  * makes the application's stream known to the loader. {@link #defaultStream()} is CUDA's legacy
@@ -639,6 +640,16 @@ public final class CudaDevice implements Device {
   @Override
   public void bindThread() {
     context.bindThread();
+  }
+
+  @Override
+  public boolean beginCalls() {
+    return context.beginCalls();
+  }
+
+  @Override
+  public void endCalls(boolean begun) {
+    context.endCalls(begun);
   }
 
   /**

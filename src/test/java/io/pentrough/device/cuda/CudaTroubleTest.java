@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.BackgroundLoader;
 import io.pentrough.DeviceBatch;
+import io.pentrough.TestStages.Relay;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
@@ -38,6 +39,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a driver does only when it is told to: refuse, fail, be too old, see no device. */
 @Tag("cuda")
@@ -461,34 +464,75 @@ class CudaTroubleTest {
 
   // ---- what a batch costs
 
-  @Test
-  @DisplayName("a batch is one copy and a handful of calls, as docs/cuda-notes.md says")
-  void callsForABatch() throws Exception {
+  @ParameterizedTest(name = "queued {0}, current {1}")
+  @CsvSource({"false, true", "true, true", "false, false", "true, false"})
+  @DisplayName("a batch is one copy and at most 8 other calls, as docs/cuda-notes.md says")
+  void callsForABatch(boolean queued, boolean current) throws Exception {
     long batches = 50;
     try (CudaDevice device = CudaDevice.open(0);
         DeviceStream stream = device.newStream();
         BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
-      for (int i = 0; i < 10; i++) { // both slots have been released once
-        loader.get(PATIENCE).close();
+      if (!current) {
+        check(cuCtxSetCurrent(new CUcontext()));
       }
+      takeBatches(loader, stream, queued, 10); // both slots have been released once
       untilBound(3); // the copy thread and both workers: one of them may come late
       Map<String, Long> before = CudaSim.calls();
-      for (int i = 0; i < batches; i++) {
-        loader.get(PATIENCE).close();
-      }
+      takeBatches(loader, stream, queued, batches);
       Map<String, Long> after = CudaSim.calls();
       after.replaceAll((call, count) -> count - before.getOrDefault(call, 0L));
       System.out.println("calls for " + batches + " batches: " + after);
       long ahead = 2; // copies may have been queued for batches not asked for
+      after.remove("cuEventQuery"); // polls: as many as it takes
       assertBetween(batches, ahead, after.remove("cuMemcpyHtoDAsync_v2"), "copies");
-      assertBetween(batches, ahead, after.remove("cuStreamWaitEvent"), "waits for released");
-      assertBetween(3 * batches, 2 * ahead, after.remove("cuEventRecord"), "marks, three each");
+      long calls = after.values().stream().mapToLong(Long::longValue).sum();
+      assertBetween(
+          (queued ? 8 : 7) * batches + (current ? 0 : 4 * batches), 2 * ahead, calls, "all");
+      assertBetween((queued ? 2 : 1) * batches, ahead, after.remove("cuStreamWaitEvent"), "waits");
+      assertBetween(2 * batches, ahead, after.remove("cuEventRecord"), "ready and released");
       assertBetween(2 * batches, 0, after.remove("cuStreamIsCapturing"), "by get and by close");
-      assertBetween(3 * batches, 0, after.remove("cuCtxPushCurrent_v2"), "those, and released");
-      assertBetween(3 * batches, 0, after.remove("cuCtxPopCurrent_v2"), "as many");
-      after.remove("cuEventQuery"); // as many as it takes
+      assertBetween(2 * batches, 0, after.remove("cuCtxGetCurrent"), "by get and by close");
+      if (!current) {
+        assertBetween(2 * batches, 0, after.remove("cuCtxPushCurrent_v2"), "by get and by close");
+        assertBetween(2 * batches, 0, after.remove("cuCtxPopCurrent_v2"), "as many");
+      }
       after.values().removeIf(count -> count == 0);
       assertEquals(Map.of(), after, "other calls");
+    }
+    assertNothingLeft();
+  }
+
+  private static void takeBatches(
+      BackgroundLoader loader, DeviceStream stream, boolean queued, long batches) throws Exception {
+    for (int i = 0; i < batches; i++) {
+      (queued ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE)).close();
+    }
+  }
+
+  @Test
+  @DisplayName(
+      "with a stage a batch costs three calls more: the copy marked, waited for, and a look")
+  void callsForAStagedBatch() throws Exception {
+    long batches = 50;
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream stream = device.newStream();
+        BackgroundLoader loader =
+            Session.loader(device).consumerStream(stream).stage(new Relay()).start()) {
+      takeBatches(loader, stream, false, 10);
+      untilBound(3);
+      Map<String, Long> before = CudaSim.calls();
+      takeBatches(loader, stream, false, batches);
+      Map<String, Long> after = CudaSim.calls();
+      after.replaceAll((call, count) -> count - before.getOrDefault(call, 0L));
+      System.out.println("calls for " + batches + " batches with a stage: " + after);
+      long ahead = 2;
+      long kernels = after.getOrDefault("cuLaunchKernel", 0L);
+      after.remove("cuEventQuery");
+      after.remove("cuLaunchKernel");
+      assertBetween(batches, ahead, after.remove("cuMemcpyHtoDAsync_v2"), "copies");
+      long calls = after.values().stream().mapToLong(Long::longValue).sum();
+      // Each launch looks which context is current, as a stage is code of the application.
+      assertBetween(10 * batches + kernels, 10 * ahead, calls, "all");
     }
     assertNothingLeft();
   }
