@@ -4,6 +4,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.WorkFailedException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
@@ -1421,7 +1422,10 @@ final class Engine {
           settings.name()
               + " is broken: "
               + TargetException.words(broken)
-              + "; close it and start another one",
+              // Where work has failed, another loader may fail as well: the cause says what to do.
+              + (broken instanceof WorkFailedException
+                  ? "; close it"
+                  : "; close it and start another one"),
           broken);
     }
   }

@@ -44,18 +44,19 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Contexts.</b> {@link #open(int)} uses the device's primary context, which CUDA's runtime
  * API, cuBLAS and other libraries in the process share; it stays current on the thread that opened
- * the device, so that JCuda's own calls work there. {@link #attach(CUcontext)} uses a context of
- * the application, and never destroys it: it must outlive everything made here. Threads of the
- * loader bind the context once and relax their stream capture mode, so that they cannot break a
- * capture under way. A call from a thread on which another context is current, or none, makes this
- * device's context current for its own length, and leaves the thread's current context as it found
- * it.
+ * the device, so that JCuda's own calls work there, unless {@link Builder#makeCurrent} says
+ * otherwise. {@link #attach(CUcontext)} uses a context of the application, and never destroys it:
+ * it must outlive everything made here. Threads of the loader bind the context once and relax their
+ * stream capture mode, so that they cannot break a capture under way. A call from a thread on which
+ * another context is current, or none, makes this device's context current for its own length, and
+ * leaves the thread's current context as it found it.
  *
  * <p><b>Streams.</b> {@link #newStream()} makes a non-blocking stream. {@link #wrap(CUstream)}
- * makes the application's stream known to the loader. {@link #defaultStream()} is CUDA's legacy
- * default stream: work queued on it waits for, and is waited for by, <em>blocking</em> streams of
- * this context (those made with flag 0). It does not cover non-blocking streams, nor CUDA's
- * per-thread default stream: a loop that works on one of those must name it to the loader.
+ * makes the application's stream known to the loader, and {@link #stream(DeviceStream)} tells the
+ * handle of any. {@link #defaultStream()} is CUDA's legacy default stream: work queued on it waits
+ * for, and is waited for by, <em>blocking</em> streams of this context (those made with flag 0). It
+ * does not cover non-blocking streams, nor CUDA's per-thread default stream: a loop that works on
+ * one of those must name it to the loader.
  *
  * <p><b>JCuda.</b> Its switch for exceptions and its log level are the application's and are not
  * touched. The switch should stay off: with it, each poll of a pending event makes an exception.
@@ -127,8 +128,22 @@ public final class CudaDevice implements Device {
 
     private boolean timing;
     private boolean allowPageable;
+    private boolean makeCurrent = true;
 
     private Builder() {}
+
+    /**
+     * Whether {@link #open} leaves the device's context current on the calling thread, so that
+     * JCuda's own calls work there. On by default. If several devices are opened, the last one that
+     * does so is current. Calls of this library never need it.
+     *
+     * @param current false to leave the thread's current context as it is
+     * @return this
+     */
+    public Builder makeCurrent(boolean current) {
+      makeCurrent = current;
+      return this;
+    }
 
     /**
      * Makes events that measure time, see {@link CudaDevice#elapsedMillis}. Off by default, as such
@@ -158,7 +173,7 @@ public final class CudaDevice implements Device {
 
     /**
      * Opens a device by its number: retains its primary context and makes it current on the calling
-     * thread.
+     * thread, unless {@link #makeCurrent makeCurrent(false)} was asked for.
      *
      * @param ordinal the number, from 0
      * @return an open device, to be closed by the caller
@@ -177,7 +192,7 @@ public final class CudaDevice implements Device {
           (c, d) -> cuDevicePrimaryCtxRetain(c, d),
           primary,
           device);
-      return make(new CudaContext(name, primary, device), true, info, version, this);
+      return make(new CudaContext(name, primary, device), makeCurrent, info, version, this);
     }
 
     /**
@@ -294,9 +309,10 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * Why CUDA cannot be used here, in plain words: no driver, one that is too old, no device, or
-   * JCuda's libraries missing. The answer is found anew at each call, and asking breaks nothing
-   * that would work later.
+   * Why CUDA cannot be used here, in plain words: no driver, one that is too old, no device, one
+   * that another process keeps for itself, or JCuda's libraries missing. The answer is found anew
+   * at each call, and asking breaks nothing that would work later. It makes a context on device 0
+   * and gives it back, which takes as long as {@link #open} unless the process has one already.
    *
    * @return empty if it can be used
    */
@@ -488,6 +504,29 @@ public final class CudaDevice implements Device {
     }
     own.useMemory().done();
     return own.base().withByteOffset(own.start());
+  }
+
+  /**
+   * The driver's handle of a stream, for JCuda and other libraries. Those on the runtime API take
+   * {@code new cudaStream_t(CudaDevice.stream(stream))}. Whoever queues work there does it behind
+   * what is queued already, as on {@code stream} itself.
+   *
+   * @param stream a stream of a CUDA device, of whatever origin; must outlive the use of the handle
+   * @return the handle, which is not to be destroyed; {@code CU_STREAM_LEGACY} for the default
+   *     stream
+   * @throws IllegalArgumentException if the stream belongs to no CUDA device
+   * @throws IllegalStateException if the stream is closed
+   */
+  public static CUstream stream(DeviceStream stream) {
+    if (!(Objects.requireNonNull(stream, "stream") instanceof CudaStream own)) {
+      throw new IllegalArgumentException(
+          "stream() works on CUDA devices only, and this stream belongs to "
+              + stream.device().name()
+              + ": open a CUDA device and make the stream there");
+    }
+    own.use();
+    own.done();
+    return own.handle;
   }
 
   /**

@@ -30,6 +30,10 @@ final class CudaDriver {
 
   private static final int SUCCESS = CUresult.CUDA_SUCCESS;
 
+  // Of drivers newer than JCuda.
+  private static final int CONTAINED = 226;
+  private static final int TENSOR_MEMORY_LEAK = 721;
+
   private CudaDriver() {}
 
   @FunctionalInterface
@@ -139,7 +143,7 @@ final class CudaDriver {
             + " failed with "
             + code
             + " "
-            + CUresult.stringFor(code)
+            + nameOf(code)
             + text(code)
             + rest
             + advice(code);
@@ -149,11 +153,14 @@ final class CudaDriver {
   /**
    * Whether the code is about work that ran before, and not about the call: the context runs
    * nothing any more. These are the codes of which CUDA's manual says that "the process must be
-   * terminated and relaunched" (CUDA Driver API, CUresult).
+   * terminated and relaunched" (CUDA Driver API, CUresult), and that of an assertion, of which it
+   * says so of the context.
    */
   private static boolean isOfFailedWork(int code) {
     return switch (code) {
       case CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
+          CUresult.CUDA_ERROR_NVLINK_UNCORRECTABLE,
+          CONTAINED,
           CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
           CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
           CUresult.CUDA_ERROR_ASSERT,
@@ -162,9 +169,19 @@ final class CudaDriver {
           CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
           CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE,
           CUresult.CUDA_ERROR_INVALID_PC,
-          CUresult.CUDA_ERROR_LAUNCH_FAILED ->
+          CUresult.CUDA_ERROR_LAUNCH_FAILED,
+          TENSOR_MEMORY_LEAK ->
           true;
       default -> false;
+    };
+  }
+
+  /** CUDA's name of a code; JCuda 12.6 does not know those of later drivers. */
+  private static String nameOf(int code) {
+    return switch (code) {
+      case CONTAINED -> "CUDA_ERROR_CONTAINED";
+      case TENSOR_MEMORY_LEAK -> "CUDA_ERROR_TENSOR_MEMORY_LEAK";
+      default -> CUresult.stringFor(code);
     };
   }
 
@@ -178,19 +195,70 @@ final class CudaDriver {
     return text[0] == null ? "" : " (" + text[0] + ")";
   }
 
+  /** What to do next, for codes of which the call and its arguments do not say it. */
   private static String advice(int code) {
-    if (isOfFailedWork(code)) {
-      return "; work queued earlier failed (compute-sanitizer finds the kernel), and this context"
-          + " answers so from now on";
-    }
     return switch (code) {
+      case CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
+          CUresult.CUDA_ERROR_NVLINK_UNCORRECTABLE,
+          CONTAINED ->
+          "; the hardware reported an error (see dmesg and nvidia-smi -q), and CUDA works no more in"
+              + " this process: end it and start it anew, or reset the GPU if that fails too";
+      case CUresult.CUDA_ERROR_LAUNCH_TIMEOUT ->
+          "; work queued earlier ran for longer than the driver allows on a GPU with a display, and"
+              + " CUDA works no more in this process: end it and start it anew, with shorter kernels"
+              + " or on another GPU";
       case CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED, CUresult.CUDA_ERROR_INVALID_CONTEXT ->
           "; there is no such context, or the context was destroyed while this device was in use";
       case CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
           CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED,
           CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT ->
           "; a stream capture is under way: end it first";
-      default -> "";
+      case CUresult.CUDA_ERROR_DEINITIALIZED ->
+          "; the driver has shut down, as the process is ending: close loaders and devices before"
+              + " that";
+      case CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE ->
+          "; the GPU's compute mode lets one process use it, and another one does, or lets none"
+              + " (nvidia-smi -q -d COMPUTE): end that process, name another GPU in"
+              + " CUDA_VISIBLE_DEVICES, or let an administrator set nvidia-smi -c DEFAULT";
+      case CUresult.CUDA_ERROR_OPERATING_SYSTEM ->
+          "; the operating system refused the driver something: look at its messages (dmesg), the"
+              + " limits of this process (ulimit -a), and whether it may open /dev/nvidia*";
+      case CUresult.CUDA_ERROR_SYSTEM_NOT_READY ->
+          "; the GPUs of this machine are not ready: wait until the Fabric Manager runs (systemctl"
+              + " status nvidia-fabricmanager), then start this process anew";
+      case CUresult.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH ->
+          "; the driver's kernel module (/proc/driver/nvidia/version) and its libraries are of two"
+              + " versions: reboot after an update of the driver, and take other libcuda.so.1 off"
+              + " the library path";
+      case CUresult.CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE ->
+          "; the libcuda found is of a forward compatibility package, which this GPU does not take:"
+              + " take the folder \"compat\" off the library path, or update the driver";
+      case CUresult.CUDA_ERROR_MPS_CONNECTION_FAILED ->
+          "; the Multi-Process Service does not answer: start it (nvidia-cuda-mps-control -d), or"
+              + " unset CUDA_MPS_PIPE_DIRECTORY to do without";
+      case CUresult.CUDA_ERROR_MPS_RPC_FAILURE ->
+          "; the server of the Multi-Process Service has failed: start it anew (echo quit |"
+              + " nvidia-cuda-mps-control; nvidia-cuda-mps-control -d), then this process";
+      case CUresult.CUDA_ERROR_MPS_SERVER_NOT_READY ->
+          "; the server of the Multi-Process Service is starting, or recovers from the failure of"
+              + " another process: try again in some seconds";
+      case CUresult.CUDA_ERROR_MPS_MAX_CLIENTS_REACHED ->
+          "; the Multi-Process Service has as many clients as it takes: end another one, or try again"
+              + " later";
+      case CUresult.CUDA_ERROR_MPS_MAX_CONNECTIONS_REACHED ->
+          "; the Multi-Process Service has no connection left: end another client, or set"
+              + " CUDA_DEVICE_MAX_CONNECTIONS lower in all of them";
+      case CUresult.CUDA_ERROR_MPS_CLIENT_TERMINATED ->
+          "; the Multi-Process Service has ended this process's work, and CUDA works no more in it:"
+              + " end it and start it anew";
+      case CUresult.CUDA_ERROR_UNKNOWN ->
+          "; the driver does not say why: look at its messages (dmesg, lines with Xid), end this"
+              + " process and start it anew, and reboot if that fails too";
+      default ->
+          isOfFailedWork(code)
+              ? "; work queued earlier failed (compute-sanitizer finds the kernel), and CUDA works no"
+                  + " more in this process: end it and start it anew"
+              : "";
     };
   }
 

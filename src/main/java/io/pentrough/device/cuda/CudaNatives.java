@@ -1,11 +1,16 @@
 package io.pentrough.device.cuda;
 
+import static jcuda.driver.JCudaDriver.cuDeviceGet;
 import static jcuda.driver.JCudaDriver.cuDeviceGetCount;
+import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRelease;
+import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
 import static jcuda.driver.JCudaDriver.cuDriverGetVersion;
 import static jcuda.driver.JCudaDriver.cuInit;
 
 import io.pentrough.device.DeviceException;
 import java.util.Optional;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 
 /**
@@ -25,6 +30,7 @@ final class CudaNatives {
   static Optional<String> whyUnavailable() {
     try {
       start();
+      requireContext();
       return Optional.empty();
     } catch (NoCuda e) {
       return Optional.of(e.why);
@@ -33,6 +39,20 @@ final class CudaNatives {
     } catch (Throwable t) { // LinkageError: whatever else a foreign native library thinks of
       return Optional.of("JCuda does not work here (" + t + ")");
     }
+  }
+
+  /** A device that is listed may be kept by another process, which only a try tells. */
+  private static void requireContext() {
+    CUdevice first = new CUdevice();
+    CudaDriver.call("cuda:0", "cuDeviceGet", (d, i) -> cuDeviceGet(d, i), first, 0);
+    CudaDriver.call(
+        "cuda:0",
+        "cuDevicePrimaryCtxRetain",
+        (c, d) -> cuDevicePrimaryCtxRetain(c, d),
+        new CUcontext(),
+        first);
+    CudaDriver.call(
+        "cuda:0", "cuDevicePrimaryCtxRelease", d -> cuDevicePrimaryCtxRelease(d), first);
   }
 
   /**

@@ -41,10 +41,10 @@ public final class CudaProvider implements DeviceProvider {
   @Override
   public Device open(String whyNoBetter) {
     Objects.requireNonNull(whyNoBetter, "whyNoBetter");
-    Optional<String> why = whyUnavailable();
-    if (why.isPresent()) {
-      throw new DeviceException("no CUDA: " + why.get());
+    Optional<String> impossible = CudaProbe.ofThisMachine().whyImpossible();
+    if (impossible.isPresent()) {
+      throw new DeviceException("no CUDA: " + impossible.get());
     }
-    return CudaDevice.open(0);
+    return CudaDevice.open(0); // without asking again, which would make a context twice
   }
 }
