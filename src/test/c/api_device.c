@@ -105,6 +105,7 @@ CUDA_API CUresult cuDeviceGetAttribute(int *value, int attribute, CUdevice devic
 CUDA_API CUresult cuDevicePrimaryCtxRetain(CUcontext *handle, CUdevice device) {
   ENTER(NEEDS_INIT);
   TRY(check_device(device));
+  TRY(sim.fatal);
   struct Context *context = context_primary(device);
   if (!context->alive) {
     context->alive = true;
@@ -163,6 +164,7 @@ static CUresult find_context(CUcontext handle, struct Context **context) {
 CUDA_API CUresult cuCtxCreate_v2(CUcontext *handle, unsigned flags, CUdevice device) {
   ENTER(NEEDS_INIT);
   TRY(check_device(device));
+  TRY(sim.fatal);
   struct Context *context = context_new(device, flags);
   context->alive = true;
   context->origin = THIS_CALL;

@@ -7,13 +7,22 @@ CUDA_API CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t size) {
   ENTER(NEEDS_SOUND_CONTEXT);
   TRY(capture_refuse_unsafe());
   if (size == 0) return CUDA_ERROR_INVALID_VALUE;
+  TRY(strict_wait_for_context(context_current(), THIS_CALL));
   return memory_allocate(context_current(), MEMORY_DEVICE, size, THIS_CALL, address);
+}
+
+static void wait_before_free(struct Allocation *allocation, struct Origin call) {
+  if (allocation->kind == MEMORY_DEVICE) {
+    strict_synchronize_context(allocation->context, call);
+  } else {
+    strict_wait_for_context(allocation->context, call);
+  }
 }
 
 // In a context that has failed the real driver answers every call with the error, and what that
 // leaves of the object is nobody's business any more. Here the call answers so too, but counts as
 // the application's giving the object back: only what it never tried to give back is a leak.
-static CUresult free_memory(struct Allocation *allocation, const char *call) {
+static CUresult free_memory(struct Allocation *allocation, const char *call, struct Origin origin) {
   // Once the context has failed, the application has no way left to wait for what is queued.
   if (allocation->in_use && allocation->context->error == CUDA_SUCCESS) {
     report_violation("%s of buffer %ld while %d queued operation(s) use it", call,
@@ -21,7 +30,7 @@ static CUresult free_memory(struct Allocation *allocation, const char *call) {
   }
   allocation->being_freed = true;
   bool readable = allocation->context->error != CUDA_SUCCESS;
-  if (allocation->kind == MEMORY_DEVICE) stream_synchronize_context(allocation->context);
+  wait_before_free(allocation, origin);
   stream_wait_until_unused(allocation);
   if (allocation->freed) return CUDA_ERROR_CONTEXT_IS_DESTROYED;  // meanwhile
   CUresult result = allocation->context->error;
@@ -34,7 +43,7 @@ CUDA_API CUresult cuMemFree_v2(CUdeviceptr address) {
   TRY(capture_refuse_unsafe());
   if (address == 0) return context_current()->error;
   struct Allocation *allocation = memory_to_free(MEMORY_DEVICE, address, "cuMemFree");
-  return allocation ? free_memory(allocation, "cuMemFree") : CUDA_ERROR_INVALID_VALUE;
+  return allocation ? free_memory(allocation, "cuMemFree", THIS_CALL) : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUDA_API CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes) {
@@ -61,6 +70,7 @@ CUDA_API CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned flags) {
   ENTER(NEEDS_SOUND_CONTEXT);
   TRY(capture_refuse_unsafe());
   if (size == 0 || flags & ~(unsigned)ALL_HOST_ALLOC_FLAGS) return CUDA_ERROR_INVALID_VALUE;
+  TRY(strict_wait_for_context(context_current(), THIS_CALL));
   uint64_t address;
   TRY(memory_allocate(context_current(), MEMORY_PINNED, size, THIS_CALL, &address));
   *pointer = (void *)address;
@@ -71,6 +81,7 @@ CUDA_API CUresult cuMemAllocHost_v2(void **pointer, size_t size) {
   ENTER(NEEDS_SOUND_CONTEXT);
   TRY(capture_refuse_unsafe());
   if (size == 0) return CUDA_ERROR_INVALID_VALUE;
+  TRY(strict_wait_for_context(context_current(), THIS_CALL));
   uint64_t address;
   TRY(memory_allocate(context_current(), MEMORY_PINNED, size, THIS_CALL, &address));
   *pointer = (void *)address;
@@ -81,7 +92,8 @@ CUDA_API CUresult cuMemFreeHost(void *pointer) {
   ENTER_RELEASE(NEEDS_CONTEXT, memory_note_failed_free((uint64_t)pointer));
   TRY(capture_refuse_unsafe());
   struct Allocation *allocation = memory_to_free(MEMORY_PINNED, (uint64_t)pointer, "cuMemFreeHost");
-  return allocation ? free_memory(allocation, "cuMemFreeHost") : CUDA_ERROR_INVALID_VALUE;
+  return allocation ? free_memory(allocation, "cuMemFreeHost", THIS_CALL)
+                    : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUDA_API CUresult cuMemHostGetDevicePointer_v2(
@@ -136,6 +148,7 @@ static CUresult queue_copy(const struct Copy *copy, CUstream handle, struct Orig
   struct Range source;
   TRY(find_ranges(stream->context, copy, &target, &source));
   bool pageable = !target.allocation || !source.allocation;
+  bool between_hosts = strict_is_between_hosts(&target, &source);
   if (pageable && copy->async) report_pageable_async_copy();
   if (copy->size == 0) return CUDA_SUCCESS;
 
@@ -146,6 +159,7 @@ static CUresult queue_copy(const struct Copy *copy, CUstream handle, struct Orig
   schedule_turn();
   // Pageable memory is staged before the call returns. So it is with the real driver for copies to
   // the device; copies to pageable memory return when they are done.
+  if (between_hosts) return strict_wait_for_copy(stream, origin);
   return pageable || !copy->async ? stream_synchronize(stream) : CUDA_SUCCESS;
 }
 

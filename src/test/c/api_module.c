@@ -66,6 +66,7 @@ static CUresult load(CUmodule *handle, const char *source, const struct Logs *lo
   struct Context *context = context_current();
   TRY(capture_refuse_unsafe());
   if (!source) return CUDA_ERROR_INVALID_VALUE;
+  TRY(strict_wait_for_context(context, origin));
   struct PtxError error;
   const struct PtxProgram *program = translate(source, &error);
   if (program && ptx_program_target(program) > DEVICE_TARGET) {
@@ -110,7 +111,7 @@ CUDA_API CUresult cuModuleUnload(CUmodule handle) {
   TRY(capture_refuse_unsafe());
   struct Module *module;
   TRY(module_find(handle, &module));
-  stream_synchronize_context(module->context);
+  strict_synchronize_context(module->context, THIS_CALL);
   if (!module->alive) return CUDA_ERROR_INVALID_HANDLE;  // meanwhile
   module->alive = false;
   return module->context->error;
@@ -123,7 +124,12 @@ CUDA_API CUresult cuModuleGetFunction(CUfunction *function, CUmodule handle, con
   TRY(module_find(handle, &module));
   const struct PtxKernel *kernel = ptx_program_kernel(module->program, name);
   if (!kernel) return CUDA_ERROR_NOT_FOUND;
-  *function = module_function(module, kernel);
+  struct Function *known = module_find_function(module, kernel);
+  if (!known) {
+    TRY(strict_wait_for_context(module->context, THIS_CALL));
+    known = module_add_function(module, kernel);
+  }
+  *function = known->handle;
   return CUDA_SUCCESS;
 }
 
@@ -265,6 +271,10 @@ CUDA_API CUresult cuLaunchKernel(CUfunction function_handle, unsigned grid_x, un
   if (bytes && !parameters && !extra) return CUDA_ERROR_INVALID_VALUE;
   if (bytes && parameters) TRY(gather(function->kernel, parameters, values));
   if (bytes && extra) TRY(gather_buffer(function->kernel, extra, values));
+  if (!function->launched && !stream->capture) {
+    TRY(strict_wait_for_context(stream->context, THIS_CALL));
+    function->launched = true;
+  }
   stream_enqueue(stream, launch_operation(&launch, values, THIS_CALL));
   schedule_turn();
   return CUDA_SUCCESS;

@@ -119,8 +119,8 @@ static CUresult record(CUevent event_handle, CUstream stream_handle, struct Orig
   struct Mark *mark = mark_new(stream);
   struct Operation *operation = operation_new(OPERATION_RECORD, origin);
   operation->mark = mark_share(mark);
-  event_set_mark(event, mark);
   stream_enqueue(stream, operation);
+  event_set_mark(event, mark);  // not before: another thread may queue a wait while this one has no room
   schedule_turn();
   return CUDA_SUCCESS;
 }
@@ -312,7 +312,7 @@ CUDA_API CUresult cuStreamIsCapturing(CUstream handle, int *status) {
   ENTER(NEEDS_SOUND_CONTEXT);
   struct Stream *stream;
   TRY(stream_find(handle, &stream));
-  TRY(capture_refuse_legacy(stream));
+  if (capture_bars_legacy(stream)) return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
   *status = capture_status(stream);
   return CUDA_SUCCESS;
 }

@@ -42,19 +42,32 @@ CUresult capture_refuse_on(struct Stream *stream) {
   return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
 }
 
-static void invalidate_if_blocking(struct Stream *stream, void *found) {
-  if (stream->flags & CU_STREAM_NON_BLOCKING) return;
-  if (stream->capture->mode == CU_STREAM_CAPTURE_MODE_RELAXED) return;  // believed
-  stream->capture->invalidated = true;
-  *(bool *)found = true;
+struct Legacy {
+  const struct Stream *stream;
+  bool barred;
+  bool invalidate;
+};
+
+// As documented: a capture of any mode on a blocking stream of the same context.
+static void bar_legacy(struct Stream *stream, void *argument) {
+  struct Legacy *legacy = argument;
+  if (stream->flags & CU_STREAM_NON_BLOCKING || stream->context != legacy->stream->context) return;
+  legacy->barred = true;
+  if (legacy->invalidate) stream->capture->invalidated = true;
+}
+
+static bool is_barred(const struct Stream *stream, bool invalidate) {
+  if (captures == 0 || stream->class != STREAM_CLASS_LEGACY) return false;
+  struct Legacy legacy = {stream, false, invalidate};
+  for_each_capture(bar_legacy, &legacy);
+  return legacy.barred;
 }
 
 CUresult capture_refuse_legacy(struct Stream *stream) {
-  if (captures == 0 || stream->class != STREAM_CLASS_LEGACY) return CUDA_SUCCESS;
-  bool blocking = false;
-  for_each_capture(invalidate_if_blocking, &blocking);
-  return blocking ? CUDA_ERROR_STREAM_CAPTURE_IMPLICIT : CUDA_SUCCESS;
+  return is_barred(stream, true) ? CUDA_ERROR_STREAM_CAPTURE_IMPLICIT : CUDA_SUCCESS;
 }
+
+bool capture_bars_legacy(const struct Stream *stream) { return is_barred(stream, false); }
 
 unsigned capture_exchange_mode(unsigned mode) {
   unsigned before = thread_mode;

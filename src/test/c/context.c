@@ -46,9 +46,23 @@ struct Context *context_primary(int device) {
   return primaries[device];
 }
 
+CUresult context_state(const struct Context *context) {
+  return context->alive ? context->error : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+// Fails the process: all contexts, and those to come.
+static void fail_process(CUresult code) {
+  sim.fatal = code;
+  for (long i = 0; i < handle_count(HANDLE_CONTEXT); i++) {
+    struct Context *context = handle_nth(HANDLE_CONTEXT, i);
+    if (context->alive && context->error == CUDA_SUCCESS) context->error = code;
+  }
+}
+
 void context_fail(struct Context *context, CUresult code) {
   if (context->error != CUDA_SUCCESS) return;
   context->error = code;
+  if (strict_is_fatal(code)) fail_process(code);
   stream_notice_all();
 }
 

@@ -224,6 +224,20 @@ CONTROL(void, kernelLimit0)(JNIEnv *env, jclass class, jlong limit_ns) {
   unlock();
 }
 
+CONTROL(void, patience0)(JNIEnv *env, jclass class, jlong patience_ns) {
+  (void)env, (void)class;
+  lock();
+  sim.patience_ns = (uint64_t)patience_ns;
+  unlock();
+}
+
+CONTROL(void, hardwareQueues0)(JNIEnv *env, jclass class, jint queues) {
+  (void)env, (void)class;
+  lock();
+  sim.hardware_queues = queues;
+  unlock();
+}
+
 CONTROL(jstring, coverage0)(JNIEnv *env, jclass class, jstring ptx) {
   (void)class;
   const char *source = (*env)->GetStringUTFChars(env, ptx, NULL);

@@ -36,6 +36,7 @@ void entry_reset(void) {
 static CUresult check_context(enum Needs needs) {
   struct Context *context = context_current();
   if (!context) return CUDA_ERROR_INVALID_CONTEXT;
+  strict_let_others_wait(context);
   if (!context->alive) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
   return needs == NEEDS_SOUND_CONTEXT ? context->error : CUDA_SUCCESS;
 }

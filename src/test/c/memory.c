@@ -115,6 +115,7 @@ static bool map_pinned(struct Allocation *allocation) {
   }
   allocation->bytes = bytes;
   memset(allocation->bytes, POISON, allocation->size);
+  strict_fill_with_old_data(allocation->bytes, allocation->size);
   memset(allocation->bytes + allocation->size, CANARY, allocation->capacity - allocation->size);
   return true;
 }
@@ -202,11 +203,13 @@ void memory_free(struct Allocation *allocation, bool readable) {
   *bytes_used(allocation) -= allocation->size;
   if (allocation->kind == MEMORY_PINNED) {
     check_canary(allocation);
+    strict_keep_old_data(allocation->bytes, allocation->size);
     if (!readable) {
       mmap((void *)allocation->address, allocation->capacity, PROT_NONE,
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
     }
   }
+  if (allocation->in_use) return;  // nothing ends that operation; it must not crash
   munmap(allocation->bytes, allocation->capacity);
   allocation->bytes = NULL;
 }

@@ -38,10 +38,13 @@ CUresult module_find(CUmodule handle, struct Module **found) {
   return CUDA_SUCCESS;
 }
 
-CUfunction module_function(struct Module *module, const struct PtxKernel *kernel) {
-  for (struct Function *function = module->functions; function; function = function->next) {
-    if (function->kernel == kernel) return function->handle;
-  }
+struct Function *module_find_function(const struct Module *module, const struct PtxKernel *kernel) {
+  struct Function *function = module->functions;
+  while (function && function->kernel != kernel) function = function->next;
+  return function;
+}
+
+struct Function *module_add_function(struct Module *module, const struct PtxKernel *kernel) {
   struct Function *function = calloc(1, sizeof *function);
   if (!function) abort();
   function->handle = handle_add(HANDLE_FUNCTION, function);
@@ -49,7 +52,7 @@ CUfunction module_function(struct Module *module, const struct PtxKernel *kernel
   function->kernel = kernel;
   function->next = module->functions;
   module->functions = function;
-  return function->handle;
+  return function;
 }
 
 CUresult function_find(CUfunction handle, struct Function **found) {

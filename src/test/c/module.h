@@ -8,6 +8,7 @@ struct Function {
   CUfunction handle;
   struct Module *module;
   const struct PtxKernel *kernel;
+  bool launched;
   struct Function *next;
 };
 
@@ -25,7 +26,9 @@ struct Module *module_new(struct Context *context, const struct PtxProgram *prog
                           struct Origin origin);
 // Of the current context; reports and refuses a wrong or dead one.
 CUresult module_find(CUmodule handle, struct Module **module);
-CUfunction module_function(struct Module *module, const struct PtxKernel *kernel);
+// Null if it has not been looked up yet.
+struct Function *module_find_function(const struct Module *module, const struct PtxKernel *kernel);
+struct Function *module_add_function(struct Module *module, const struct PtxKernel *kernel);
 CUresult function_find(CUfunction handle, struct Function **function);
 void module_note_failed_free(CUmodule handle);
 // What a stream does when the kernel's turn comes; keeps copies of the parameters.

@@ -1,7 +1,7 @@
-// Who runs the streams, and when: the four schedules.
+// Who runs the streams, and when: the five schedules.
 //
-// threads, lag and race have a thread for each stream that runs its operations as they become ready
-// (stream_readiness says LATE in the last two). Seeded has none: a thread that calls the driver runs
+// threads, lag, race and strict have a thread for each stream that runs its operations as they become ready
+// (stream_readiness says LATE in lag and race). Seeded has none: a thread that calls the driver runs
 // some operations before its call goes on, and a sequence of random numbers says how many and whose.
 // So the order of calls and the seed fix everything that happens.
 #include <stdio.h>
@@ -221,6 +221,7 @@ enum Schedule schedule_named(const char *name) {
   if (strcmp(name, "SEEDED") == 0) return SCHEDULE_SEEDED;
   if (strcmp(name, "LAG") == 0) return SCHEDULE_LAG;
   if (strcmp(name, "RACE") == 0) return SCHEDULE_RACE;
+  if (strcmp(name, "STRICT") == 0) return SCHEDULE_STRICT;
   return SCHEDULE_THREADS;
 }
 

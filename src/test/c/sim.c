@@ -25,6 +25,9 @@ void sim_set_defaults(void) {
   sim.kernel_limit_ns = 30000000000;
   sim.device_bytes = 1ull << 30;
   sim.pinned_bytes = 4ull << 30;
+  sim.patience_ns = 5000000000;
+  sim.hardware_queues = 8;
+  sim.fatal = CUDA_SUCCESS;
 }
 
 uint64_t sim_now_ns(void) {

@@ -15,7 +15,7 @@
 
 enum { MAX_DEVICES = 8, PAGE_BYTES = 4096, CONTEXT_STACK_DEPTH = 32 };
 
-enum Schedule { SCHEDULE_THREADS, SCHEDULE_SEEDED, SCHEDULE_LAG, SCHEDULE_RACE };
+enum Schedule { SCHEDULE_THREADS, SCHEDULE_SEEDED, SCHEDULE_LAG, SCHEDULE_RACE, SCHEDULE_STRICT };
 
 // What the driver's sibling, libcublas.so.12, uses as if it were one of the driver's files.
 #define SIBLING __attribute__((visibility("default")))
@@ -37,6 +37,10 @@ struct Sim {
   int newest_ptx;  // 80: versions up to 8.0 are taken
   uint64_t device_bytes;  // the size of each device's memory
   uint64_t pinned_bytes;  // how much host memory may be pinned
+
+  uint64_t patience_ns;  // strict: a call that has waited so long for nothing will wait for ever
+  int hardware_queues;   // strict: of each context
+  CUresult fatal;        // strict: what the process has failed with
 };
 
 extern struct Sim sim;
@@ -190,12 +194,16 @@ struct Context {
   CUresult error;  // sticky: what the first failed operation failed with
   struct Stream *legacy;
   struct Stream *per_thread;  // a list, by Stream.next_per_thread
+  long streams;     // ever made
+  long waiting_thread;  // strict: whose call waits for all of the context; 0 if none
   struct Origin origin;
   bool free_failed;
 };
 
 SIBLING struct Context *context_current(void);
 struct Context *context_find(CUcontext handle);
+// What work queued in it ends with.
+CUresult context_state(const struct Context *context);
 struct Context *context_primary(int device);
 struct Context *context_new(int device, unsigned flags);
 void context_push(struct Context *context);
@@ -397,7 +405,9 @@ struct Stream {
   struct Operation *head;  // stays the head while it runs
   struct Operation **tail;
   bool running;
+  long length;          // of the queue
   uint64_t last_order;  // of the operation queued last
+  int hardware_queue;
   int hurried;          // how many threads wait for it: no lagging
   uint64_t asleep_until;  // the turn of the seeded schedule before which it is passed over
   struct Capture *capture;
@@ -425,6 +435,11 @@ CUresult stream_wait_for_mark(struct Mark *mark);
 void stream_wait_until_unused(struct Allocation *allocation);
 void stream_settle(struct Stream *stream);
 struct Stream *stream_first_active(void);
+// Of those with something queued up to then; null if there is none.
+struct Stream *stream_first_active_of(const struct Context *context, uint64_t up_to);
+uint64_t stream_last_order(void);  // of the operation queued last
+// The stream that must get on before this one can; null if none.
+const struct Stream *stream_holder(const struct Stream *stream);
 void stream_notice_all(void);
 // Ends whatever is queued in the context and waits for what is running.
 void stream_end_context(struct Context *context, bool lost_is_a_leak);
@@ -462,6 +477,30 @@ void schedule_configure(enum Schedule schedule, uint64_t seed);
 // Runs a host function on the driver's own thread, never on a caller's.
 void schedule_run_host_function(struct Operation *operation);
 
+// --- strict.c: what a real driver may do; none of it in the other schedules -------------------------
+
+// A call that may wait until all that is queued in the context has run. Answers what the context has
+// failed with meanwhile.
+SIBLING CUresult strict_wait_for_context(struct Context *context, struct Origin call);
+// A call that waits for it in all schedules; in the strict one not for ever.
+SIBLING void strict_synchronize_context(struct Context *context, struct Origin call);
+// Such calls keep those of other threads out.
+void strict_let_others_wait(struct Context *context);
+// A stream takes so much, and no more before something of it has run.
+void strict_wait_for_room(struct Stream *stream, struct Origin call);
+// Waits for those that use what is to be freed; false if that has taken too long.
+bool strict_wait_until_unused(const struct Allocation *allocation);
+// The stream with something in the same hardware queue that is older and has not begun.
+const struct Stream *strict_ahead_in_queue(const struct Stream *stream);
+// What no context of the process survives.
+bool strict_is_fatal(CUresult code);
+// Such a copy is over when the call returns.
+bool strict_is_between_hosts(const struct Range *target, const struct Range *source);
+CUresult strict_wait_for_copy(const struct Stream *stream, struct Origin call);
+// Pinned memory is found as others have left it.
+void strict_keep_old_data(const uint8_t *bytes, size_t size);
+void strict_fill_with_old_data(uint8_t *bytes, size_t size);
+
 // --- capture.c -----------------------------------------------------------------------------------
 
 // Refuses a call that must not be made during a capture, and invalidates the capture.
@@ -470,6 +509,8 @@ SIBLING CUresult capture_refuse_unsafe(void);
 CUresult capture_refuse_on(struct Stream *stream);
 // Refuses work that would have to wait for a capture: the legacy stream's.
 SIBLING CUresult capture_refuse_legacy(struct Stream *stream);
+// Whether there is such a capture; to ask does it no harm.
+bool capture_bars_legacy(const struct Stream *stream);
 unsigned capture_exchange_mode(unsigned mode);
 CUresult capture_begin(struct Stream *stream, unsigned mode);
 CUresult capture_end(struct Stream *stream);

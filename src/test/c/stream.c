@@ -14,6 +14,8 @@ static int hurry_everything;  // how many threads wait for they know not which s
 
 struct Stream *stream_first_active(void) { return active; }
 
+uint64_t stream_last_order(void) { return last_order; }
+
 static void append_active(struct Stream *stream) {
   struct Stream **end = &active;
   while (*end) end = &(*end)->next_active;
@@ -47,6 +49,7 @@ struct Stream *stream_new(
   stream->origin = origin;
   stream->alive = true;
   stream->tail = &stream->head;
+  stream->hardware_queue = (int)(context->streams++ % sim.hardware_queues);
   sim_init_condition(&stream->work);
   return stream;
 }
@@ -107,11 +110,13 @@ void stream_enqueue(struct Stream *stream, struct Operation *operation) {
     return;
   }
   operation->stream = stream;
+  memory_use(&operation->target, writes_target(operation), operation);
+  memory_use(&operation->source, false, operation);
+  strict_wait_for_room(stream, operation->origin);
   operation->order = ++last_order;
   operation->queued_ns = sim_now_ns();
   stream->last_order = operation->order;
-  memory_use(&operation->target, writes_target(operation), operation);
-  memory_use(&operation->source, false, operation);
+  stream->length++;
   if (!stream->head) append_active(stream);
   *stream->tail = operation;
   stream->tail = &operation->next;
@@ -145,19 +150,15 @@ static const struct Stream *older_by_legacy_rule(const struct Stream *stream) {
   return NULL;
 }
 
-static CUresult context_state(const struct Context *context) {
-  return context->alive ? context->error : CUDA_ERROR_CONTEXT_IS_DESTROYED;
-}
-
 static bool is_cancelled(const struct Stream *stream) {
   return context_state(stream->context) != CUDA_SUCCESS;
 }
 
-// The stream that must get on before this one can; null if none.
-static const struct Stream *holder(const struct Stream *stream) {
+const struct Stream *stream_holder(const struct Stream *stream) {
   const struct Operation *head = stream->head;
   if (!head || stream->running || is_cancelled(stream)) return NULL;
   const struct Stream *older = older_by_legacy_rule(stream);
+  if (!older) older = strict_ahead_in_queue(stream);
   if (older) return older;
   return head->kind == OPERATION_WAIT && head->mark->state == MARK_PENDING ? head->mark->stream
                                                                            : NULL;
@@ -168,7 +169,7 @@ static bool is_awaited(const struct Stream *stream) {
   if (stream->hurried || hurry_everything) return true;
   for (const struct Stream *other = active; other; other = other->next_active) {
     if (!other->hurried) continue;
-    for (const struct Stream *held_by = holder(other); held_by; held_by = holder(held_by)) {
+    for (const struct Stream *held_by = stream_holder(other); held_by; held_by = stream_holder(held_by)) {
       if (held_by == stream) return true;
     }
   }
@@ -184,7 +185,7 @@ enum Readiness stream_readiness(const struct Stream *stream) {
   const struct Operation *head = stream->head;
   if (!head || stream->running) return HELD;
   if (is_cancelled(stream)) return READY;
-  if (holder(stream)) return HELD;
+  if (stream_holder(stream)) return HELD;
   if (head->kind == OPERATION_WAIT_VALUE && !operation_value_reached(head)) return HELD_BY_WORD;
   uint64_t due = stream_due_ns(stream);
   return due && due > sim_now_ns() ? LATE : READY;
@@ -200,7 +201,7 @@ bool stream_can_go_on(const struct Stream *stream) {
     case HELD_BY_WORD:
       return false;
     default:
-      return stream->running || stream_can_go_on(holder(stream));
+      return stream->running || stream_can_go_on(stream_holder(stream));
   }
 }
 
@@ -231,6 +232,7 @@ void stream_run_head(struct Stream *stream) {
   report_log("  runs %s of stream %ld", operation_name(operation->kind),
              handle_number(HANDLE_STREAM, stream->handle));
   stream->running = true;
+  if (sim.schedule == SCHEDULE_STRICT) stream_notice_all();  // the hardware queue goes on to the next
   if (is_cancelled(stream)) {
     cancel(stream, operation);
   } else {
@@ -243,6 +245,7 @@ void stream_run_head(struct Stream *stream) {
   memory_release(&operation->target, writes_target(operation), operation);
   memory_release(&operation->source, false, operation);
   stream->head = operation->next;
+  stream->length--;
   if (!stream->head) {
     stream->tail = &stream->head;
     remove_active(stream);
@@ -292,7 +295,7 @@ CUresult stream_wait_for_mark(struct Mark *mark) {
   return result;
 }
 
-static struct Stream *first_active_of(const struct Context *context, uint64_t up_to) {
+struct Stream *stream_first_active_of(const struct Context *context, uint64_t up_to) {
   for (struct Stream *stream = active; stream; stream = stream->next_active) {
     if (stream->context == context && stream->head->order <= up_to) return stream;
   }
@@ -303,7 +306,7 @@ CUresult stream_synchronize_context(struct Context *context) {
   uint64_t up_to = last_order;
   CUresult result = CUDA_SUCCESS;
   struct Stream *stream;
-  while (result == CUDA_SUCCESS && (stream = first_active_of(context, up_to))) {
+  while (result == CUDA_SUCCESS && (stream = stream_first_active_of(context, up_to))) {
     result = wait_for_order(stream, up_to);
   }
   return result == CUDA_SUCCESS ? context_state(context) : result;
@@ -318,7 +321,11 @@ static void hurry_all(bool on) {
 void stream_wait_until_unused(struct Allocation *allocation) {
   if (!allocation->in_use) return;
   hurry_all(true);
-  while (allocation->in_use && schedule_let_go_on()) continue;
+  if (sim.schedule == SCHEDULE_STRICT) {
+    strict_wait_until_unused(allocation);
+  } else {
+    while (allocation->in_use && schedule_let_go_on()) continue;
+  }
   hurry_all(false);
   if (allocation->in_use) {
     report_violation("deadlock: an operation that uses a buffer to be freed cannot run");
@@ -355,7 +362,7 @@ static void describe(const struct Stream *stream, struct Text *text) {
 void stream_end_context(struct Context *context, bool lost_is_a_leak) {
   stream_notice_all();
   struct Stream *stream;
-  while ((stream = first_active_of(context, last_order))) {
+  while ((stream = stream_first_active_of(context, last_order))) {
     if (!schedule_let_go_on()) break;
   }
   for (long i = handle_first(HANDLE_STREAM); i < handle_count(HANDLE_STREAM); i++) {

@@ -43,6 +43,7 @@ struct CublasHandle {
   CUstream stream;
   int pointer_mode;
   int math_mode;
+  bool launched;  // a product
   struct Origin origin;
   bool alive;
   bool free_failed;
@@ -104,7 +105,7 @@ struct Product {
 };
 
 // Queues a product that has passed the checks of its call.
-cublasStatus product_enqueue(const struct CublasHandle *handle, const struct Product *product,
+cublasStatus product_enqueue(struct CublasHandle *handle, const struct Product *product,
                              struct Origin origin);
 
 // --- gemm.c --------------------------------------------------------------------------------------

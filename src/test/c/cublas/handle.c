@@ -87,6 +87,8 @@ CUBLAS_API cublasStatus cublasCreate_v2(cublasHandle *number) {
   if (!number) return CUBLAS_STATUS_INVALID_VALUE;
   // It allocates device memory.
   if (capture_refuse_unsafe() != CUDA_SUCCESS) return CUBLAS_STATUS_ALLOC_FAILED;
+  CUresult waited = strict_wait_for_context(context_current(), THIS_CALL);
+  if (waited != CUDA_SUCCESS) return cublas_status(waited);
   struct CublasHandle *handle = calloc(1, sizeof *handle);
   if (!handle) abort();
   handle->handle = handle_add(HANDLE_CUBLAS, handle);
@@ -108,7 +110,7 @@ CUBLAS_API cublasStatus cublasDestroy_v2(cublasHandle number) {
   struct CublasHandle *handle;
   TRY(cublas_find(number, &handle));
   if (capture_refuse_unsafe() != CUDA_SUCCESS) return CUBLAS_STATUS_EXECUTION_FAILED;
-  stream_synchronize_context(handle->context);
+  strict_synchronize_context(handle->context, THIS_CALL);
   if (!handle->alive) return CUBLAS_STATUS_NOT_INITIALIZED;  // meanwhile
   handle->alive = false;
   return cublas_status(handle->context->error);

@@ -139,12 +139,17 @@ static void report_overlap(const struct Product *p, struct Origin origin) {
   }
 }
 
-cublasStatus product_enqueue(const struct CublasHandle *handle, const struct Product *product,
+cublasStatus product_enqueue(struct CublasHandle *handle, const struct Product *product,
                              struct Origin origin) {
   struct Stream *stream;
   if (stream_find(handle->stream, &stream) != CUDA_SUCCESS) return CUBLAS_STATUS_EXECUTION_FAILED;
   if (capture_refuse_legacy(stream) != CUDA_SUCCESS) return CUBLAS_STATUS_EXECUTION_FAILED;
   if (product->m == 0 || product->n == 0 || product->batch == 0) return CUBLAS_STATUS_SUCCESS;
+  if (!handle->launched) {  // a first product loads kernels
+    CUresult waited = strict_wait_for_context(handle->context, origin);
+    if (waited != CUDA_SUCCESS) return cublas_status(waited);
+    handle->launched = true;
+  }
   report_overlap(product, origin);
   struct Job *job = calloc(1, sizeof *job);
   if (!job) abort();

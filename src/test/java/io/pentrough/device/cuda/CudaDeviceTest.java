@@ -503,6 +503,7 @@ class CudaDeviceTest {
   @DisplayName("a blocking stream under capture makes the default stream one, too")
   void captureReachesTheDefaultStream() throws Exception {
     try (CudaDevice device = CudaDevice.open(0);
+        DeviceEvent event = device.newEvent();
         BackgroundLoader loader = Session.loader(device).start()) {
       CUstream blocking = newStream(current(), 0);
       DeviceBatch batch = loader.get(PATIENCE);
@@ -512,9 +513,12 @@ class CudaDeviceTest {
         assertTrue(message.startsWith("the stream is being captured into a graph"), message);
       }
       try (DeviceStream lost = device.wrap(blocking)) {
+        check(cuStreamEndCapture(blocking, new CUgraph())); // to ask did it no harm
+        check(cuStreamBeginCapture(blocking, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED));
+        assertThrows(DeviceException.class, () -> device.defaultStream().record(event));
         assertTrue(lost.isCapturing(), "a capture that is lost is one until it is ended");
       }
-      cuStreamEndCapture(blocking, new CUgraph()); // lost: to ask was one call too many
+      cuStreamEndCapture(blocking, new CUgraph());
       batch.close();
       loader.get(PATIENCE).close();
       check(cuStreamDestroy(blocking));

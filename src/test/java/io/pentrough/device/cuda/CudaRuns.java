@@ -77,7 +77,7 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
     String only = System.getProperty("pentrough.cuda.schedule");
     List<Run> runs = new ArrayList<>();
     for (Schedule schedule : Schedule.values()) {
-      if (only == null || only.equals(schedule.name())) {
+      if (only == null ? schedule != Schedule.STRICT : only.equals(schedule.name())) {
         long from = Long.getLong("pentrough.cuda.seed", 0);
         int seeds = schedule == Schedule.SEEDED ? Integer.getInteger("pentrough.cuda.seeds", 3) : 1;
         LongStream.range(from, from + seeds).forEach(seed -> runs.add(new Run(schedule, seed)));

@@ -24,7 +24,13 @@ public final class CudaSim {
     /** On threads, each at least {@link #lag} after it was queued unless somebody waits for it. */
     LAG,
     /** As {@link #LAG}, and host touches of pinned memory in use are caught. */
-    RACE
+    RACE,
+    /**
+     * As {@link #THREADS}, and all that a real driver may do against a caller: calls that wait for
+     * the whole context, streams that are full, streams that share a hardware queue, and more, see
+     * src/test/c/README.md.
+     */
+    STRICT
   }
 
   /** What the application has and has not given back, in numbers. */
@@ -182,6 +188,23 @@ public final class CudaSim {
   }
 
   /**
+   * How long a call of the strict schedule waits, with nothing going on, for what may never come,
+   * before that is a violation and the call goes on; 5 s after each reset.
+   */
+  public static void patience(long micros) {
+    patience0(1000 * micros);
+  }
+
+  /**
+   * How many hardware queues a context has for the streams made from now on, in the strict
+   * schedule: 8 after each reset, as a driver has by default. With CUDA_DEVICE_MAX_CONNECTIONS it
+   * has up to 32, which tests need that hold streams up.
+   */
+  public static void hardwareQueues(int queues) {
+    hardwareQueues0(queues);
+  }
+
+  /**
    * What of each kernel of a PTX text has run in this JVM since {@link #clearCoverage}; resets do
    * not touch it. Empty if the text was never loaded.
    */
@@ -298,6 +321,10 @@ public final class CudaSim {
   private static native void newestPtx0(int version);
 
   private static native void kernelLimit0(long nanos);
+
+  private static native void patience0(long nanos);
+
+  private static native void hardwareQueues0(int queues);
 
   private static native String coverage0(String ptx);
 

@@ -10,11 +10,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.pentrough.device.cuda.RawCuda.Memory;
 import io.pentrough.device.cuda.RawCuda.Pinned;
 import io.pentrough.device.cuda.RawCuda.Stream;
+import java.util.List;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUgraph;
+import jcuda.driver.CUstream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Stream capture in the software CUDA driver: what others may do meanwhile. */
 @Tag("cuda")
@@ -140,6 +144,38 @@ class SoftwareDriverCaptureTest {
       ok(cuStreamBeginCapture(blocking, GLOBAL));
       fails(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, cuEventRecord(event, null));
       fails(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, cuStreamEndCapture(blocking, new CUgraph()));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {GLOBAL, THREAD_LOCAL, RELAXED})
+  void whateverItsModeACaptureOfABlockingStreamBarsTheDefaultStream(int mode) {
+    try (RawCuda cuda = RawCuda.primary()) {
+      CUevent event = cuda.event();
+      Stream blocking = cuda.stream(RawCuda.BLOCKING);
+      ok(cuStreamBeginCapture(blocking, mode));
+      for (CUstream usual : List.of(new CUstream(), CU_STREAM_LEGACY)) {
+        fails(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, cuStreamIsCapturing(usual, new int[1]));
+      }
+      assertEquals(ACTIVE, status(blocking), "to ask does no harm");
+      fails(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, cuEventRecord(event, null));
+      fails(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, cuStreamEndCapture(blocking, new CUgraph()));
+    }
+  }
+
+  @Test
+  void aCaptureBarsNoDefaultStreamOfAnotherContext() {
+    try (RawCuda cuda = RawCuda.primary();
+        RawCuda other = RawCuda.own()) {
+      CUevent event = other.event();
+      cuda.makeCurrent();
+      Stream blocking = cuda.stream(RawCuda.BLOCKING);
+      ok(cuStreamBeginCapture(blocking, GLOBAL));
+      other.makeCurrent();
+      ok(cuStreamIsCapturing(new CUstream(), new int[1]));
+      ok(cuEventRecord(event, null));
+      cuda.makeCurrent();
+      end(blocking);
     }
   }
 

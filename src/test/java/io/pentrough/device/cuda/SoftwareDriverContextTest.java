@@ -272,6 +272,9 @@ class SoftwareDriverContextTest {
     }
     // Each free was answered with the error, and still counts as one.
     assertEquals(List.of(), CudaSim.leaks());
+    if (schedule == Schedule.STRICT) {
+      CudaSim.reset(); // there the process has failed, and this is another
+    }
     try (RawCuda cuda = RawCuda.primary()) {
       cuda.memory(1);
     }
@@ -288,6 +291,7 @@ class SoftwareDriverContextTest {
       CUevent event = cuda.event();
       Pinned pinned = new Pinned();
       ok(cuMemHostAlloc(pinned, SIZE, 0));
+      pinned.bytes().put(0, (byte) 9);
       gate.hold(held);
       ok(cuEventRecord(event, held));
       ok(cuStreamWaitEvent(waiting, event, 0));
@@ -299,7 +303,7 @@ class SoftwareDriverContextTest {
       // What a free that answers with the error leaves of the memory, nobody says; here it is
       // readable, so that a thread left behind cannot end the JVM.
       fails(CUDA_ERROR_ILLEGAL_ADDRESS, cuMemFreeHost(Pinned.at(pinned.address())));
-      assertEquals(0xCD, CudaSim.peek(pinned.address()) & 0xff);
+      assertEquals(9, CudaSim.peek(pinned.address()));
     }
   }
 
