@@ -27,7 +27,7 @@ class CopyStatsTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final Device device = TestDevice.open();
+  private final Device device = TestDevice.openForGates();
 
   @AfterEach
   void nothingIsLeft() {

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(60)
 class HandOverTest {
 
-  private final Device device = TestDevice.open();
+  private final Device device = TestDevice.openForGates();
 
   @AfterEach
   void nothingIsLeft() {

@@ -33,7 +33,7 @@ class LeaseTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final Device device = TestDevice.open();
+  private final Device device = TestDevice.openForGates();
 
   @AfterEach
   void nothingIsLeft() {

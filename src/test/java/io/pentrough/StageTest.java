@@ -47,7 +47,7 @@ class StageTest {
   private static final BatchSpec SPEC =
       BatchSpec.builder().array("image", DType.UINT8, 3, 67).array("label", DType.INT32, 3).build();
 
-  private final Device device = TestDevice.open();
+  private final Device device = TestDevice.openForGates();
 
   @AfterEach
   void nothingIsLeft() {

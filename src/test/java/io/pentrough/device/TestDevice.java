@@ -40,6 +40,17 @@ public final class TestDevice {
   }
 
   /**
+   * Opens the device for tests that use gates or late readers. What those need is made now: a
+   * driver may wait for held streams when it allocates.
+   */
+  public static Device openForGates() {
+    if (IS_CUDA) {
+      CudaWork.prepareGates();
+    }
+    return open();
+  }
+
+  /**
    * What a buffer holds now, in native byte order: on the host the bytes themselves, on CUDA a copy
    * made behind the work of the default stream.
    */
@@ -76,7 +87,10 @@ public final class TestDevice {
     void close();
   }
 
-  /** Holds what is queued on the stream from now on, until the gate is opened. */
+  /**
+   * Holds what is queued on the stream from now on, until the gate is opened. The test has opened
+   * its device with {@link #openForGates()}.
+   */
   public static Gate gate(DeviceStream stream) {
     return IS_CUDA ? CudaWork.gate(stream) : new HostGate(stream);
   }
@@ -153,12 +167,11 @@ public final class TestDevice {
 
   private static final class CopiedLate implements LateReader {
     private final Gate gate;
-    private final PinnedBuffer seen;
+    private final CudaWork.LateCopy copy;
 
     CopiedLate(DeviceStream stream, DeviceBuffer buffer) {
-      seen = stream.device().allocatePinned(buffer.bytes());
       gate = gate(stream);
-      stream.copyToHost(buffer, 0, seen, 0, buffer.bytes());
+      copy = new CudaWork.LateCopy(stream, buffer);
     }
 
     @Override
@@ -168,13 +181,12 @@ public final class TestDevice {
 
     @Override
     public ByteBuffer seen() {
-      return seen.unsafeBuffer();
+      return copy.seen();
     }
 
     @Override
     public void close() {
-      gate.close(); // before the memory that the copy behind it writes
-      seen.close();
+      gate.close();
     }
   }
 

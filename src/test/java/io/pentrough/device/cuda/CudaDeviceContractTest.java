@@ -5,7 +5,6 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceContract;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.TestDevice;
-import jcuda.Pointer;
 
 /** The contract on CUDA. */
 @OnCuda
@@ -13,6 +12,7 @@ class CudaDeviceContractTest extends DeviceContract {
 
   @Override
   protected Device openDevice() {
+    CudaWork.prepareGates();
     return CudaDevice.open(0);
   }
 
@@ -25,9 +25,7 @@ class CudaDeviceContractTest extends DeviceContract {
 
   @Override
   protected void increment(DeviceStream stream, DeviceBuffer buffer) {
-    Pointer scratch = CudaWork.change(stream, buffer, b -> (byte) (b + 1));
-    CudaDevice own = (CudaDevice) stream.device();
-    atTheEnd(() -> CudaWork.free(own, scratch));
+    CudaWork.change(stream, buffer, b -> (byte) (b + 1));
   }
 
   @Override

@@ -117,6 +117,7 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
     @Override
     public void preConstructTestInstance(
         TestInstanceFactoryContext factory, ExtensionContext context) {
+      CudaReserve.forget();
       CudaSim.reset();
       CudaSim.configure(schedule, seed);
       CudaSim.lag(LAG_MICROS);
@@ -124,6 +125,7 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
 
     @Override
     public void afterEach(ExtensionContext context) {
+      CudaReserve.giveBack();
       SoftwareCuda.check(context);
     }
   }

@@ -8,6 +8,8 @@ import static jcuda.driver.JCudaDriver.cuLaunchHostFunc;
 import static jcuda.driver.JCudaDriver.cuMemFreeHost;
 import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
 import static jcuda.driver.JCudaDriver.cuMemHostGetDevicePointer;
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoDAsync;
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoH;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
 import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
 import static jcuda.driver.JCudaDriver.cuStreamWaitValue32;
@@ -48,18 +50,17 @@ public final class CudaWork {
                 work));
   }
 
-  /** Changes every byte, by way of pinned memory; {@link #free} the result behind it. */
-  static Pointer change(DeviceStream stream, DeviceBuffer buffer, UnaryOperator<Byte> kernel) {
+  /** Changes every byte, by way of pinned memory of the {@link CudaReserve}. */
+  static void change(DeviceStream stream, DeviceBuffer buffer, UnaryOperator<Byte> kernel) {
     CudaStream own = (CudaStream) stream;
     int bytes = (int) buffer.bytes();
     CUdeviceptr address = CudaDevice.pointer(buffer);
-    Pointer scratch = new Pointer();
+    CudaReserve.Piece scratch = CudaReserve.current().pinned(bytes);
+    ByteBuffer content = scratch.content();
     inContext(
         own.device(),
         () -> {
-          check(cuMemHostAlloc(scratch, bytes, 0));
-          ByteBuffer content = scratch.getByteBuffer(0, bytes);
-          check(cuMemcpyDtoHAsync(scratch, address, bytes, own.handle));
+          check(cuMemcpyDtoHAsync(scratch.pointer(), address, bytes, own.handle));
           launch(
               stream,
               () -> {
@@ -67,30 +68,22 @@ public final class CudaWork {
                   content.put(i, kernel.apply(content.get(i)));
                 }
               });
-          check(cuMemcpyHtoDAsync(address, scratch, bytes, own.handle));
-        });
-    return scratch;
-  }
-
-  /** Frees the scratch memory of {@link #change} once everything queued has run. */
-  static void free(CudaDevice device, Pointer scratch) {
-    inContext(
-        device,
-        () -> {
-          check(cuCtxSynchronize());
-          check(cuMemFreeHost(scratch));
+          check(cuMemcpyHtoDAsync(address, scratch.pointer(), bytes, own.handle));
         });
   }
 
   /** A word that a stream can wait for. */
   static final class Word {
-    private final Pointer pointer = new Pointer();
-    private final CUdeviceptr address = new CUdeviceptr();
+    private final Pointer pointer;
+    private final CUdeviceptr address;
     private final ByteBuffer content;
     private final CudaDevice device;
 
+    /** Allocates, so no stream may be held; to be freed. */
     Word(CudaDevice device) {
       this.device = device;
+      pointer = new Pointer();
+      address = new CUdeviceptr();
       inContext(
           device,
           () -> {
@@ -98,6 +91,14 @@ public final class CudaWork {
             check(cuMemHostGetDevicePointer(address, pointer, 0));
           });
       content = pointer.getByteBuffer(0, Integer.BYTES).order(ByteOrder.nativeOrder());
+      content.putInt(0, 0);
+    }
+
+    private Word(CudaDevice device, CudaReserve.Piece piece) {
+      this.device = device;
+      pointer = piece.pointer();
+      address = piece.address();
+      content = piece.content();
       content.putInt(0, 0);
     }
 
@@ -118,14 +119,29 @@ public final class CudaWork {
       content.putInt(0, 1);
     }
 
+    /** Frees it once everything queued has run. */
     void free() {
-      CudaWork.free(device, pointer);
+      awaitAll();
+      inContext(device, () -> check(cuMemFreeHost(pointer)));
     }
+
+    private void awaitAll() {
+      inContext(device, () -> check(cuCtxSynchronize()));
+    }
+  }
+
+  /** Makes what gates and late readers need; before a device is opened. */
+  public static void prepareGates() {
+    if (!CudaRuns.REAL) {
+      CudaSim.hardwareQueues(32); // as with CUDA_DEVICE_MAX_CONNECTIONS=32 on a real driver
+    }
+    CudaReserve.make();
   }
 
   /** A {@link Word} that holds the stream. */
   public static Gate gate(DeviceStream stream) {
-    Word word = new Word(((CudaStream) stream).device());
+    Word word =
+        new Word(((CudaStream) stream).device(), CudaReserve.current().pinned(Integer.BYTES));
     word.hold(stream);
     return new Gate() {
       private boolean closed;
@@ -142,10 +158,37 @@ public final class CudaWork {
         if (!closed) {
           word.open();
           closed = true;
-          word.free();
+          word.awaitAll();
         }
       }
     };
+  }
+
+  /** What a buffer held when a stream came to it. */
+  public static final class LateCopy {
+    private final CUdeviceptr copy;
+    private final int bytes;
+    private final CudaDevice device;
+
+    /**
+     * Queues the copy, to memory of the device: a copy of mapped memory to pinned memory would be
+     * one between two places of the host, and hold up its caller.
+     */
+    public LateCopy(DeviceStream stream, DeviceBuffer buffer) {
+      CudaStream own = (CudaStream) stream;
+      device = own.device();
+      bytes = (int) buffer.bytes();
+      copy = CudaReserve.current().memory(bytes);
+      CUdeviceptr source = CudaDevice.pointer(buffer);
+      inContext(device, () -> check(cuMemcpyDtoDAsync(copy, source, bytes, own.handle)));
+    }
+
+    /** Once the stream has gone through. */
+    public ByteBuffer seen() {
+      CudaReserve.Piece seen = CudaReserve.current().pinned(bytes);
+      inContext(device, () -> check(cuMemcpyDtoH(seen.pointer(), copy, bytes)));
+      return seen.content();
+    }
   }
 
   /** Whether a thread with this stack waits in the driver for a stream or an event. */

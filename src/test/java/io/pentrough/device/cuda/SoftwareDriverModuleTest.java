@@ -270,6 +270,7 @@ class SoftwareDriverModuleTest {
   }
 
   private static void runsInto(int code, String instruction, String violation) {
+    CudaSim.reset(); // the process before may have failed
     try (RawCuda cuda = RawCuda.primary();
         RawModule kernels = new RawModule(cuda, kernel(instruction))) {
       ok(kernels.launch("k", 1, 1, 0, cuda.memory(8)));
