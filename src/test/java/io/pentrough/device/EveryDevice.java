@@ -26,7 +26,7 @@ final class EveryDevice implements ClassTemplateInvocationContextProvider {
       return CudaRuns.oncePerSchedule();
     }
     return CudaRuns.invocations(
-        schedule -> wish.everySchedule() || schedule == CudaSim.Schedule.THREADS);
+        schedule -> wish.everySchedule() || schedule == CudaSim.Schedule.STRICT);
   }
 
   /** With -Dpentrough.cuda.schedule there may be none left. */

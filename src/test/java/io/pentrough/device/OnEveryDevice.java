@@ -22,7 +22,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 public @interface OnEveryDevice {
 
   /**
-   * Whether it takes every schedule of the software driver, or only the plain one: threads; where
+   * Whether it takes every schedule of the software driver, or only the strict one; where
    * everything is swept ({@code -Pexhaustive}), then each schedule once.
    */
   boolean everySchedule() default true;

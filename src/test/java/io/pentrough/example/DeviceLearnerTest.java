@@ -68,7 +68,9 @@ class DeviceLearnerTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "THREADS")
+  @EnumSource(
+      mode = EnumSource.Mode.EXCLUDE,
+      names = {"THREADS", "STRICT"})
   @DisplayName("batches got for another stream than the network's are found out")
   void batchesForAnotherStream(Schedule schedule) throws Exception {
     DeviceTraining.Result whole = whole();
@@ -85,7 +87,9 @@ class DeviceLearnerTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "THREADS")
+  @EnumSource(
+      mode = EnumSource.Mode.EXCLUDE,
+      names = {"THREADS", "STRICT"})
   @DisplayName("cuBLAS left on another stream than the kernels is found out")
   void cublasOnAnotherStream(Schedule schedule) throws Exception {
     configure(Schedule.THREADS, 0);

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.extension.TestInstanceFactoryContext;
 import org.junit.jupiter.api.extension.TestInstancePreConstructCallback;
 
 /**
- * Runs a class under every schedule of the software driver:
+ * Runs a class under every schedule of the software driver; under THREADS only where everything is
+ * swept ({@code -Pexhaustive}):
  *
  * <ul>
  *   <li>{@code -Dpentrough.cuda.seeds=N}: how many seeds of the seeded schedule, default 3
@@ -77,13 +78,19 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
     String only = System.getProperty("pentrough.cuda.schedule");
     List<Run> runs = new ArrayList<>();
     for (Schedule schedule : Schedule.values()) {
-      if (only == null ? schedule != Schedule.STRICT : only.equals(schedule.name())) {
+      if (only == null ? !isNeedless(schedule) : only.equals(schedule.name())) {
         long from = Long.getLong("pentrough.cuda.seed", 0);
         int seeds = schedule == Schedule.SEEDED ? Integer.getInteger("pentrough.cuda.seeds", 3) : 1;
         LongStream.range(from, from + seeds).forEach(seed -> runs.add(new Run(schedule, seed)));
       }
     }
     return runs.stream();
+  }
+
+  /** Whatever may happen in THREADS may happen in STRICT. */
+  private static boolean isNeedless(Schedule schedule) {
+    return schedule == Schedule.THREADS
+        && !"all".equals(System.getProperty("pentrough.cuda.sweep"));
   }
 
   private static final class OnRealDriver implements ClassTemplateInvocationContext {

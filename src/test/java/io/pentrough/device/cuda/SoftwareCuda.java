@@ -14,8 +14,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * thing takes it from {@link CudaSim} itself. On failure it says which schedule and seed to repeat.
  *
  * <p>The schedule and the seed of a test are those of the system properties {@code
- * pentrough.softwareCuda.schedule} and {@code pentrough.softwareCuda.seed}, unless it configures
- * others.
+ * pentrough.softwareCuda.schedule}, by default the strict one, and {@code
+ * pentrough.softwareCuda.seed}, unless it configures others.
  */
 public final class SoftwareCuda
     implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback {
@@ -33,7 +33,7 @@ public final class SoftwareCuda
     CudaSim.reset();
     CudaSim.configure(
         CudaSim.Schedule.valueOf(
-            System.getProperty("pentrough.softwareCuda.schedule", CudaSim.Schedule.THREADS.name())),
+            System.getProperty("pentrough.softwareCuda.schedule", CudaSim.Schedule.STRICT.name())),
         Long.getLong("pentrough.softwareCuda.seed", 0));
   }
 

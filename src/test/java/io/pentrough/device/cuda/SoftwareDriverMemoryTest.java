@@ -42,6 +42,7 @@ class SoftwareDriverMemoryTest {
 
   @Test
   void freshMemoryIsNeverZero() {
+    CudaSim.configure(Schedule.THREADS, 0);
     try (RawCuda cuda = RawCuda.primary()) {
       Pinned pinned = cuda.pinned(SIZE);
       assertEquals(0xCD, value(pinned));

@@ -34,7 +34,7 @@ public final class TroubledDriver
   @Override
   public void beforeEach(ExtensionContext context) {
     CudaSim.reset();
-    CudaSim.configure(Schedule.THREADS, 0);
+    CudaSim.configure(Schedule.STRICT, 0);
   }
 
   @Override
