@@ -9,7 +9,7 @@ if (($# != 3)); then
 fi
 here=$(cd "$(dirname "$0")" && pwd)
 project=$(cd "$here/../.." && pwd)
-bundle=$1
+bundle=${1%/}
 java_home=$2
 class_path=$3
 max_mib=60
@@ -20,7 +20,10 @@ fail() {
 }
 
 [ -x "$java_home/bin/jlink" ] || fail "$java_home has no bin/jlink; set JAVA_HOME to a JDK that has one."
-if [ -e "$bundle" ] && [ ! -e "$bundle/VERSION" ] && [ -n "$(ls -A "$bundle")" ]; then
+is_bundle() {
+  [ -x "$bundle/run.sh" ] && [ -x "$bundle/jdk/bin/java" ] && grep -q '^bundle made: ' "$bundle/VERSION" 2>/dev/null
+}
+if [ -e "$bundle" ] && ! is_bundle && [ -n "$(ls -A "$bundle")" ]; then
   fail "$bundle is there already and is no bundle; name another folder."
 fi
 

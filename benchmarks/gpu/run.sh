@@ -24,12 +24,13 @@ train 15 The training example
 calls 50 What a call takes its thread
 transfers 50 Transfers
 latency 50 How long a consumer waits
+waits 30 How soon the end of a copy is noticed, and at what cost
 kernels 90 Kernels beside the memory's bandwidth
 registers 5 Registers of the kernels
 overlap 45 Copies behind a kernel
 torch 20 The same copies by PyTorch
-tests 140 The CUDA tests
-sanitizer 45 compute-sanitizer
+tests 120 The CUDA tests
+sanitizer 35 compute-sanitizer
 ncu 30 Nsight Compute
 nsys 10 Nsight Systems
 LIST
@@ -199,8 +200,10 @@ step_train() {
   echo "cuBLAS: ${cublas:-absent, so the network runs on the host}"
   echo
   if [ "$software" = true ]; then options=(--steps 20 --batch 64); fi
-  said=$(fenced java_run io.pentrough.example.Train "${options[@]}") || code=$?
-  printf '%s\n' "$said"
+  # Seen as it comes, should the step be ended.
+  fenced java_run io.pentrough.example.Train "${options[@]}" | tee "$tmp/train.txt"
+  code=${PIPESTATUS[0]}
+  said=$(cat "$tmp/train.txt")
   case $code:$cublas:$said in
     0:?*:*"device: cuda"* | 0::*"device: host"*) return 0 ;;
     0:*)
@@ -221,6 +224,12 @@ step_transfers() {
 
 step_latency() {
   gpu latency
+}
+
+step_waits() {
+  local options=(--csv "$out/figures.csv")
+  if [ "$software" = true ]; then options+=(--batches 100 --micros 20,200); fi
+  fenced java_run io.pentrough.benchmarks.Benchmarks waits "${options[@]}"
 }
 
 step_kernels() {

@@ -56,9 +56,12 @@ __attribute__((constructor)) static void make_engines(void) {
   }
 }
 
-static void sleep_until(uint64_t time_ns) {
-  struct timespec until = {(time_t)(time_ns / 1000000000u), (long)(time_ns % 1000000000u)};
+// Sleeps, but for the last part: a sleep ends some 60 us late, and copies may be shorter.
+static void wait_until(uint64_t time_ns) {
+  uint64_t wake_ns = time_ns - 100000u;
+  struct timespec until = {(time_t)(wake_ns / 1000000000u), (long)(wake_ns % 1000000000u)};
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) continue;
+  while (sim_now_ns() < time_ns) continue;
 }
 
 static void move(const struct Operation *copy) {
@@ -72,7 +75,7 @@ static void move_at_speed(const struct Operation *copy, double bytes_per_ns, uin
   uint64_t end = sim_now_ns() + latency_ns;
   if (bytes_per_ns > 0) end += (uint64_t)((double)copy->target.size / bytes_per_ns);
   move(copy);
-  sleep_until(end);
+  wait_until(end);
   pthread_mutex_unlock(engine);
 }
 

@@ -11,7 +11,7 @@ enum Devices {
   HOST,
   CUDA;
 
-  private static final String SOFTWARE = "pentrough.softwareCuda";
+  static final String SOFTWARE = "pentrough.softwareCuda";
 
   /** Opens it; a CUDA device with marks that measure time. */
   Device open() {

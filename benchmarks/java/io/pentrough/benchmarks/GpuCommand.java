@@ -20,6 +20,8 @@ import picocli.CommandLine.Parameters;
             + " whether copies hide behind a kernel. benchmarks/on-gpu.sh runs all of it.")
 final class GpuCommand implements Callable<Integer> {
 
+  private static final String CHECK_FILLS = "pentrough.checkFills";
+
   @Parameters(
       arity = "0..*",
       paramLabel = "PART",
@@ -41,7 +43,24 @@ final class GpuCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    System.setProperty("pentrough.checkFills", "false"); // targets that do nothing are meant here
+    return withoutFillChecks(this::measure);
+  }
+
+  /** Targets that do nothing are meant here. */
+  static <T> T withoutFillChecks(Callable<T> work) throws Exception {
+    String before = System.setProperty(CHECK_FILLS, "false");
+    try {
+      return work.call();
+    } finally {
+      if (before == null) {
+        System.clearProperty(CHECK_FILLS);
+      } else {
+        System.setProperty(CHECK_FILLS, before);
+      }
+    }
+  }
+
+  private int measure() throws Exception {
     long began = System.nanoTime();
     try (CudaDevice device = (CudaDevice) Devices.CUDA.open()) {
       Figures figures = csv == null ? Figures.kept() : Figures.appendedTo(csv);

@@ -90,7 +90,12 @@ final class Copier {
     return !failed && enterAnyway();
   }
 
-  /** The same, also after a failure. */
+  /** The same, but if another thread may, it does not look again. */
+  boolean enterIfFree() {
+    return !failed && state.compareAndSet(FREE, BUSY);
+  }
+
+  /** As {@link #enter}, also after a failure. */
   boolean enterAnyway() {
     while (true) {
       if (state.compareAndSet(FREE, BUSY)) {
@@ -156,6 +161,11 @@ final class Copier {
     boolean returned = completeReturns();
     isDone = more && next == null && !completed && !returned;
     return any || completed || returned;
+  }
+
+  /** Sees what has ended, and queues nothing; whether there was anything. */
+  boolean see() {
+    return completeCopies(true);
   }
 
   /** Whether the last step has left nothing to do: to be asked if that has done anything. */

@@ -74,6 +74,9 @@ final class CopyThread implements Runnable {
         park(Long.MAX_VALUE);
         engine.closeLeaked();
       }
+      while (engine.watch.isUnderWay()) { // it has been told, but may still ask an event
+        park(PARK_NANOS);
+      }
       Reclaimer reclaimer = new Reclaimer(engine, memory);
       for (long rest = reclaimer.step(); rest > 0; rest = reclaimer.step()) {
         park(engine.mustLookAgain() ? Math.min(rest, ENDED_NANOS) : rest);
@@ -107,7 +110,16 @@ final class CopyThread implements Runnable {
       if (moved) {
         continue;
       }
-      if (awaited != null) {
+      if (awaited != null && engine.beginWatch()) {
+        try {
+          engine.watch.look(PARK_NANOS);
+        } finally {
+          engine.endWatch();
+        }
+        Thread.interrupted(); // as in park()
+      } else if (awaited != null && engine.watch.isUnderWay()) {
+        park(Math.min(PARK_NANOS, engine.watch.nanosUntilSeen()));
+      } else if (awaited != null) {
         awaited.park(PARK_NANOS);
         Thread.interrupted(); // as in park()
       } else {
@@ -216,6 +228,31 @@ final class CopyThread implements Runnable {
       wake();
     }
     return moved;
+  }
+
+  /**
+   * Sees the end of a copy, in a consumer that has watched it. Queues nothing: the driver may block
+   * then.
+   *
+   * @return whether nobody else was at it
+   */
+  boolean see() {
+    if (!copier.enterIfFree()) {
+      return false;
+    }
+    boolean left;
+    try {
+      copier.see();
+      left = copier.leave();
+    } catch (Throwable t) {
+      fail(t);
+      return true;
+    }
+    if (!left) {
+      copier.leaveAnyway();
+      wake();
+    }
+    return true;
   }
 
   private boolean needsWatching() {

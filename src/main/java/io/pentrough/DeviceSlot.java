@@ -65,6 +65,9 @@ final class DeviceSlot implements Delivery {
   /** The copy has been queued, so that a stream can wait for it. */
   boolean copyQueued;
 
+  /** The copy has nothing left to wait for. */
+  boolean copyBegun;
+
   /** Since when its copy has had nothing left to wait for, and when it was seen complete. */
   long copySinceNanos;
 

@@ -95,6 +95,7 @@ final class Engine {
   private final Queue<LeakedLease> leakedLeases = new ConcurrentLinkedQueue<>();
 
   private final Patience patience;
+  final CopyWatch watch;
 
   /** When a consumer last looked what there is. */
   private long consumerLookedAt;
@@ -142,6 +143,10 @@ final class Engine {
     int cores = Runtime.getRuntime().availableProcessors();
     stats = new StatsRecorder(settings.workers(), cores, plan.deviceSlots());
     patience = new Patience(cores);
+    watch =
+        new CopyWatch(
+            device.copiesInCaller() ? CopyWatch.Way.NOBODY : CopyWatch.Way.ofProperty(),
+            CopyWatch.Time.SYSTEM);
     skips = new Skips(settings.failurePolicy(), stats);
     LeaseWatch leases =
         new LeaseWatch(
@@ -443,9 +448,13 @@ final class Engine {
     synchronized (monitor) {
       long now = System.nanoTime();
       slot.copySinceNanos = now;
+      slot.copyBegun = true;
       stats.copyStarted(now);
       if (wasHeldUp) {
         stats.copyLetGo(now);
+      }
+      if (consumersWaiting > earlyConsumersWaiting && watch.isForConsumers()) {
+        monitor.notifyAll(); // being woken takes no longer than the copy, and less than a park
       }
     }
   }
@@ -527,6 +536,7 @@ final class Engine {
 
   private void copyEnded(DeviceSlot slot) {
     long now = System.nanoTime();
+    watch.copied(slot, now);
     stats.copied(slot.copiedNanos - slot.copySinceNanos);
     if (memory.stages != null) {
       stats.staged(now - Math.max(slot.copiedNanos, stagedUntil)); // one after the other
@@ -698,6 +708,9 @@ final class Engine {
       } else if (delivery == Meanwhile.STAY_AWAKE) {
         patience.stayAwake(timeoutNanos - (System.nanoTime() - asked));
         done = Meanwhile.STAYED_AWAKE;
+      } else if (delivery == Meanwhile.WATCH) {
+        watchCopy(timeoutNanos - (System.nanoTime() - asked));
+        done = Meanwhile.WATCHED;
       }
       delivery =
           delivery == Meanwhile.REST_IN_POOL
@@ -812,6 +825,12 @@ final class Engine {
     if (done != Meanwhile.NOTHING) {
       stats.consumerFed(System.nanoTime()); // that was waiting, too
     }
+    if (done == Meanwhile.WATCHED) {
+      watch.ended();
+      if (consumersWaiting > earlyConsumersWaiting) {
+        monitor.notifyAll(); // one of them may watch the next copy
+      }
+    }
     boolean rests = done == Meanwhile.REST_IN_POOL;
     boolean mayCopy = consumersCopy && done != Meanwhile.COPIED_NOTHING && !rests;
     boolean mayStay = done != Meanwhile.STAYED_AWAKE && done != Meanwhile.COPIED_NOTHING && !rests;
@@ -865,6 +884,10 @@ final class Engine {
         stats.consumerStarving(now);
         return Meanwhile.COPY;
       }
+      if (!early && !rests && !PoolWait.isNeeded() && beginWatch(CopyWatch.Way.CONSUMER)) {
+        stats.consumerStarving(now);
+        return Meanwhile.WATCH;
+      }
       if (mayStay && patience.isWorthIt()) {
         patience.foundNothing();
         stats.consumerStarving(now);
@@ -887,6 +910,35 @@ final class Engine {
         stats.consumerFed(System.nanoTime());
       }
     }
+  }
+
+  private void watchCopy(long atMostNanos) {
+    try {
+      if (watch.look(atMostNanos) && !copyThread.see()) {
+        watch.giveUp(); // the thread that is at it may be in a call of the driver for long
+        copyThread.wake(); // to look behind that
+      }
+    } catch (Throwable t) {
+      breakDown(t);
+    }
+  }
+
+  /** Whether the copy thread shall watch the copy under way; then {@link #endWatch} follows. */
+  boolean beginWatch() {
+    synchronized (monitor) {
+      return consumersWaiting > earlyConsumersWaiting && beginWatch(CopyWatch.Way.COPY_THREAD);
+    }
+  }
+
+  void endWatch() {
+    synchronized (monitor) {
+      watch.ended();
+    }
+  }
+
+  private boolean beginWatch(CopyWatch.Way asWhom) {
+    DeviceSlot slot = ledger.firstUnderCopy();
+    return slot != null && watch.begin(asWhom, slot, memory(slot).ready);
   }
 
   private static boolean isCapturing(DeviceStream stream) {
@@ -1432,6 +1484,7 @@ final class Engine {
 
   private void wakeConsumers() {
     patience.tell();
+    watch.tell();
     if (consumersWaiting > 0) {
       monitor.notifyAll();
     }
@@ -1439,6 +1492,7 @@ final class Engine {
 
   private void wakeEverybody() {
     patience.tell();
+    watch.tell();
     monitor.notifyAll();
     workerWakes.every();
     copyThread.wake();

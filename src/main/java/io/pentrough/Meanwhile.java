@@ -14,6 +14,10 @@ enum Meanwhile implements Delivery {
   STAY_AWAKE,
   /** It has, and rests if there still is nothing. */
   STAYED_AWAKE,
+  /** It shall watch the copy under way, see {@link CopyWatch}. */
+  WATCH,
+  /** It has, whatever it saw. */
+  WATCHED,
   /** It shall rest, and tell the pool its thread belongs to; or does so. */
   REST_IN_POOL
 }

@@ -173,6 +173,7 @@ final class SlotLedger {
     to.order = from.order;
     to.underCopy = !handOver;
     to.copyQueued = false;
+    to.copyBegun = false;
     from.enter(handOver ? HostSlot.State.LENT : HostSlot.State.COPYING, now);
     to.enter(handOver ? DeviceSlot.State.READY : DeviceSlot.State.COPYING, now);
     return to;
@@ -437,6 +438,19 @@ final class SlotLedger {
   /** Whether a worker would find a number to claim, as far as is known. */
   boolean hasNumbersLeft() {
     return nextClaim < source.end();
+  }
+
+  /** The slot whose copy or stage runs, and ends first; null if none does. */
+  @Nullable DeviceSlot firstUnderCopy() {
+    DeviceSlot first = null;
+    for (DeviceSlot slot : device) {
+      if (slot.state == DeviceSlot.State.COPYING
+          && slot.copyBegun
+          && (first == null || slot.copySinceNanos < first.copySinceNanos)) {
+        first = slot;
+      }
+    }
+    return first;
   }
 
   /** How many device slots the thread holds leases of. */

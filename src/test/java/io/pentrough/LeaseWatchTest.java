@@ -108,8 +108,7 @@ class LeaseWatchTest {
     now += 1_000_000;
     assertEquals(1_000_000, watch.look());
     assertEquals(List.of(), warnings);
-    LeakReport report =
-        LeakReport.watch(this, "lease", new LeakReport.MadeHere(true), () -> {});
+    LeakReport report = LeakReport.watch(this, "lease", new LeakReport.MadeHere(true), () -> {});
     slots.get(0).leakReport = report;
     now += 1_000_000;
     watch.look();

@@ -142,8 +142,8 @@ public interface Device extends AutoCloseable {
   /**
    * Binds the calling thread to this device until the thread ends or binds to another, so that its
    * later calls here need not. For threads that belong to a library; cheap, and harmless when
-   * repeated. Code of the application that runs on the thread may undo it, and its calls and later
-   * ones still go to the device that they name.
+   * repeated. If code of the application that runs on the thread undoes it, later calls still go to
+   * the device that they name.
    *
    * @throws DeviceException if the device failed
    */
@@ -151,12 +151,12 @@ public interface Device extends AutoCloseable {
 
   /**
    * Announces calls of this device on the calling thread, up to {@link #endCalls}, with no code of
-   * the application between them. So a device with a current context per thread (CUDA) looks once
-   * whether its own is current, and not at each call. For libraries; a call that was not announced
-   * works as well. Never throws: if the device cannot be used, the calls say so.
+   * the application between them. A device with a current context per thread (CUDA) then checks
+   * only once whether its context is current, and not at each call. For libraries; calls also work
+   * without it. Never throws: if the device cannot be used, the calls throw.
    *
-   * <p>Before code of the application runs, call {@link #endCalls}, and this again behind it. An
-   * announcement within another one ends the outer one's effect, and does no harm.
+   * <p>Call {@link #endCalls} before code of the application runs, and this method again after it.
+   * A nested announcement ends the effect of the outer one, and does no harm.
    *
    * @return what {@link #endCalls} needs to know
    */
@@ -165,16 +165,15 @@ public interface Device extends AutoCloseable {
   }
 
   /**
-   * Ends what {@link #beginCalls} has begun: what was the thread's current context is so again.
-   * Never throws.
+   * Ends what {@link #beginCalls} began, and restores the thread's current context. Never throws.
    *
    * @param begun what {@link #beginCalls} returned
    */
   default void endCalls(boolean begun) {}
 
   /**
-   * Refuses new work and gives the device back once everything handed out is closed. Waits for
-   * nothing that was handed out; a driver may have to wait to give the device back (see {@code
+   * Refuses new work and gives the device back once everything handed out is closed. Does not wait
+   * for that, but a driver may wait while it takes the device back (see {@code
    * CudaDevice.close()}). Idempotent.
    */
   @Override

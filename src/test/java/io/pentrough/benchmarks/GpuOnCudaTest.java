@@ -10,6 +10,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Properties;
 import java.util.Set;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
@@ -40,6 +41,15 @@ class GpuOnCudaTest {
     String name = part.name().toLowerCase(Locale.ROOT);
     assertTrue(figures.parts().contains(name), () -> "figures of " + figures.parts());
     assertTrue(text.contains("| " + name), text);
+  }
+
+  @Test
+  @DisplayName("each way to wait for a copy is measured, and no property is left behind")
+  void waits() {
+    Properties before = (Properties) System.getProperties().clone();
+    String[] args = {"waits", "--batches", "8", "--micros", "20,200"};
+    assertEquals(0, Benchmarks.commandLine().execute(args));
+    assertEquals(before, System.getProperties());
   }
 
   @Test

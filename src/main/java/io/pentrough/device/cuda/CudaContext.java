@@ -40,6 +40,11 @@ final class CudaContext {
 
     /** Where the driver writes its answer: no heap for a question asked at each batch (I6). */
     final CUcontext current = new CUcontext();
+
+    /** A thread of the library: no query of it harms a capture. */
+    boolean isRelaxed;
+
+    final int[] captureMode = new int[1];
   }
 
   final String name;
@@ -110,8 +115,8 @@ final class CudaContext {
    */
   boolean beginCalls() {
     Calls calls = CALLS.get();
-    if (calls.known == this) {
-      return false;
+    if (calls.known == this || VirtualThreads.isCurrent()) {
+      return false; // a virtual thread may wait, and go on where another context is current
     }
     try {
       boolean pushes = !isCurrent(calls);
@@ -143,8 +148,11 @@ final class CudaContext {
         exit(true);
       } catch (DeviceException e) { // the caller has got what it came for
         LOG.log(Level.WARNING, "a thread keeps a context as its current one: " + e.getMessage(), e);
-      } finally {
+      }
+      try {
         callGone();
+      } catch (DeviceException e) { // as before; this was the last call of a closed device
+        LOG.log(Level.WARNING, "not given back: " + e.getMessage(), e);
       }
     }
   }
@@ -155,15 +163,35 @@ final class CudaContext {
     try {
       makeCurrent();
       // Else a query of ours would invalidate a capture that a thread of the application began.
-      int[] mode = {CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED};
-      CudaDriver.call(
-          name,
-          "cuThreadExchangeStreamCaptureMode",
-          m -> cuThreadExchangeStreamCaptureMode(m),
-          mode);
+      exchangeCaptureMode(new int[] {CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED});
+      CALLS.get().isRelaxed = true;
     } finally {
       callGone();
     }
+  }
+
+  /**
+   * On a thread of the application: a query would invalidate a capture in its mode, also one that
+   * another thread began. Until {@link #restoreCaptureMode} it does not.
+   */
+  void relaxCaptureMode() {
+    Calls calls = CALLS.get();
+    if (!calls.isRelaxed) {
+      calls.captureMode[0] = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED;
+      exchangeCaptureMode(calls.captureMode);
+    }
+  }
+
+  void restoreCaptureMode() {
+    Calls calls = CALLS.get();
+    if (!calls.isRelaxed) {
+      exchangeCaptureMode(calls.captureMode);
+    }
+  }
+
+  private void exchangeCaptureMode(int[] mode) {
+    CudaDriver.call(
+        name, "cuThreadExchangeStreamCaptureMode", m -> cuThreadExchangeStreamCaptureMode(m), mode);
   }
 
   void makeCurrent() {

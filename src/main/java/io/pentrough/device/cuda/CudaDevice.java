@@ -52,11 +52,11 @@ import org.jspecify.annotations.Nullable;
  * leaves the thread's current context as it found it.
  *
  * <p><b>Streams.</b> {@link #newStream()} makes a non-blocking stream. {@link #wrap(CUstream)}
- * makes the application's stream known to the loader, and {@link #stream(DeviceStream)} tells the
- * handle of any. {@link #defaultStream()} is CUDA's legacy default stream: work queued on it waits
- * for, and is waited for by, <em>blocking</em> streams of this context (those made with flag 0). It
- * does not cover non-blocking streams, nor CUDA's per-thread default stream: a loop that works on
- * one of those must name it to the loader.
+ * makes the application's stream known to the loader, and {@link #stream(DeviceStream)} returns any
+ * stream's handle. {@link #defaultStream()} is CUDA's legacy default stream: work queued on it
+ * waits for, and is waited for by, <em>blocking</em> streams of this context (those made with flag
+ * 0). It does not cover non-blocking streams, nor CUDA's per-thread default stream: a loop that
+ * works on one of those must name it to the loader.
  *
  * <p><b>JCuda.</b> Its switch for exceptions and its log level are the application's and are not
  * touched. The switch should stay off: with it, each poll of a pending event makes an exception.
@@ -74,6 +74,7 @@ public final class CudaDevice implements Device {
   private final CudaStream defaultStream;
   private final CudaArguments arguments;
   private final CudaStaging staging;
+  private final @Nullable CudaWords words;
 
   /**
    * What a device is.
@@ -134,8 +135,8 @@ public final class CudaDevice implements Device {
 
     /**
      * Whether {@link #open} leaves the device's context current on the calling thread, so that
-     * JCuda's own calls work there. On by default. If several devices are opened, the last one that
-     * does so is current. Calls of this library never need it.
+     * JCuda's own calls work there. On by default. If several devices are opened this way, the last
+     * one is current. Calls of this library never need it.
      *
      * @param current false to leave the thread's current context as it is
      * @return this
@@ -161,8 +162,8 @@ public final class CudaDevice implements Device {
      * Falls back to ordinary memory where the driver refuses pinned memory. Copies from it are
      * staged by the driver and hold up the thread that queues them; {@link
      * PinnedBuffer#isPageable()} and the loader's statistics say so. Without this, a refusal is an
-     * error, at {@code open} and {@code attach} too. Kernels need pinned memory for their arguments
-     * all the same.
+     * error, in {@code open} and {@code attach} too. Kernels always need pinned memory for their
+     * arguments.
      *
      * @return this
      */
@@ -173,7 +174,7 @@ public final class CudaDevice implements Device {
 
     /**
      * Opens a device by its number: retains its primary context and makes it current on the calling
-     * thread, unless {@link #makeCurrent makeCurrent(false)} was asked for.
+     * thread, unless {@link #makeCurrent makeCurrent(false)} was called.
      *
      * @param ordinal the number, from 0
      * @return an open device, to be closed by the caller
@@ -236,6 +237,10 @@ public final class CudaDevice implements Device {
       context.freesInTheEnd(arguments::free);
       staging = CudaStaging.allocate(name(), allowPageable);
       context.freesInTheEnd(staging::free);
+      words = CudaWords.allocateIfAsked(name());
+      if (words != null) {
+        context.freesInTheEnd(words::free);
+      }
     } finally {
       context.exit(pushed);
     }
@@ -310,7 +315,7 @@ public final class CudaDevice implements Device {
 
   /**
    * Why CUDA cannot be used here, in plain words: no driver, one that is too old, no device, one
-   * that another process keeps for itself, or JCuda's libraries missing. The answer is found anew
+   * that another process holds exclusively, or JCuda's libraries missing. The answer is found anew
    * at each call, and asking breaks nothing that would work later. It makes a context on device 0
    * and gives it back, which takes as long as {@link #open} unless the process has one already.
    *
@@ -508,8 +513,8 @@ public final class CudaDevice implements Device {
 
   /**
    * The driver's handle of a stream, for JCuda and other libraries. Those on the runtime API take
-   * {@code new cudaStream_t(CudaDevice.stream(stream))}. Whoever queues work there does it behind
-   * what is queued already, as on {@code stream} itself.
+   * {@code new cudaStream_t(CudaDevice.stream(stream))}. Work queued there runs after what is
+   * queued already, as on {@code stream} itself.
    *
    * @param stream a stream of a CUDA device, of whatever origin; must outlive the use of the handle
    * @return the handle, which is not to be destroyed; {@code CU_STREAM_LEGACY} for the default
@@ -549,7 +554,7 @@ public final class CudaDevice implements Device {
     }
     CudaEvent first = own(from);
     CudaEvent second = own(to);
-    if (!first.isComplete() || !second.isComplete()) {
+    if (!first.isCompleteByDriver() || !second.isCompleteByDriver()) {
       throw new DeviceException(name() + ": the marks are not complete yet: synchronise first");
     }
     boolean pushed = first.begin();
@@ -628,7 +633,7 @@ public final class CudaDevice implements Device {
 
   @Override
   public DeviceEvent newEvent() {
-    return make(() -> CudaEvent.create(context, eventFlags));
+    return make(() -> CudaEvent.create(context, eventFlags, words));
   }
 
   @Override
@@ -703,11 +708,11 @@ public final class CudaDevice implements Device {
   /**
    * {@inheritDoc}
    *
-   * <p>Then the memory that the device keeps for itself is freed (1.25 MiB of pinned memory,
-   * through which kernels get their arguments and reads their bytes), and the primary context is
-   * released. For both a driver may wait until all work queued in the context has run, that of
-   * others too. A thread it was made current on keeps the context as its current one, which the
-   * driver refuses from then on unless somebody else retains it.
+   * <p>Then the memory that the device keeps for itself is freed (1.25 MiB of pinned memory, for
+   * the arguments of kernels and the bytes of reads), and the primary context is released. In both
+   * a driver may wait until all work queued in the context has run, including that of others. A
+   * thread on which the context is current keeps it. From then on the driver refuses that context,
+   * unless somebody else retains it.
    *
    * @throws DeviceException if the driver refuses to release the context
    */

@@ -8,6 +8,8 @@ import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import java.util.concurrent.locks.LockSupport;
 import jcuda.driver.CUevent;
+import jcuda.driver.CUstream;
+import org.jspecify.annotations.Nullable;
 
 /** An event of the driver. */
 final class CudaEvent extends CudaHandle implements DeviceEvent {
@@ -18,35 +20,62 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
   /** A poll comes at most this part of the waiting time too late. */
   private static final int LATE_BY = 8;
 
+  /** With a word, the driver is asked this often only: it alone knows of a failure. */
+  private static final int ASK_DRIVER = 16;
+
   final CUevent handle;
 
+  private final CudaWords.@Nullable Word word;
+  private int asked;
   private volatile boolean recorded;
   private volatile long recordedNanos;
 
-  private CudaEvent(CudaContext context, CUevent handle) {
+  private CudaEvent(CudaContext context, CUevent handle, CudaWords.@Nullable Word word) {
     super(context);
     this.handle = handle;
+    this.word = word;
   }
 
   /** Makes an event; for a handle that is counted already. */
-  static CudaEvent create(CudaContext context, int flags) {
+  static CudaEvent create(CudaContext context, int flags, @Nullable CudaWords words) {
     CUevent handle = new CUevent();
     CudaDriver.call(context.name, "cuEventCreate", (e, f) -> cuEventCreate(e, f), handle, flags);
-    return new CudaEvent(context, handle);
+    return new CudaEvent(context, handle, words == null ? null : words.take());
   }
 
-  /** Its mark has been queued. */
-  void recorded() {
+  /** Its mark has been queued on the stream. */
+  void recorded(CUstream stream) {
+    if (word != null) {
+      word.write(stream);
+    }
     recordedNanos = System.nanoTime();
     recorded = true;
   }
 
   @Override
   public boolean isComplete() {
+    if (word != null && recorded) {
+      use();
+      boolean isWritten = word.isWritten();
+      done();
+      if (isWritten || ++asked % ASK_DRIVER != 0) {
+        return isWritten;
+      }
+    }
+    return isCompleteByDriver();
+  }
+
+  /** Without a look at the word, which the stream writes a little later. */
+  boolean isCompleteByDriver() {
     boolean pushed = begin();
     try {
       requireRecorded();
-      return CudaDriver.isComplete(context.name, handle);
+      context.relaxCaptureMode();
+      try {
+        return CudaDriver.isComplete(context.name, handle);
+      } finally {
+        context.restoreCaptureMode();
+      }
     } finally {
       end(pushed);
     }
@@ -98,6 +127,9 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
 
   @Override
   void destroy() {
+    if (word != null) {
+      word.giveBack();
+    }
     CudaDriver.call(context.name, "cuEventDestroy", e -> cuEventDestroy(e), handle);
   }
 

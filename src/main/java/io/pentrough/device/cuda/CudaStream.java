@@ -189,8 +189,8 @@ final class CudaStream extends CudaHandle implements DeviceStream {
         int count = (int) Math.min(CudaStaging.PART_BYTES, bytes - done);
         CudaHandle memory = from.useMemory();
         try {
-          copyMayCome = true;
           copyToHost(part.address(), from.address(done), count);
+          copyMayCome = true;
           await();
           copyMayCome = false;
         } finally {
@@ -220,7 +220,7 @@ final class CudaStream extends CudaHandle implements DeviceStream {
       try {
         CudaDriver.call(
             context.name, "cuEventRecord", (e, s) -> cuEventRecord(e, s), mark.handle, handle);
-        mark.recorded();
+        mark.recorded(handle);
       } finally {
         mark.done();
       }

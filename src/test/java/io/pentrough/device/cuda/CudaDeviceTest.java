@@ -37,9 +37,13 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -55,6 +59,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a CUDA device promises beyond the contract. */
 @OnCuda
@@ -539,6 +545,51 @@ class CudaDeviceTest {
       }
       check(cuStreamEndCapture(handle, new CUgraph()));
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  @DisplayName("a consumer that watches its copy breaks no capture, of its own thread or another")
+  void watchingBreaksNoCapture(boolean ownThread) throws Exception {
+    try (CudaDevice device = CudaDevice.open(0);
+        DeviceStream consumer = device.newStream();
+        DeviceStream captured = device.newStream();
+        BackgroundLoader loader = Session.loader(device).consumerStream(consumer).start()) {
+      setCopyMicros(200); // so that the consumer waits for each copy
+      CUstream handle = ((CudaStream) captured).handle;
+      Callable<Integer> begin =
+          () -> cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL);
+      loader.get(PATIENCE).close(); // so that the length of a copy is known
+      ExecutorService other = Executors.newSingleThreadExecutor();
+      try {
+        check(ownThread ? begin.call() : inContext(other, device, begin));
+        for (int i = 0; i < 20; i++) {
+          loader.get(PATIENCE).close();
+        }
+        Callable<Integer> end = () -> cuStreamEndCapture(handle, new CUgraph());
+        check(ownThread ? end.call() : inContext(other, device, end));
+      } finally {
+        other.shutdownNow();
+        setCopyMicros(0);
+      }
+    }
+  }
+
+  private static void setCopyMicros(long micros) {
+    if (!CudaRuns.REAL) {
+      CudaSim.bandwidth(0, micros);
+    }
+  }
+
+  private static int inContext(ExecutorService thread, CudaDevice device, Callable<Integer> call)
+      throws Exception {
+    return thread
+        .submit(
+            () -> {
+              device.bindThread();
+              return call.call();
+            })
+        .get(30, TimeUnit.SECONDS);
   }
 
   // ---- memory

@@ -31,6 +31,10 @@ import org.jspecify.annotations.Nullable;
 final class CudaReserve {
 
   private static final int PINNED_BYTES = 2 << 20;
+
+  /** At the beginning, and nothing else there: in the race schedule a page is one thing. */
+  private static final int WORDS_BYTES = 1 << 16;
+
   private static final int DEVICE_BYTES = 1 << 20;
   private static final int ALIGNMENT = 64;
 
@@ -41,7 +45,8 @@ final class CudaReserve {
   private final Pointer pinned = new Pointer();
   private final CUdeviceptr mapped = new CUdeviceptr();
   private final CUdeviceptr memory = new CUdeviceptr();
-  private int pinnedUsed;
+  private int wordsUsed;
+  private int pinnedUsed = WORDS_BYTES;
   private int memoryUsed;
 
   /** A piece of pinned memory, as the host and as the device call it. */
@@ -92,10 +97,21 @@ final class CudaReserve {
     cuDevicePrimaryCtxRelease(reserve.device);
   }
 
-  /** What is in it, nobody knows. */
-  synchronized Piece pinned(int bytes) {
+  /** For the host to write; no copy comes near it. What is in it, nobody knows. */
+  synchronized Piece word() {
+    int at = wordsUsed;
+    wordsUsed = next(at, Integer.BYTES, WORDS_BYTES);
+    return piece(at, Integer.BYTES);
+  }
+
+  /** For copies, and host functions between them. What is in it, nobody knows. */
+  synchronized Piece scratch(int bytes) {
     int at = pinnedUsed;
     pinnedUsed = next(at, bytes, PINNED_BYTES);
+    return piece(at, bytes);
+  }
+
+  private Piece piece(int at, int bytes) {
     return new Piece(
         pinned.withByteOffset(at),
         mapped.withByteOffset(at),

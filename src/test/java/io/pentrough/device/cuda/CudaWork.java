@@ -55,7 +55,7 @@ public final class CudaWork {
     CudaStream own = (CudaStream) stream;
     int bytes = (int) buffer.bytes();
     CUdeviceptr address = CudaDevice.pointer(buffer);
-    CudaReserve.Piece scratch = CudaReserve.current().pinned(bytes);
+    CudaReserve.Piece scratch = CudaReserve.current().scratch(bytes);
     ByteBuffer content = scratch.content();
     inContext(
         own.device(),
@@ -140,8 +140,7 @@ public final class CudaWork {
 
   /** A {@link Word} that holds the stream. */
   public static Gate gate(DeviceStream stream) {
-    Word word =
-        new Word(((CudaStream) stream).device(), CudaReserve.current().pinned(Integer.BYTES));
+    Word word = new Word(((CudaStream) stream).device(), CudaReserve.current().word());
     word.hold(stream);
     return new Gate() {
       private boolean closed;
@@ -185,9 +184,9 @@ public final class CudaWork {
 
     /** Once the stream has gone through. */
     public ByteBuffer seen() {
-      CudaReserve.Piece seen = CudaReserve.current().pinned(bytes);
-      inContext(device, () -> check(cuMemcpyDtoH(seen.pointer(), copy, bytes)));
-      return seen.content();
+      byte[] seen = new byte[bytes];
+      inContext(device, () -> check(cuMemcpyDtoH(Pointer.to(seen), copy, bytes)));
+      return ByteBuffer.wrap(seen).order(ByteOrder.nativeOrder());
     }
   }
 

@@ -22,7 +22,7 @@ import jcuda.driver.JCudaDriver;
  */
 final class LaunchCost {
 
-  private static final int LAUNCHES = 2_000;
+  private static final int LAUNCHES = 1_000;
   private static final int ROUNDS = 25;
 
   private LaunchCost() {}

@@ -51,7 +51,7 @@ class SoftwareDriverStrictTest {
   /** For a wait that cannot end. */
   private static final long SHORT = 20_000;
 
-  private static final long LONG = 20_000_000;
+  private static final long LONG = 5_000_000;
 
   @BeforeEach
   void strict() {
@@ -401,11 +401,16 @@ class SoftwareDriverStrictTest {
       Stream second = cuda.stream();
       CUevent event = cuda.event();
       var gate = cuda.gate();
+      ok(cuEventRecord(event, second)); // so that its thread is there, and asleep
+      ok(cuStreamSynchronize(second));
       gate.hold(held); // so that all of it is queued before anything begins
       ok(cuLaunchHostFunc(first, given -> await(latch), new Pinned()));
       ok(cuEventRecord(event, second));
-      gate.open();
       try {
+        for (int i = 0; i < 200; i++) {
+          fails(CUDA_ERROR_NOT_READY, cuEventQuery(event));
+        }
+        gate.open();
         until(() -> cuEventQuery(event) == CUDA_SUCCESS);
       } finally {
         latch.countDown();

@@ -1,0 +1,153 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.ForwardingDevice;
+import io.pentrough.device.ForwardingStream;
+import io.pentrough.device.OnEveryDevice;
+import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.TestDevice;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Who asks whether a copy has ended. */
+@OnEveryDevice
+@Timeout(60)
+class WatchedCopyTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private final Device device = TestDevice.open();
+
+  @AfterEach
+  void nothingIsLeft() {
+    TestDevice.assertNothingLive(device);
+    device.close();
+  }
+
+  @Test
+  @DisplayName("a consumer that waits for a copy of the device's own asks for its end itself")
+  void consumerAsks() throws Exception {
+    Asked asked = new Asked(device, Thread.currentThread());
+    int batches = 0;
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(asked, Numbered.SPEC, Numbered::fill).start()) {
+      long started = System.nanoTime();
+      while (asked.byConsumer.get() == 0) {
+        loader.get(PATIENCE).close();
+        batches++;
+        assertTrue(System.nanoTime() - started < PATIENCE.toNanos(), batches + " batches");
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("one that takes batches as soon as their copy is queued does not")
+  void earlyConsumerDoesNot() throws Exception {
+    Asked asked = new Asked(device, Thread.currentThread());
+    try (DeviceStream work = asked.newStream();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(asked, Numbered.SPEC, Numbered::fill).start()) {
+      for (int i = 0; i < 100; i++) {
+        loader.getQueued(work, PATIENCE).close();
+      }
+      work.synchronize();
+    }
+    assertEquals(0, asked.byConsumer.get());
+  }
+
+  /** Counts what one thread asks its events; its copies take a while. */
+  private static final class Asked extends ForwardingDevice {
+    private final AtomicInteger byConsumer = new AtomicInteger();
+    private final Thread consumer;
+
+    Asked(Device inner, Thread consumer) {
+      super(inner);
+      this.consumer = consumer;
+    }
+
+    @Override
+    public boolean copiesInCaller() {
+      return false; // else they would run in the caller where the stream is idle
+    }
+
+    @Override
+    public DeviceStream newStream() {
+      return new Stream(inner.newStream());
+    }
+
+    @Override
+    public DeviceStream defaultStream() {
+      return new Stream(inner.defaultStream());
+    }
+
+    @Override
+    public DeviceEvent newEvent() {
+      return new Event(inner.newEvent());
+    }
+
+    private final class Stream extends ForwardingStream {
+
+      Stream(DeviceStream inner) {
+        super(inner, Asked.this);
+      }
+
+      @Override
+      public void copyToDevice(
+          PinnedBuffer source, long sourceOffset, DeviceBuffer target, long offset, long bytes) {
+        TestDevice.launch(inner, () -> SlowDevice.linger(100_000));
+        inner.copyToDevice(source, sourceOffset, target, offset, bytes);
+      }
+
+      @Override
+      public void record(DeviceEvent event) {
+        inner.record(((Event) event).inner);
+      }
+
+      @Override
+      public void waitFor(DeviceEvent event) {
+        inner.waitFor(((Event) event).inner);
+      }
+    }
+
+    private final class Event implements DeviceEvent {
+      private final DeviceEvent inner;
+
+      Event(DeviceEvent inner) {
+        this.inner = inner;
+      }
+
+      @Override
+      public boolean isComplete() {
+        if (Thread.currentThread() == consumer) {
+          byConsumer.incrementAndGet();
+        }
+        return inner.isComplete();
+      }
+
+      @Override
+      public void park(long maxNanos) {
+        inner.park(maxNanos);
+      }
+
+      @Override
+      public void synchronize() {
+        inner.synchronize();
+      }
+
+      @Override
+      public void close() {
+        inner.close();
+      }
+    }
+  }
+}
