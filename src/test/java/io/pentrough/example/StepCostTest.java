@@ -52,15 +52,30 @@ class StepCostTest {
     exact.put("cuEventRecord", 4L); // the batch copied, ready, given back; the loss copied
     exact.put("cuStreamWaitEvent", 2L); // for the batch given back before into its slot; the copy
     exact.put("cuStreamIsCapturing", 2L);
+    // The loader may have copied one batch more, or one less, ahead of the last step.
+    Map<String, Long> ofCopy =
+        Map.of(
+            "cuMemcpyHtoDAsync_v2",
+            1L,
+            "cuLaunchKernel",
+            1L,
+            "cuEventRecord",
+            2L,
+            "cuStreamWaitEvent",
+            2L);
+    long ahead = steps.getOrDefault("cuMemcpyHtoDAsync_v2", 0L) - (many - few);
+    assertTrue(Math.abs(ahead) <= 3, "batches ahead: " + ahead);
     for (Map.Entry<String, Long> call : steps.entrySet()) {
       String name = call.getKey();
       long count = call.getValue();
       if (name.equals("cuCtxGetCurrent")) { // polls of the loss's event among them
         assertTrue(count <= 20L * (many - few), name + ": " + count);
       } else if (name.equals("cuThreadExchangeStreamCaptureMode")) { // around polls
-        assertTrue(count <= 2 * steps.get("cuEventQuery"), name + ": " + count);
+        assertTrue(count <= 2 * steps.getOrDefault("cuEventQuery", 0L), name + ": " + count);
       } else if (!name.equals("cuEventQuery") && !name.equals("cuEventSynchronize")) { // polls
-        assertEquals(exact.getOrDefault(name, 0L) * (many - few), count, name);
+        long expected =
+            exact.getOrDefault(name, 0L) * (many - few) + ofCopy.getOrDefault(name, 0L) * ahead;
+        assertEquals(expected, count, name);
         exact.remove(name);
       }
     }
