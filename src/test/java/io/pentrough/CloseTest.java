@@ -373,7 +373,8 @@ class CloseTest {
   @DisplayName("close() that gives up while the driver takes memory back says so, once")
   void freeingOutlastsClose() throws Exception {
     device.on("close memory", 2, this::sitInTheWay);
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
+    Duration patience = Duration.ofMillis(500); // so that the free has begun by then
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(patience).start();
     Bench.get(loader).close();
 
     closeInTime(loader);

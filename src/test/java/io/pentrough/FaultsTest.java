@@ -369,12 +369,14 @@ class FaultsTest {
   void lostSlotAndLateTarget() throws Exception {
     ScriptedDevice device = new ScriptedDevice();
     Stream consumer = device.heldStream("consumer");
+    CountDownLatch runs = new CountDownLatch(1);
     CountDownLatch go = new CountDownLatch(1);
     BackgroundLoader loader =
         Bench.loader(
                 device,
                 (out, context) -> {
                   if (context.index() == 1) {
+                    runs.countDown();
                     go.await();
                   }
                 })
@@ -382,6 +384,7 @@ class FaultsTest {
             .interruptTargets(false)
             .start();
     DeviceBatch batch = Bench.get(loader, consumer);
+    Caller.await(runs);
     Bench.lateReader(device, batch);
     failNext(device, "record on consumer", new DeviceException("no mark"));
     assertThrows(DeviceException.class, batch::close);
