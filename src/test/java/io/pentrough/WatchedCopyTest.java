@@ -8,6 +8,7 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.ForwardingDevice;
+import io.pentrough.device.ForwardingEvent;
 import io.pentrough.device.ForwardingStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.PinnedBuffer;
@@ -110,20 +111,19 @@ class WatchedCopyTest {
 
       @Override
       public void record(DeviceEvent event) {
-        inner.record(((Event) event).inner);
+        inner.record(ForwardingEvent.unwrap(event));
       }
 
       @Override
       public void waitFor(DeviceEvent event) {
-        inner.waitFor(((Event) event).inner);
+        inner.waitFor(ForwardingEvent.unwrap(event));
       }
     }
 
-    private final class Event implements DeviceEvent {
-      private final DeviceEvent inner;
+    private final class Event extends ForwardingEvent {
 
       Event(DeviceEvent inner) {
-        this.inner = inner;
+        super(inner);
       }
 
       @Override
@@ -131,22 +131,7 @@ class WatchedCopyTest {
         if (Thread.currentThread() == consumer) {
           byConsumer.incrementAndGet();
         }
-        return inner.isComplete();
-      }
-
-      @Override
-      public void park(long maxNanos) {
-        inner.park(maxNanos);
-      }
-
-      @Override
-      public void synchronize() {
-        inner.synchronize();
-      }
-
-      @Override
-      public void close() {
-        inner.close();
+        return super.isComplete();
       }
     }
   }

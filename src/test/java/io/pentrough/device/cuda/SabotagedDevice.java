@@ -4,6 +4,7 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.ForwardingDevice;
+import io.pentrough.device.ForwardingEvent;
 import io.pentrough.device.ForwardingStream;
 import io.pentrough.device.PinnedBuffer;
 
@@ -79,7 +80,7 @@ final class SabotagedDevice extends ForwardingDevice {
       mark.saysCopied = justCopied; // the first mark behind a copy
       justCopied = false;
       hasWaited = false;
-      (elsewhere ? idle : inner).record(mark.inner);
+      (elsewhere ? idle : inner).record(ForwardingEvent.unwrap(event));
     }
 
     @Override
@@ -87,39 +88,23 @@ final class SabotagedDevice extends ForwardingDevice {
       hasWaited = true;
       boolean isStagesWait = isStages && !consumers;
       if (missing != Missing.STREAM_WAIT && !(isStagesWait && missing == Missing.STAGE_WAIT)) {
-        inner.waitFor(((Event) event).inner);
+        inner.waitFor(ForwardingEvent.unwrap(event));
       }
     }
   }
 
-  private final class Event implements DeviceEvent {
-    private final DeviceEvent inner;
+  private final class Event extends ForwardingEvent {
     private volatile boolean saysCopied;
 
     Event(DeviceEvent inner) {
-      this.inner = inner;
+      super(inner);
     }
 
     @Override
     public boolean isComplete() {
       return missing == Missing.HOST_WAIT
           || (missing == Missing.COPIED_WAIT && saysCopied)
-          || inner.isComplete();
-    }
-
-    @Override
-    public void park(long maxNanos) {
-      inner.park(maxNanos);
-    }
-
-    @Override
-    public void synchronize() {
-      inner.synchronize();
-    }
-
-    @Override
-    public void close() {
-      inner.close();
+          || super.isComplete();
     }
   }
 
