@@ -94,6 +94,23 @@ final class CudaContext {
     return true;
   }
 
+  /**
+   * Like {@link #enter}, before something is freed: a driver that does not say which context is
+   * current must not keep us from freeing, so the context is pushed then.
+   */
+  boolean enterToFree() {
+    Calls calls = CALLS.get();
+    try {
+      if (calls.known == this || isCurrent(calls)) {
+        return false;
+      }
+    } catch (DeviceException e) { // if it lasts, the push fails too, and says so
+      LOG.log(Level.DEBUG, "pushed without knowing what is current: " + e.getMessage());
+    }
+    push();
+    return true;
+  }
+
   private boolean isCurrent(Calls calls) {
     CudaDriver.call(name, "cuCtxGetCurrent", c -> cuCtxGetCurrent(c), calls.current);
     return calls.current.equals(handle);
@@ -303,7 +320,7 @@ final class CudaContext {
   }
 
   private void freeOwn() {
-    boolean pushed = enter();
+    boolean pushed = enterToFree();
     try {
       @Nullable DeviceException refusal = null;
       for (Runnable free : frees) {

@@ -125,7 +125,7 @@ abstract class CudaHandle {
 
   private void giveBack() {
     try {
-      boolean pushed = context.enter();
+      boolean pushed = context.enterToFree();
       try {
         destroy();
       } finally {
