@@ -1,11 +1,11 @@
 package io.pentrough;
 
 /**
- * Tells a recorder what {@link Engine} tells it of a batch, and reads the clock where Engine reads
+ * Tells a recorder what the engine tells it of a batch, and reads the clock where the engine reads
  * it for the statistics alone.
  *
- * <p>To be kept as Engine is. Where Engine has a time at hand that it needs anyway, for a timeout
- * or for the ledger, the last reading stands for it. The monitor is not entered.
+ * <p>To be kept as the engine is. Where the engine has a time at hand that it needs anyway, for a
+ * timeout or for the ledger, the last reading stands for it. The lock is not entered.
  */
 public final class StatisticsOfABatch {
 
@@ -19,7 +19,7 @@ public final class StatisticsOfABatch {
     stats.started(lastRead);
   }
 
-  /** A batch that is ready is got and closed: Engine.take; Engine.release tells nothing. */
+  /** A batch that is ready is got and closed: Consumers.look; Leases.release tells nothing. */
   public void get() {
     stats.consumerWaited(0);
     stats.delivered(BYTES);
@@ -27,16 +27,12 @@ public final class StatisticsOfABatch {
 
   /** A slot that is free is claimed and filled, and the batch copied. */
   public void fill() {
-    // Engine.claim
+    // Producers.publishAndClaim
     long asked = System.nanoTime();
-    stats.workerIdle(asked);
-    long dryBefore = stats.dryNanos(asked);
-    stats.workerBusy(asked);
-    stats.slotWaited(Math.max(0, asked - lastRead - (stats.dryNanos(asked) - dryBefore)));
-    stats.dry(false, asked); // Engine.lookForJobs
-    // Engine.filled
     stats.filled(asked - lastRead);
-    // Engine.ran
+    stats.slotWaited(0);
+    stats.starved(false, asked); // Core.lookForJobs
+    // CopyProgress.ran
     stats.copyStarted(asked);
     stats.copyEnded(asked);
     stats.copied(asked - lastRead);

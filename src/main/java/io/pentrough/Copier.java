@@ -3,72 +3,50 @@ package io.pentrough;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.WorkFailedException;
-import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Queues copies and sees them complete. One thread at a time does so: whoever has {@link #enter
- * entered}, which keeps the copy stream in the order of delivery without a lock around the driver.
+ * Queues copies on the copy stream, and sees them end. For one thread at a time, which has the
+ * {@link CopierTurn}: so the stream gets the copies in the order of delivery, with no lock around
+ * calls of the driver.
  *
- * <p>Usually that is the {@link CopyThread}. Where the device lets the caller copy, and a copy
- * takes less time than waking a thread, it is the worker that has filled the slot, a consumer that
- * waits, or one that has made room by closing a batch.
+ * <p>The batches under way are numbered in the order in which they were queued. Four counters say
+ * how far each is; they differ by no more than the ring is long:
  *
  * <pre>
- *              enter            enter (of another)
- *     FREE  ----------&gt;  BUSY  -------------------&gt;  ASKED
- *           &lt;----------        &lt;-------------------
- *              leave            leave: false, so it looks again
+ *     ready &lt;= copied &lt;= begun &lt;= copied + 1
+ *              copied &lt;= queued
  * </pre>
+ *
+ * As one stream runs one copy after the other, at most one copy has begun and not ended. Stages run
+ * behind a copy on a stream of their own, so <em>copied</em> runs ahead of <em>ready</em>.
  */
 final class Copier {
 
-  private static final int FREE = 0;
-  private static final int BUSY = 1;
-
-  /** Busy, and somebody has come in vain since: there may be more to do. */
-  private static final int ASKED = 2;
-
-  private final AtomicInteger state = new AtomicInteger(FREE);
-
-  private final Engine engine;
+  private final CopyProgress progress;
+  private final Core core;
   private final LoaderMemory memory;
-  private final boolean handOver;
-  private final boolean copiesInCaller;
+  private final boolean runsInCaller;
 
-  /** Whether copies are short, run by their caller, and nothing comes behind them. */
-  private final boolean copiesAtOnce;
-
-  /**
-   * Device slots whose copy is queued, oldest first: a ring, as one stream completes its copies in
-   * order. <em>Copied</em> comes before <em>ready</em> by a stage's length, so each has its own
-   * place in it.
-   */
+  /** The batches under way, by number modulo the length. */
   private final DeviceSlot[] inFlight;
 
   private long queued;
-
-  /** How many have had nothing left to wait for: at most one more than have run. */
   private long begun;
-
-  private boolean heldUp;
   private long copied;
   private long ready;
 
-  private @Nullable DeviceEvent firstReturning;
-  private boolean isDone;
-  private volatile boolean failed;
+  /** Whether the oldest copy has been reported to wait for a consumer's work. */
+  private boolean heldUp;
 
-  /** The copy thread's: what {@link #endCalls} needs to know. */
+  /** What {@link #endCalls} needs to know; the copy thread's. */
   private boolean begunCalls;
 
-  Copier(Engine engine, LoaderMemory memory, boolean handOver, boolean copiesAtOnce) {
-    this.engine = engine;
-    this.memory = memory;
-    this.handOver = handOver;
-    this.copiesAtOnce = copiesAtOnce;
-    copiesInCaller = engine.device().copiesInCaller();
+  Copier(Core core) {
+    this.core = core;
+    progress = new CopyProgress(core);
+    memory = core.memory;
+    runsInCaller = core.device.copiesInCaller();
     inFlight = new DeviceSlot[memory.deviceSlots.size()];
   }
 
@@ -77,144 +55,81 @@ final class Copier {
    * stages'.
    */
   void beginCalls() {
-    begunCalls = engine.device().beginCalls();
+    begunCalls = core.device.beginCalls();
   }
 
   void endCalls() {
-    engine.device().endCalls(begunCalls);
+    core.device.endCalls(begunCalls);
     begunCalls = false;
   }
 
-  /** Whether the caller may call the rest now; if not, whoever may will look again. */
-  boolean enter() {
-    return !failed && enterAnyway();
-  }
-
-  /** The same, but if another thread may, it does not look again. */
-  boolean enterIfFree() {
-    return !failed && state.compareAndSet(FREE, BUSY);
-  }
-
-  /** As {@link #enter}, also after a failure. */
-  boolean enterAnyway() {
-    while (true) {
-      if (state.compareAndSet(FREE, BUSY)) {
-        return true;
-      }
-      if (state.get() == ASKED || state.compareAndSet(BUSY, ASKED)) {
-        return false;
-      }
+  /** Queues every copy that can be queued; whether there was any. */
+  boolean queueAll() {
+    boolean any = false;
+    for (DeviceSlot next = progress.next(); next != null; next = progress.next()) {
+      queue(next);
+      any = true;
     }
+    return any;
   }
 
-  /** False if somebody has come in vain meanwhile: the caller has to look again. */
-  boolean leave() {
-    if (state.compareAndSet(BUSY, FREE)) {
-      return true;
-    }
-    state.set(BUSY);
-    return false;
-  }
-
-  /** Without a look at who has come in vain. */
-  void leaveAnyway() {
-    state.set(FREE);
-  }
-
-  /** A step has thrown: the marks of what it left may be old ones, so nobody looks at them. */
-  void leaveFailed() {
-    failed = true;
-    state.set(FREE);
-  }
-
-  boolean hasFailed() {
-    return failed;
+  /** The next batch to copy, its slots reserved, for {@link #run} or {@link #queue}. */
+  @Nullable DeviceSlot next() {
+    return progress.next();
   }
 
   /**
-   * Does what can be done now, once; of copies that the caller runs, all if that is asked for.
-   *
-   * @param wakes whether a worker is to be woken for the host slot that gets free
-   * @param more whether to go on as long as there is something to copy
-   * @return whether there was anything to do
+   * Whether the call that queues the copy would run it, as nothing comes before or behind it. Not
+   * with stages.
    */
-  boolean step(boolean wakes, boolean more) {
-    return step(engine.startCopy(), wakes, more);
+  boolean runsAtOnce(DeviceSlot to) {
+    return isIdle() && isComplete(core.memory(to).fence.latest());
   }
 
-  /** The same, with a copy that is reserved already; null if there is none. */
-  boolean step(@Nullable DeviceSlot reserved, boolean wakes, boolean more) {
-    DeviceSlot next = reserved;
-    boolean any = false;
-    boolean runsNow = true;
-    while (next != null && runsNow) {
-      inFlight[(int) (queued++ % inFlight.length)] = next;
-      runsNow = runsNow(next);
-      if (runsNow) {
-        next = copyNow(next, wakes || any, more); // the caller itself is there for one
-      } else {
-        queueCopy(next);
-      }
-      any = true;
-    }
-    boolean completed = completeCopies(wakes || any);
-    boolean returned = completeReturns();
-    isDone = more && next == null && !completed && !returned;
-    return any || completed || returned;
-  }
-
-  /** Sees what has ended, and queues nothing; whether there was anything. */
-  boolean see() {
-    return completeCopies(true);
-  }
-
-  /** Whether the last step has left nothing to do: to be asked if that has done anything. */
-  boolean isDone() {
-    return isDone;
-  }
-
-  /** Whether nothing is under way. */
-  boolean isIdle() {
-    return copied == queued && ready == queued;
-  }
-
-  /** What will complete next, to be waited for; null if there is no such thing. */
-  @Nullable DeviceEvent awaited() {
-    if (copied < queued) {
-      return copiedEvent(oldest(copied));
-    }
-    return ready < queued ? readyEvent(oldest(ready)) : firstReturning;
-  }
-
-  /** Whether the call that queues the copy does it, with nothing to wait for before or behind. */
-  private boolean runsNow(DeviceSlot to) {
-    boolean alone = copied == queued - 1 && ready == queued - 1;
-    return copiesAtOnce && alone && isLetGo(to);
-  }
-
-  /** Whether the work of the slot's last consumer has run. */
-  private boolean isLetGo(DeviceSlot slot) {
-    DeviceEvent released = memory.deviceSlots.get(slot.number).fence.latest();
-    return released == null || released.isComplete();
-  }
-
-  /** Copies now, and returns the next one to copy, if more are asked for. */
-  private @Nullable DeviceSlot copyNow(DeviceSlot to, boolean wakes, boolean more) {
-    DeviceSlotMemory target = memory.deviceSlots.get(to.number);
+  /**
+   * Copies now, in the caller.
+   *
+   * @param wakes whether to wake a worker for the host slot: unless the caller is one
+   * @param more whether to go on with the next
+   * @return the next batch to copy, its slots reserved; null if there is none
+   */
+  @Nullable DeviceSlot run(DeviceSlot to, boolean wakes, boolean more) {
+    inFlight[(int) (queued++ % inFlight.length)] = to;
+    DeviceSlotMemory target = core.memory(to);
     copy(to, target);
     memory.copyStream.record(target.ready);
-    if (!target.ready.isComplete()) { // after all; it is seen later
-      engine.queued(to);
+    if (!target.ready.isComplete()) { // after all; its end is seen later
+      progress.queued(to, false);
       return null;
     }
     begun++;
     copied++;
     ready++;
-    return engine.ran(to, wakes, more);
+    return progress.ran(to, wakes, more);
+  }
+
+  void queue(DeviceSlot to) {
+    inFlight[(int) (queued++ % inFlight.length)] = to;
+    DeviceSlotMemory target = core.memory(to);
+    boolean begins = copied == queued - 1 && isComplete(target.fence.latest());
+    if (begins && runsInCaller) {
+      begin(to); // now, as the call does the copy
+    }
+    copy(to, target);
+    StageWorks stages = memory.stages;
+    if (stages == null) {
+      memory.copyStream.record(target.ready);
+    } else {
+      memory.copyStream.record(copiedEvent(to));
+      queueStages(stages, to, target);
+    }
+    boolean beginsNow = begins && !runsInCaller;
+    begun += beginsNow ? 1 : 0;
+    progress.queued(to, beginsNow);
   }
 
   private void copy(DeviceSlot to, DeviceSlotMemory target) {
-    HostSlotMemory source = memory.hostSlots.get(to.source().number);
+    HostSlotMemory source = core.memory(to.source());
     target.describe(source.filled());
     DeviceStream stream = memory.copyStream;
     DeviceEvent released = target.fence.beginCopy();
@@ -224,23 +139,6 @@ final class Copier {
     stream.copyToDevice(source.pinned, 0, target.buffer, 0, target.bytes);
   }
 
-  private void queueCopy(DeviceSlot to) {
-    DeviceSlotMemory target = memory.deviceSlots.get(to.number);
-    if (copiesInCaller && copied == queued - 1 && isLetGo(to)) {
-      begins(to); // now, for the call does the copy
-    }
-    copy(to, target);
-    DeviceStream stream = memory.copyStream;
-    StageWorks stages = memory.stages;
-    if (stages == null) {
-      stream.record(target.ready);
-    } else {
-      stream.record(copiedEvent(to));
-      queueStages(stages, to, target);
-    }
-    engine.queued(to);
-  }
-
   /** On a stream of their own, so that the next copy flows meanwhile. */
   private void queueStages(StageWorks stages, DeviceSlot to, DeviceSlotMemory target) {
     stages.stream.waitFor(copiedEvent(to)); // I9
@@ -248,75 +146,88 @@ final class Copier {
     Throwable failure = stages.queue(to, target);
     beginCalls();
     if (failure != null) {
-      engine.stageFailed(to, failure);
+      progress.stageFailed(to, failure);
     }
     stages.stream.record(target.ready);
   }
 
-  private boolean completeCopies(boolean wakes) {
+  /**
+   * Sees which copies and stages have ended.
+   *
+   * @param wakes whether to wake a worker for the first host slot that gets free: unless the caller
+   *     is one
+   * @return whether any has
+   */
+  boolean complete(boolean wakes) {
     boolean moved = false;
     while (copied < queued && copiedEvent(oldest(copied)).isComplete()) { // I1: asked by the host
-      copied(oldest(copied), wakes || moved); // the caller itself is there for one
+      completeCopy(oldest(copied), wakes || moved);
       moved = true;
     }
-    if (copied < queued) {
-      watchNext(oldest(copied));
+    if (copied < queued && begun == copied) {
+      lookWhetherItBegins(oldest(copied));
     }
-    while (ready < copied && isReady(oldest(ready))) {
-      engine.ready(oldest(ready++));
+    while (ready < copied && readyEvent(oldest(ready)).isComplete()) {
+      progress.ready(oldest(ready++));
       moved = true;
     }
     return moved;
   }
 
-  private void copied(DeviceSlot slot, boolean wakes) {
+  private void completeCopy(DeviceSlot slot, boolean wakes) {
     if (begun == copied) {
-      begins(slot);
+      begin(slot);
     }
-    engine.copied(slot, wakes);
+    DeviceSlot next = copied + 1 < queued ? oldest(copied + 1) : null;
+    if (next != null && !isReleased(next)) {
+      next = null; // it waits for a consumer, and is asked again
+    }
+    begun += next == null ? 0 : 1;
     copied++;
+    if (memory.stages == null) {
+      ready++;
+      progress.completed(slot, wakes, next);
+    } else {
+      progress.copied(slot, wakes, next);
+    }
   }
 
   /** For the statistics: whether the copy runs, or waits for work of a consumer. */
-  private void watchNext(DeviceSlot slot) {
-    if (begun > copied) {
-      return;
-    }
-    DeviceEvent released = memory.deviceSlots.get(slot.number).fence.awaited();
-    if (released == null || released.isComplete()) {
-      begins(slot);
+  private void lookWhetherItBegins(DeviceSlot slot) {
+    if (isReleased(slot)) {
+      begin(slot);
     } else if (!heldUp) {
       heldUp = true;
-      engine.copyHeldUp();
+      progress.heldUp();
     }
   }
 
-  private void begins(DeviceSlot slot) {
-    engine.copyBegins(slot, heldUp);
+  private void begin(DeviceSlot slot) {
+    progress.begins(slot, heldUp);
     heldUp = false;
     begun++;
   }
 
-  /** Slots handed over without a copy go back to the workers once the consumers' work has run. */
-  private boolean completeReturns() {
-    boolean moved = false;
-    firstReturning = null;
-    List<DeviceSlot> slots = handOver ? engine.deviceSlots() : List.of();
-    for (int i = 0; i < slots.size(); i++) { // an iterator would be heap for each batch (I6)
-      DeviceSlot slot = slots.get(i);
-      if (!engine.is(slot, DeviceSlot.State.RETURNING)) {
-        continue;
-      }
-      DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
-      DeviceEvent released = held.fence.latest();
-      if (released == null || released.isComplete()) {
-        engine.returned(slot);
-        moved = true;
-      } else if (firstReturning == null) {
-        firstReturning = released;
-      }
+  /** Whether the work of consumers that a queued copy waits for has run. */
+  private boolean isReleased(DeviceSlot slot) {
+    return isComplete(core.memory(slot).fence.awaited());
+  }
+
+  private static boolean isComplete(@Nullable DeviceEvent released) {
+    return released == null || released.isComplete();
+  }
+
+  /** Whether nothing is under way. */
+  boolean isIdle() {
+    return copied == queued && ready == queued;
+  }
+
+  /** What will complete next, to be waited for; null if nothing is under way. */
+  @Nullable DeviceEvent awaited() {
+    if (copied < queued) {
+      return copiedEvent(oldest(copied));
     }
-    return moved;
+    return ready < queued ? readyEvent(oldest(ready)) : null;
   }
 
   /**
@@ -337,7 +248,7 @@ final class Copier {
     }
     while (noAnswer != null && ready < queued) {
       DeviceSlot slot = oldest(ready++);
-      memory.leakUnderCopy(slot.number, memory.deviceSlots.get(slot.number), noAnswer);
+      memory.leakUnderCopy(slot.number, core.memory(slot), noAnswer);
       if (copied < ready) {
         int source = slot.source().number;
         memory.leak(source, memory.hostSlots.get(source), noAnswer);
@@ -345,11 +256,19 @@ final class Copier {
       }
     }
     while (copied < queued) {
-      copied(oldest(copied), true);
+      abandonCopy(oldest(copied));
     }
     while (ready < queued) {
-      engine.abandoned(oldest(ready++));
+      progress.abandoned(oldest(ready++));
     }
+  }
+
+  private void abandonCopy(DeviceSlot slot) {
+    if (begun == copied) {
+      begin(slot);
+    }
+    copied++;
+    progress.copied(slot, true, null);
   }
 
   /** What kept the device from answering; null if the work is over. */
@@ -358,10 +277,10 @@ final class Copier {
       work.run();
       return null;
     } catch (WorkFailedException e) {
-      engine.breakDown(e);
+      core.breakDown(e);
       return null;
     } catch (Throwable t) {
-      engine.breakDown(t);
+      core.breakDown(t);
       return t;
     }
   }
@@ -372,16 +291,11 @@ final class Copier {
 
   /** Where nothing comes behind the copy, one event is both <em>copied</em> and <em>ready</em>. */
   private DeviceEvent copiedEvent(DeviceSlot slot) {
-    DeviceEvent copied = memory.hostSlots.get(slot.source().number).copied;
+    DeviceEvent copied = core.memory(slot.source()).copied;
     return copied == null ? readyEvent(slot) : copied;
   }
 
-  /** Asked behind <em>copied</em>, which says all where there are no stages. */
-  private boolean isReady(DeviceSlot slot) {
-    return memory.stages == null || readyEvent(slot).isComplete();
-  }
-
   private DeviceEvent readyEvent(DeviceSlot slot) {
-    return memory.deviceSlots.get(slot.number).ready;
+    return core.memory(slot).ready;
   }
 }

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>How long a copy takes is learned from the ones before. An end that was seen while asking is
  * exact. One that was there at the first look came earlier, so the next is expected earlier.
  *
- * <p>One thread watches at a time. Guarded by the engine's monitor, but for {@link #look}.
+ * <p>One thread watches at a time. Guarded by the {@link Core}, but for {@link #look}.
  */
 final class CopyWatch {
 
@@ -64,27 +64,6 @@ final class CopyWatch {
   /** So much earlier than expected the asking begins, as copies and parks differ. */
   private static final long MARGIN_NANOS = 15_000;
 
-  /** The clock, and a wait that may end late, early if the thread is unparked. */
-  interface Time {
-
-    Time SYSTEM =
-        new Time() {
-          @Override
-          public long now() {
-            return System.nanoTime();
-          }
-
-          @Override
-          public void park(long nanos) {
-            LockSupport.parkNanos(nanos);
-          }
-        };
-
-    long now();
-
-    void park(long nanos);
-  }
-
   private final Way way;
   private final Time time;
   private volatile @Nullable Thread watcher;
@@ -118,12 +97,12 @@ final class CopyWatch {
     this.time = time;
   }
 
-  /** Whether a thread watches now; may be asked without the monitor. */
+  /** Whether a thread watches now; may be asked without the lock. */
   boolean isUnderWay() {
     return watcher != null;
   }
 
-  /** When the end that is watched should have been seen, at the latest; without the monitor. */
+  /** When the end that is watched should have been seen, at the latest; without the lock. */
   long nanosUntilSeen() {
     return Math.max(0, expectedNanos - time.now()) + AWAKE_NANOS + 2 * MARGIN_NANOS;
   }
@@ -134,7 +113,7 @@ final class CopyWatch {
   }
 
   /**
-   * Makes the caller the watcher, who then calls {@link #look} without the monitor, and {@link
+   * Makes the caller the watcher, who then calls {@link #look} without the lock, and {@link
    * #ended}.
    *
    * @param asWhom the caller's kind
@@ -190,7 +169,7 @@ final class CopyWatch {
       if (now - since < AWAKE_NANOS) {
         Thread.onSpinWait();
       } else {
-        time.park(1);
+        time.park(this, 1);
         endedInPark = true;
       }
     }
@@ -201,7 +180,7 @@ final class CopyWatch {
   private void parkUntil(long deadline, Thread caller) {
     long nanos = Math.max(1, deadline - time.now());
     while (nanos > 0 && !news && !caller.isInterrupted()) {
-      time.park(nanos);
+      time.park(this, nanos);
       nanos = deadline - time.now();
     }
   }

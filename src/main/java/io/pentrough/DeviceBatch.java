@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DeviceBatch implements AutoCloseable {
 
-  private final Engine engine;
+  private final Leases leases;
   private final DeviceStream stream;
   private final DeviceBuffer.Guard guard = this::requireOpen;
   private @Nullable DeviceSlot slot;
@@ -41,21 +41,21 @@ public final class DeviceBatch implements AutoCloseable {
   private int leaseOfSlot;
   private final boolean inLoop;
 
-  DeviceBatch(Engine engine, DeviceStream stream, boolean inLoop) {
-    this.engine = engine;
+  DeviceBatch(Leases leases, DeviceStream stream, boolean inLoop) {
+    this.leases = leases;
     this.stream = stream;
     this.inLoop = inLoop;
   }
 
   /**
-   * Makes this, under the engine's monitor, the lease of the slot; and remembers what had been
+   * Makes this, under the {@link Core}'s lock, the lease of the slot; and remembers what had been
    * delivered up to this batch.
    */
   void taken(DeviceSlot slot, long lowestOpen, long deliveries) {
     this.slot = slot;
     this.lowestOpen = lowestOpen;
     this.deliveries = deliveries;
-    leaseOfSlot = slot.leasesClosed();
+    leaseOfSlot = slot.lease();
     slot.isInLoop = inLoop;
     slot.leasedFor = stream;
   }
@@ -108,7 +108,7 @@ public final class DeviceBatch implements AutoCloseable {
    *     the batch of a {@link BatchQueue}, which has no positions
    */
   public Position position() {
-    return engine.position(lowestOpen, deliveries);
+    return leases.position(lowestOpen, deliveries);
   }
 
   /**
@@ -173,7 +173,7 @@ public final class DeviceBatch implements AutoCloseable {
       return;
     }
     try {
-      engine.close(this, slot());
+      leases.close(this, slot());
     } finally {
       Reference.reachabilityFence(this); // else it might be collected, and reported, before that
     }
@@ -181,12 +181,17 @@ public final class DeviceBatch implements AutoCloseable {
 
   /** From now on this lease counts for the calling thread. */
   void passToCaller() {
-    engine.passToCaller(this, slot());
+    leases.passToCaller(this, slot());
+  }
+
+  /** Which of the slot's leases this is. */
+  int number() {
+    return leaseOfSlot;
   }
 
   /** Whether nobody has closed this lease. */
   boolean isOpen() {
-    return slot().leasesClosed() == leaseOfSlot;
+    return slot().isOpen(leaseOfSlot);
   }
 
   /**

@@ -2,13 +2,14 @@ package io.pentrough;
 
 import io.pentrough.device.DeviceStream;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One place of the device ring, as the {@link SlotLedger} sees it. Its memory is a {@link
  * DeviceSlotMemory}.
  */
-final class DeviceSlot implements Delivery {
+final class DeviceSlot implements Outcome {
 
   enum State {
     /** A queued copy writes it. */
@@ -23,7 +24,7 @@ final class DeviceSlot implements Delivery {
      */
     RETURNING,
     /** Its release could not be recorded: never used again. */
-    LOST,
+    POISONED,
     /**
      * May be given to the next batch; work of its last consumer may still be queued, and the copy
      * waits for it (I2).
@@ -46,9 +47,13 @@ final class DeviceSlot implements Delivery {
   int generation;
   int worker;
   long order;
-  @Nullable Thread holder;
+  private @Nullable Thread holder;
 
-  private volatile int leasesClosed;
+  /** How many leases of this slot have been closed. */
+  private final AtomicInteger leasesClosed = new AtomicInteger();
+
+  /** The number of the last lease that was taken: it is open until so many have been closed. */
+  private int lease = -1;
 
   /** Whether the lease was got by a loop over the loader's batches. */
   boolean isInLoop;
@@ -91,14 +96,39 @@ final class DeviceSlot implements Delivery {
     return Objects.requireNonNull(source);
   }
 
-  /** How many leases of this slot have been closed: an open one is the number that comes next. */
-  int leasesClosed() {
-    return leasesClosed;
+  /** A thread takes the batch: whose lease it is, until {@link #closeLease}. */
+  void leaseTo(Thread thread) {
+    lease = leasesClosed.get();
+    holder = thread;
   }
 
-  @SuppressWarnings("NonAtomicVolatileUpdate") // under the monitor; a lease reads it without
-  void leaseClosed() {
-    leasesClosed++;
+  /** The open lease counts for another thread from now on. */
+  void passTo(Thread thread) {
+    holder = thread;
+  }
+
+  /** The number of the last lease, by which it is told from an earlier one of this slot. */
+  int lease() {
+    return lease;
+  }
+
+  /** Whether nobody has closed the lease. From any thread. */
+  boolean isOpen(int lease) {
+    return leasesClosed.get() == lease;
+  }
+
+  /** Whether the caller is the one who closes the lease. From any thread. */
+  boolean closeLease(int lease) {
+    return leasesClosed.compareAndSet(lease, lease + 1);
+  }
+
+  /** The thread that has the lease; null if none is open. */
+  @Nullable Thread holder() {
+    return isOpen(lease) ? holder : null;
+  }
+
+  void forgetHolder() {
+    holder = null;
   }
 
   void comesFrom(HostSlot slot) {

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * Who waits for whom, in words: the message of a timeout, and of a close that had to leave
  * something behind.
  *
- * <p>Made under the engine's monitor, as all of it must be of one moment; the stacks are taken when
- * it is written out, since that may stop other threads for a while.
+ * <p>Made under the {@link Core}'s lock, as all of it must be of one moment; the stacks are taken
+ * when it is written out, since that may stop other threads for a while.
  */
 final class Diagnosis {
 
@@ -35,16 +35,19 @@ final class Diagnosis {
   /** At the end: a free slot that a consumer's queued work may still use. */
   private static final String QUEUED_WORK = "waiting for queued work";
 
+  /** {@link Worker}, which this class does not refer to: it calls, and is not called. */
+  private static final String WORKER = Diagnosis.class.getPackageName() + ".Worker";
+
   private final String waitedFor;
   private final String hostRing;
   private final String deviceRing;
   private final boolean heldBack;
   private final String whyIdle;
   private final @Nullable String leases;
-  private final List<WorkerState> workers = new ArrayList<>();
+  private final List<WorkerLine> workers = new ArrayList<>();
 
-  Diagnosis(SlotLedger ledger, JobSource source, List<Worker> workers, long now) {
-    waitedFor = source.describe(ledger.lowestOpen());
+  Diagnosis(SlotLedger ledger, JobSource source, List<WorkerState> workers, long now) {
+    waitedFor = source.describe(ledger.order.lowestOpen());
     boolean ending = ledger.isStopped();
     hostRing =
         ring(
@@ -60,17 +63,17 @@ final class Diagnosis {
                     ? OUT_OF_USE
                     : ending && isFree(slot) ? QUEUED_WORK : word(slot.state));
     leases = leases(ledger);
-    heldBack = ledger.isHeldBack();
+    heldBack = ledger.order.isHeldBack();
     whyIdle =
         heldBack
             ? "waiting for that one"
-            : ledger.hasNumbersLeft() ? "waiting for a free host slot" : source.whyIdle();
-    for (Worker worker : workers) {
+            : ledger.order.hasNumbersLeft() ? "waiting for a free host slot" : source.whyIdle();
+    for (WorkerState worker : workers) {
       HostSlot slot = worker.filling;
       this.workers.add(
-          new WorkerState(
+          new WorkerLine(
               worker.number,
-              worker.thread,
+              worker.thread(),
               slot == null ? null : source.describe(slot.epoch, slot.index),
               slot == null ? "" : slot.job().target().getClass().getName(),
               now - worker.sinceNanos,
@@ -101,7 +104,7 @@ final class Diagnosis {
       text.append("\n  ").append(leases);
     }
     Map<Thread, StackTraceElement[]> targets = new HashMap<>();
-    for (WorkerState worker : workers) {
+    for (WorkerLine worker : workers) {
       worker.describe(text, whyIdle, targets);
     }
     if (!targets.isEmpty()) {
@@ -144,7 +147,7 @@ final class Diagnosis {
     Map<String, Integer> holders = new TreeMap<>();
     int leased = 0;
     for (DeviceSlot slot : ledger.deviceSlots()) {
-      Thread holder = slot.holder;
+      Thread holder = slot.holder();
       if (holder != null) {
         holders.merge(holder.getName(), 1, Integer::sum);
         leased++;
@@ -162,7 +165,7 @@ final class Diagnosis {
     return String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
   }
 
-  record WorkerState(
+  record WorkerLine(
       int number,
       Thread thread,
       @Nullable String job,
@@ -172,7 +175,7 @@ final class Diagnosis {
 
     /** Later JDKs do not show the frame of a lambda that has called nothing: only its caller. */
     private StackTraceElement[] withHiddenFrame(StackTraceElement[] stack) {
-      boolean isHidden = stack.length > 0 && stack[0].getClassName().equals(Worker.class.getName());
+      boolean isHidden = stack.length > 0 && stack[0].getClassName().equals(WORKER);
       return isHidden
           ? new StackTraceElement[] {new StackTraceElement(targetClass, "fill", null, -1)}
           : stack;

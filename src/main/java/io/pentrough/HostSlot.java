@@ -17,11 +17,11 @@ final class HostSlot {
     /** Its target threw; holds the place of its index until that has been delivered. */
     FAILED,
     /** No batch comes of it; holds the place of its index until a consumer gets there. */
-    PASSED,
+    EMPTY,
     /** A queued copy reads it. */
     COPYING,
-    /** Handed over without a copy: its twin device slot is the same memory. */
-    LENT,
+    /** Delivered without a copy: the device slot of the same number is the same memory. */
+    MAPPED,
     /** Nobody's. */
     FREE
   }
@@ -44,8 +44,8 @@ final class HostSlot {
   long order;
   @Nullable Throwable failure;
 
-  /** The failure is one of the answers themselves, and so told behind the end, too. */
-  boolean toldAnyway;
+  /** The target's answers contradict each other: reported behind the end of the epoch, too. */
+  boolean contradicts;
 
   HostSlot(int number) {
     this.number = number;

@@ -1,11 +1,8 @@
 package io.pentrough;
 
-import io.pentrough.device.WorkFailedException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.lang.invoke.MethodHandles;
 import java.lang.ref.Cleaner;
-import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -18,10 +15,6 @@ final class LeakReport implements Runnable {
 
   private static final Logger LOG = System.getLogger("io.pentrough");
   private static final Cleaner CLEANER = Cleaner.create();
-
-  static {
-    loadWhatIsNeededLate();
-  }
 
   private final String what;
   private final Throwable madeAt;
@@ -48,32 +41,6 @@ final class LeakReport implements Runnable {
     LeakReport report = new LeakReport(what, madeAt, giveBack);
     report.registration = CLEANER.register(object, report);
     return report;
-  }
-
-  /**
-   * A container may close an application's class loader before what the application has left is
-   * given back. So the classes that are first used on that way are loaded while they can be.
-   */
-  private static void loadWhatIsNeededLate() {
-    MethodHandles.Lookup lookup = MethodHandles.lookup();
-    for (Class<?> late :
-        List.of(
-            Diagnosis.class,
-            Diagnosis.WorkerState.class,
-            PoolWait.class,
-            Reclaimer.class,
-            Reclaimer.Answer.class,
-            StageException.class,
-            StageWorks.Refusal.class,
-            StaticInitialisers.class,
-            Units.class,
-            WorkFailedException.class)) {
-      try {
-        lookup.ensureInitialized(late); // a literal alone does not load what a class refers to
-      } catch (IllegalAccessException e) {
-        throw new AssertionError(e);
-      }
-    }
   }
 
   Throwable madeAt() {

@@ -84,7 +84,7 @@ final class LeaseWatch {
     String what;
     Throwable leasedAt;
     synchronized (monitor) {
-      holder = slot.holder;
+      holder = slot.holder();
       if (holder == null || slot.warnedOfLease) {
         return NEVER;
       }

@@ -100,7 +100,7 @@ final class LoaderOptions {
 
   void consumerStream(DeviceStream stream) {
     Objects.requireNonNull(stream, "consumerStream");
-    Engine.requireSameDevice(stream, device);
+    Consumers.requireSameDevice(stream, device);
     consumerStream = stream;
   }
 

@@ -26,12 +26,14 @@ final class Reclaimer {
     NONE
   }
 
-  private final Engine engine;
+  private final Core core;
+  private final CopyProgress progress;
   private final LoaderMemory memory;
 
-  Reclaimer(Engine engine, LoaderMemory memory) {
-    this.engine = engine;
-    this.memory = memory;
+  Reclaimer(Core core) {
+    this.core = core;
+    progress = new CopyProgress(core);
+    memory = core.memory;
   }
 
   /**
@@ -45,20 +47,20 @@ final class Reclaimer {
       int inUse = 0;
       int unanswered = 0;
       boolean polls = false;
-      for (DeviceSlot slot : engine.deviceSlots()) {
+      for (DeviceSlot slot : core.ledger.deviceSlots()) {
         DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
         if (slot.outOfUse || held.leaked) {
           continue;
         }
-        if (engine.is(slot, DeviceSlot.State.LOST)) {
+        if (core.is(slot, DeviceSlot.State.POISONED)) {
           unanswered++;
-        } else if (!engine.isGivenBack(slot)) {
+        } else if (!isGivenBack(slot)) {
           inUse++;
         } else {
           Answer answer = consumersWork(held.fence);
           if (answer == Answer.OVER) {
-            engine.returned(slot);
-            engine.outOfUse(slot);
+            progress.returned(slot);
+            core.outOfUse(slot);
           } else if (answer == Answer.PENDING) {
             inUse++;
             polls = true;
@@ -79,16 +81,24 @@ final class Reclaimer {
     }
   }
 
+  /**
+   * Whether no lease is open on the slot and no copy writes it; a consumer's queued work may still
+   * use it.
+   */
+  private boolean isGivenBack(DeviceSlot slot) {
+    return core.is(slot, DeviceSlot.State.FREE) || core.is(slot, DeviceSlot.State.RETURNING);
+  }
+
   private int hostSlotsInUse() {
     int inUse = 0;
-    for (HostSlot slot : engine.hostSlots()) {
+    for (HostSlot slot : core.ledger.hostSlots()) {
       HostSlotMemory held = memory.hostSlots.get(slot.number);
       if (slot.outOfUse || held.leaked) {
         continue;
       }
-      if (engine.is(slot, HostSlot.State.FREE)) {
-        engine.outOfUse(slot);
-      } else if (!engine.is(slot, HostSlot.State.LENT)) { // else counted with its device slot
+      if (core.is(slot, HostSlot.State.FREE)) {
+        core.outOfUse(slot);
+      } else if (!core.is(slot, HostSlot.State.MAPPED)) { // else counted with its device slot
         inUse++;
       }
     }
@@ -112,7 +122,7 @@ final class Reclaimer {
   }
 
   private void awaitUnanswered() {
-    for (DeviceSlot slot : engine.deviceSlots()) {
+    for (DeviceSlot slot : core.ledger.deviceSlots()) {
       DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
       if (slot.outOfUse || held.leaked) {
         continue;
@@ -126,7 +136,7 @@ final class Reclaimer {
         await(held.fence.awaited());
         await(held.fence.latest());
         held.fence.allOver();
-        engine.returned(slot);
+        progress.returned(slot);
       } catch (Throwable t) {
         memory.leak(slot.number, held, t);
       }

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Only a copy that was seen to end proves that what it waited for is over. One that failed, or
  * of which nobody knows, proves nothing, and both events are asked before the memory is freed.
  *
- * <p>{@link #beginCopy} is called by whoever runs the slot's copy, everything else under the
- * engine's monitor; the monitor is passed between the two.
+ * <p>{@link #beginCopy} is called by whoever runs the slot's copy, everything else under the {@link
+ * Core}; the lock is passed between the two.
  */
 final class ReleaseFence {
 
@@ -29,15 +29,22 @@ final class ReleaseFence {
   private final DeviceEvent second;
   private @Nullable DeviceEvent latest;
   private @Nullable DeviceEvent awaited;
+  private DeviceEvent next;
 
   ReleaseFence(DeviceEvent first, DeviceEvent second) {
     this.first = first;
+    next = first;
     this.second = second;
   }
 
-  /** The event to record when the slot's lease is closed: the one no copy waits for. */
+  /** A lease begins: chooses the event to record when it is closed, one no copy waits for. */
+  void beginLease() {
+    next = awaited == first ? second : first;
+  }
+
+  /** The event to record when the lease is closed; for whoever closes it, without the lock. */
   DeviceEvent next() {
-    return awaited == first ? second : first;
+    return next;
   }
 
   /** A lease has been closed, and the event recorded behind its work. */

@@ -4,46 +4,47 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Failures that a {@link FailurePolicy} leaves out, from when a consumer gets to them until he has
- * told its listener. Guarded by the engine's monitor, but for {@link #tell}.
+ * Failures that a {@link FailurePolicy} leaves out, from when a consumer gets to them until it has
+ * reported them to the policy's listener. Guarded by the {@link Core}, but for {@link #arePending}
+ * and {@link #report}.
  */
-final class Skips implements Delivery {
+final class Skips {
 
   private final FailurePolicy policy;
   private final StatsRecorder stats;
-  private final List<SlotLedger.Failure> untold = new ArrayList<>();
+  private final List<Failure> pending = new ArrayList<>();
+  private volatile boolean arePending;
 
   Skips(FailurePolicy policy, StatsRecorder stats) {
     this.policy = policy;
     this.stats = stats;
   }
 
-  /** Whether the failure, whose turn it is, is left out; it is counted then, and to be told. */
-  boolean leavesOut(SlotLedger.Failure failure) {
-    boolean leftOut = !failure.toldAnyway() && stats.skips() < policy.skips();
+  /** Whether the failure, whose turn it is, is left out; it is counted then, and pending. */
+  boolean leavesOut(Failure failure) {
+    boolean leftOut = !failure.contradicts() && stats.skips() < policy.skips();
     if (leftOut) {
       stats.skipped();
-      untold.add(failure);
+      pending.add(failure);
+      arePending = true;
     }
     return leftOut;
   }
 
-  boolean areUntold() {
-    return !untold.isEmpty();
+  boolean arePending() {
+    return arePending;
   }
 
-  /** What is to be told, by the caller. */
-  List<SlotLedger.Failure> takeUntold() {
-    if (untold.isEmpty()) {
-      return List.of();
-    }
-    List<SlotLedger.Failure> taken = List.copyOf(untold);
-    untold.clear();
+  /** What the caller has to report. */
+  List<Failure> takePending() {
+    List<Failure> taken = List.copyOf(pending);
+    pending.clear();
+    arePending = false;
     return taken;
   }
 
   /** Tells the listener, which may throw what it likes. */
-  void tell(SlotLedger.Failure failure) {
+  void report(Failure failure) {
     policy.listener().skipped(failure.epoch(), failure.index(), failure.cause());
   }
 }

@@ -24,7 +24,7 @@ final class StatsRecorder {
   private long pageableBytes;
 
   private int restingWorkers;
-  private boolean dry;
+  private boolean starved;
 
   /** Slots handed over without a copy, and given back, that the consumer's work still uses. */
   private int slotsInUse;
@@ -40,7 +40,6 @@ final class StatsRecorder {
   private long bytes;
   private long failures;
   private long skips;
-  private long recentFillNanos;
   private final Histogram fills = new Histogram();
   private final Histogram slotWaits = new Histogram();
   private final Histogram copies = new Histogram();
@@ -48,7 +47,7 @@ final class StatsRecorder {
   private final Histogram consumerWaits = new Histogram();
   private final Gauge workersIdle = new Gauge();
   private final Gauge workersWithoutJob = new Gauge();
-  private final Gauge dryTimes = new Gauge();
+  private final Gauge starvedTimes = new Gauge();
   private final Gauge copiesUnderWay = new Gauge();
   private final Gauge copiesHeldUp = new Gauge();
   private final Gauge stagesAtWork = new Gauge();
@@ -87,12 +86,6 @@ final class StatsRecorder {
   /** A target has returned normally. */
   void filled(long nanos) {
     fills.record(nanos);
-    recentFillNanos += (nanos - recentFillNanos) / 8;
-  }
-
-  /** What a fill took of late: an average that forgets. */
-  long recentFillNanos() {
-    return recentFillNanos;
   }
 
   /** A worker has its slot, after waiting so long. */
@@ -138,39 +131,39 @@ final class StatsRecorder {
   /** A worker begins to wait for a host slot, or for a job. */
   void workerIdle(long now) {
     restingWorkers++;
-    waits(dry).begin(now);
+    waits(starved).begin(now);
     watchSlotsInUse(now);
   }
 
   /** A worker ends its wait, with a slot or without. */
   void workerBusy(long now) {
     restingWorkers--;
-    waits(dry).end(now);
+    waits(starved).end(now);
     watchSlotsInUse(now);
   }
 
   /** Whether there is no job: then this is what every worker at rest waits for, and no slot. */
-  void dry(boolean isDry, long now) {
-    if (isDry == dry) {
+  void starved(boolean isStarved, long now) {
+    if (isStarved == starved) {
       return;
     }
     for (int i = 0; i < restingWorkers; i++) {
-      waits(dry).end(now);
-      waits(isDry).begin(now);
+      waits(starved).end(now);
+      waits(isStarved).begin(now);
     }
-    dry = isDry;
-    if (isDry) {
-      dryTimes.begin(now);
+    starved = isStarved;
+    if (isStarved) {
+      starvedTimes.begin(now);
     } else {
-      dryTimes.end(now);
+      starvedTimes.end(now);
     }
     watchSlotsInUse(now);
   }
 
   /** For how long there has been no job, all together. */
-  long dryNanos(long now) {
-    dryTimes.advance(now);
-    return dryTimes.busyNanos();
+  long starvedNanos(long now) {
+    starvedTimes.advance(now);
+    return starvedTimes.busyNanos();
   }
 
   private Gauge waits(boolean forJob) {
@@ -200,7 +193,7 @@ final class StatsRecorder {
 
   /** Without copies, it is the workers whom the consumer's work holds up. */
   private void watchSlotsInUse(long now) {
-    boolean holdUp = slotsInUse > 0 && restingWorkers > 0 && !dry;
+    boolean holdUp = slotsInUse > 0 && restingWorkers > 0 && !starved;
     if (holdUp == slotsHeldUp) {
       return;
     }

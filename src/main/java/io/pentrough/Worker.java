@@ -1,29 +1,25 @@
 package io.pentrough;
 
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /** A thread that claims host slots and runs the target on them, one after the other. */
 final class Worker implements Runnable {
 
-  final int number;
-  final Thread thread;
+  final WorkerState state;
 
-  // Guarded by the engine's monitor.
-  @Nullable HostSlot filling;
-  long sinceNanos;
-  boolean parked;
-  boolean ended;
-
-  private final Engine engine;
+  private final Core core;
+  private final Producers producers;
   private final BatchContext context;
   private final BatchContext[] stageContexts;
   private final boolean poison;
   private final FirstFillCheck check;
 
-  Worker(int number, Engine engine, LoaderSettings settings, FirstFillCheck check) {
-    this.number = number;
-    this.engine = engine;
+  Worker(WorkerState state, Core core, Producers producers, FirstFillCheck check) {
+    this.state = state;
+    this.core = core;
+    this.producers = producers;
+    LoaderSettings settings = core.settings;
+    int number = state.number;
     poison = settings.poison();
     this.check = check;
     context = new BatchContext(number, settings.seed());
@@ -32,21 +28,24 @@ final class Worker implements Runnable {
     for (int i = 0; i < stages; i++) {
       stageContexts[i] = new BatchContext(number, Philox4x32.seedOfStage(settings.seed(), i));
     }
-    thread = new Thread(this, "pentrough-" + settings.name() + "-worker-" + number);
+    Thread thread = new Thread(this, "pentrough-" + settings.name() + "-worker-" + number);
     thread.setDaemon(true);
+    state.runOn(thread);
   }
 
   @Override
   public void run() {
     try {
-      engine.device().bindThread();
-      for (HostSlot slot = engine.claim(this); slot != null; slot = engine.claim(this)) {
-        engine.filled(this, slot, fill(slot), context.saidNoMore());
+      core.device.bindThread();
+      HostSlot slot = producers.claim(state);
+      while (slot != null) {
+        Throwable thrown = fill(slot);
+        slot = producers.publishAndClaim(state, slot, thrown, context.saidNoMore());
       }
     } catch (Throwable t) {
-      engine.breakDown(t);
+      core.breakDown(t);
     } finally {
-      engine.workerEnded(this);
+      producers.ended(state);
     }
   }
 
@@ -54,7 +53,7 @@ final class Worker implements Runnable {
   private @Nullable Throwable fill(HostSlot slot) {
     for (int attempt = 0; ; attempt++) {
       Throwable failure = attempt(slot, attempt);
-      if (failure == null || !engine.mayRetry(slot, attempt, failure)) {
+      if (failure == null || !producers.mayRetry(slot, attempt, failure)) {
         return failure;
       }
     }
@@ -62,7 +61,7 @@ final class Worker implements Runnable {
 
   /** Null if the target returned, else what it threw; an Error too belongs to its index (I5). */
   private @Nullable Throwable attempt(HostSlot slot, int attempt) {
-    HostSlotMemory memory = engine.memory(slot);
+    HostSlotMemory memory = core.memory(slot);
     if (poison) {
       memory.poison();
     }
@@ -93,15 +92,5 @@ final class Worker implements Runnable {
       context.end();
       Thread.interrupted(); // a flag the target left up is not the next batch's
     }
-  }
-
-  /** Waits until somebody frees a slot; may also return for no reason. */
-  void park() {
-    LockSupport.park(this);
-    Thread.interrupted(); // somebody's interrupt would make every later park return at once
-  }
-
-  void wake() {
-    LockSupport.unpark(thread);
   }
 }

@@ -116,7 +116,7 @@ class BatchQueueTest {
 
   private static Caller<Long> untilSubmitting(BatchQueue queue) {
     Caller<Long> submitter = Caller.start(() -> submit(queue));
-    until(() -> Caller.waitsIn(submitter.thread, Engine.class, "submit"), "submit to wait");
+    until(() -> Caller.waits(submitter.thread), "submit to wait");
     return submitter;
   }
 
@@ -200,7 +200,7 @@ class BatchQueueTest {
       Caller<DeviceBatch> consumer = Caller.start(() -> queue.get()).untilWaitingForBatch();
       for (int i = 0; i < 4; i++) {
         Thread worker = Caller.worker("jobs", i);
-        until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+        until(() -> Caller.restsAsWorker(worker), "a worker to rest");
       }
       LoaderStats before = queue.stats();
       until(
@@ -307,7 +307,7 @@ class BatchQueueTest {
     try (BatchQueue queue = queue().start()) {
       check(submit(queue), queue.get(PATIENCE));
       Thread worker = Caller.worker("jobs", 0);
-      until(() -> Caller.waitsIn(worker, Worker.class, "park"), "the worker to rest");
+      until(() -> Caller.restsAsWorker(worker), "the worker to rest");
       BatchTimeoutException e =
           assertThrows(BatchTimeoutException.class, () -> queue.get(Duration.ofMillis(1)));
       assertSays(

@@ -50,7 +50,7 @@ final class Bench {
     /** Whether the worker, of which there is one, has looked for a slot in vain. */
     boolean workerIsParked() {
       Thread thread = worker;
-      return thread != null && thread.getState() == Thread.State.WAITING;
+      return thread != null && Caller.restsAsWorker(thread);
     }
   }
 

@@ -290,7 +290,7 @@ class BottleneckAnalysisTest {
         case 2 ->
             toggle(2, 2, () -> recorder.consumerStarving(now), () -> recorder.consumerFed(now));
         case 3 -> toggle(3, 1, () -> recorder.copyHeldUp(now), () -> recorder.copyLetGo(now));
-        case 4 -> recorder.dry(random.nextDouble() < likes[4], now);
+        case 4 -> recorder.starved(random.nextDouble() < likes[4], now);
         case 5 -> {
           if (staged) {
             toggle(5, 1, () -> recorder.stagesStarted(now), () -> recorder.stagesEnded(now));

@@ -2,13 +2,13 @@ package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /** A thread that a test steers, and its result. Every wait here is bounded, and none is a sleep. */
@@ -47,19 +47,19 @@ final class Caller<T> {
 
   /** Until the thread waits in {@code get} for a batch. */
   Caller<T> untilWaitingForBatch() {
-    until(() -> waitsIn(thread, Engine.class, "await"), "a thread to wait for a batch");
+    until(() -> waits(thread), "a thread to wait for a batch");
     return this;
   }
 
-  /** Whether a thread waits in a method, or in something that method calls. */
-  static boolean waitsIn(Thread thread, Class<?> type, String method) {
+  /** Whether a thread waits, for whatever: it runs nothing, and is not about to enter a lock. */
+  static boolean waits(Thread thread) {
     Thread.State state = thread.getState();
-    return (state == Thread.State.WAITING || state == Thread.State.TIMED_WAITING)
-        && Arrays.stream(thread.getStackTrace())
-            .anyMatch(
-                frame ->
-                    frame.getClassName().equals(type.getName())
-                        && frame.getMethodName().equals(method));
+    return state == Thread.State.WAITING || state == Thread.State.TIMED_WAITING;
+  }
+
+  /** Whether a worker of a loader waits for a slot, and not in its target. */
+  static boolean restsAsWorker(Thread thread) {
+    return LockSupport.getBlocker(thread) instanceof WorkerState;
   }
 
   /** Polls: for what nothing could tell the test. */

@@ -72,7 +72,7 @@ class CloseTest {
         () -> Bench.threads().stream().noneMatch(thread -> thread.getName().endsWith("copy")));
     Bench.until(
         "close() waits for the worker, or has returned",
-        () -> Caller.waitsIn(closer.thread, Engine.class, "awaitEnd") || !closer.thread.isAlive());
+        () -> Caller.waits(closer.thread) || !closer.thread.isAlive());
     go.countDown();
     assertTrue(closer.result(), "no thread of the loader is left when close() returns");
     Bench.assertAllGone(scripted);

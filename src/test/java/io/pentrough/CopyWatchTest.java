@@ -28,17 +28,22 @@ class CopyWatchTest {
   private long awakeNanos;
   private Runnable whileParked = () -> {};
 
-  private final CopyWatch.Time time =
-      new CopyWatch.Time() {
+  private final Time time =
+      new Time() {
         @Override
         public long now() {
           return now;
         }
 
         @Override
-        public void park(long nanos) {
+        public void park(Object blocker, long nanos) {
           now += nanos + LATE_NANOS;
           whileParked.run();
+        }
+
+        @Override
+        public void await(Object lock, long nanos) {
+          throw new AssertionError("the watch does not hold the lock");
         }
       };
 

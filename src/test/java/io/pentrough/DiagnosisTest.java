@@ -78,10 +78,7 @@ class DiagnosisTest {
       };
       Caller.until(
           () ->
-              List.of(workers).stream()
-                      .filter(worker -> Caller.waitsIn(worker, Worker.class, "park"))
-                      .count()
-                  == 1,
+              List.of(workers).stream().filter(worker -> Caller.restsAsWorker(worker)).count() == 1,
           "the third worker to run out of slots");
       String said =
           message(

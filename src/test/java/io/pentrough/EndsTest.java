@@ -442,15 +442,11 @@ class EndsTest {
     try (BackgroundLoader loader = loader(target).workers(2).epochs(epochs).hostSlots(6).start()) {
       Thread[] workers = {Caller.worker("ends", 0), Caller.worker("ends", 1)};
       until(
-          () ->
-              Caller.waitsIn(workers[0], Worker.class, "park")
-                  || Caller.waitsIn(workers[1], Worker.class, "park"),
+          () -> Caller.restsAsWorker(workers[0]) || Caller.restsAsWorker(workers[1]),
           "the other worker to find the end");
       ended.countDown();
       until(
-          () ->
-              Caller.waitsIn(workers[0], Worker.class, "park")
-                  && Caller.waitsIn(workers[1], Worker.class, "park"),
+          () -> Caller.restsAsWorker(workers[0]) && Caller.restsAsWorker(workers[1]),
           "both to have returned");
       check(0, loader.get(PATIENCE));
       TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
@@ -507,7 +503,7 @@ class EndsTest {
             }
           }
           for (Thread worker : workers) { // the ends are known, and lie in slots
-            until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+            until(() -> Caller.restsAsWorker(worker), "a worker to rest");
           }
           loader.reset();
           got.addAll(drain(loader));
@@ -544,9 +540,7 @@ class EndsTest {
       }
       Thread[] workers = {Caller.worker("ends", 0), Caller.worker("ends", 1)};
       until(
-          () ->
-              Caller.waitsIn(workers[0], Worker.class, "park")
-                  || Caller.waitsIn(workers[1], Worker.class, "park"),
+          () -> Caller.restsAsWorker(workers[0]) || Caller.restsAsWorker(workers[1]),
           "a worker to run out of numbers");
       Caller<DeviceBatch> waiting = Caller.start(loader::get).untilWaitingForBatch();
       loader.reset();
@@ -591,7 +585,7 @@ class EndsTest {
       loader.reset();
       beforeReset.countDown();
       until(
-          () -> ahead.get() != null && Caller.waitsIn(ahead.get(), Worker.class, "park"),
+          () -> ahead.get() != null && Caller.restsAsWorker(ahead.get()),
           "the last epoch to be made, while nobody knows the end of the first");
       overtaken.countDown();
       assertEquals(List.of("1.0"), drain(loader));

@@ -317,7 +317,7 @@ class FailurePolicyTest {
     try (BackgroundLoader loader = builder.start()) {
       Thread worker = Caller.worker("policy", 0);
       until(
-          () -> loader.stats().failures() == 1 && Caller.waitsIn(worker, Worker.class, "park"),
+          () -> loader.stats().failures() == 1 && Caller.restsAsWorker(worker),
           "the failure to wait for its turn");
       assertEquals(0, loader.stats().skips(), "its turn has not come");
       loader.reset();
@@ -413,7 +413,7 @@ class FailurePolicyTest {
       for (int looks = 1; looks <= 5; looks++) {
         for (int i = 0; i < 2; i++) {
           Thread worker = Caller.worker("policy", i);
-          until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+          until(() -> Caller.restsAsWorker(worker), "a worker to rest");
         }
         assertEquals(4 * looks, fills.get());
         assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));

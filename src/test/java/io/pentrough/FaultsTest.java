@@ -455,7 +455,7 @@ class FaultsTest {
     Bench.until("the lost slot is waited for", () -> device.calls("synchronize").size() == 1);
     assertEquals(3, device.live("memory"), () -> "" + device.live());
     assertEquals(3, device.live("pinned"), () -> "" + device.live());
-    assertEquals(1, log.containing("1 lost").size(), "the log tells what is left");
+    assertEquals(1, log.containing("1 poisoned").size(), "the log tells what is left");
     assertTrue(device.step(consumer));
     assertEquals(0, reader.seen);
     Bench.assertAllGone(device);

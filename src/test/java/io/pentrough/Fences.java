@@ -230,8 +230,7 @@ final class Fences {
         () ->
             device.pendingAnswers() >= before + ROUNDS
                 || Bench.threads().isEmpty()
-                || Bench.threads().stream()
-                    .anyMatch(t -> Caller.waitsIn(t, Reclaimer.class, "awaitUnanswered")));
+                || device.synchronizing() > 0);
   }
 
   private static boolean isBroken(BackgroundLoader loader) {

@@ -88,8 +88,7 @@ class FromElektronn2Test {
     Moody target = new Moody();
     try (BackgroundLoader bg =
         BackgroundLoader.builder(device, Moody.SPEC, target).name("guide").start()) {
-      Caller.until(
-          () -> Caller.waitsIn(Caller.worker("guide", 0), Moody.class, "fill"), "the target");
+      Caller.until(() -> Caller.waits(Caller.worker("guide", 0)), "the target");
       samples.get(bg, Duration.ZERO);
       String diagnosis = (String) samples.logged.get(0);
       assertTrue(diagnosis.contains("Moody.fill"), diagnosis);

@@ -53,7 +53,7 @@ class LeaseWatchTest {
 
   private void lease(int slot) {
     slots.get(slot).index = slot;
-    slots.get(slot).holder = Thread.currentThread();
+    slots.get(slot).leaseTo(Thread.currentThread());
     slots.get(slot).enter(DeviceSlot.State.LEASED, now);
   }
 
@@ -77,7 +77,7 @@ class LeaseWatchTest {
     assertEquals(11, watch.look());
     assertEquals(1, warnings.size(), warnings::toString);
     assertTrue(warnings.get(0).startsWith(OVERDUE + " 30.0 s by thread "), warnings.get(0));
-    slots.get(1).holder = null; // closed in time
+    slots.get(1).closeLease(slots.get(1).lease()); // in time
     now += 11;
     assertEquals(BOUND, watch.look());
     now += 100 * BOUND;

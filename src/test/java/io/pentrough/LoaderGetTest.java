@@ -276,7 +276,7 @@ class LoaderGetTest {
               }));
     }
     for (Caller<Boolean> closer : closers) {
-      until(() -> Caller.waitsIn(closer.thread, Engine.class, "awaitEnd"), "close to wait");
+      until(() -> Caller.waits(closer.thread), "close to wait");
     }
     gate.countDown();
     for (Caller<Boolean> closer : closers) {

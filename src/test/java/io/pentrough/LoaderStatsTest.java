@@ -301,18 +301,18 @@ class LoaderStatsTest {
   void whileThereIsNoJobWorkersWaitForThatAndForNoSlot() {
     recorder.started(at(0));
     recorder.workerIdle(at(0)); // no job from 100 to 700: one rests before, the other from 400 on
-    recorder.dry(true, at(100));
-    recorder.dry(true, at(200));
+    recorder.starved(true, at(100));
+    recorder.starved(true, at(200));
     recorder.workerIdle(at(400));
     LoaderStats before = recorder.snapshot(at(500));
-    recorder.dry(false, at(700));
+    recorder.starved(false, at(700));
     recorder.workerBusy(at(750));
     recorder.workerBusy(at(800));
     LoaderStats stats = recorder.snapshot(at(1000));
     assertEquals((100 + 50 + 100) / 2000.0, stats.workerIdleShare());
     assertEquals((600 + 300) / 2000.0, stats.workerJoblessShare());
     assertEquals((200 + 200) / 1000.0, stats.minus(before).workerJoblessShare());
-    assertEquals(600 * MS, recorder.dryNanos(at(1000)));
+    assertEquals(600 * MS, recorder.starvedNanos(at(1000)));
   }
 
   /** Shares in thousandths. */
@@ -352,7 +352,7 @@ class LoaderStatsTest {
     recorder.firstReady(at(0));
     recorder.workerIdle(at(0));
     recorder.workerIdle(at(0));
-    recorder.dry(true, at(idle));
+    recorder.starved(true, at(idle));
     recorder.workerBusy(at(idle + jobless));
     recorder.workerBusy(at(idle + jobless));
     recorder.consumerStarving(at(0));

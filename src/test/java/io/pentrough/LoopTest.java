@@ -207,7 +207,7 @@ class LoopTest {
               loader.close();
               return true;
             });
-    until(() -> Caller.waitsIn(closer.thread, Engine.class, "awaitEnd"), "the closer to wait");
+    until(() -> Caller.waits(closer.thread), "the closer to wait");
     closing.countDown();
     assertTrue(closer.result());
     assertNothingToReport();

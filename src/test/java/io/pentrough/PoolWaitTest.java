@@ -93,7 +93,7 @@ class PoolWaitTest {
               });
       Caller.until(() -> waiting.get() != null, "the last batch to be asked for");
       Thread consumer = Objects.requireNonNull(waiting.get());
-      Caller.until(() -> Caller.waitsIn(consumer, Engine.class, "await"), "the consumer to rest");
+      Caller.until(() -> Caller.waits(consumer), "the consumer to rest");
       go.countDown();
       assertEquals(40, got.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
     }

@@ -80,6 +80,7 @@ final class ScriptedDevice implements Device {
   private boolean holdNewStreams;
   private int made;
   private int pendingAnswers;
+  private int synchronizing;
   private @Nullable Event latestRelease;
 
   /** Something that happens at a call instead of, or before, what it is for. */
@@ -265,6 +266,13 @@ final class ScriptedDevice implements Device {
   int pendingAnswers() {
     synchronized (lock) {
       return pendingAnswers;
+    }
+  }
+
+  /** How many threads wait in {@code synchronize}. */
+  int synchronizing() {
+    synchronized (lock) {
+      return synchronizing;
     }
   }
 
@@ -732,6 +740,7 @@ final class ScriptedDevice implements Device {
   private void await(Mark mark) {
     boolean interrupted = false;
     synchronized (lock) {
+      synchronizing++;
       while (mark.isPending()) {
         try {
           lock.wait();
@@ -739,6 +748,7 @@ final class ScriptedDevice implements Device {
           interrupted = true;
         }
       }
+      synchronizing--;
     }
     if (interrupted) {
       Thread.currentThread().interrupt();

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Test;
 /** How many failures a policy leaves out, without a loader around it. */
 class SkipsTest {
 
-  private static SlotLedger.Failure failure(long index, boolean contradicts) {
-    return new SlotLedger.Failure(0, index, 0, contradicts, new IllegalStateException());
+  private static Failure failure(long index, boolean contradicts) {
+    return new Failure(0, index, 0, contradicts, new IllegalStateException());
   }
 
   @Test
@@ -27,8 +27,8 @@ class SkipsTest {
     assertTrue(skips.leavesOut(failure(2, false)));
     assertFalse(skips.leavesOut(failure(3, false)), "the bound is two");
     assertEquals(2, stats.skips());
-    skips.takeUntold().forEach(skips::tell);
-    assertFalse(skips.areUntold());
+    skips.takePending().forEach(skips::report);
+    assertFalse(skips.arePending());
     assertEquals(List.of(1L, 2L), told);
   }
 }

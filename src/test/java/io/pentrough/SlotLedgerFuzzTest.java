@@ -172,14 +172,14 @@ class SlotLedgerFuzzTest {
         if (current) {
           assertNull(schedule.returned(slot, true), "it is true that there is no more");
         }
-        wanted = ledger.pass(slot, now);
+        wanted = ledger.markEmpty(slot, now);
       } else if (succeeds) {
         if (current) {
           assertNull(schedule.returned(slot, false), "it is true that there is a batch");
         }
         wanted = ledger.publish(slot, now);
       } else if (random.nextInt(4) == 0) {
-        wanted = ledger.pass(slot, now);
+        wanted = ledger.markEmpty(slot, now);
         if (wanted) {
           skipped.put(place, slot.sequence);
         }
@@ -242,8 +242,8 @@ class SlotLedgerFuzzTest {
     /** True if something was told. */
     private boolean take() {
       ledger.passOver(now);
-      long sequence = ledger.lowestOpen();
-      SlotLedger.Failure failure = ledger.takeFailure(now);
+      long sequence = ledger.order.lowestOpen();
+      Failure failure = ledger.takeFailure(now);
       if (failure != null) {
         log("told of the failure of", failure.index());
         tell(new Place(failure.epoch(), failure.index()));
@@ -262,7 +262,7 @@ class SlotLedgerFuzzTest {
       boolean early = random.nextInt(3) == 0;
       DeviceSlot slot =
           early
-              ? ledger.takeEarly(Thread.currentThread(), now)
+              ? ledger.takeInFlight(Thread.currentThread(), now)
               : ledger.take(Thread.currentThread(), now);
       if (slot == null) {
         return false;
@@ -317,7 +317,8 @@ class SlotLedgerFuzzTest {
       if (!copies.contains(slot)) {
         assertEquals(content, deviceMemory[slot.number], "I2: a leased batch was overwritten");
       }
-      ledger.release(slot, now);
+      assertTrue(slot.closeLease(slot.lease()), "a lease is closed twice");
+      assertEquals(handOver, ledger.release(slot, now));
       if (handOver) {
         returning.put(slot, content);
       }
@@ -336,7 +337,7 @@ class SlotLedgerFuzzTest {
 
     private void reset() {
       log("reset");
-      skipped.values().removeIf(sequence -> sequence >= ledger.lowestOpen());
+      skipped.values().removeIf(sequence -> sequence >= ledger.order.lowestOpen());
       ledger.reset(now);
       generation++;
     }
@@ -348,7 +349,7 @@ class SlotLedgerFuzzTest {
       long leased =
           ledger.deviceSlots().stream().filter(s -> s.state == DeviceSlot.State.LEASED).count();
       assertEquals(leases.size(), leased, "slots leased");
-      assertEquals(leases.size(), ledger.heldBy(Thread.currentThread()));
+      assertEquals(leases.size(), ledger.device.heldBy(Thread.currentThread()));
       leases.forEach(
           (slot, content) ->
               assertTrue(
@@ -357,7 +358,7 @@ class SlotLedgerFuzzTest {
       if (ordered && !withEnds) {
         for (HostSlot slot : ledger.hostSlots()) {
           if (slot.state == HostSlot.State.FILLING && slot.generation == generation) {
-            long ahead = slot.sequence - ledger.lowestOpen();
+            long ahead = slot.sequence - ledger.order.lowestOpen();
             assertTrue(ahead < hostDepth + deviceDepth, "a worker runs " + ahead + " ahead");
           }
         }
@@ -401,7 +402,7 @@ class SlotLedgerFuzzTest {
       assertNull(ledger.claim(99, now), "a stopped ledger gives no slot");
       assertNull(ledger.startCopy(now), "a stopped ledger copies nothing");
       assertNull(ledger.take(Thread.currentThread(), now), "a stopped ledger delivers nothing");
-      assertNull(ledger.takeEarly(Thread.currentThread(), now), "nor anything early");
+      assertNull(ledger.takeInFlight(Thread.currentThread(), now), "nor anything early");
       while (!filling.isEmpty()) {
         endFill(random.nextBoolean());
       }
@@ -417,7 +418,7 @@ class SlotLedgerFuzzTest {
       }
       for (DeviceSlot slot : ledger.deviceSlots()) {
         assertSame(DeviceSlot.State.FREE, slot.state, "device slot " + slot.number);
-        assertNull(slot.holder, "a holder is kept");
+        assertNull(slot.holder(), "a holder is kept");
       }
     }
 

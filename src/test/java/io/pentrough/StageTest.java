@@ -354,7 +354,7 @@ class StageTest {
               loader.close();
               return TestDevice.nothingLive(device);
             });
-    until(() -> Caller.waitsIn(closer.thread, Engine.class, "awaitEnd"), "close() to wait");
+    until(() -> Caller.waits(closer.thread), "close() to wait");
     gates.get(0).open();
     // The gate itself counts as something of the device's until it is closed.
     closer.result();

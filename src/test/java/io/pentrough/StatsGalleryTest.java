@@ -110,7 +110,7 @@ class StatsGalleryTest {
     }
     long busyAt = nanos(idle);
     if (jobless >= 0) {
-      recorder.dry(true, busyAt);
+      recorder.starved(true, busyAt);
       busyAt += nanos(jobless);
     }
     for (int i = 0; i < workers; i++) {

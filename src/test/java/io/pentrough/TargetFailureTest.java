@@ -215,7 +215,7 @@ class TargetFailureTest {
   private static void untilWorkersRest(String loader, int workers) {
     for (int i = 0; i < workers; i++) {
       Thread worker = Caller.worker(loader, i);
-      until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+      until(() -> Caller.restsAsWorker(worker), "a worker to rest");
     }
   }
 

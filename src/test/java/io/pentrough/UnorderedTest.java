@@ -123,7 +123,7 @@ class UnorderedTest {
       until(() -> loader.stats().copyTime().count() == others + 1, "index 5 to be ready");
       for (int i = 0; i < 2; i++) {
         Thread worker = Caller.worker("slow", i);
-        until(() -> Caller.waitsIn(worker, Worker.class, "park"), "a worker to rest");
+        until(() -> Caller.restsAsWorker(worker), "a worker to rest");
       }
       getOnce(loader, seen);
       assertTrue(seen.get(5), "nothing else was to be had");

@@ -1,33 +1,13 @@
 package io.pentrough;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
-class WorkerWakesTest {
-
-  @ParameterizedTest(name = "{0} of {1} free, each worth it {2}: {3}")
-  @CsvSource({
-    "0, 4, true, false",
-    "1, 4, true, true",
-    "0, 1, false, false",
-    "1, 1, false, true",
-    "1, 4, false, false",
-    "2, 4, false, true",
-    "2, 5, false, false",
-    "3, 5, false, true",
-  })
-  @DisplayName("a worker is woken for one slot if that is worth it, else for half of them")
-  void areEnough(int free, int all, boolean eachIsWorthIt, boolean wakes) {
-    assertEquals(wakes, WorkerWakes.areEnough(free, all, eachIsWorthIt));
-  }
+class WorkerSignallerTest {
 
   @Test
   @Timeout(60)
@@ -56,7 +36,7 @@ class WorkerWakesTest {
       }
       Bench.until(
           "all workers rest",
-          () -> Bench.threads().stream().filter(WorkerWakesTest::rests).count() == workers);
+          () -> Bench.threads().stream().filter(WorkerSignallerTest::rests).count() == workers);
       blocks.set(true);
       for (; taken < fills.get(); taken++) {
         Bench.get(loader).close();

@@ -12,14 +12,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** When a consumer stays awake, and for how long. */
 @Timeout(60)
-class PatienceTest {
+class IdleStrategyTest {
 
-  private static Patience after(int cores, int waits, long nanos) {
-    Patience patience = new Patience(cores);
+  private static IdleStrategy after(int cores, int waits, long nanos) {
+    IdleStrategy idle = new IdleStrategy(cores);
     for (int i = 0; i < waits; i++) {
-      patience.waited(nanos);
+      idle.waited(nanos);
     }
-    return patience;
+    return idle;
   }
 
   @ParameterizedTest(name = "{0} cores, {1} waits of {2} ns: {3}")
@@ -40,29 +40,33 @@ class PatienceTest {
   @Test
   @DisplayName("one long wait ends it, and short ones bring it back")
   void oneLongWait() {
-    Patience patience = after(2, 100, 1000);
-    patience.waited(1_000_000);
-    assertFalse(patience.isWorthIt());
+    IdleStrategy idle = after(2, 100, 1000);
+    idle.waited(1_000_000);
+    assertFalse(idle.isWorthIt());
     int waits = 0;
-    while (!patience.isWorthIt()) {
-      patience.waited(1000);
+    while (!idle.isWorthIt()) {
+      idle.waited(1000);
       waits++;
     }
     assertTrue(waits > 5 && waits < 50, waits + " waits");
   }
 
   @Test
-  @DisplayName("staying awake ends by itself, and at once if there is news or no time")
+  @DisplayName("spinning ends by itself, and at once if there is news or no time")
   void ends() {
-    Patience patience = after(2, 100, 0);
-    patience.foundNothing();
+    ConsumerSignals signals =
+        new ConsumerSignals(
+            this, Time.SYSTEM, after(2, 100, 0), new CopyWatch(CopyWatch.Way.NOBODY, Time.SYSTEM));
+    long news = signals.news();
     long since = System.nanoTime();
-    patience.stayAwake(Long.MAX_VALUE);
+    signals.stayAwake(news, Long.MAX_VALUE);
     long took = System.nanoTime() - since;
-    assertTrue(took >= Patience.AWAKE_NANOS, took + " ns");
-    patience.stayAwake(0);
-    patience.stayAwake(-1);
-    patience.tell();
-    patience.stayAwake(Long.MAX_VALUE);
+    assertTrue(took >= IdleStrategy.AWAKE_NANOS, took + " ns");
+    signals.stayAwake(news, 0);
+    signals.stayAwake(news, -1);
+    synchronized (this) {
+      signals.tell();
+    }
+    signals.stayAwake(news, Long.MAX_VALUE);
   }
 }

@@ -1,0 +1,254 @@
+package io.pentrough;
+
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The end of a loader: stops everybody, waits within a bound for what is in use, and leaves the
+ * rest to whoever finishes last (I7). The copy thread gives the memory back.
+ *
+ * <p>A thread that closes does not wait for what it holds itself, a lease or the worker it runs on,
+ * nor for what others who are closing hold: they may be waiting for that.
+ */
+final class Closing {
+
+  /** A device that takes longer to take memory back than this waits for somebody. */
+  private static final long SLOW_FREE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  private final Core core;
+  private final Leases leases;
+  private final Thread copyThread;
+
+  // Guarded by the core.
+
+  /** Who has called close(), ever. */
+  private final Set<Thread> closers = new HashSet<>();
+
+  private boolean reported;
+  private boolean slowFreeReported;
+
+  Closing(Core core, Leases leases, Thread copyThread) {
+    this.core = core;
+    this.leases = leases;
+    this.copyThread = copyThread;
+  }
+
+  /** Closes; a second call does nothing. Ignores interrupts but keeps the flag. */
+  void close() {
+    if (!PoolWait.isNeeded()) {
+      closeHere();
+      return;
+    }
+    try {
+      PoolWait.<Void>run(
+          () -> {
+            closeHere();
+            return null;
+          });
+    } catch (InterruptedException e) { // not by what waits
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void closeHere() {
+    long started = core.time.now();
+    boolean again;
+    synchronized (core) {
+      again = reported;
+      if (!again) {
+        closers.add(Thread.currentThread());
+        core.beginClosing(started);
+      }
+    }
+    leases.closeAbandonedLoops(); // the copy thread closes those of threads that end later
+    if (again) {
+      return;
+    }
+    long bound = core.settings.closeTimeoutNanos();
+    boolean interrupted = false;
+    if (core.settings.interruptTargets()) {
+      interrupted = awaitEnd(started, bound / 2);
+      interruptTargets();
+    }
+    interrupted |= awaitEnd(started, bound);
+    interrupted |= joinThreads();
+    report();
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /**
+   * Waits until all is given back but what the caller itself holds, and says so if the device is
+   * slow to take memory back; returns whether it was interrupted meanwhile.
+   */
+  private boolean awaitEnd(long started, long bound) {
+    Thread caller = Thread.currentThread();
+    boolean interrupted = false;
+    String slow;
+    do {
+      slow = null;
+      synchronized (core) {
+        while (slow == null && !hasEnded(caller)) {
+          long now = core.time.now();
+          long left = bound - (now - started);
+          if (left <= 0) {
+            break;
+          }
+          slow = takeSlowFree(now);
+          if (slow == null) {
+            try {
+              core.time.await(core, Math.min(left, SLOW_FREE_NANOS));
+            } catch (InterruptedException e) {
+              interrupted = true;
+            }
+          }
+        }
+      }
+      if (slow != null) {
+        core.log(Level.WARNING, "close() is held up: " + describe(slow), null);
+      }
+    } while (slow != null);
+    return interrupted;
+  }
+
+  /** What the device has not taken back for long; null if nothing, or if that was reported. */
+  private @Nullable String takeSlowFree(long now) {
+    String asked = core.memory.asked();
+    if (slowFreeReported || asked == null || now - core.memory.askedNanos() < SLOW_FREE_NANOS) {
+      return null;
+    }
+    slowFreeReported = true;
+    return asked;
+  }
+
+  private String describe(String asked) {
+    double seconds = (core.time.now() - core.memory.askedNanos()) / 1e9;
+    return "%s has not taken back %s since it was asked %.3f s ago."
+            .formatted(core.device.name(), asked, seconds)
+        + " No work of this loader is queued any more, but a driver may wait for all work in its"
+        + " context before it frees memory: look for a kernel or a stream of others that does not"
+        + " come to an end";
+  }
+
+  /** Waits for the last instructions of threads that have ended; true if interrupted meanwhile. */
+  private boolean joinThreads() {
+    List<Thread> ending = new ArrayList<>();
+    synchronized (core) {
+      for (WorkerState worker : core.workers) {
+        if (worker.ended) {
+          ending.add(worker.thread());
+        }
+      }
+      if (core.isTerminated()) {
+        ending.add(copyThread);
+      }
+    }
+    boolean interrupted = false;
+    for (Thread thread : ending) {
+      while (thread.isAlive()) {
+        try {
+          thread.join();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    }
+    return interrupted;
+  }
+
+  private boolean hasEnded(Thread caller) {
+    if (slotsOf(caller) == 0 && !isWorker(caller)) {
+      return core.isTerminated() && workersAlive() == 0;
+    }
+    int slots = 0;
+    int closingWorkers = 0;
+    for (Thread closer : closers) {
+      slots += slotsOf(closer);
+      closingWorkers += isWorker(closer) ? 1 : 0;
+    }
+    return workersAlive() == closingWorkers && (core.isTerminated() || slotsInUse() == slots);
+  }
+
+  private int workersAlive() {
+    int alive = 0;
+    for (WorkerState worker : core.workers) {
+      alive += worker.isAlive() ? 1 : 0;
+    }
+    return alive;
+  }
+
+  private int slotsInUse() {
+    int inUse = 0;
+    for (HostSlot slot : core.ledger.hostSlots()) {
+      inUse += slot.outOfUse ? 0 : 1;
+    }
+    for (DeviceSlot slot : core.ledger.deviceSlots()) {
+      inUse += slot.outOfUse ? 0 : 1;
+    }
+    return inUse;
+  }
+
+  /** How many slots are in the hands of a thread: leased, or being filled by it. */
+  private int slotsOf(Thread thread) {
+    int slots = core.ledger.device.heldBy(thread) * (core.settings.handOver() ? 2 : 1);
+    for (WorkerState worker : core.workers) {
+      slots += worker.filling != null && worker.thread() == thread ? 1 : 0;
+    }
+    return slots;
+  }
+
+  private boolean isWorker(Thread thread) {
+    for (WorkerState worker : core.workers) {
+      if (worker.isAlive() && worker.thread() == thread) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Unless there is nothing to wait for any more; a target that is closing itself is let be. */
+  private void interruptTargets() {
+    synchronized (core) {
+      if (hasEnded(Thread.currentThread())) {
+        return;
+      }
+      for (WorkerState worker : core.workers) {
+        if (worker.filling != null && !closers.contains(worker.thread())) {
+          worker.thread().interrupt();
+        }
+      }
+    }
+  }
+
+  /** Names what could not be given back, once. */
+  private void report() {
+    Diagnosis left;
+    String asked;
+    boolean alreadyReported;
+    synchronized (core) {
+      if (reported) {
+        return;
+      }
+      reported = true;
+      left = core.isTerminated() ? null : core.diagnosis();
+      asked = core.memory.asked();
+      alreadyReported = slowFreeReported;
+    }
+    if (left != null && asked != null) {
+      if (!alreadyReported) {
+        core.log(Level.WARNING, "closed with memory still to be freed: " + describe(asked), null);
+      }
+    } else if (left != null) {
+      core.log(
+          Level.WARNING,
+          "closed with memory still in use; it is freed by whoever finishes last. " + left,
+          null);
+    }
+  }
+}

@@ -1,0 +1,306 @@
+package io.pentrough;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceStream;
+import java.lang.System.Logger.Level;
+import java.util.List;
+import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the training loop asks: the next batch, within a time.
+ *
+ * <pre>
+ *                +----------------------- look (with the lock) -----------------------+
+ *                |                |              |              |          |          |
+ *             a batch          failure       REPORT_SKIPS     HELP,      REST      GIVE_UP
+ *                |                |              |          STAY_AWAKE     |          |
+ *           leases.open    TargetException   listener           |       lock.wait   null
+ *                                                \______________|__________/
+ *                                                         look again
+ * </pre>
+ *
+ * A consumer looks again only after something has changed, or its time is over (I5).
+ */
+final class Consumers {
+
+  private final Core core;
+  private final CopyStrategy copies;
+  private final Leases leases;
+  private final Skips skips;
+
+  Consumers(Core core, CopyStrategy copies, Leases leases) {
+    this.core = core;
+    this.copies = copies;
+    this.leases = leases;
+    skips = new Skips(core.settings.failurePolicy(), core.stats);
+  }
+
+  /**
+   * Waits without bound, but not in silence.
+   *
+   * @param inLoop whether the loader's {@code close} closes the lease, if the loop is left early
+   */
+  DeviceBatch get(DeviceStream stream, boolean inLoop) throws InterruptedException {
+    long asked = core.time.now();
+    while (true) {
+      DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), false, inLoop);
+      if (batch != null) {
+        return batch;
+      }
+      core.log(Level.WARNING, core.diagnose(core.time.now() - asked), null);
+    }
+  }
+
+  /**
+   * Waits at most so long.
+   *
+   * @param queued whether the stream waits for the copy, instead of the caller
+   */
+  DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean queued)
+      throws InterruptedException, BatchTimeoutException {
+    long asked = core.time.now();
+    DeviceBatch batch = poll(stream, timeoutNanos, queued, false);
+    if (batch == null) {
+      long waited = core.time.now() - asked;
+      throw new BatchTimeoutException(core.diagnose(waited), core.lastFailure());
+    }
+    return batch;
+  }
+
+  static void requireSameDevice(DeviceStream stream, Device device) {
+    if (stream.device() != device) {
+      throw new IllegalArgumentException(
+          "the stream belongs to another device ("
+              + stream.device().name()
+              + ") than the loader ("
+              + device.name()
+              + "): use a stream of the loader's device");
+    }
+  }
+
+  /** Null if the time is over; nothing has been taken then. */
+  private @Nullable DeviceBatch poll(
+      DeviceStream stream, long timeoutNanos, boolean queued, boolean inLoop)
+      throws InterruptedException {
+    requireSameDevice(stream, core.device);
+    core.requireUsableEarly();
+    DeviceBatch lease = new DeviceBatch(leases, stream, inLoop); // before anything is taken
+    boolean begun = core.device.beginCalls();
+    try {
+      if (stream.isCapturing()) {
+        throw Leases.capturedException();
+      }
+      return deliver(lease, timeoutNanos, queued);
+    } finally {
+      copies.consumerLeaves();
+      core.device.endCalls(begun);
+    }
+  }
+
+  private @Nullable DeviceBatch deliver(DeviceBatch lease, long timeoutNanos, boolean queued)
+      throws InterruptedException {
+    long asked = core.time.now();
+    boolean mayHelp = true;
+    boolean maySpin = true;
+    boolean starving = false;
+    boolean hasHelped = false;
+    while (true) {
+      long news = core.consumers.news(); // first, so that nothing that comes behind it is missed
+      Outcome outcome;
+      try {
+        outcome = look(lease, asked, timeoutNanos, queued, starving, hasHelped, mayHelp, maySpin);
+      } finally {
+        reportSkips();
+      }
+      hasHelped = outcome == Meanwhile.HELP;
+      starving = hasHelped || outcome == Meanwhile.STAY_AWAKE;
+      if (outcome instanceof DeviceSlot slot) {
+        warnOfShortage();
+        leases.open(lease, slot, queued);
+        return lease;
+      }
+      if (outcome instanceof Failure failure) {
+        // Not under the lock: it asks what the target threw for its words.
+        throw new TargetException(
+            failure.epoch(), failure.index(), failure.worker(), failure.cause());
+      }
+      long left = timeoutNanos - (core.time.now() - asked);
+      switch ((Meanwhile) outcome) {
+        case HELP -> mayHelp = maySpin = copies.help(left);
+        case STAY_AWAKE -> {
+          core.consumers.stayAwake(news, left);
+          mayHelp = true;
+          maySpin = false;
+        }
+        case REST -> {
+          rest(news, queued, left);
+          mayHelp = maySpin = true;
+        }
+        case REPORT_SKIPS -> {} // done above
+        case GIVE_UP -> {
+          return null;
+        }
+      }
+    }
+  }
+
+  /**
+   * Takes what is to be delivered next, or says what to do until there is something.
+   *
+   * @param starving whether the caller has helped or spun since it last looked
+   */
+  private Outcome look(
+      DeviceBatch lease,
+      long asked,
+      long timeoutNanos,
+      boolean queued,
+      boolean starving,
+      boolean hasHelped,
+      boolean mayHelp,
+      boolean maySpin)
+      throws InterruptedException {
+    synchronized (core) {
+      long now = core.time.now();
+      if (starving) {
+        core.stats.consumerFed(now); // that was waiting, too
+      }
+      if (hasHelped) {
+        copies.helped();
+      }
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
+      core.requireUsable();
+      Outcome found = take(queued, now);
+      if (found != null) {
+        waited(now - asked);
+        if (found instanceof DeviceSlot slot) {
+          core.stats.delivered(core.memory(slot).bytes);
+          lease.taken(slot, core.ledger.order.lowestOpen(), core.ledger.order.deliveries());
+          core.lookForShortage();
+        }
+        return found;
+      }
+      requireMoreToCome();
+      if (timeoutNanos - (now - asked) <= 0) {
+        waited(now - asked);
+        return Meanwhile.GIVE_UP;
+      }
+      if (skips.arePending()) {
+        return Meanwhile.REPORT_SKIPS;
+      }
+      core.stats.consumerStarving(now);
+      if (mayHelp && copies.canHelp(queued)) {
+        return Meanwhile.HELP;
+      }
+      return maySpin && core.consumers.idle.isWorthIt() ? Meanwhile.STAY_AWAKE : Meanwhile.REST;
+    }
+  }
+
+  /**
+   * The batch that is to be delivered next, or the failure in its place; null if neither is there.
+   */
+  private @Nullable Outcome take(boolean queued, long now) {
+    SlotLedger ledger = core.ledger;
+    while (true) {
+      if (ledger.passOver(now)) {
+        core.copySignal.mayCopy();
+        core.workerSignaller.wakeAll();
+        core.windowMayHaveMoved();
+      }
+      Failure failure = ledger.takeFailure(now);
+      if (failure == null) {
+        break;
+      }
+      core.copySignal.mayCopy();
+      core.workerSignaller.wakeOne(); // a host slot is free
+      core.copySignal.wakeCopyThread(); // or a device slot, where a stage has failed
+      core.windowMayHaveMoved(); // a queue has room for another job, and nobody else will say so
+      if (!skips.leavesOut(failure)) {
+        return failure;
+      }
+    }
+    Thread caller = Thread.currentThread();
+    DeviceSlot slot = queued ? ledger.takeInFlight(caller, now) : ledger.take(caller, now);
+    if (slot != null) {
+      core.memory(slot).fence.beginLease();
+      core.windowMayHaveMoved();
+    }
+    return slot;
+  }
+
+  private void requireMoreToCome() {
+    if (core.ledger.order.isExhausted()) {
+      throw new NoSuchElementException(
+          core.settings.name() + " has no more batches: every one has been delivered");
+    }
+    int slots = core.ledger.deviceSlots().size();
+    if (core.ledger.device.heldBy(Thread.currentThread()) == slots) {
+      throw new IllegalStateException(
+          "this thread holds all "
+              + slots
+              + " device slots and would wait for itself: close a batch first, or raise deviceSlots"
+              + " (a lease counts for the thread that got it; if others close yours, one slot more"
+              + " than they hold at once will do; a loop over batches() that is left early holds"
+              + " its last batch until that is closed)");
+    }
+  }
+
+  private void waited(long nanos) {
+    long waited = Math.max(0, nanos);
+    core.stats.consumerWaited(waited);
+    core.consumers.idle.waited(waited);
+  }
+
+  private void rest(long news, boolean queued, long nanos) throws InterruptedException {
+    if (PoolWait.isNeeded()) {
+      PoolWait.<Void>run(
+          () -> {
+            restHere(news, queued, nanos);
+            return null;
+          });
+    } else {
+      restHere(news, queued, nanos);
+    }
+  }
+
+  private void restHere(long news, boolean queued, long nanos) throws InterruptedException {
+    synchronized (core) {
+      try {
+        core.consumers.rest(news, queued, nanos);
+      } finally {
+        core.stats.consumerFed(core.time.now());
+      }
+    }
+  }
+
+  private void reportSkips() {
+    if (!skips.arePending()) {
+      return;
+    }
+    List<Failure> skipped;
+    synchronized (core) {
+      skipped = skips.takePending();
+    }
+    for (int i = 0; i < skipped.size(); i++) {
+      core.device.endCalls(core.device.beginCalls()); // the listener may change the context
+      try {
+        skips.report(skipped.get(i));
+      } catch (Throwable t) {
+        core.log(Level.WARNING, "the listener for skipped batches threw", t);
+      }
+    }
+  }
+
+  private void warnOfShortage() {
+    if (core.takeShortage()) {
+      core.log(
+          Level.WARNING,
+          "fewer jobs are queued than there are workers ("
+              + core.settings.workers()
+              + "), so some of them wait: submit further ahead",
+          null);
+    }
+  }
+}

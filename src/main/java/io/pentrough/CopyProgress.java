@@ -1,0 +1,210 @@
+package io.pentrough;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What whoever runs the copies asks of the loader, and tells it: which batch comes next, and how
+ * far its copy is. Each method enters the lock once.
+ *
+ * <pre>
+ *     next --> queued --> (begins) --> copied --> ready
+ *              `------ completed is the last three ----'
+ *     next --> ran: a copy that its caller has run, so nothing was queued
+ * </pre>
+ */
+final class CopyProgress {
+
+  private final Core core;
+  private final boolean hasStages;
+
+  /** When the stages were last seen to end. Guarded by the core. */
+  private long stagedUntil = Long.MIN_VALUE;
+
+  CopyProgress(Core core) {
+    this.core = core;
+    hasStages = core.memory.stages != null;
+  }
+
+  /** The next batch to copy, its slots reserved; null if there is none now. */
+  @Nullable DeviceSlot next() {
+    if (!core.copySignal.isCopyPossible()) {
+      return null;
+    }
+    synchronized (core) {
+      return reserve(core.time.now());
+    }
+  }
+
+  private @Nullable DeviceSlot reserve(long now) {
+    DeviceSlot next = core.isStopped() ? null : core.ledger.startCopy(now);
+    if (next == null) {
+      core.copySignal.nothingToCopy();
+    }
+    return next;
+  }
+
+  /** The next copy waits for work of a consumer. */
+  void heldUp() {
+    synchronized (core) {
+      core.stats.copyHeldUp(core.time.now());
+    }
+  }
+
+  /**
+   * The copy has nothing left to wait for.
+   *
+   * @param wasHeldUp whether {@link #heldUp()} has been told before
+   */
+  void begins(DeviceSlot slot, boolean wasHeldUp) {
+    synchronized (core) {
+      long now = core.time.now();
+      begins(slot, now);
+      if (wasHeldUp) {
+        core.stats.copyLetGo(now);
+      }
+    }
+  }
+
+  private void begins(DeviceSlot slot, long now) {
+    slot.copySinceNanos = now;
+    slot.copyBegun = true;
+    core.stats.copyStarted(now);
+    core.consumers.tellOfRunningCopy(); // being woken takes no longer than the copy
+  }
+
+  /**
+   * A copy has been queued: consumers whose stream is to wait for it need not.
+   *
+   * @param begins whether it has nothing to wait for
+   */
+  void queued(DeviceSlot slot, boolean begins) {
+    synchronized (core) {
+      core.ledger.queued(slot);
+      if (begins) {
+        begins(slot, core.time.now());
+      }
+      core.consumers.tellOfQueuedCopy();
+    }
+  }
+
+  /**
+   * The copy has run, and read the host slot; stages come behind it.
+   *
+   * @param wakes whether to wake a worker for that slot: unless the caller is one
+   * @param next the copy that has nothing left to wait for now; null if there is none
+   */
+  void copied(DeviceSlot slot, boolean wakes, @Nullable DeviceSlot next) {
+    synchronized (core) {
+      long now = core.time.now();
+      copied(slot, wakes, now);
+      if (next != null) {
+        begins(next, now);
+      }
+    }
+  }
+
+  private void copied(DeviceSlot slot, boolean wakes, long now) {
+    slot.copiedNanos = now;
+    core.stats.copyEnded(now);
+    if (hasStages) {
+      core.stats.stagesStarted(now);
+    }
+    core.ledger.copied(slot.source(), now);
+    if (wakes) {
+      core.workerSignaller.wakeOne();
+    }
+  }
+
+  /** The stages behind the copy have run. */
+  void ready(DeviceSlot slot) {
+    synchronized (core) {
+      ready(slot, core.time.now());
+    }
+  }
+
+  private void ready(DeviceSlot slot, long now) {
+    core.memory(slot).fence.endCopy(); // not before: a copy that fails may have waited in vain (I7)
+    if (slot.state != DeviceSlot.State.COPYING) {
+      core.stats.firstReady(now); // it was taken in flight
+    }
+    ended(slot, now);
+  }
+
+  private void ended(DeviceSlot slot, long now) {
+    core.consumers.watch.copied(slot, now);
+    core.stats.copied(slot.copiedNanos - slot.copySinceNanos);
+    if (hasStages) {
+      core.stats.staged(now - Math.max(slot.copiedNanos, stagedUntil)); // one after the other
+      core.stats.stagesEnded(now);
+      stagedUntil = now;
+    }
+    if (core.ledger.ready(slot, now)) {
+      core.stats.firstReady(now);
+      core.consumers.tell();
+    } else {
+      core.copySignal.mayCopy(); // the slot may be free
+    }
+  }
+
+  /** The copy has run, and no stage comes behind it: {@link #copied} and {@link #ready} at once. */
+  void completed(DeviceSlot slot, boolean wakes, @Nullable DeviceSlot next) {
+    synchronized (core) {
+      long now = core.time.now();
+      copied(slot, wakes, now);
+      ready(slot, now);
+      if (next != null) {
+        begins(next, now);
+      }
+    }
+  }
+
+  /**
+   * The caller has run the copy itself, and nothing is queued behind it.
+   *
+   * @param wakes as for {@link #copied}
+   * @param more whether to go on with the next
+   * @return the next batch to copy, its slots reserved; null if there is none now
+   */
+  @Nullable DeviceSlot ran(DeviceSlot slot, boolean wakes, boolean more) {
+    synchronized (core) {
+      long now = core.time.now();
+      slot.copySinceNanos = slot.sinceNanos; // it was reserved then
+      core.stats.copyStarted(slot.copySinceNanos);
+      copied(slot, wakes, now);
+      ready(slot, now);
+      return more ? reserve(now) : null;
+    }
+  }
+
+  /** A stage has failed for the batch: reported in its turn, when what is queued has run. */
+  void stageFailed(DeviceSlot slot, Throwable failure) {
+    synchronized (core) {
+      core.failed(failure);
+      core.ledger.stageFailed(slot, failure);
+    }
+  }
+
+  /** A copy of which nobody knows whether it ran, but that does not run any more. */
+  void abandoned(DeviceSlot slot) {
+    synchronized (core) {
+      ended(slot, core.time.now());
+    }
+  }
+
+  /** The consumers' work on a slot that was given back early, or could not be, has run. */
+  void returned(DeviceSlot slot) {
+    synchronized (core) {
+      if (slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.POISONED) {
+        long now = core.time.now();
+        core.memory(slot).fence.allOver();
+        if (slot.state == DeviceSlot.State.RETURNING
+            && slot.source().state == HostSlot.State.MAPPED) {
+          core.stats.slotNoMoreInUse(now);
+        }
+        core.ledger.returned(slot, now);
+        core.copySignal.mayCopy();
+        core.workerSignaller.wakeOne();
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+package io.pentrough;
+
+import io.pentrough.device.DeviceEvent;
+
+/**
+ * Who runs a loader's copies, and when. The rest of the engine says what has happened, and does not
+ * know the answer.
+ *
+ * <p>The copy thread calls {@link #begin}, then {@link #work} and {@link #awaitWork} in turns, and
+ * {@link #end}. Any thread calls the rest. Everything is called without the lock unless it says
+ * otherwise. What goes wrong on a thread that is not the copy thread breaks the loader, and is not
+ * thrown.
+ */
+interface CopyStrategy {
+
+  /** What {@link #work} has found. */
+  enum Progress {
+    /** Something was done: there may be more. */
+    MOVED,
+    /** Something is under way, or another thread is at it. */
+    WAITING,
+    /** Nothing is under way. */
+    IDLE
+  }
+
+  /**
+   * A worker has published a slot.
+   *
+   * @param claimed whether it has the next slot already; else it waits for one
+   */
+  void published(boolean claimed);
+
+  /**
+   * Whether the device can already tell that a consumer's work has run, so that a mapped slot is
+   * free at once.
+   */
+  default boolean hasRun(DeviceEvent released) {
+    return false;
+  }
+
+  /**
+   * A consumer has given a slot back.
+   *
+   * @param canCopy whether a batch could be copied now
+   */
+  void released(boolean canCopy);
+
+  /**
+   * Whether a consumer that finds nothing can do something for its batch; with the lock. If so, it
+   * calls {@link #help} without the lock, then {@link #helped} with it.
+   *
+   * @param queued whether a queued copy is enough for it
+   */
+  default boolean canHelp(boolean queued) {
+    return false;
+  }
+
+  /**
+   * Does it.
+   *
+   * @return false if that was in vain, and the consumer should rest
+   */
+  default boolean help(long atMostNanos) {
+    return false;
+  }
+
+  /** With the lock. */
+  default void helped() {}
+
+  /** A consumer comes back from its wait, whatever for. */
+  default void consumerLeaves() {}
+
+  /** The copy thread begins. */
+  default void begin() {}
+
+  /** Does what can be done now. Throws what the device throws. */
+  Progress work();
+
+  /** Waits until there may be more to do, at most so long. */
+  void awaitWork(long atMostNanos);
+
+  /** The copy thread ends: waits for what is under way, after a failure too. */
+  default void end() {}
+}

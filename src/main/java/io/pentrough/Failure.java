@@ -1,0 +1,26 @@
+package io.pentrough;
+
+import java.util.Objects;
+
+/**
+ * What is delivered in place of a batch whose target or stage threw.
+ *
+ * @param contradicts whether the target's answers contradict each other; no policy leaves that out
+ */
+record Failure(int epoch, long index, int worker, boolean contradicts, Throwable cause)
+    implements Outcome {
+
+  static Failure of(HostSlot slot) {
+    return new Failure(
+        slot.epoch,
+        slot.index,
+        slot.worker,
+        slot.contradicts,
+        Objects.requireNonNull(slot.failure));
+  }
+
+  static Failure of(DeviceSlot slot) {
+    return new Failure(
+        slot.epoch, slot.index, slot.worker, false, Objects.requireNonNull(slot.failure));
+  }
+}

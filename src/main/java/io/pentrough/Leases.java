@@ -1,0 +1,240 @@
+package io.pentrough;
+
+import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceStream;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * A batch in the hands of a consumer, from when it is taken until its <em>released</em> event has
+ * been recorded (I2).
+ *
+ * <p>A lease is closed by whoever first gets {@link DeviceSlot#closeLease} to say so: a thread that
+ * calls {@code close}, the loader's {@code close} for a loop that was left early, or the copy
+ * thread for a lease that was collected unclosed. That thread records the event, without the lock,
+ * and then gives the slot back. In between nobody holds the slot and nobody can have it.
+ */
+final class Leases {
+
+  private final Core core;
+  private final CopyStrategy copies;
+  private final Queue<CollectedLease> collected = new ConcurrentLinkedQueue<>();
+
+  Leases(Core core, CopyStrategy copies) {
+    this.core = core;
+    this.copies = copies;
+  }
+
+  /**
+   * Makes the lease show the batch it has taken.
+   *
+   * @param queued whether the batch's copy may still run, and the lease's stream waits for it
+   */
+  void open(DeviceBatch lease, DeviceSlot slot, boolean queued) {
+    if (!lease.isOpen()) { // by a listener for skipped batches that has closed the loader
+      throw core.closedException();
+    }
+    DeviceSlotMemory held = core.memory(slot);
+    try {
+      if (queued) {
+        lease.stream().waitFor(held.ready);
+      }
+      lease.of(held);
+      if (core.settings.leakDetection()) {
+        LeakReport report =
+            lease.watchForLeak(
+                core.settings.name(),
+                new CollectedLease(this, slot, lease.number(), lease.stream()));
+        synchronized (core) {
+          slot.leakReport = report;
+        }
+      }
+    } catch (Throwable t) {
+      slot.closeLease(lease.number());
+      synchronized (core) {
+        core.ledger.release(slot, core.time.now()); // nobody has used it
+      }
+      core.breakDown(t);
+      throw t;
+    }
+  }
+
+  /**
+   * Closing a batch: does nothing if it is closed already. Refuses to close one whose release would
+   * be written down instead of recorded.
+   */
+  void close(DeviceBatch lease, DeviceSlot slot) {
+    boolean begun = core.device.beginCalls();
+    try {
+      if (isCapturing(lease.stream())) {
+        throw capturedException();
+      }
+      if (slot.closeLease(lease.number())) {
+        release(slot, lease.stream());
+      }
+    } finally {
+      core.device.endCalls(begun);
+    }
+  }
+
+  /** Closes a lease in place of its holder. */
+  private void close(DeviceSlot slot, int number, DeviceStream stream) {
+    if (!slot.closeLease(number)) {
+      return; // another thread has done so
+    }
+    try {
+      release(slot, stream);
+    } catch (Throwable t) { // an Error too: the caller has more to give back
+      // The loader is broken by it, and has said so.
+    }
+  }
+
+  /** Records <em>released</em> behind the consumer's work, then lets the slot be reused (I2). */
+  private void release(DeviceSlot slot, DeviceStream stream) {
+    DeviceSlotMemory held = core.memory(slot);
+    DeviceEvent released = held.fence.next();
+    try {
+      stream.record(released);
+    } catch (Throwable t) {
+      synchronized (core) {
+        forgetReport(slot);
+        held.lostOn = stream;
+        core.ledger.poison(slot, core.time.now());
+      }
+      core.breakDown(t);
+      throw t;
+    }
+    boolean hasRun = copies.hasRun(released);
+    boolean canCopy;
+    synchronized (core) {
+      forgetReport(slot);
+      held.fence.recorded(released);
+      long now = core.time.now();
+      boolean mapped = core.ledger.release(slot, now);
+      if (mapped && hasRun) {
+        held.fence.allOver();
+        core.ledger.returned(slot, now);
+        core.workerSignaller.wakeOne();
+      } else if (mapped) {
+        core.stats.slotStillInUse(now);
+      }
+      core.copySignal.mayCopy();
+      canCopy = core.ledger.canCopy();
+    }
+    if (!hasRun) {
+      copies.released(canCopy);
+    }
+    if (core.isStopped()) {
+      core.copySignal.wakeCopyThread(); // to free the slot
+    }
+  }
+
+  private static void forgetReport(DeviceSlot slot) {
+    LeakReport report = slot.leakReport;
+    if (report != null) {
+      slot.leakReport = null;
+      report.closed();
+    }
+  }
+
+  /** From now on the lease counts for the calling thread. */
+  void passToCaller(DeviceBatch lease, DeviceSlot slot) {
+    Thread caller = Thread.currentThread();
+    if (slot.holder() == caller) { // it got the lease itself
+      return;
+    }
+    synchronized (core) {
+      if (lease.isOpen()) {
+        slot.passTo(caller);
+      }
+    }
+  }
+
+  /**
+   * Closes what loops that were left early still hold: those of the caller, and of threads that
+   * have ended. Another thread may be about to queue work on its batch.
+   */
+  void closeAbandonedLoops() {
+    for (int i = 0; i < core.ledger.deviceSlots().size(); i++) {
+      DeviceSlot slot = core.ledger.deviceSlots().get(i);
+      DeviceStream stream;
+      int number;
+      synchronized (core) {
+        stream = isAbandoned(slot) ? slot.leasedFor : null;
+        number = slot.lease();
+      }
+      if (stream != null && !isCapturing(stream)) {
+        close(slot, number, stream);
+      }
+    }
+  }
+
+  private static boolean isAbandoned(DeviceSlot slot) {
+    Thread holder = slot.holder();
+    return slot.isInLoop
+        && holder != null
+        && (holder == Thread.currentThread() || !holder.isAlive());
+  }
+
+  /** A lease was collected unclosed: on the cleaner's thread, which may not wait for a driver. */
+  private record CollectedLease(Leases leases, DeviceSlot slot, int number, DeviceStream stream)
+      implements Runnable {
+    @Override
+    public void run() {
+      leases.collected.add(this);
+      leases.core.copySignal.wakeCopyThread();
+    }
+  }
+
+  /** Closes the leases that were collected unclosed. */
+  void closeCollected() {
+    CollectedLease lease = collected.peek();
+    while (lease != null && !isCapturing(lease.stream)) {
+      collected.remove();
+      close(lease.slot, lease.number, lease.stream);
+      lease = collected.peek();
+    }
+  }
+
+  /**
+   * Whether there may be something to do later for {@link #closeAbandonedLoops} or {@link
+   * #closeCollected}, of which nobody will tell.
+   */
+  boolean mustLookAgain() {
+    if (!collected.isEmpty()) {
+      return true;
+    }
+    synchronized (core) {
+      for (int i = 0; i < core.ledger.deviceSlots().size(); i++) {
+        DeviceSlot slot = core.ledger.deviceSlots().get(i);
+        if (slot.isInLoop && slot.holder() != null) {
+          return true;
+        }
+      }
+      return false;
+    }
+  }
+
+  /** The position at an earlier moment, see {@link DeviceBatch#position()}. */
+  Position position(long lowestOpen, long deliveries) {
+    synchronized (core) {
+      return core.source.position(
+          lowestOpen, core.ledger.order.deliveredAbove(lowestOpen, deliveries).toArray());
+    }
+  }
+
+  private static boolean isCapturing(DeviceStream stream) {
+    try {
+      return stream.isCapturing();
+    } catch (RuntimeException e) {
+      return false; // recording the release will fail, and say so
+    }
+  }
+
+  /** What a capture writes down would run again and again, on memory that is reused by then. */
+  static IllegalStateException capturedException() {
+    return new IllegalStateException(
+        "the stream is being captured into a graph: get and close batches outside the capture"
+            + " (copy what the graph shall read into a buffer of your own)");
+  }
+}

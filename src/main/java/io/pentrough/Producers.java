@@ -1,0 +1,207 @@
+package io.pentrough;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What workers ask of the loader: a host slot to fill, and what becomes of it.
+ *
+ * <p>A worker publishes its slot and claims the next one in the same step. Only if it finds none
+ * does it rest, until somebody frees a slot.
+ */
+final class Producers {
+
+  private final Core core;
+  private final CopyStrategy copies;
+
+  Producers(Core core, CopyStrategy copies) {
+    this.core = core;
+    this.copies = copies;
+  }
+
+  /** Waits for a host slot and an index; null when the worker shall end. */
+  @Nullable HostSlot claim(WorkerState worker) {
+    long asked;
+    long starvedBefore;
+    synchronized (core) {
+      asked = core.time.now();
+      HostSlot slot = tryClaim(worker, asked);
+      if (slot != null) {
+        core.stats.slotWaited(0);
+        return slot;
+      }
+      worker.sinceNanos = asked;
+      core.stats.workerIdle(asked);
+      starvedBefore = core.stats.starvedNanos(asked);
+    }
+    return awaitSlot(worker, asked, starvedBefore);
+  }
+
+  /**
+   * The target has returned, with a batch or to say that there is no more, or has thrown. Waits for
+   * the next slot.
+   *
+   * @return as {@link #claim}
+   */
+  @Nullable HostSlot publishAndClaim(
+      WorkerState worker, HostSlot filled, @Nullable Throwable thrown, boolean endOfEpoch) {
+    HostSlot next;
+    long now;
+    long starvedBefore = 0;
+    synchronized (core) {
+      now = core.time.now();
+      publish(worker, filled, thrown, endOfEpoch, now);
+      next = tryClaim(worker, now);
+      if (next == null) {
+        worker.sinceNanos = now;
+        core.stats.workerIdle(now);
+        starvedBefore = core.stats.starvedNanos(now);
+      } else {
+        core.stats.slotWaited(0);
+      }
+    }
+    copies.published(next != null);
+    if (core.isStopped()) {
+      core.copySignal.wakeCopyThread(); // to free the slot
+    }
+    return next == null ? awaitSlot(worker, now, starvedBefore) : next;
+  }
+
+  private @Nullable HostSlot awaitSlot(WorkerState worker, long asked, long starvedBefore) {
+    StatsRecorder stats = core.stats;
+    while (true) {
+      synchronized (core) {
+        worker.parked = false;
+        long now = core.time.now();
+        HostSlot slot = tryClaim(worker, now);
+        if (slot != null || core.isStopped()) {
+          stats.workerBusy(now);
+          if (slot != null) {
+            stats.slotWaited(Math.max(0, now - asked - (stats.starvedNanos(now) - starvedBefore)));
+          }
+          return slot;
+        }
+        worker.parked = true;
+      }
+      core.park(worker, Long.MAX_VALUE);
+    }
+  }
+
+  private @Nullable HostSlot tryClaim(WorkerState worker, long now) {
+    HostSlot slot = core.ledger.claim(worker.number, now);
+    core.windowMayHaveMoved(); // numbers that stand for nothing are delivered on the way
+    if (slot != null) {
+      core.lookForJobs(now); // this may have been the last
+      worker.filling = slot;
+      worker.sinceNanos = now;
+    }
+    return slot;
+  }
+
+  /** Publishes, fails or passes over the worker's slot. */
+  private void publish(
+      WorkerState worker, HostSlot slot, @Nullable Throwable thrown, boolean endOfEpoch, long now) {
+    SlotLedger ledger = core.ledger;
+    if (thrown == null) {
+      core.stats.filled(now - worker.sinceNanos);
+    }
+    worker.filling = null;
+    worker.sinceNanos = now;
+    core.copySignal.mayCopy();
+    if (!ledger.isWanted(slot)) {
+      ledger.publish(slot, now);
+      return;
+    }
+    Throwable failure = thrown == null ? contradiction(slot, endOfEpoch) : thrown;
+    if (failure == null && !endOfEpoch) {
+      ledger.publish(slot, now);
+      return;
+    }
+    core.consumers.tell();
+    boolean behindTheEnd = thrown != null && !core.source.exists(slot.sequence);
+    if (failure == null || behindTheEnd) {
+      ledger.markEmpty(slot, now);
+      core.workerSignaller.wakeAll(); // another epoch may begin
+    } else if (thrown == null) {
+      ledger.contradict(slot, failure, now);
+    } else {
+      ledger.fail(slot, failure, now);
+    }
+  }
+
+  private @Nullable Throwable contradiction(HostSlot slot, boolean endOfEpoch) {
+    String wrong = core.source.returned(slot, endOfEpoch);
+    if (wrong == null) {
+      return null;
+    }
+    Throwable failure = new IllegalStateException(wrong);
+    core.failed(failure);
+    return failure;
+  }
+
+  /** The target has thrown: whether it shall be called again for the slot. */
+  boolean mayRetry(HostSlot slot, int attempt, Throwable failure) {
+    synchronized (core) {
+      core.failed(failure);
+      return attempt < core.settings.failurePolicy().retries() && core.ledger.isWanted(slot);
+    }
+  }
+
+  /** The worker's thread is about to end. */
+  void ended(WorkerState worker) {
+    synchronized (core) {
+      HostSlot abandoned = worker.filling;
+      if (abandoned != null) { // the library failed, and has stopped: the slot is free
+        worker.filling = null;
+        core.ledger.publish(abandoned, core.time.now());
+      }
+      worker.ended = true;
+      core.notifyAll();
+    }
+    core.copySignal.wakeCopyThread();
+  }
+
+  /** Queues a job; waits for room. */
+  long submit(JobQueue jobs, Job job) throws InterruptedException {
+    if (!PoolWait.isNeeded()) {
+      return awaitRoom(jobs, job);
+    }
+    synchronized (core) {
+      core.requireUsable();
+      if (!jobs.isFull()) {
+        return add(jobs, job);
+      }
+    }
+    return Objects.requireNonNull(PoolWait.run(() -> awaitRoom(jobs, job)));
+  }
+
+  private long awaitRoom(JobQueue jobs, Job job) throws InterruptedException {
+    synchronized (core) {
+      core.requireUsable();
+      while (jobs.isFull()) {
+        core.awaitRoom();
+        core.requireUsable();
+      }
+      return add(jobs, job);
+    }
+  }
+
+  /** Queues a job, unless there is no room. */
+  boolean offer(JobQueue jobs, Job job) {
+    synchronized (core) {
+      core.requireUsable();
+      if (jobs.isFull()) {
+        return false;
+      }
+      add(jobs, job);
+      return true;
+    }
+  }
+
+  private long add(JobQueue jobs, Job job) {
+    long number = jobs.submit(job);
+    core.lookForJobs(core.time.now());
+    core.workerSignaller.wakeOne();
+    return number;
+  }
+}

@@ -1,0 +1,46 @@
+package io.pentrough;
+
+import java.util.Objects;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/** What a loader knows of one of its workers. Guarded by the {@link Core}, but for the thread. */
+final class WorkerState {
+
+  final int number;
+
+  private @Nullable Thread thread;
+
+  /** The slot whose target runs, from the claim until it is published. */
+  @Nullable HostSlot filling;
+
+  /** Since when it has been filling, or waiting for a slot. */
+  long sinceNanos;
+
+  /** Rests, or is about to, and has to be woken. */
+  boolean parked;
+
+  boolean started;
+  boolean ended;
+
+  WorkerState(int number) {
+    this.number = number;
+  }
+
+  /** Once, before the thread starts. */
+  void runOn(Thread thread) {
+    this.thread = thread;
+  }
+
+  Thread thread() {
+    return Objects.requireNonNull(thread);
+  }
+
+  boolean isAlive() {
+    return started && !ended;
+  }
+
+  void wake() {
+    LockSupport.unpark(thread);
+  }
+}
