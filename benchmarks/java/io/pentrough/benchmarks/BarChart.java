@@ -37,7 +37,10 @@ final class BarChart {
             .title(title)
             .yAxisTitle(axis)
             .build();
-    chart.getStyler().setXAxisLabelRotation(45);
+    chart
+        .getStyler()
+        .setXAxisTickMarkSpacingHint(0) // by default bars closer than this share a label
+        .setXAxisLabelRotation(45);
     series.forEach(
         (name, estimates) ->
             chart.addSeries(

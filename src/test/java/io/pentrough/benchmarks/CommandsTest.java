@@ -3,12 +3,16 @@ package io.pentrough.benchmarks;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -114,5 +118,31 @@ class CommandsTest {
 
     String text = bytes.toString(StandardCharsets.UTF_8);
     assertFalse(text.contains("IllegalArgumentException"), text); // no fonts is another one
+  }
+
+  @Test
+  void everyBarHasItsLabel() throws Exception {
+    List<String> names = new ArrayList<>();
+    for (int i = 0; i < 16; i++) {
+      names.add("row of a table " + (char) ('a' + i));
+    }
+    Path file = folder.resolve("labels.png");
+    bars(names.size()).write(names, file, System.out);
+    assumeTrue(Files.exists(file), "this Java cannot draw, as it has no fonts");
+    byte[] picture = Files.readAllBytes(file);
+
+    for (int i = 0; i < names.size(); i++) {
+      List<String> others = new ArrayList<>(names);
+      others.set(i, "a table of row " + (char) ('a' + i));
+      bars(names.size()).write(others, file, System.out);
+      assertFalse(Arrays.equals(picture, Files.readAllBytes(file)), "no label at bar " + i);
+    }
+  }
+
+  private static BarChart bars(int count) {
+    BarChart chart = new BarChart("ratios", "ratio");
+    Estimate ratio = Estimate.ratio(new double[] {3}, new double[] {2});
+    chart.series("one", Collections.nCopies(count, ratio));
+    return chart;
   }
 }
