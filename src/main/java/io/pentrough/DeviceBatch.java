@@ -7,12 +7,13 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A lease of one batch that stands on the device and is ready.
+ * A lease of one batch on the device. From {@code get} the batch is ready. From {@code getQueued}
+ * its copy may still run, and {@link #stream()} waits for it.
  *
- * <p>Queue work that uses it on {@link #stream()}, then close it; there is no need to wait for that
- * work. {@link #close()} marks the place in the stream, and the memory is written again only behind
- * that mark. Work on another stream must be joined with this one (by an event) before the batch is
- * closed.
+ * <p>Queue work that uses the batch on {@link #stream()}, then close it. There is no need to wait
+ * for that work: {@link #close()} records an event on the stream, and the memory is rewritten only
+ * after that event. If you use the batch on another stream, make {@link #stream()} wait for that
+ * work (by an event) before you close the batch.
  *
  * <p>Each {@code get} makes a new object, of at most 128 bytes, and 64 more for each array asked
  * for (with compressed object pointers, which the JVM uses on heaps below 32 GB).

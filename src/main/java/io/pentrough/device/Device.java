@@ -92,8 +92,8 @@ public interface Device extends AutoCloseable {
   DeviceStream newStream();
 
   /**
-   * Whether a copy that is queued on an idle stream has run when the call returns, on the calling
-   * thread: then a thread that has other things to do had better leave copies to one that has not.
+   * True if the calling thread performs a copy itself when it queues the copy on an idle stream. A
+   * thread with other work to do should then leave copies to another thread.
    *
    * @return false for a device that has engines for copies
    */

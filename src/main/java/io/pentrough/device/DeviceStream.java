@@ -5,11 +5,14 @@ import java.nio.ByteBuffer;
 /**
  * A queue of device operations that run one after another, in the order they were queued.
  *
- * <p>All methods but {@link #read} and {@link #synchronize()} return before the operation has run.
- * An operation that fails when it runs fails every later one of this stream, and {@link
- * DeviceEvent#isComplete()} says so. A stream that waits for a mark behind it fails with it. To
- * queue more on such a stream is harmless: either it is refused with a {@link DeviceException}, or
- * it never runs.
+ * <p>All methods but {@link #read} and {@link #synchronize()} only queue an operation and may
+ * return before it has run. The host device may also run it before the call returns, on the calling
+ * thread.
+ *
+ * <p>If an operation fails when it runs, every later operation of this stream fails too, and {@link
+ * DeviceEvent#isComplete()} throws. A stream that waits for an event recorded behind the failure
+ * fails with it. Queueing more on a failed stream is harmless: the call throws a {@link
+ * DeviceException}, or the operation never runs.
  *
  * <p><b>Threads.</b> Any thread may queue; operations of one thread keep their order. Two streams
  * are {@linkplain Object#equals equal} if they are the same queue of the device.

@@ -17,17 +17,19 @@ import java.util.function.IntFunction;
 /**
  * The host as a device: direct memory, and streams that run on threads of their own.
  *
- * <p>It behaves like a GPU where behaviour matters: copies and {@linkplain #launch launched work}
- * run later, in the order of their stream, side by side with other streams; only events order one
- * stream behind another.
+ * <p>It behaves like a GPU where behaviour matters. The operations of a stream run in order, and in
+ * parallel with other streams. Only events order one stream behind another. {@linkplain #launch
+ * Launched work} runs on the stream's thread. A copy on an idle stream runs on the thread that
+ * queues it, before the call returns; behind other operations it runs later, on the stream's
+ * thread.
  *
  * <p><b>Memory</b> is direct and counts against {@code -XX:MaxDirectMemorySize}. A pinned buffer
  * holds at most 1 GiB and a device buffer at most 2,147,483,392 bytes (2 GiB less 256 bytes, what a
  * {@link ByteBuffer} can hold aligned). Closing a buffer makes it unusable; its memory comes back
  * when the garbage collector finds that no view of it is left.
  *
- * <p><b>Threads.</b> All methods may be called from any thread. A stream starts a daemon thread
- * with the first operation that cannot complete at once.
+ * <p><b>Threads.</b> Any thread may call any method. A stream starts a daemon thread for its first
+ * operation that cannot complete at once.
  */
 public final class HostDevice implements Device {
 

@@ -100,7 +100,7 @@ final class HostMemory {
     }
   }
 
-  /** Copies within or between allocations; runs on a stream's thread. */
+  /** Copies within or between allocations, on a stream's thread or on the thread that queues it. */
   static void copy(HostMemory source, int from, HostMemory target, int to, int count) {
     ByteBuffer in = source.bytes;
     ByteBuffer out = target.bytes;

@@ -4,8 +4,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A place in a stream's queue: filled by the queueing thread, run and cleared by the stream's, and
- * filled again. Handed from one to the other under the stream's lock.
+ * An entry of a stream's queue. The queueing thread fills it. The stream's thread runs and clears
+ * it; a copy on an idle stream is run by the thread that queued it. Then the entry is filled again.
+ * Each hand-over is under the stream's lock.
  */
 final class HostOperation {
 

@@ -423,7 +423,7 @@ final class HostStream implements DeviceStream {
     }
   }
 
-  /** What has been queued meanwhile, or the news that all is over, is the thread's. */
+  /** After a copy by its caller: wakes the stream's thread, for what was queued meanwhile. */
   private void letThreadGoOn() {
     if (callerRuns) {
       callerRuns = false;
