@@ -131,6 +131,8 @@ class PagesTest {
       Set.of("test-compile", "process-test-classes", "test", "package", "verify");
 
   private static final Pattern IDENTIFIER = Pattern.compile("@?[A-Za-z_]\\w*");
+  private static final Pattern CAMEL_CASE =
+      Pattern.compile("(?<![\\w.#=+-])[A-Z][a-z]+(?:[A-Z][a-z]\\w*)+");
   private static final Pattern QUALIFIED =
       Pattern.compile("[a-z]\\w*(?:\\.[a-z]\\w*)+\\.[A-Z]\\w*");
   private static final Pattern DOTTED =
@@ -211,6 +213,7 @@ class PagesTest {
         "`-Dpentrough.never=true`",
         "`pentrough.never`",
         "`--never`",
+        "`--augment never`",
         "`throughput --never`",
         "`benchmarks never`",
         "    mvn verify -Pnever",
@@ -223,6 +226,7 @@ class PagesTest {
         "    mvn exec:java -Dexec.mainClass=io.pentrough.Never",
         "    mvn exec:exec@benchmarks -Dbenchmarks=\"gpu kernels --never 1\"",
         "    benchmarks/on-gpu.sh --never OUT",
+        "    CudaContexts      make themselves current",
       })
   @DisplayName("a name that is gone, or was never there, is found")
   void aWrongNameIsFound(String page) {
@@ -291,8 +295,7 @@ class PagesTest {
             .filter(word -> word.startsWith("--"))
             .filter(word -> !names.isOption(word.replaceFirst("=.*", "")))
             .toList();
-    boolean ofAScript = words.stream().anyMatch(word -> names.isInSources(word + ")"));
-    return unknown.isEmpty() && !ofAScript && !names.takes(words) && !isScriptOption(words.get(0))
+    return unknown.isEmpty() && !names.takes(words) && !isScriptOption(words.get(0))
         ? List.of(String.join(" ", words))
         : unknown;
   }
@@ -321,6 +324,11 @@ class PagesTest {
       }
     }
     List<String> words = shellWords(command);
+    for (Matcher type = CAMEL_CASE.matcher(command); type.find(); ) {
+      if (names.types(type.group()).isEmpty() && !isForeign(type.group(), page)) {
+        missing.add(type.group());
+      }
+    }
     boolean maven = words.get(0).equals("mvn");
     boolean script = words.get(0).endsWith(".sh") || words.get(0).endsWith(".ci/run");
     for (String word : words) {
