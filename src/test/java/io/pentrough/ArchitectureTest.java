@@ -6,10 +6,17 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyP
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
+import com.tngtech.archunit.core.domain.Dependency;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
+import java.util.List;
 
 /** Who may import whom (docs/design.md). */
 @AnalyzeClasses(packages = "io.pentrough", importOptions = DoNotIncludeTests.class)
@@ -48,6 +55,75 @@ final class ArchitectureTest {
   @ArchTest
   static final ArchRule nobodyUsesUnsafe =
       noClasses().should().dependOnClassesThat(resideInAnyPackage("sun.misc", "jdk.internal.."));
+
+  /** The engine's classes: each may refer to those behind it, and to none before it. */
+  private static final List<String> ENGINE =
+      List.of(
+          "Engine",
+          "CopyThread",
+          "Closing",
+          "Consumers",
+          "Worker",
+          "Producers",
+          "Leases",
+          "QueuedCopies",
+          "InlineCopies",
+          "MappedBatches",
+          "StreamCopies",
+          "CopyStrategy",
+          "Copier",
+          "CopierTurn",
+          "Reclaimer",
+          "CopyProgress",
+          "Core",
+          "Skips",
+          "ConsumerSignals",
+          "CopyWatch",
+          "IdleStrategy",
+          "WorkerSignaller",
+          "CopySignal",
+          "Diagnosis",
+          "WorkerState",
+          "SlotLedger",
+          "DeviceRing",
+          "HostRing",
+          "DeliveryOrder",
+          "Time");
+
+  @ArchTest
+  static final ArchRule callsInTheEngineGoOneWay =
+      classes()
+          .that()
+          .resideInAPackage(LOADER)
+          .should(
+              new ArchCondition<>("refer to no engine class before them") {
+                @Override
+                public void check(JavaClass item, ConditionEvents events) {
+                  int own = ENGINE.indexOf(outermost(item));
+                  for (Dependency dependency : item.getDirectDependenciesFromSelf()) {
+                    int other = ENGINE.indexOf(outermost(dependency.getTargetClass()));
+                    if (own >= 0 && other >= 0 && other < own) {
+                      events.add(SimpleConditionEvent.violated(item, dependency.getDescription()));
+                    }
+                  }
+                }
+              });
+
+  @ArchTest
+  static void theEngineIsAllThere(JavaClasses classes) {
+    for (String name : ENGINE) {
+      classes.get(LOADER + "." + name); // throws if there is none
+    }
+  }
+
+  private static String outermost(JavaClass type) {
+    String name = type.getName();
+    if (!name.startsWith(LOADER + ".")) {
+      return "";
+    }
+    int nested = name.indexOf('$');
+    return name.substring(LOADER.length() + 1, nested < 0 ? name.length() : nested);
+  }
 
   private static ArchRule mayUse(String who, String... whom) {
     return classes()
