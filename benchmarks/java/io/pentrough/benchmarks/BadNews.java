@@ -220,7 +220,7 @@ final class BadNews {
 
   private void textbook() throws Exception {
     long began = System.nanoTime();
-    Loader loader = new ReuseCopyLoader(Workload.NULL_SMALL, WORKERS);
+    Loader loader = new ReuseCopyLoader(Setup.usual(Workload.NULL_SMALL, WORKERS));
     try {
       loader.consume(false);
       saw("8 textbook reuse+copy: start to first batch", began);
@@ -242,7 +242,7 @@ final class BadNews {
     Table table = new Table("loader", "CPU while nobody consumes, % of a core", "heap B/batch");
     for (Contender contender : Contender.values()) {
       Set<Long> before = Threads.now();
-      try (Loader loader = contender.start(Workload.NULL_SMALL, WORKERS)) {
+      try (Loader loader = contender.start(Setup.usual(Workload.NULL_SMALL, WORKERS))) {
         Threads threads = Threads.startedSince(before);
         for (int i = 0; i < 2_000; i++) {
           loader.consume(false);

@@ -5,25 +5,12 @@ enum Contender {
   FRESH("textbook fresh", FreshLoader::new),
   REUSE("textbook reuse", ReuseLoader::new),
   REUSE_COPY("textbook reuse+copy", ReuseCopyLoader::new),
-  PENTROUGH("Pentrough", (workload, workers) -> new PentroughLoader(workload, workers, false)),
+  PENTROUGH("Pentrough", setup -> new PentroughLoader(setup, false)),
   HAND_OVER(
-      "Pentrough, no copy", (workload, workers) -> new PentroughLoader(workload, workers, true));
+      "Pentrough, no copy", setup -> new PentroughLoader(setup, true));
 
   private interface Start {
-    Loader start(Workload workload, int workers) throws Exception;
-  }
-
-  /** Host slots of a loader that copies, for each of them as many as {@code Builder} has. */
-  static int hostSlots(int workers) {
-    return workers + 2;
-  }
-
-  /** Device slots of a loader that copies. */
-  static final int DEVICE_SLOTS = 3;
-
-  /** Slots of a loader that does not copy: as many in all. */
-  static int slots(int workers) {
-    return hostSlots(workers) + DEVICE_SLOTS;
+    Loader start(Setup setup) throws Exception;
   }
 
   private final String title;
@@ -36,8 +23,8 @@ enum Contender {
     this.start = start;
   }
 
-  Loader start(Workload workload, int workers) throws Exception {
-    return start.start(workload, workers);
+  Loader start(Setup setup) throws Exception {
+    return start.start(setup);
   }
 
   @Override

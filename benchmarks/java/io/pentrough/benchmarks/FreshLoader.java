@@ -12,9 +12,11 @@ final class FreshLoader implements Loader {
   private final ExecutorService workers;
   private final BlockingQueue<ArrayOutput> ready;
 
-  FreshLoader(Workload workload, int workers) {
+  FreshLoader(Setup setup) {
+    Workload workload = setup.workload();
+    int workers = setup.workers();
     this.workers = Executors.newFixedThreadPool(workers);
-    ready = new ArrayBlockingQueue<>(Contender.slots(workers));
+    ready = new ArrayBlockingQueue<>(setup.slots());
     SplittableRandom seeds = new SplittableRandom(workers);
     var targets = workload.targets();
     for (int i = 0; i < workers; i++) {

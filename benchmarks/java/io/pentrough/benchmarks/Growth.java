@@ -80,7 +80,7 @@ final class Growth {
       this.value = value;
       bytes = axis == Axis.BYTES ? value : 32 << 10;
       arrays = axis == Axis.ARRAYS ? value : 1;
-      int usual = 7L * bytes > MOST_BYTES ? 1 : Contender.DEVICE_SLOTS;
+      int usual = 7L * bytes > MOST_BYTES ? 1 : Setup.USUAL_DEVICE_SLOTS;
       ring =
           new Ring(
               axis == Axis.WORKERS ? value : 1,
@@ -230,7 +230,7 @@ final class Growth {
 
   /** A plain copy between as many buffers as a ring has, or one pair if they are large. */
   private double copyMicros(int bytes) {
-    int pairs = 7L * bytes > MOST_BYTES ? 1 : Contender.DEVICE_SLOTS;
+    int pairs = 7L * bytes > MOST_BYTES ? 1 : Setup.USUAL_DEVICE_SLOTS;
     List<ByteBuffer> buffers = new ArrayList<>();
     for (int i = 0; i < 2 * pairs; i++) {
       ByteBuffer buffer = ByteBuffer.allocateDirect(bytes);

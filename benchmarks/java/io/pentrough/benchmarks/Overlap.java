@@ -85,7 +85,7 @@ final class Overlap {
         for (double copy : millis) {
           for (double compute : millis) {
             for (int count : workers) {
-              Ring ring = new Ring(count, Contender.hostSlots(count), Contender.DEVICE_SLOTS);
+              Ring ring = new Ring(count, Setup.usualHostSlots(count), Setup.USUAL_DEVICE_SLOTS);
               Measurement m = measure(ring, drawn, fill, copy, compute, batches, seed);
               measured.add(m);
               table.row(

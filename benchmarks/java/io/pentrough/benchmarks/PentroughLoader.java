@@ -16,9 +16,11 @@ final class PentroughLoader implements Loader {
 
   private final Device device = HostDevice.open();
   private final BackgroundLoader loader;
+  private final boolean holds;
+  private @Nullable DeviceBatch held;
 
-  PentroughLoader(Workload workload, int workers, boolean handOver) {
-    this(workload, workers, handOver, false);
+  PentroughLoader(Setup setup, boolean handOver) {
+    this(setup, handOver, false);
   }
 
   /**
@@ -26,7 +28,10 @@ final class PentroughLoader implements Loader {
    *
    * @param zeros whether each batch is zeroed before the target fills it
    */
-  PentroughLoader(Workload workload, int workers, boolean handOver, boolean zeros) {
+  PentroughLoader(Setup setup, boolean handOver, boolean zeros) {
+    Workload workload = setup.workload();
+    int workers = setup.workers();
+    holds = setup.holds();
     Target[] targets = new Target[workers];
     HostOutput[] outputs = new HostOutput[workers];
     for (int i = 0; i < workers; i++) {
@@ -48,22 +53,35 @@ final class PentroughLoader implements Loader {
                   targets[context.worker()].fill(output, context.random());
                 })
             .workers(workers)
-            .hostSlots(Contender.hostSlots(workers))
-            .deviceSlots(Contender.DEVICE_SLOTS);
+            .hostSlots(setup.hostSlots())
+            .deviceSlots(setup.deviceSlots());
     loader = (handOver ? builder.handOver() : builder).start(); // its ring has both depths together
   }
 
   @Override
   public float consume(boolean read) throws Exception {
-    try (DeviceBatch batch = loader.get(PATIENCE)) {
-      return read
-          ? BufferOutput.read(HostDevice.bytes(batch.array(0).buffer()).asFloatBuffer())
-          : 0;
+    if (held != null) {
+      held.close();
+      held = null;
     }
+    if (holds) {
+      held = loader.get(PATIENCE);
+      return read ? read(held) : 0;
+    }
+    try (DeviceBatch batch = loader.get(PATIENCE)) {
+      return read ? read(batch) : 0;
+    }
+  }
+
+  private static float read(DeviceBatch batch) {
+    return BufferOutput.read(HostDevice.bytes(batch.array(0).buffer()).asFloatBuffer());
   }
 
   @Override
   public void close() {
+    if (held != null) {
+      held.close();
+    }
     loader.close();
     device.close();
   }

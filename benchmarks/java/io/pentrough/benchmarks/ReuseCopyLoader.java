@@ -5,6 +5,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
 
 /** The textbook: as {@link ReuseLoader}, and a thread that copies into a second ring. */
 final class ReuseCopyLoader implements Loader {
@@ -14,18 +15,23 @@ final class ReuseCopyLoader implements Loader {
   private final BlockingQueue<BufferOutput> filled;
   private final BlockingQueue<BufferOutput> freeOnDevice;
   private final BlockingQueue<BufferOutput> ready;
+  private final boolean holds;
+  private @Nullable BufferOutput held;
 
-  ReuseCopyLoader(Workload workload, int workers) {
+  ReuseCopyLoader(Setup setup) {
+    Workload workload = setup.workload();
+    int workers = setup.workers();
+    holds = setup.holds();
     threads = Executors.newFixedThreadPool(workers + 1);
-    int slots = Contender.hostSlots(workers);
+    int slots = setup.hostSlots();
     free = new ArrayBlockingQueue<>(slots);
     filled = new ArrayBlockingQueue<>(slots);
-    freeOnDevice = new ArrayBlockingQueue<>(Contender.DEVICE_SLOTS);
-    ready = new ArrayBlockingQueue<>(Contender.DEVICE_SLOTS);
+    freeOnDevice = new ArrayBlockingQueue<>(setup.deviceSlots());
+    ready = new ArrayBlockingQueue<>(setup.deviceSlots());
     for (int i = 0; i < slots; i++) {
       free.add(new BufferOutput(workload.shape));
     }
-    for (int i = 0; i < Contender.DEVICE_SLOTS; i++) {
+    for (int i = 0; i < setup.deviceSlots(); i++) {
       freeOnDevice.add(new BufferOutput(workload.shape));
     }
     SplittableRandom seeds = new SplittableRandom(workers);
@@ -66,9 +72,17 @@ final class ReuseCopyLoader implements Loader {
 
   @Override
   public float consume(boolean read) throws InterruptedException {
+    if (held != null) {
+      freeOnDevice.put(held);
+      held = null;
+    }
     BufferOutput batch = ready.take();
     float sum = read ? batch.read() : 0;
-    freeOnDevice.put(batch);
+    if (holds) {
+      held = batch;
+    } else {
+      freeOnDevice.put(batch);
+    }
     return sum;
   }
 

@@ -13,9 +13,11 @@ final class ReuseLoader implements Loader {
   private final BlockingQueue<BufferOutput> free;
   private final BlockingQueue<BufferOutput> ready;
 
-  ReuseLoader(Workload workload, int workers) {
+  ReuseLoader(Setup setup) {
+    Workload workload = setup.workload();
+    int workers = setup.workers();
     this.workers = Executors.newFixedThreadPool(workers);
-    int slots = Contender.slots(workers);
+    int slots = setup.slots();
     free = new ArrayBlockingQueue<>(slots);
     ready = new ArrayBlockingQueue<>(slots);
     for (int i = 0; i < slots; i++) {

@@ -45,6 +45,7 @@ final class Throughput {
   }
 
   private static final class Row {
+    final Setup setup;
     final Workload workload;
     final int workers;
     final Map<Contender, Seen> seen = new EnumMap<>(Contender.class);
@@ -58,9 +59,10 @@ final class Throughput {
     /** Of one copy by one thread, in nanoseconds. */
     final double[] copyNanos;
 
-    Row(Workload workload, int workers, int rounds) {
-      this.workload = workload;
-      this.workers = workers;
+    Row(Setup setup, int rounds) {
+      this.setup = setup;
+      workload = setup.workload();
+      workers = setup.workers();
       targetAlone = new double[rounds];
       limit = new double[rounds];
       copyNanos = new double[rounds];
@@ -78,18 +80,15 @@ final class Throughput {
   Throughput(
       int rounds,
       double seconds,
-      List<Integer> workers,
-      List<Workload> workloads,
+      List<Setup> setups,
       List<Contender> contenders) {
     this.rounds = rounds;
     measureNanos = (long) (seconds * 1e9);
     this.contenders = contenders;
-    for (Workload workload : workloads) {
-      for (int count : workers) {
-        Row row = new Row(workload, count, rounds);
-        contenders.forEach(contender -> row.seen.put(contender, new Seen(rounds)));
-        rows.add(row);
-      }
+    for (Setup setup : setups) {
+      Row row = new Row(setup, rounds);
+      contenders.forEach(contender -> row.seen.put(contender, new Seen(rounds)));
+      rows.add(row);
     }
   }
 
@@ -129,7 +128,7 @@ final class Throughput {
       Contender contender = contenders.get(Math.floorMod(i + round, contenders.size()));
       Seen seen = row.of(contender);
       Set<Long> before = Threads.now();
-      try (Loader loader = contender.start(row.workload, row.workers)) {
+      try (Loader loader = contender.start(row.setup)) {
         measure(loader, Threads.startedSince(before), round, seen);
       }
     }
@@ -185,8 +184,8 @@ final class Throughput {
     for (int t = 0; t < threads; t++) {
       int number = t;
       Target target = workload.targets().get();
-      List<BufferOutput> from = buffers(workload.shape, Contender.hostSlots(1));
-      List<BufferOutput> to = buffers(workload.shape, copies ? Contender.DEVICE_SLOTS : 0);
+      List<BufferOutput> from = buffers(workload.shape, Setup.usualHostSlots(1));
+      List<BufferOutput> to = buffers(workload.shape, copies ? Setup.USUAL_DEVICE_SLOTS : 0);
       running.add(
           new Thread(
               () -> {

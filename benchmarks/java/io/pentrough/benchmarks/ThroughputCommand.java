@@ -1,6 +1,7 @@
 package io.pentrough.benchmarks;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -36,12 +37,33 @@ final class ThroughputCommand implements Callable<Integer> {
       description = "${COMPLETION-CANDIDATES} (default: all)")
   private List<Contender> contenders = List.of(Contender.values());
 
+  @Option(names = "--host-slots", description = "of a loader that copies (default: workers + 2)")
+  private int hostSlots;
+
+  @Option(
+      names = "--device-slots",
+      description = "of a loader that copies (default: ${DEFAULT-VALUE})")
+  private int deviceSlots = Setup.USUAL_DEVICE_SLOTS;
+
+  @Option(
+      names = "--hold",
+      description =
+          "the consumer of pentrough and reuse_copy closes a batch right before it gets the next")
+  private boolean holds;
+
   @Option(names = "--out", description = "where chart and figures go (default: ${DEFAULT-VALUE})")
   private Path out = Path.of("target", "benchmarks");
 
   @Override
   public Integer call() throws Exception {
-    new Throughput(rounds, seconds, workers, workloads, contenders).run(System.out, out);
+    List<Setup> setups = new ArrayList<>();
+    for (Workload workload : workloads) {
+      for (int count : workers) {
+        int slots = hostSlots > 0 ? hostSlots : Setup.usualHostSlots(count);
+        setups.add(new Setup(workload, count, slots, deviceSlots, holds));
+      }
+    }
+    new Throughput(rounds, seconds, setups, contenders).run(System.out, out);
     return 0;
   }
 }

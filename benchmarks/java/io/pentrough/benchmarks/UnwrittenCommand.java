@@ -84,7 +84,7 @@ final class UnwrittenCommand implements Callable<Integer> {
   }
 
   private double perSecond(Workload workload, int count, boolean zeros) throws Exception {
-    try (Loader loader = new PentroughLoader(workload, count, false, zeros)) {
+    try (Loader loader = new PentroughLoader(Setup.usual(workload, count), false, zeros)) {
       consume(loader, seconds / 3);
       return consume(loader, seconds);
     }
@@ -106,10 +106,10 @@ final class UnwrittenCommand implements Callable<Integer> {
   private static double[] start(Workload workload, int count, boolean checked) throws Exception {
     System.setProperty(CHECK, Boolean.toString(checked));
     long started = System.nanoTime();
-    try (Loader loader = new PentroughLoader(workload, count, false)) {
+    try (Loader loader = new PentroughLoader(Setup.usual(workload, count), false)) {
       loader.consume(true);
       double first = (System.nanoTime() - started) / 1e6;
-      for (int i = 1; i < Contender.hostSlots(count); i++) {
+      for (int i = 1; i < Setup.usualHostSlots(count); i++) {
         loader.consume(true);
       }
       return new double[] {first, (System.nanoTime() - started) / 1e6};

@@ -182,6 +182,7 @@ final class Consumers {
         }
         return found;
       }
+      core.workerSignaller.wakeOwed();
       requireMoreToCome();
       if (timeoutNanos - (now - asked) <= 0) {
         waited(now - asked);

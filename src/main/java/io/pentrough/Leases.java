@@ -110,6 +110,7 @@ final class Leases {
       forgetReport(slot);
       held.fence.recorded(released);
       long now = core.time.now();
+      core.workerSignaller.wakeOwed();
       boolean mapped = core.ledger.release(slot, now);
       if (mapped && hasRun) {
         held.fence.allOver();

@@ -11,6 +11,9 @@ import io.pentrough.device.DeviceEvent;
  */
 final class QueuedCopies extends StreamCopies {
 
+  /** The watcher's: whether it has seen a copy end, and so a host slot get free. */
+  private boolean sawEnd;
+
   QueuedCopies(Core core) {
     super(core);
   }
@@ -61,7 +64,7 @@ final class QueuedCopies extends StreamCopies {
     }
     boolean released;
     try {
-      copier.complete(true);
+      sawEnd = copier.complete(false);
       released = turn.release();
     } catch (Throwable t) {
       fail(t);
@@ -76,8 +79,22 @@ final class QueuedCopies extends StreamCopies {
 
   @Override
   public void helped() {
+    if (sawEnd) {
+      sawEnd = false;
+      core.workerSignaller.wakeLater();
+    }
     core.consumers.watch.ended();
     core.consumers.tellOfRunningCopy(); // another consumer may watch the next one
+  }
+
+  @Override
+  public Progress work() {
+    if (core.workerSignaller.areWakesOwed()) {
+      synchronized (core) {
+        core.workerSignaller.wakeOwed();
+      }
+    }
+    return super.work();
   }
 
   @Override

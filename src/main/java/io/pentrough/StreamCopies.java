@@ -34,7 +34,7 @@ abstract class StreamCopies implements CopyStrategy {
   }
 
   @Override
-  public final Progress work() {
+  public Progress work() {
     hasTurn = turn.tryAcquire();
     if (!hasTurn) { // another thread has it, which looks again; or it has failed
       return turn.hasFailed() ? Progress.IDLE : Progress.WAITING;

@@ -7,6 +7,9 @@ final class WorkerSignaller {
 
   private final List<WorkerState> workers;
 
+  /** Wakes that somebody has put off, see {@link #wakeLater}. */
+  private volatile int owed;
+
   WorkerSignaller(List<WorkerState> workers) {
     this.workers = workers;
   }
@@ -17,6 +20,28 @@ final class WorkerSignaller {
       if (wake(workers.get(i))) {
         return;
       }
+    }
+  }
+
+  /**
+   * A host slot has got free, but the caller has no time to wake a worker: a wake takes some ten
+   * microseconds, and its batch is waited for. Whoever comes next does it, a consumer that closes or
+   * finds nothing, or the copy thread.
+   */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // under the lock; others only look whether it is 0
+  void wakeLater() {
+    owed++;
+  }
+
+  /** Whether {@link #wakeOwed} has anything to do. From any thread. */
+  boolean areWakesOwed() {
+    return owed > 0;
+  }
+
+  @SuppressWarnings("NonAtomicVolatileUpdate") // under the lock
+  void wakeOwed() {
+    for (; owed > 0; owed--) {
+      wakeOne();
     }
   }
 
