@@ -29,7 +29,7 @@ public final class DeviceBatch implements AutoCloseable {
 
   private final Engine engine;
   private final DeviceStream stream;
-  private final DeviceBuffer.Guard guard = this::requireOpen;
+  private final Runnable guard = this::requireOpen;
   private @Nullable DeviceSlot slot;
   private @Nullable DeviceSlotMemory memory;
   private @Nullable BatchSpec spec;

@@ -160,7 +160,6 @@ class NullArgumentsTest {
       samples.put(Border.class, Border.CLAMP);
       samples.put(Class.class, NullArgumentsTest.class);
       samples.put(Runnable.class, (Runnable) () -> {});
-      samples.put(DeviceBuffer.Guard.class, (DeviceBuffer.Guard) () -> {});
       samples.put(BatchContext.class, new BatchContext(0, 0));
       int handles = TestDevice.handles(device);
 
