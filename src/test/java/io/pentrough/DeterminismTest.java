@@ -70,7 +70,7 @@ class DeterminismTest {
 
   private static String digest(DeviceBatch batch) throws Exception {
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
-    for (int i = 0; i < SPEC.size(); i++) {
+    for (int i = 0; i < SPEC.arrays().size(); i++) {
       DeviceArray array = batch.array(i);
       ByteBuffer bytes = ByteBuffer.allocate(array.elements() * array.spec().dtype().bytes());
       array.copyTo(bytes);

@@ -133,7 +133,7 @@ class MemoryFuzzTest {
 
   private static final BatchTarget ZEROS =
       (out, context) -> {
-        for (int i = 0; i < out.spec().size(); i++) {
+        for (int i = 0; i < out.spec().arrays().size(); i++) {
           out.array(i).fillZero();
         }
       };
@@ -201,7 +201,7 @@ class MemoryFuzzTest {
         long counted = TestDevice.COUNTS_BYTES ? total : 0;
         assertEquals(counted, TestDevice.liveBytes(device), () -> "allocated by " + owner);
         try (DeviceBatch batch = source.next.call()) {
-          assertEquals(spec.size(), batch.spec().size());
+          assertEquals(spec.arrays().size(), batch.spec().arrays().size());
         }
         assertEquals(counted, TestDevice.liveBytes(device), "and nothing later");
       }
