@@ -246,16 +246,17 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Falls back to ordinary memory where the driver refuses pinned memory. Copies from it are
+     * Whether ordinary memory is used where the driver refuses pinned memory. Copies from it are
      * staged by the driver and hold up the thread that queues them; {@link
-     * PinnedBuffer#isPageable()} and the loader's statistics say so. Without this, a refusal is an
-     * error, in {@code open} and {@code attach} too. Kernels always need pinned memory for their
+     * PinnedBuffer#isPageable()} and the loader's statistics say so. Off by default: a refusal is
+     * an error, in {@code open} and {@code attach} too. Kernels always need pinned memory for their
      * arguments.
      *
+     * @param allow whether it may be used
      * @return this
      */
-    public Builder allowPageable() {
-      allowPageable = true;
+    public Builder allowPageable(boolean allow) {
+      allowPageable = allow;
       return this;
     }
 
