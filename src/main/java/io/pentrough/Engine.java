@@ -668,8 +668,8 @@ final class Engine {
     }
   }
 
-  private static IllegalStateException captured() {
-    return new IllegalStateException(
+  private static StreamCapturingException captured() {
+    return new StreamCapturingException(
         "the stream is being captured into a graph: get and close batches outside the capture"
             + " (copy what the graph shall read into a buffer of your own)");
   }
@@ -865,7 +865,7 @@ final class Engine {
             settings.name() + " has no more batches: every one has been delivered");
       }
       if (ledger.heldBy(caller) == deviceSlots.size()) {
-        throw new IllegalStateException(
+        throw new AllSlotsHeldException(
             "this thread holds all "
                 + deviceSlots.size()
                 + " device slots and would wait for itself: close a batch first, or raise deviceSlots"
