@@ -50,6 +50,9 @@ final class Engine {
   /** A device that takes longer to take memory back than this waits for somebody. */
   private static final long SLOW_FREE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  /** Of a submit for which there was no room in time. */
+  private static final long NO_ROOM = -1;
+
   private final Device device;
   private final LoaderSettings settings;
   private final LoaderMemory memory;
@@ -640,14 +643,17 @@ final class Engine {
     long asked = System.nanoTime();
     DeviceBatch batch = poll(stream, timeoutNanos, early, false);
     if (batch == null) {
-      long waited = System.nanoTime() - asked;
-      Throwable cause;
-      synchronized (monitor) {
-        cause = lastFailure;
-      }
-      throw new BatchTimeoutException(diagnose(waited), cause);
+      throw timeout(diagnose(System.nanoTime() - asked));
     }
     return batch;
+  }
+
+  private BatchTimeoutException timeout(String diagnosis) {
+    Throwable cause;
+    synchronized (monitor) {
+      cause = lastFailure;
+    }
+    return new BatchTimeoutException(diagnosis, cause);
   }
 
   static void requireSameDevice(DeviceStream stream, Device device) {
@@ -1122,31 +1128,59 @@ final class Engine {
     }
   }
 
-  /** Waits for room in the queue. */
+  /** Waits for room in the queue without bound, but not in silence. */
   long submit(JobQueue jobs, Job job) throws InterruptedException {
+    long asked = System.nanoTime();
+    while (true) {
+      long number = submitWithin(jobs, job, settings.warnAfterNanos());
+      if (number != NO_ROOM) {
+        return number;
+      }
+      tell(Level.WARNING, diagnoseFull(jobs, System.nanoTime() - asked), null);
+    }
+  }
+
+  /** Waits for room in the queue for at most so long. */
+  long submit(JobQueue jobs, Job job, long timeoutNanos)
+      throws InterruptedException, BatchTimeoutException {
+    long asked = System.nanoTime();
+    long number = submitWithin(jobs, job, timeoutNanos);
+    if (number == NO_ROOM) {
+      throw timeout(diagnoseFull(jobs, System.nanoTime() - asked));
+    }
+    return number;
+  }
+
+  /** {@link #NO_ROOM} if the time is over; nothing is queued then. */
+  private long submitWithin(JobQueue jobs, Job job, long timeoutNanos) throws InterruptedException {
     if (!PoolWait.isNeeded()) {
-      return awaitRoom(jobs, job);
+      return awaitRoom(jobs, job, timeoutNanos);
     }
     synchronized (monitor) {
-      requireUsable();
+      requireOpenFor(jobs);
       if (!jobs.isFull()) {
         return queue(jobs, job);
       }
     }
-    return Objects.requireNonNull(PoolWait.run(() -> awaitRoom(jobs, job)));
+    return Objects.requireNonNull(PoolWait.run(() -> awaitRoom(jobs, job, timeoutNanos)));
   }
 
-  private long awaitRoom(JobQueue jobs, Job job) throws InterruptedException {
+  private long awaitRoom(JobQueue jobs, Job job, long timeoutNanos) throws InterruptedException {
+    long asked = System.nanoTime();
     synchronized (monitor) {
-      requireUsable();
+      requireOpenFor(jobs);
       while (jobs.isFull()) {
+        long left = timeoutNanos - (System.nanoTime() - asked);
+        if (left <= 0) {
+          return NO_ROOM;
+        }
         submittersWaiting++;
         try {
-          monitor.wait();
+          TimeUnit.NANOSECONDS.timedWait(monitor, left);
         } finally {
           submittersWaiting--;
         }
-        requireUsable();
+        requireOpenFor(jobs);
       }
       return queue(jobs, job);
     }
@@ -1155,12 +1189,32 @@ final class Engine {
   /** False if there is no room in the queue. */
   boolean offer(JobQueue jobs, Job job) {
     synchronized (monitor) {
-      requireUsable();
+      requireOpenFor(jobs);
       if (jobs.isFull()) {
         return false;
       }
       queue(jobs, job);
       return true;
+    }
+  }
+
+  /** No more jobs will come: what is queued is still delivered. */
+  void endSubmissions(JobQueue jobs) {
+    synchronized (monitor) {
+      jobs.endSubmissions();
+      lookForJobs(System.nanoTime());
+      wakeConsumers(); // they may have had the last batch
+      monitor.notifyAll(); // submitters
+    }
+  }
+
+  private void requireOpenFor(JobQueue jobs) {
+    requireUsable();
+    if (jobs.hasEnded()) {
+      throw new IllegalStateException(
+          settings.name()
+              + " takes no more jobs, because endSubmissions() was called: submit before that, or"
+              + " start another queue");
     }
   }
 
@@ -1513,6 +1567,14 @@ final class Engine {
       diagnosis = diagnosis();
     }
     return diagnosis.afterWaiting(waitedNanos);
+  }
+
+  private String diagnoseFull(JobQueue jobs, long waitedNanos) {
+    Diagnosis diagnosis;
+    synchronized (monitor) {
+      diagnosis = diagnosis();
+    }
+    return diagnosis.afterWaitingForRoom(waitedNanos, jobs.capacity());
   }
 
   private Diagnosis diagnosis() {
