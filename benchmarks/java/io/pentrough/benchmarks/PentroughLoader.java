@@ -50,7 +50,8 @@ final class PentroughLoader implements Loader {
             .workers(workers)
             .hostSlots(Contender.hostSlots(workers))
             .deviceSlots(Contender.DEVICE_SLOTS);
-    loader = (handOver ? builder.handOver() : builder).start(); // its ring has both depths together
+    loader =
+        (handOver ? builder.zeroCopy(true) : builder).start(); // its ring has both depths together
   }
 
   @Override

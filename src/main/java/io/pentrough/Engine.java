@@ -54,7 +54,7 @@ final class Engine {
   private static final long NO_ROOM = -1;
 
   private final Device device;
-  private final LoaderSettings settings;
+  private final LoaderOptions settings;
   private final LoaderMemory memory;
   private final CopyThread copyThread;
   private final List<Worker> workers;
@@ -111,10 +111,10 @@ final class Engine {
   private int submittersWaiting;
 
   /** Allocates all memory and starts the threads; leaves nothing behind if that fails. */
-  static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderSettings settings) {
+  static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderOptions settings) {
     LoaderMemory memory =
         LoaderMemory.allocate(
-            device, source.usualSpec(), plan, settings.handOver(), settings.stages());
+            device, source.usualSpec(), plan, settings.zeroCopy(), settings.stages());
     Engine engine;
     try {
       engine = new Engine(device, source, plan, settings, memory);
@@ -131,7 +131,7 @@ final class Engine {
       Device device,
       JobSource source,
       MemoryPlan plan,
-      LoaderSettings settings,
+      LoaderOptions settings,
       LoaderMemory memory) {
     this.device = device;
     this.memory = memory;
@@ -139,7 +139,7 @@ final class Engine {
     this.settings = settings;
     ledger =
         new SlotLedger(
-            source, plan.hostSlots(), plan.deviceSlots(), settings.ordered(), settings.handOver());
+            source, plan.hostSlots(), plan.deviceSlots(), settings.ordered(), settings.zeroCopy());
     hostSlots = ledger.hostSlots();
     deviceSlots = ledger.deviceSlots();
     slotsLeft = plan.hostSlots() + plan.deviceSlots();
@@ -162,14 +162,14 @@ final class Engine {
             (overdue, leasedAt) -> tell(Level.WARNING, overdue, leasedAt));
     stats.pageable(memory.pageableBytes());
     boolean copiesInCaller = device.copiesInCaller();
-    returnsAtOnce = settings.handOver() && copiesInCaller;
-    boolean callersCopy = copiesInCaller && settings.stages() == null && !settings.handOver();
+    returnsAtOnce = settings.zeroCopy() && copiesInCaller;
+    boolean callersCopy = copiesInCaller && settings.stages() == null && !settings.zeroCopy();
     smallSlots = plan.hostSlotBytes() <= WORKERS_COPY;
     workersCopy = callersCopy && smallSlots;
     consumersCopy = callersCopy && plan.hostSlotBytes() <= CONSUMERS_COPY;
     leavesCopies = consumersCopy && !workersCopy;
     copyThread =
-        new CopyThread(this, memory, leases, settings.name(), settings.handOver(), workersCopy);
+        new CopyThread(this, memory, leases, settings.name(), settings.zeroCopy(), workersCopy);
     FirstFillCheck check = new FirstFillCheck(settings.name());
     List<Worker> made = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
@@ -308,21 +308,21 @@ final class Engine {
       fillAndCopy(worker, slot, thrown, noMore);
       return;
     }
-    if (settings.handOver()) { // before it can be seen; the device slot is the worker's, too
+    if (settings.zeroCopy()) { // before it can be seen; the device slot is the worker's, too
       memory(deviceSlots.get(slot.number)).describe(memory(slot).filled());
     }
     boolean wakes;
     synchronized (monitor) {
       long now = System.nanoTime();
       settle(worker, slot, thrown, noMore, now);
-      if (settings.handOver()) {
+      if (settings.zeroCopy()) {
         lend(now);
       }
       boolean left = leavesCopies && consumersWaiting > 0 && ledger.canCopy();
       if (left) {
         wakeConsumers(); // one of them copies it, or hands it on
       }
-      wakes = ledger.isStopped() || !(left || settings.handOver());
+      wakes = ledger.isStopped() || !(left || settings.zeroCopy());
     }
     if (wakes) {
       copyThread.wake(); // to copy, or to free the slot
@@ -420,7 +420,7 @@ final class Engine {
   /** The next batch to copy, its slots reserved; null if there is none now. */
   @Nullable DeviceSlot startCopy() {
     synchronized (monitor) {
-      if (ledger.isStopped() || settings.handOver()) {
+      if (ledger.isStopped() || settings.zeroCopy()) {
         return null;
       }
       long now = System.nanoTime();
@@ -557,7 +557,7 @@ final class Engine {
     synchronized (monitor) {
       if (slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.LOST) {
         memory(slot).fence.allOver();
-        if (settings.handOver() && slot.state == DeviceSlot.State.RETURNING) {
+        if (settings.zeroCopy() && slot.state == DeviceSlot.State.RETURNING) {
           stats.slotNoMoreInUse(System.nanoTime());
         }
         ledger.returned(slot, System.nanoTime());
@@ -620,12 +620,13 @@ final class Engine {
   /**
    * Waits without bound, but not in silence.
    *
+   * @param early whether the stream waits for the copy, instead of the caller
    * @param inLoop whether {@link #close} closes the lease, if the loop over it is left early
    */
-  DeviceBatch get(DeviceStream stream, boolean inLoop) throws InterruptedException {
+  DeviceBatch get(DeviceStream stream, boolean early, boolean inLoop) throws InterruptedException {
     long asked = System.nanoTime();
     while (true) {
-      DeviceBatch batch = poll(stream, settings.warnAfterNanos(), false, inLoop);
+      DeviceBatch batch = poll(stream, settings.warnAfterNanos(), early, inLoop);
       if (batch != null) {
         return batch;
       }
@@ -1104,12 +1105,12 @@ final class Engine {
       if (over) {
         ledger.returned(slot, System.nanoTime());
         workerWakes.forSlots();
-      } else if (settings.handOver()) {
+      } else if (settings.zeroCopy()) {
         stats.slotStillInUse(System.nanoTime());
       }
       boolean toCopy = ledger.canCopy() && !(workersCopy && workerWakes.one());
       copies = toCopy && workersCopy;
-      wakes = (toCopy && !copies) || ledger.isStopped() || (settings.handOver() && !over);
+      wakes = (toCopy && !copies) || ledger.isStopped() || (settings.zeroCopy() && !over);
     }
     if (copies) {
       copyThread.copyOne(true); // at once, which takes no longer than a wake would
@@ -1406,7 +1407,7 @@ final class Engine {
 
   /** How many slots are in the hands of a thread: leased, or being filled by it. */
   private int slotsOf(Thread thread) {
-    int slots = ledger.heldBy(thread) * (settings.handOver() ? 2 : 1);
+    int slots = ledger.heldBy(thread) * (settings.zeroCopy() ? 2 : 1);
     for (Worker worker : workers) {
       slots += worker.thread == thread && worker.filling != null ? 1 : 0;
     }

@@ -335,8 +335,8 @@ public final class LoaderStats {
 
   /**
    * The share of time in which the next copy had to wait for a slot that a consumer had given back,
-   * but whose work on the device was still queued or running. With {@code handOver()} there are no
-   * copies: then it is the share in which a worker waited while there was such a slot.
+   * but whose work on the device was still queued or running. With {@code zeroCopy(true)} there are
+   * no copies: then it is the share in which a worker waited while there was such a slot.
    *
    * @return 0 to 1
    */

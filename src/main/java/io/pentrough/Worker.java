@@ -21,7 +21,7 @@ final class Worker implements Runnable {
   private final boolean poison;
   private final FirstFillCheck check;
 
-  Worker(int number, Engine engine, LoaderSettings settings, FirstFillCheck check) {
+  Worker(int number, Engine engine, LoaderOptions settings, FirstFillCheck check) {
     this.number = number;
     this.engine = engine;
     poison = settings.poison();

@@ -48,7 +48,7 @@ class DeterminismTest {
       BackgroundLoader.Builder builder =
           BackgroundLoader.builder(device, SPEC, target).workers(workers).seed(seed);
       if (!ordered) {
-        builder.unordered();
+        builder.ordered(false);
       }
       try (BackgroundLoader loader = builder.start()) {
         for (int gets = 1; told.headMap((long) BATCHES).size() < BATCHES; gets++) {

@@ -251,7 +251,7 @@ final class Fences {
         Bench.loader(device, target)
             .hostSlots(1)
             .deviceSlots(1)
-            .handOver()
+            .zeroCopy(true)
             .consumerStream(consumer)
             .start()) {
       try {

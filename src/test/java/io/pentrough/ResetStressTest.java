@@ -91,7 +91,7 @@ class ResetStressTest {
               .workers(workers)
               .consumerStream(stream);
       if (!ordered) {
-        builder.unordered();
+        builder.ordered(false);
       }
       try (BackgroundLoader loader = builder.start()) {
         Set<Long> told = new HashSet<>();

@@ -100,8 +100,8 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
     if (memory.pageable) {
       throw new UnsupportedOperationException(
           device.name()
-              + " cannot work in ordinary memory, which it fell back to: leave handOver() or"
-              + " allowPageable() out");
+              + " cannot work in ordinary memory, which it fell back to: leave zeroCopy(true) or"
+              + " allowPageable(true) out");
     }
     DeviceAddress mapped = new DeviceAddress();
     CudaDriver.call(

@@ -154,7 +154,8 @@ class CudaTroubleTest {
       CudaSim.fault("cuMemHostAlloc", 2, 2);
       UnsupportedOperationException e =
           assertThrows(
-              UnsupportedOperationException.class, () -> Session.loader(device).handOver().start());
+              UnsupportedOperationException.class,
+              () -> Session.loader(device).zeroCopy(true).start());
       assertTrue(String.valueOf(e.getMessage()).contains("ordinary memory"), e::getMessage);
       assertEquals(0, device.liveResources().handles());
       CudaSim.fault("cuMemHostAlloc", 1, 719); // a failure, and no refusal

@@ -125,8 +125,7 @@ class FaultSweepTest {
     boolean freeing = FREEING.contains(fault.call) || fault.call.startsWith("cuCtxP");
     List<String> leaks = CudaSim.leaks();
     int most = freeing ? 1 : 0;
-    assertTrue(
-        objects <= most, () -> fault + " left behind: " + leaks + " after " + thrown);
+    assertTrue(objects <= most, () -> fault + " left behind: " + leaks + " after " + thrown);
     boolean release = fault.call.equals("cuDevicePrimaryCtxRelease_v2");
     // What a context takes with it lives no more, and is a leak.
     assertTrue(release || leaks.size() <= most, () -> leaks + " after " + thrown);
