@@ -44,8 +44,11 @@ class QueueEndTest {
     device.close();
   }
 
+  /** Each wait without bound ends for its own reason, not because it is time for a warning. */
   private BatchQueue.Builder queue() {
-    return BatchQueue.builder(device, Numbered.SPEC.slotBytes()).name("jobs");
+    return BatchQueue.builder(device, Numbered.SPEC.slotBytes())
+        .name("jobs")
+        .warnAfter(Duration.ofDays(1));
   }
 
   private static long submit(BatchQueue queue) throws InterruptedException {
