@@ -45,7 +45,7 @@ final class GatedLoader implements AutoCloseable {
         BackgroundLoader.builder(device, SPEC, this::fill)
             .hostSlots(hostSlots)
             .deviceSlots(deviceSlots);
-    loader = (handOver ? builder.handOver() : builder).start();
+    loader = (handOver ? builder.zeroCopy(true) : builder).start();
   }
 
   private void fill(HostBatch out, BatchContext context) throws InterruptedException {

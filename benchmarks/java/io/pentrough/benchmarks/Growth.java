@@ -195,7 +195,7 @@ final class Growth {
               .workers(row.ring.workers())
               .hostSlots(row.ring.hostSlots())
               .deviceSlots(row.ring.deviceSlots());
-      try (BackgroundLoader loader = (handOver ? builder.handOver() : builder).start()) {
+      try (BackgroundLoader loader = (handOver ? builder.zeroCopy(true) : builder).start()) {
         consume(loader, row.arrays, measureNanos / 3);
         Threads threads = Threads.startedSince(before);
         long cpu = threads.cpuNanos();

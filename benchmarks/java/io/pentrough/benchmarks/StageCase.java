@@ -85,7 +85,13 @@ record StageCase(
         new StageCase(
             "clip, gamma, cut-out, uniform noise",
             bytes,
-            augment(bytes).clip().gamma(0.5f, 2).cutOut(2, 8, 8, 8, 0).uniformNoise(0.1f).build(),
+            augment(bytes)
+                .clip(true)
+                .gamma(0.5f, 2)
+                .cutOut(8, 8, 8)
+                .cutOutBoxes(2)
+                .uniformNoise(0.1f)
+                .build(),
             "image",
             "1",
             "4",
@@ -138,7 +144,7 @@ record StageCase(
         .patch(PATCH[0], PATCH[1], PATCH[2])
         .flip(Axis.values())
         .swap(Axis.Y, Axis.X)
-        .crop();
+        .crop(true);
   }
 
   private static Augmentation.Builder warped(BatchSpec spec) {

@@ -5,10 +5,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Name, element type and shape of one array of a batch, and its place in the slot. Made by {@link
- * BatchSpec.Builder}.
+ * Name, element type and shape of one array of a batch. Made by {@link BatchSpec.Builder}.
  *
- * <p>Immutable; equal if all of it is equal.
+ * <p>Immutable; equal if name, type and shape are equal and both or neither are variable. The
+ * {@linkplain #offset() offset} does not count: it depends on the other arrays of the batch.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -177,13 +177,12 @@ public final class ArraySpec {
         && name.equals(that.name)
         && dtype == that.dtype
         && Arrays.equals(shape, that.shape)
-        && variable == that.variable
-        && offset == that.offset;
+        && variable == that.variable;
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(name, dtype, Arrays.hashCode(shape), variable, offset);
+    return Objects.hash(name, dtype, Arrays.hashCode(shape), variable);
   }
 
   /** For example {@code "image: uint8 [16, 1, 33, 33, 33]"}. */

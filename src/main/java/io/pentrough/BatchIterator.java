@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class BatchIterator implements Iterator<DeviceBatch> {
 
-  private final BackgroundLoader loader;
+  private final AbstractLoader loader;
 
   /** What {@code hasNext} has fetched, for whoever comes next; guarded by the turns. */
   private final Deque<DeviceBatch> fetched = new ArrayDeque<>(1);
@@ -38,7 +38,7 @@ final class BatchIterator implements Iterator<DeviceBatch> {
     }
   }
 
-  BatchIterator(BackgroundLoader loader) {
+  BatchIterator(AbstractLoader loader) {
     this.loader = loader;
   }
 

@@ -1,7 +1,6 @@
 package io.pentrough;
 
 import io.pentrough.device.Device;
-import io.pentrough.device.DeviceStream;
 import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.Objects;
@@ -11,31 +10,30 @@ import java.util.Objects;
  * submitted: the counterpart of ELEKTRONN2's {@code SharedQ}.
  *
  * <p>It is a {@link BackgroundLoader} whose batches are asked for one by one: leases, failures,
- * timeouts and the end are the same. What a job needs to know, its target holds: {@code
+ * timeouts and the end are the same. A job's target holds what the job needs to know: {@code
  * queue.submit(spec, (out, context) -> render(scene, out))}. {@link BatchContext#index()} is the
  * job's number.
  *
- * <p>When fewer jobs are queued than there are workers, so that some of them have nothing to do,
- * the queue logs a warning, once for each such shortage.
+ * <p>A {@code get} also waits while nothing is queued, until {@link #endSubmissions()} says that no
+ * more jobs will come. Then {@code get} throws {@link java.util.NoSuchElementException} after the
+ * last batch, {@link #poll} returns null, and a loop over {@link #batches()} ends.
  *
- * <p>A queue that is collected unclosed is reported and closed like a loader.
+ * <p>When fewer jobs are queued than there are workers, some workers have nothing to do. The queue
+ * then logs a warning, once for each such shortage.
+ *
+ * <p>A queue that is collected unclosed is closed, and the log says so, as with a loader.
  *
  * <p><b>Threads.</b> All methods may be called from any thread. A thread that both submits and gets
- * must not submit more than the capacity ahead of what it gets: {@link #submit} would wait for
- * itself; {@link #offer} never waits.
+ * must not submit more than the capacity ahead of what it gets: {@link #submit(BatchSpec,
+ * BatchTarget)} would wait for itself. {@link #offer} never waits.
  */
-public final class BatchQueue implements AutoCloseable {
+public final class BatchQueue extends AbstractLoader {
 
-  private final Engine engine;
-  private final LoaderSettings settings;
-  private final LeakReport leakReport;
   private final JobQueue jobs;
   private final long slotBytes;
 
-  private BatchQueue(Engine engine, LoaderSettings settings, JobQueue jobs, long slotBytes) {
-    this.engine = engine;
-    this.settings = settings;
-    leakReport = engine.watchForLeak(this);
+  private BatchQueue(Engine engine, LoaderOptions options, JobQueue jobs, long slotBytes) {
+    super(engine, options);
     this.jobs = jobs;
     this.slotBytes = slotBytes;
   }
@@ -62,7 +60,8 @@ public final class BatchQueue implements AutoCloseable {
   }
 
   /**
-   * Queues a job; waits as long as the queue is full, until a {@code get} makes room.
+   * Queues a job. While the queue is full, waits until a {@code get} makes room. Logs a diagnosis
+   * as a warning each time {@link Builder#warnAfter} has passed.
    *
    * @param spec the arrays of this job's batch
    * @param target fills them, on a worker thread; may run again after a {@link #reset()}
@@ -70,11 +69,40 @@ public final class BatchQueue implements AutoCloseable {
    * @throws InterruptedException if the thread is interrupted while it waits; nothing is queued
    * @throws IllegalArgumentException if the batch is larger than a slot
    * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
+   * @throws IllegalStateException if {@link #endSubmissions()} has been called, or is called
+   *     meanwhile; nothing is queued
    * @throws io.pentrough.device.DeviceException if the queue is broken
    */
   public long submit(BatchSpec spec, BatchTarget target) throws InterruptedException {
     try {
-      return engine.submit(jobs, job(spec, target));
+      return engine.submissions().submit(jobs, job(spec, target));
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * Queues a job. While the queue is full, waits for room until the timeout.
+   *
+   * @param spec the arrays of this job's batch
+   * @param target fills them, on a worker thread; may run again after a {@link #reset()}
+   * @param timeout the longest wait; zero or less looks once
+   * @return the job's number, from 0; its batch has it as {@link DeviceBatch#index()}
+   * @throws BatchTimeoutException if there was no room in time; nothing is queued, and the message
+   *     is a diagnosis
+   * @throws InterruptedException if the thread is interrupted while it waits; nothing is queued
+   * @throws IllegalArgumentException if the batch is larger than a slot
+   * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
+   * @throws IllegalStateException if {@link #endSubmissions()} has been called, or is called
+   *     meanwhile; nothing is queued
+   * @throws io.pentrough.device.DeviceException if the queue is broken
+   */
+  public long submit(BatchSpec spec, BatchTarget target, Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    Job job = job(spec, target);
+    long nanos = LoaderOptions.nanos(Objects.requireNonNull(timeout, "timeout"));
+    try {
+      return engine.submissions().submit(jobs, job, nanos);
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -88,159 +116,46 @@ public final class BatchQueue implements AutoCloseable {
    * @return false if the queue is full; nothing is queued then
    * @throws IllegalArgumentException if the batch is larger than a slot
    * @throws LoaderClosedException if the queue is closed
+   * @throws IllegalStateException if {@link #endSubmissions()} has been called; nothing is queued
    * @throws io.pentrough.device.DeviceException if the queue is broken
    */
   public boolean offer(BatchSpec spec, BatchTarget target) {
     try {
-      return engine.offer(jobs, job(spec, target));
+      return engine.submissions().offer(jobs, job(spec, target));
     } finally {
       Reference.reachabilityFence(this);
     }
   }
 
   /**
-   * Waits for the next job's batch without bound, for the queue's consumer stream; also while
-   * nothing is queued. Logs a diagnosis as a warning each time {@link Builder#warnAfter} has
-   * passed.
+   * Says that no more jobs will be submitted. Jobs that were submitted are made and delivered as
+   * usual; after the last one, {@code get} throws {@link java.util.NoSuchElementException}. A
+   * {@link #submit(BatchSpec, BatchTarget) submit} that waits for room ends with an {@link
+   * IllegalStateException}, and so does every later one. A {@link #reset()} still runs undelivered
+   * jobs again.
    *
-   * @return a lease, to be closed by the caller
-   * @throws InterruptedException if the thread is interrupted; nothing has been taken
-   * @throws TargetException if the target failed for the job whose turn it is
-   * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
-   * @throws io.pentrough.device.DeviceException if the queue is broken
-   * @throws IllegalStateException if this thread alone holds every device slot
+   * <p>Does not wait. Idempotent; does nothing if the queue is closed or broken.
    */
-  public DeviceBatch get() throws InterruptedException {
+  public void endSubmissions() {
     try {
-      return engine.get(settings.consumerStream(), false);
-    } finally {
-      Reference.reachabilityFence(
-          this); // else it might be collected, and so closed, while it waits
-    }
-  }
-
-  /**
-   * Waits for the next job's batch, for the queue's consumer stream.
-   *
-   * @param timeout the longest wait; zero or less looks once
-   * @return a lease, to be closed by the caller
-   * @throws BatchTimeoutException if it did not get ready in time; nothing has been taken
-   * @throws InterruptedException if the thread is interrupted; nothing has been taken
-   * @throws TargetException if the target failed for the job whose turn it is
-   * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
-   * @throws io.pentrough.device.DeviceException if the queue is broken
-   * @throws IllegalStateException if this thread alone holds every device slot
-   */
-  public DeviceBatch get(Duration timeout) throws InterruptedException, BatchTimeoutException {
-    return get(settings.consumerStream(), timeout);
-  }
-
-  /**
-   * Waits for the next job's batch and names the stream its consumer works on.
-   *
-   * @param stream the stream the batch will be used on
-   * @param timeout the longest wait; zero or less looks once
-   * @return a lease, to be closed by the caller
-   * @throws BatchTimeoutException if it did not get ready in time; nothing has been taken
-   * @throws InterruptedException if the thread is interrupted; nothing has been taken
-   * @throws TargetException if the target failed for the job whose turn it is
-   * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
-   * @throws io.pentrough.device.DeviceException if the queue is broken
-   * @throws IllegalArgumentException if the stream belongs to another device
-   * @throws IllegalStateException if this thread alone holds every device slot
-   */
-  public DeviceBatch get(DeviceStream stream, Duration timeout)
-      throws InterruptedException, BatchTimeoutException {
-    return get(stream, timeout, false);
-  }
-
-  /**
-   * Hands a batch out as soon as its copy is queued, and lets the stream wait for the copy instead
-   * of the calling thread: what is queued on the stream from now on sees the batch. The calling
-   * thread may still wait for a target. The host must not look at the bytes before the stream has
-   * come that far ({@link DeviceArray#copyTo} waits for it). If the copy fails after this method
-   * has returned, so does the stream behind it, and the loader is broken.
-   *
-   * @param stream the stream the batch will be used on
-   * @param timeout the longest wait; zero or less looks once
-   * @return a lease, to be closed by the caller
-   * @throws BatchTimeoutException if it did not get ready in time; nothing has been taken
-   * @throws InterruptedException if the thread is interrupted; nothing has been taken
-   * @throws TargetException if the target failed for the job whose turn it is
-   * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
-   * @throws io.pentrough.device.DeviceException if the queue is broken
-   * @throws IllegalArgumentException if the stream belongs to another device
-   * @throws IllegalStateException if this thread alone holds every device slot
-   */
-  public DeviceBatch getQueued(DeviceStream stream, Duration timeout)
-      throws InterruptedException, BatchTimeoutException {
-    return get(stream, timeout, true);
-  }
-
-  private DeviceBatch get(DeviceStream stream, Duration timeout, boolean early)
-      throws InterruptedException, BatchTimeoutException {
-    Objects.requireNonNull(stream, "stream");
-    Objects.requireNonNull(timeout, "timeout");
-    try {
-      return engine.get(stream, LoaderSettings.nanos(timeout), early);
+      engine.submissions().end(jobs);
     } finally {
       Reference.reachabilityFence(this);
-    }
-  }
-
-  /**
-   * Runs every job again that has not been delivered, in order. See {@link
-   * BackgroundLoader#reset()}.
-   *
-   * @throws LoaderClosedException if the queue is closed
-   * @throws io.pentrough.device.DeviceException if the queue is broken
-   */
-  public void reset() {
-    try {
-      engine.reset();
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
-  /**
-   * What the queue has done so far, and who waits for whom.
-   *
-   * @return an immutable snapshot; also of a closed queue
-   */
-  public LoaderStats stats() {
-    try {
-      return engine.stats();
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
-  /**
-   * Stops the workers, drops what is queued, and gives all memory back. See {@link
-   * BackgroundLoader#close()}: bounded, idempotent, never frees what is in use.
-   */
-  @Override
-  public void close() {
-    try {
-      leakReport.closed();
-      engine.close();
-    } finally {
-      Reference.reachabilityFence(this); // else it might be reported before it is known as closed
     }
   }
 
   private Job job(BatchSpec spec, BatchTarget target) {
-    Objects.requireNonNull(target, "target");
-    if (Objects.requireNonNull(spec, "spec").slotBytes() > slotBytes) {
+    Job job =
+        new Job(Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(target, "target"));
+    if (job.spec().slotBytes() > slotBytes) {
       throw new IllegalArgumentException(
           "the job's batch takes "
-              + spec.slotBytes()
+              + job.spec().slotBytes()
               + " bytes, a slot of this queue has "
               + slotBytes
               + ": raise largestBatchBytes");
     }
-    return new Job(spec, target);
+    return job;
   }
 
   /**
@@ -248,14 +163,16 @@ public final class BatchQueue implements AutoCloseable {
    *
    * <p><b>Threads.</b> For one thread at a time.
    */
-  public static final class Builder {
+  public static final class Builder extends LoaderBuilder<Builder> {
 
-    private final LoaderOptions options;
+    /** Jobs are found by their number, so there may be more of them than slots. */
+    private static final int MAX_JOBS = 1 << 16;
+
     private final long slotBytes;
     private int capacity = 64;
 
     private Builder(Device device, long slotBytes) {
-      this.options = new LoaderOptions(device, "queue");
+      super(device, "queue");
       this.slotBytes = slotBytes;
     }
 
@@ -267,161 +184,7 @@ public final class BatchQueue implements AutoCloseable {
      * @throws IllegalArgumentException if out of that range
      */
     public Builder capacity(int jobs) {
-      capacity = LoaderOptions.capacity(jobs);
-      return this;
-    }
-
-    /**
-     * How many threads run targets. Default 1.
-     *
-     * @param workers 1 to 1,024
-     * @return this
-     * @throws IllegalArgumentException if out of that range
-     */
-    public Builder workers(int workers) {
-      options.workers(workers);
-      return this;
-    }
-
-    /**
-     * How many batches fit in pinned host memory. Default: the workers and two more, at most 1,024.
-     *
-     * @param hostSlots 1 to 1,024
-     * @return this
-     * @throws IllegalArgumentException if out of that range
-     */
-    public Builder hostSlots(int hostSlots) {
-      options.hostSlots(hostSlots);
-      return this;
-    }
-
-    /**
-     * How many batches fit on the device. Default 3.
-     *
-     * @param deviceSlots 1 to 1,024
-     * @return this
-     * @throws IllegalArgumentException if out of that range
-     */
-    public Builder deviceSlots(int deviceSlots) {
-      options.deviceSlots(deviceSlots);
-      return this;
-    }
-
-    /**
-     * The seed of {@link BatchContext#random()}, which is a function of it and the job's number.
-     * Default 0.
-     *
-     * @param seed any value
-     * @return this
-     */
-    public Builder seed(long seed) {
-      options.seed(seed);
-      return this;
-    }
-
-    /**
-     * The name in messages and thread names. Default {@code queue-N}.
-     *
-     * @param name any text
-     * @return this
-     */
-    public Builder name(String name) {
-      options.name(name);
-      return this;
-    }
-
-    /**
-     * The stream that batches are used on where {@code get} names none. Default: the device's
-     * default stream.
-     *
-     * @param stream a stream of the queue's device; must outlive the queue
-     * @return this
-     * @throws IllegalArgumentException if the stream belongs to another device
-     */
-    public Builder consumerStream(DeviceStream stream) {
-      options.consumerStream(stream);
-      return this;
-    }
-
-    /**
-     * Lets the device work in host memory instead of copying, where it can. See {@link
-     * BackgroundLoader.Builder#handOver()}.
-     *
-     * @return this
-     */
-    public Builder handOver() {
-      options.handOver();
-      return this;
-    }
-
-    /**
-     * What to do when a target throws. Default {@link FailurePolicy#fail()}.
-     *
-     * @param policy the policy
-     * @return this
-     */
-    public Builder onFailure(FailurePolicy policy) {
-      options.onFailure(policy);
-      return this;
-    }
-
-    /**
-     * How often a {@code get} without bound says what it is waiting for. Default 30 s.
-     *
-     * @param warnAfter more than zero
-     * @return this
-     * @throws IllegalArgumentException if zero or less
-     */
-    public Builder warnAfter(Duration warnAfter) {
-      options.warnAfter(warnAfter);
-      return this;
-    }
-
-    /**
-     * Logs a lease that is held longer than this. Default: never.
-     *
-     * @param leaseWarnAfter more than zero
-     * @return this
-     * @throws IllegalArgumentException if zero or less
-     */
-    public Builder leaseWarnAfter(Duration leaseWarnAfter) {
-      options.leaseWarnAfter(leaseWarnAfter);
-      return this;
-    }
-
-    /**
-     * How long {@link BatchQueue#close()} waits for memory in use. Default 10 s.
-     *
-     * @param closeTimeout zero or more
-     * @return this
-     * @throws IllegalArgumentException if negative
-     */
-    public Builder closeTimeout(Duration closeTimeout) {
-      options.closeTimeout(closeTimeout);
-      return this;
-    }
-
-    /**
-     * Whether {@link BatchQueue#close()} interrupts targets that still run after half its time.
-     * Default true.
-     *
-     * @param interruptTargets false to leave them alone
-     * @return this
-     */
-    public Builder interruptTargets(boolean interruptTargets) {
-      options.interruptTargets(interruptTargets);
-      return this;
-    }
-
-    /**
-     * Refuses to start if pinned and device memory together would take more. Default: no bound.
-     *
-     * @param bytes at least 1
-     * @return this
-     * @throws IllegalArgumentException if less than 1
-     */
-    public Builder memoryBudget(long bytes) {
-      options.memoryBudget(bytes);
+      capacity = inRange("capacity", jobs, MAX_JOBS, "submit() waits for room, offer() does not");
       return this;
     }
 
@@ -431,7 +194,7 @@ public final class BatchQueue implements AutoCloseable {
      * @return the plan, whatever the budget
      */
     public MemoryPlan plan() {
-      return options.plan(slotBytes);
+      return plan(slotBytes, slotBytes, 0);
     }
 
     /**
@@ -439,17 +202,17 @@ public final class BatchQueue implements AutoCloseable {
      *
      * @return a running queue, to be closed by the caller
      * @throws IllegalArgumentException if the memory is over budget
+     * @throws IllegalStateException if the consumer stream is closed
      * @throws io.pentrough.device.DeviceException if the device refuses memory, a stream or an
      *     event; what had been allocated is given back
-     * @throws UnsupportedOperationException if {@link #handOver()} was asked of a device that
-     *     cannot
+     * @throws UnsupportedOperationException if the device cannot do {@link #zeroCopy}
      */
     public BatchQueue start() {
-      MemoryPlan plan = options.withinBudget(options.plan(slotBytes));
-      LoaderSettings settings = options.settings(null);
+      MemoryPlan plan = withinBudget(plan());
+      LoaderOptions options = options(true, null);
       JobQueue jobs = new JobQueue(capacity);
-      Engine engine = Engine.start(options.device(), jobs, plan, settings);
-      return new BatchQueue(engine, settings, jobs, slotBytes);
+      Engine engine = Engine.start(device, jobs, plan, options);
+      return new BatchQueue(engine, options, jobs, slotBytes);
     }
   }
 }

@@ -55,18 +55,9 @@ public final class BatchSpec {
   }
 
   /**
-   * The number of arrays.
+   * One array by its index.
    *
-   * @return at least 1
-   */
-  public int size() {
-    return arrays.size();
-  }
-
-  /**
-   * One array by its place.
-   *
-   * @param i 0 to {@link #size()} - 1
+   * @param i 0 to {@code arrays().size()} - 1
    * @return the array
    * @throws IndexOutOfBoundsException if there is no such array
    */
@@ -94,10 +85,10 @@ public final class BatchSpec {
   }
 
   /**
-   * The place of an array, without allocating.
+   * The index of an array, without allocating.
    *
    * @param name a name given to the builder
-   * @return 0 to {@link #size()} - 1
+   * @return 0 to {@code arrays().size()} - 1
    * @throws IllegalArgumentException if there is none of that name; the message lists the names
    */
   public int indexOf(String name) {
@@ -139,6 +130,26 @@ public final class BatchSpec {
   @Override
   public int hashCode() {
     return arrays.hashCode();
+  }
+
+  /** The same arrays, each right behind the one before; this if they lie so already. */
+  BatchSpec packed() {
+    long expected = 0;
+    for (int i = 0; i < arrays.size(); i++) { // an iterator would be heap for each job
+      if (arrays.get(i).offset() != expected) {
+        return repacked();
+      }
+      expected += Builder.roundUp(arrays.get(i).bytes());
+    }
+    return slotBytes == expected ? this : repacked();
+  }
+
+  private BatchSpec repacked() {
+    Builder builder = builder();
+    for (ArraySpec array : arrays) {
+      builder.add(array.name(), array.dtype(), array.shape(), array.isVariable());
+    }
+    return builder.build();
   }
 
   /** How many samples a full batch has: the first dimension of the first array. */

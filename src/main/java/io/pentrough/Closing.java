@@ -196,7 +196,7 @@ final class Closing {
 
   /** How many slots are in the hands of a thread: leased, or being filled by it. */
   private int slotsOf(Thread thread) {
-    int slots = core.ledger.device.heldBy(thread) * (core.settings.handOver() ? 2 : 1);
+    int slots = core.ledger.device.heldBy(thread) * (core.settings.zeroCopy() ? 2 : 1);
     for (WorkerState worker : core.workers) {
       slots += worker.filling != null && worker.thread() == thread ? 1 : 0;
     }

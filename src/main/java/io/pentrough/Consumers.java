@@ -39,12 +39,14 @@ final class Consumers {
   /**
    * Waits without bound, but not in silence.
    *
+   * @param queued whether the stream waits for the copy, instead of the caller
    * @param inLoop whether the loader's {@code close} closes the lease, if the loop is left early
    */
-  DeviceBatch get(DeviceStream stream, boolean inLoop) throws InterruptedException {
+  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop)
+      throws InterruptedException {
     long asked = core.time.now();
     while (true) {
-      DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), false, inLoop);
+      DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), queued, inLoop);
       if (batch != null) {
         return batch;
       }
@@ -238,7 +240,7 @@ final class Consumers {
     }
     int slots = core.ledger.deviceSlots().size();
     if (core.ledger.device.heldBy(Thread.currentThread()) == slots) {
-      throw new IllegalStateException(
+      throw new AllSlotsHeldException(
           "this thread holds all "
               + slots
               + " device slots and would wait for itself: close a batch first, or raise deviceSlots"

@@ -40,7 +40,7 @@ final class Core {
   private static final Logger LOG = System.getLogger("io.pentrough");
 
   final Device device;
-  final LoaderSettings settings;
+  final LoaderOptions settings;
   final LoaderMemory memory;
   final Time time;
   final CopySignal copySignal = new CopySignal();
@@ -71,7 +71,7 @@ final class Core {
       Device device,
       JobSource source,
       MemoryPlan plan,
-      LoaderSettings settings,
+      LoaderOptions settings,
       LoaderMemory memory,
       Time time) {
     this.device = device;
@@ -81,7 +81,7 @@ final class Core {
     this.time = time;
     ledger =
         new SlotLedger(
-            source, plan.hostSlots(), plan.deviceSlots(), settings.ordered(), settings.handOver());
+            source, plan.hostSlots(), plan.deviceSlots(), settings.ordered(), settings.zeroCopy());
     int cores = Runtime.getRuntime().availableProcessors();
     stats = new StatsRecorder(settings.workers(), cores, plan.deviceSlots());
     stats.pageable(memory.pageableBytes());
@@ -266,12 +266,12 @@ final class Core {
     }
   }
 
-  /** Waits until a queue may have room. */
-  void awaitRoom() throws InterruptedException {
+  /** Waits until a queue may have room, or the time is over. */
+  void awaitRoom(long nanos) throws InterruptedException {
     assert Thread.holdsLock(this);
     submittersWaiting++;
     try {
-      time.await(this, Long.MAX_VALUE);
+      time.await(this, nanos);
     } finally {
       submittersWaiting--;
     }

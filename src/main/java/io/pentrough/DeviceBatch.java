@@ -7,30 +7,30 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A lease of one batch on the device. From {@code get} the batch is ready. From {@code getQueued}
- * its copy may still run, and {@link #stream()} waits for it.
+ * A lease of one batch on the device. After {@code get} the batch is ready; after {@code getQueued}
+ * its copy is queued, and the stream waits for it.
  *
- * <p>Queue work that uses the batch on {@link #stream()}, then close it. There is no need to wait
- * for that work: {@link #close()} records an event on the stream, and the memory is rewritten only
- * after that event. If you use the batch on another stream, make {@link #stream()} wait for that
- * work (by an event) before you close the batch.
+ * <p>Queue work that uses the batch on {@link #stream()}, then close the batch. There is no need to
+ * wait for that work: {@link #close()} records an event on the stream, and the memory is written
+ * again only after that event. If work on another stream uses the batch, let this stream wait for
+ * it (by an event) before you close the batch.
  *
- * <p>Each {@code get} makes a new object, of at most 128 bytes, and 64 more for each array asked
- * for (with compressed object pointers, which the JVM uses on heaps below 32 GB).
+ * <p>Each {@code get} makes a new object of at most 128 bytes, and 64 more for each array asked for
+ * (with compressed object pointers, which the JVM uses on heaps below 32 GB).
  *
- * <p>What a batch is called stays known when it is closed: its epoch, index, size, specification,
- * stream and position. Its arrays do not.
+ * <p>After {@code close}, the epoch, index, size, slot, specification, stream and position are
+ * still known. The arrays are not.
  *
- * <p><b>Threads.</b> Any thread may use and close it; passing it on takes the usual care of any
- * object. It counts as held by the thread that got it, wherever it is passed on: {@code get}
- * refuses to wait if that thread has got all there are, so a pipeline needs one device slot more
- * than it has leases under way.
+ * <p><b>Threads.</b> Any thread may use and close it, if it was passed on safely, as with any
+ * object. It counts as held by the thread that got it, wherever it is passed on. If that thread
+ * holds every device slot, its next {@code get} throws {@link AllSlotsHeldException}. So a pipeline
+ * needs one more device slot than it holds leases at a time.
  */
 public final class DeviceBatch implements AutoCloseable {
 
   private final Leases leases;
   private final DeviceStream stream;
-  private final DeviceBuffer.Guard guard = this::requireOpen;
+  private final Runnable guard = this::requireOpen;
   private @Nullable DeviceSlot slot;
   private @Nullable DeviceSlotMemory memory;
   private @Nullable BatchSpec spec;
@@ -63,10 +63,10 @@ public final class DeviceBatch implements AutoCloseable {
 
   /** Makes this show the slot's batch. */
   void of(DeviceSlotMemory memory) {
-    DeviceSlot slot = slot();
+    DeviceSlot held = held();
     this.memory = memory;
-    this.epoch = slot.epoch;
-    this.index = slot.index;
+    this.epoch = held.epoch;
+    this.index = held.index;
     this.size = memory.size;
     this.spec = memory.spec();
   }
@@ -100,11 +100,39 @@ public final class DeviceBatch implements AutoCloseable {
   }
 
   /**
-   * The position right after this batch: what a checkpoint saves that was made with it. Whatever
-   * was delivered before this batch, to whomever, is behind it; what was delivered later is not.
-   * Does not wait.
+   * Which slot of the device ring holds this batch. The memory of a slot never moves: in a {@link
+   * BackgroundLoader}, each array has the same device address in every batch of the slot. So a
+   * program can prepare something for each slot once, and use it for every batch that comes there.
+   * With CUDA graphs, for example, capture one graph for each slot:
    *
-   * @return where {@link BackgroundLoader.Builder#startAt} goes on
+   * <pre>{@code
+   * CUgraphExec[] graphs = new CUgraphExec[builder.plan().deviceSlots()];
+   * ...
+   * try (DeviceBatch batch = loader.get(patience)) {
+   *   int slot = batch.slot();
+   *   if (graphs[slot] == null) {
+   *     graphs[slot] = capture(stream, batch); // begins and ends a capture; nothing runs yet
+   *   }
+   *   cuGraphLaunch(graphs[slot], stream);
+   * } // closed outside the capture
+   * }</pre>
+   *
+   * <p>A captured graph knows the addresses, but not {@link #size()} or the shape of a variable
+   * array. In a {@link BatchQueue}, where each job has arrays of its own, addresses are the same
+   * only for jobs of equal specifications.
+   *
+   * @return 0 to {@link MemoryPlan#deviceSlots()} - 1; known after {@code close}, too
+   */
+  public int slot() {
+    return held().number;
+  }
+
+  /**
+   * The position right after this batch: what a checkpoint saves that was made with this batch. It
+   * covers everything that was delivered before this batch, on whatever thread, and nothing that
+   * was delivered later. Does not wait.
+   *
+   * @return where {@link BackgroundLoader.Builder#startAt} continues
    * @throws IllegalStateException if more than 4096 batches have been delivered since, or this is
    *     the batch of a {@link BatchQueue}, which has no positions
    */
@@ -145,7 +173,7 @@ public final class DeviceBatch implements AutoCloseable {
   /**
    * One array of this batch.
    *
-   * @param position its place in the specification, from 0
+   * @param position its index in the specification, from 0
    * @return a new view, valid until this batch is closed
    * @throws IndexOutOfBoundsException if there is no such array
    * @throws IllegalStateException if this batch is closed
@@ -157,16 +185,17 @@ public final class DeviceBatch implements AutoCloseable {
   }
 
   /**
-   * Gives the batch back: its memory is reused once everything queued so far on {@link #stream()}
-   * has run. Does not wait for that; on the host device it may copy small batches that wait for the
-   * memory, which takes what waking another thread would. Closing again does nothing. The views of
-   * this batch refuse to be used from now on.
+   * Gives the batch back. Its memory is reused once everything queued so far on {@link #stream()}
+   * has run. This method does not wait for that. On the host device it may copy small batches that
+   * wait for the memory, which takes about as long as waking another thread. Closing again does
+   * nothing. From now on, the views of this batch throw when they are used.
    *
-   * @throws io.pentrough.device.DeviceException if the device refuses to mark the place. The memory
-   *     is then not reused, and the loader is broken: every later {@code get} throws the same cause
-   * @throws IllegalStateException if the stream has been closed, with the same consequences; or if
-   *     it is being captured into a graph: the batch then stays open, to be closed behind the
-   *     capture
+   * @throws io.pentrough.device.DeviceException if the device refuses to record the event. The
+   *     memory is then not reused, and the loader is broken: every later {@code get} throws the
+   *     same cause
+   * @throws IllegalStateException if the stream has been closed, with the same consequences
+   * @throws StreamCapturingException if the stream is being captured into a graph; the batch stays
+   *     open, so close it after the capture
    */
   @Override
   public void close() {
@@ -174,7 +203,7 @@ public final class DeviceBatch implements AutoCloseable {
       return;
     }
     try {
-      leases.close(this, slot());
+      leases.close(this, held());
     } finally {
       Reference.reachabilityFence(this); // else it might be collected, and reported, before that
     }
@@ -182,7 +211,7 @@ public final class DeviceBatch implements AutoCloseable {
 
   /** From now on this lease counts for the calling thread. */
   void passToCaller() {
-    leases.passToCaller(this, slot());
+    leases.passToCaller(this, held());
   }
 
   /** Which of the slot's leases this is. */
@@ -192,7 +221,7 @@ public final class DeviceBatch implements AutoCloseable {
 
   /** Whether nobody has closed this lease. */
   boolean isOpen() {
-    return slot().isOpen(leaseOfSlot);
+    return held().isOpen(leaseOfSlot);
   }
 
   /**
@@ -221,7 +250,7 @@ public final class DeviceBatch implements AutoCloseable {
     return memory().buffer.slice(array.offset(), bytes, guard);
   }
 
-  private DeviceSlot slot() {
+  private DeviceSlot held() {
     return Objects.requireNonNull(slot);
   }
 

@@ -62,7 +62,7 @@ final class DeviceSlotMemory {
     if (!batch.spec().equals(targetSpec)) {
       targetSpec = batch.spec();
       targetShapes = maximumShapes(targetSpec);
-      targetElements = new int[targetSpec.size()];
+      targetElements = new int[targetSpec.arrays().size()];
       spec = stages == null ? targetSpec : stages.delivered;
       shapes = stages == null ? targetShapes : deliveredShapes(stages);
     }
@@ -90,7 +90,7 @@ final class DeviceSlotMemory {
   }
 
   private static int[][] maximumShapes(BatchSpec spec) {
-    int[][] shapes = new int[spec.size()][];
+    int[][] shapes = new int[spec.arrays().size()][];
     for (int i = 0; i < shapes.length; i++) {
       shapes[i] = spec.array(i).shape();
     }

@@ -86,6 +86,18 @@ final class Diagnosis {
     return "no batch after " + seconds(nanos) + ": waiting for " + waitedFor + describe(nanos);
   }
 
+  /** The diagnosis under a headline that says how long the caller has waited for room. */
+  String afterWaitingForRoom(long nanos, int capacity) {
+    return "no room for a job after "
+        + seconds(nanos)
+        + ": "
+        + capacity
+        + " are submitted and not yet delivered, and the next to be delivered is "
+        + waitedFor
+        + "; get its batch, or raise capacity"
+        + describe(nanos);
+  }
+
   @Override
   public String toString() {
     return describe(ALL_THREADS_NANOS);

@@ -28,22 +28,22 @@ final class Engine {
   }
 
   private final Core core;
-  private final Producers producers;
+  private final Submissions submissions;
   private final Consumers consumers;
   private final Closing closing;
   private final CopyThread copyThread;
   private final List<Worker> workers = new ArrayList<>();
 
   /** Allocates all memory and starts the threads; leaves nothing behind if that fails. */
-  static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderSettings settings) {
+  static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderOptions settings) {
     return start(device, source, plan, settings, Time.SYSTEM);
   }
 
   static Engine start(
-      Device device, JobSource source, MemoryPlan plan, LoaderSettings settings, Time time) {
+      Device device, JobSource source, MemoryPlan plan, LoaderOptions settings, Time time) {
     LoaderMemory memory =
         LoaderMemory.allocate(
-            device, source.usualSpec(), plan, settings.handOver(), settings.stages());
+            device, source.usualSpec(), plan, settings.zeroCopy(), settings.stages());
     Engine engine;
     try {
       engine = new Engine(new Core(device, source, plan, settings, memory, time));
@@ -59,10 +59,11 @@ final class Engine {
   private Engine(Core core) {
     this.core = core;
     CopyStrategy copies = strategy(core);
-    producers = new Producers(core, copies);
+    Producers producers = new Producers(core, copies);
+    submissions = new Submissions(core);
     Leases leases = new Leases(core, copies);
     consumers = new Consumers(core, copies, leases);
-    LoaderSettings settings = core.settings;
+    LoaderOptions settings = core.settings;
     LeaseWatch overdue =
         new LeaseWatch(
             settings.leaseWarnAfterNanos(),
@@ -86,7 +87,7 @@ final class Engine {
   }
 
   private static CopyStrategy strategy(Core core) {
-    if (core.settings.handOver()) {
+    if (core.settings.zeroCopy()) {
       return new MappedBatches(core);
     }
     long slotBytes = core.memory.hostSlots.get(0).pinned.bytes();
@@ -138,9 +139,9 @@ final class Engine {
     closer.start();
   }
 
-  /** See {@link Consumers#get(DeviceStream, boolean)}. */
-  DeviceBatch get(DeviceStream stream, boolean inLoop) throws InterruptedException {
-    return consumers.get(stream, inLoop);
+  /** See {@link Consumers#get(DeviceStream, boolean, boolean)}. */
+  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop) throws InterruptedException {
+    return consumers.get(stream, queued, inLoop);
   }
 
   /** See {@link Consumers#get(DeviceStream, long, boolean)}. */
@@ -149,14 +150,9 @@ final class Engine {
     return consumers.get(stream, timeoutNanos, queued);
   }
 
-  /** See {@link Producers#submit}. */
-  long submit(JobQueue jobs, Job job) throws InterruptedException {
-    return producers.submit(jobs, job);
-  }
-
-  /** See {@link Producers#offer}. */
-  boolean offer(JobQueue jobs, Job job) {
-    return producers.offer(jobs, job);
+  /** What a {@link BatchQueue} asks. */
+  Submissions submissions() {
+    return submissions;
   }
 
   /**

@@ -91,7 +91,7 @@ final class FirstFillCheck {
 
   /** Before a fill. */
   void mark(HostBatch batch) {
-    for (int i = 0; i < batch.spec().size(); i++) {
+    for (int i = 0; i < batch.spec().arrays().size(); i++) {
       ByteBuffer bytes = batch.bytes(i);
       byte[] pattern = Pattern.of(batch.spec().array(i).dtype()).bytes;
       for (int at = 0; at < bytes.capacity(); at += pattern.length) {
@@ -103,7 +103,7 @@ final class FirstFillCheck {
   /** Behind a fill that was marked; on its thread, before the batch is anybody else's. */
   void look(HostBatch batch, int epoch, long index) {
     List<String> found = new ArrayList<>(0);
-    for (int i = 0; i < batch.spec().size(); i++) {
+    for (int i = 0; i < batch.spec().arrays().size(); i++) {
       ArraySpec array = batch.spec().array(i);
       int width = array.dtype().bytes() * Byte.SIZE;
       Search search = new Search(batch.bytes(i), Pattern.of(array.dtype()));

@@ -47,8 +47,8 @@ public final class HostBatch {
     this.parameters = parameters;
     this.own = this;
     this.access = new Access();
-    this.extents = new Extent[spec.size()];
-    this.arrays = new HostArray[spec.size()];
+    this.extents = new Extent[spec.arrays().size()];
+    this.arrays = new HostArray[spec.arrays().size()];
     ByteBuffer slot = memory.unsafeBuffer();
     for (int i = 0; i < arrays.length; i++) {
       ArraySpec array = spec.array(i);
@@ -189,9 +189,9 @@ public final class HostBatch {
   }
 
   /**
-   * One array by its place.
+   * One array by its index.
    *
-   * @param i 0 to {@code spec().size()} - 1
+   * @param i 0 to {@code spec().arrays().size()} - 1
    * @return always the same object
    * @throws IndexOutOfBoundsException if there is no such array
    * @throws IllegalStateException if called from another thread than the fill's, or after it

@@ -157,9 +157,9 @@ final class InferredTarget implements BatchTarget {
     if (context.saidNoMore()) {
       return;
     }
-    if (arrays.length != spec.size()) {
+    if (arrays.length != spec.arrays().size()) {
       throw new IllegalArgumentException(
-          spec.size()
+          spec.arrays().size()
               + " arrays were inferred, but this batch has "
               + arrays.length
               + ": make as many in every batch");

@@ -12,6 +12,7 @@ final class JobQueue implements JobSource {
   private long submitted;
   private long lowestOpen;
   private boolean shortage;
+  private boolean ended;
 
   JobQueue(int capacity) {
     jobs = new @Nullable Job[capacity];
@@ -30,7 +31,16 @@ final class JobQueue implements JobSource {
     return jobs.length;
   }
 
-  /** There must be room. */
+  boolean hasEnded() {
+    return ended;
+  }
+
+  /** No more jobs will be submitted. */
+  void endSubmissions() {
+    ended = true;
+  }
+
+  /** There must be room, and the queue must not have ended. */
   long submit(Job job) {
     jobs[place(submitted)] = job;
     return submitted++;
@@ -53,7 +63,7 @@ final class JobQueue implements JobSource {
 
   @Override
   public boolean mayGrow() {
-    return true;
+    return !ended;
   }
 
   @Override
@@ -77,7 +87,7 @@ final class JobQueue implements JobSource {
 
   @Override
   public String whyIdle() {
-    return "waiting for a job";
+    return ended ? "no jobs left, the submissions have ended" : "waiting for a job";
   }
 
   @Override
@@ -99,7 +109,7 @@ final class JobQueue implements JobSource {
   @Override
   public boolean runsShort(int workers) {
     boolean before = shortage;
-    shortage = open() < workers;
+    shortage = !ended && open() < workers;
     return shortage && !before;
   }
 

@@ -233,8 +233,8 @@ final class Leases {
   }
 
   /** What a capture writes down would run again and again, on memory that is reused by then. */
-  static IllegalStateException capturedException() {
-    return new IllegalStateException(
+  static StreamCapturingException capturedException() {
+    return new StreamCapturingException(
         "the stream is being captured into a graph: get and close batches outside the capture"
             + " (copy what the graph shall read into a buffer of your own)");
   }

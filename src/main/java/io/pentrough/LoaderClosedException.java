@@ -2,7 +2,10 @@ package io.pentrough;
 
 /**
  * The loader or queue was closed before or during the call. Nothing has been taken, queued or
- * changed; every later call ends alike.
+ * changed. Every later call ends in the same way.
+ *
+ * <p>To end a thread when another one closes the loader, catch this type. The supertype {@link
+ * IllegalStateException} also reports mistakes of the program.
  *
  * <p><b>Threads.</b> Any.
  */

@@ -1,9 +1,11 @@
 package io.pentrough;
 
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a loader has done from its start to a moment, or, by {@link #minus}, between two moments,
@@ -48,15 +50,68 @@ public final class LoaderStats {
 
   /**
    * How often something happened and how long it took. Percentiles are exact or at most 1/16 too
-   * high.
-   *
-   * @param count how often
-   * @param sumNanos all together, in nanoseconds
-   * @param maxNanos the longest, in nanoseconds; 0 if there was none
-   * @param p50Nanos the median, in nanoseconds; 0 if there was none
-   * @param p99Nanos what 99 % did not exceed, in nanoseconds; 0 if there was none
+   * high. Immutable; equal if all numbers are equal.
    */
-  public record Timing(long count, long sumNanos, long maxNanos, long p50Nanos, long p99Nanos) {
+  public static final class Timing {
+
+    private final long count;
+    private final long sumNanos;
+    private final long maxNanos;
+    private final long p50Nanos;
+    private final long p99Nanos;
+
+    Timing(long count, long sumNanos, long maxNanos, long p50Nanos, long p99Nanos) {
+      this.count = count;
+      this.sumNanos = sumNanos;
+      this.maxNanos = maxNanos;
+      this.p50Nanos = p50Nanos;
+      this.p99Nanos = p99Nanos;
+    }
+
+    /**
+     * How often it happened.
+     *
+     * @return at least 0
+     */
+    public long count() {
+      return count;
+    }
+
+    /**
+     * All times together.
+     *
+     * @return nanoseconds
+     */
+    public long sumNanos() {
+      return sumNanos;
+    }
+
+    /**
+     * The longest time.
+     *
+     * @return nanoseconds; 0 if there was none
+     */
+    public long maxNanos() {
+      return maxNanos;
+    }
+
+    /**
+     * The median.
+     *
+     * @return nanoseconds; 0 if there was none
+     */
+    public long p50Nanos() {
+      return p50Nanos;
+    }
+
+    /**
+     * The 99th percentile.
+     *
+     * @return nanoseconds; 0 if there was none
+     */
+    public long p99Nanos() {
+      return p99Nanos;
+    }
 
     /**
      * The mean.
@@ -65,6 +120,27 @@ public final class LoaderStats {
      */
     public long meanNanos() {
       return count == 0 ? 0 : sumNanos / count;
+    }
+
+    private long[] numbers() {
+      return new long[] {count, sumNanos, maxNanos, p50Nanos, p99Nanos};
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Timing that && Arrays.equals(numbers(), that.numbers());
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.hashCode(numbers());
+    }
+
+    /** The numbers, for messages. */
+    @Override
+    public String toString() {
+      return "%d times, %d ns together: median %d ns, 99th percentile %d ns, longest %d ns"
+          .formatted(count, sumNanos, p50Nanos, p99Nanos, maxNanos);
     }
   }
 
@@ -259,8 +335,8 @@ public final class LoaderStats {
 
   /**
    * The share of time in which the next copy had to wait for a slot that a consumer had given back,
-   * but whose work on the device was still queued or running. With {@code handOver()} there are no
-   * copies: then it is the share in which a worker waited while there was such a slot.
+   * but whose work on the device was still queued or running. With {@code zeroCopy(true)} there are
+   * no copies: then it is the share in which a worker waited while there was such a slot.
    *
    * @return 0 to 1
    */

@@ -1,32 +1,30 @@
 package io.pentrough;
 
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
 /**
- * How much memory a loader takes, all of it from {@code start()} until it is closed. Immutable.
+ * How much memory a loader takes, all of it from {@code start()} until it is closed. Immutable;
+ * equal if all numbers are equal.
  *
  * <p><b>Threads.</b> Any.
- *
- * @param hostSlots how many slots the ring in pinned host memory has
- * @param hostSlotBytes the size of one of them
- * @param deviceSlots how many slots the ring on the device has
- * @param deviceSlotBytes the size of one of them; 0 where slots are handed over without a copy, and
- *     so take no memory of their own
- * @param stageBytes device memory that stages share between batches; 0 without
  */
-public record MemoryPlan(
-    int hostSlots, long hostSlotBytes, int deviceSlots, long deviceSlotBytes, long stageBytes) {
+public final class MemoryPlan {
+
+  private final int hostSlots;
+  private final long hostSlotBytes;
+  private final int deviceSlots;
+  private final long deviceSlotBytes;
+  private final long stageBytes;
 
   /**
    * A plan of these numbers.
    *
-   * @param hostSlots how many slots the ring in pinned host memory has
-   * @param hostSlotBytes the size of one of them
-   * @param deviceSlots how many slots the ring on the device has
-   * @param deviceSlotBytes the size of one of them
-   * @param stageBytes what stages share
    * @throws IllegalArgumentException if one is negative, or all of it together is 2^63 bytes or
    *     more
    */
-  public MemoryPlan {
+  MemoryPlan(
+      int hostSlots, long hostSlotBytes, int deviceSlots, long deviceSlotBytes, long stageBytes) {
     if (hostSlots < 0
         || hostSlotBytes < 0
         || deviceSlots < 0
@@ -44,6 +42,57 @@ public record MemoryPlan(
               .formatted(hostSlots, hostSlotBytes, deviceSlots, deviceSlotBytes, stageBytes),
           e);
     }
+    this.hostSlots = hostSlots;
+    this.hostSlotBytes = hostSlotBytes;
+    this.deviceSlots = deviceSlots;
+    this.deviceSlotBytes = deviceSlotBytes;
+    this.stageBytes = stageBytes;
+  }
+
+  /**
+   * The depth of the ring in pinned host memory.
+   *
+   * @return the number of slots
+   */
+  public int hostSlots() {
+    return hostSlots;
+  }
+
+  /**
+   * The size of one slot in pinned host memory.
+   *
+   * @return the number of bytes
+   */
+  public long hostSlotBytes() {
+    return hostSlotBytes;
+  }
+
+  /**
+   * The depth of the ring on the device.
+   *
+   * @return the number of slots
+   */
+  public int deviceSlots() {
+    return deviceSlots;
+  }
+
+  /**
+   * The size of one slot on the device.
+   *
+   * @return the number of bytes; 0 with {@code zeroCopy(true)}, where slots take no memory of their
+   *     own
+   */
+  public long deviceSlotBytes() {
+    return deviceSlotBytes;
+  }
+
+  /**
+   * The device memory that stages share between batches.
+   *
+   * @return the number of bytes; 0 without stages
+   */
+  public long stageBytes() {
+    return stageBytes;
   }
 
   /**
@@ -71,6 +120,20 @@ public record MemoryPlan(
    */
   public long totalBytes() {
     return pinnedBytes() + deviceBytes();
+  }
+
+  private long[] numbers() {
+    return new long[] {hostSlots, hostSlotBytes, deviceSlots, deviceSlotBytes, stageBytes};
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof MemoryPlan that && Arrays.equals(numbers(), that.numbers());
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.hashCode(numbers());
   }
 
   /** One line for people. */

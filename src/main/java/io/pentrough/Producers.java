@@ -1,6 +1,5 @@
 package io.pentrough;
 
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -159,49 +158,5 @@ final class Producers {
       core.notifyAll();
     }
     core.copySignal.wakeCopyThread();
-  }
-
-  /** Queues a job; waits for room. */
-  long submit(JobQueue jobs, Job job) throws InterruptedException {
-    if (!PoolWait.isNeeded()) {
-      return awaitRoom(jobs, job);
-    }
-    synchronized (core) {
-      core.requireUsable();
-      if (!jobs.isFull()) {
-        return add(jobs, job);
-      }
-    }
-    return Objects.requireNonNull(PoolWait.run(() -> awaitRoom(jobs, job)));
-  }
-
-  private long awaitRoom(JobQueue jobs, Job job) throws InterruptedException {
-    synchronized (core) {
-      core.requireUsable();
-      while (jobs.isFull()) {
-        core.awaitRoom();
-        core.requireUsable();
-      }
-      return add(jobs, job);
-    }
-  }
-
-  /** Queues a job, unless there is no room. */
-  boolean offer(JobQueue jobs, Job job) {
-    synchronized (core) {
-      core.requireUsable();
-      if (jobs.isFull()) {
-        return false;
-      }
-      add(jobs, job);
-      return true;
-    }
-  }
-
-  private long add(JobQueue jobs, Job job) {
-    long number = jobs.submit(job);
-    core.lookForJobs(core.time.now());
-    core.workerSignaller.wakeOne();
-    return number;
   }
 }

@@ -121,7 +121,7 @@ final class StagePlan {
    */
   static StagePlan of(BatchSpec target, List<BatchStage> stages) {
     Map<String, StagePlace> places = new LinkedHashMap<>();
-    for (int i = 0; i < target.size(); i++) {
+    for (int i = 0; i < target.arrays().size(); i++) {
       ArraySpec array = target.array(i);
       places.put(array.name(), new StagePlace(array, array.isVariable() ? i : StagePlace.FIXED));
     }

@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class StageWorks {
 
-  private static final DeviceBuffer.Guard ALWAYS = () -> {};
+  @SuppressWarnings("UnnecessaryLambda") // no guard, by a name
+  private static final Runnable ALWAYS = () -> {};
 
   final DeviceStream stream;
 

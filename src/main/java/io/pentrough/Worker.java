@@ -18,7 +18,7 @@ final class Worker implements Runnable {
     this.state = state;
     this.core = core;
     this.producers = producers;
-    LoaderSettings settings = core.settings;
+    LoaderOptions settings = core.settings;
     int number = state.number;
     poison = settings.poison();
     this.check = check;

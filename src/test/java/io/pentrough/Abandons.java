@@ -102,7 +102,7 @@ public final class Abandons {
       builder.stage(Augmentation.builder(spec.array("x"), Layout.NYX).flip(Axis.X).build());
     }
     if (use.contains("handed over")) {
-      builder.handOver();
+      builder.zeroCopy(true);
     }
     if (use.contains("watched")) {
       builder.leaseWarnAfter(Duration.ofMillis(100));

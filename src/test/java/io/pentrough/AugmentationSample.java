@@ -28,7 +28,7 @@ final class AugmentationSample {
             .labelPatch(11, 45, 45)
             .flip(Axis.Z, Axis.Y, Axis.X)
             .swap(Axis.Y, Axis.X)
-            .crop()
+            .crop(true)
             .warp(Warp.builder().rotation(180).shear(0.1).scale(0.9, 1.1).anisotropy(2).build())
             .scale(1 / 255f)
             .grey()

@@ -94,9 +94,22 @@ class BatchSpecTest {
     BatchSpec.Builder builder = BatchSpec.builder().array("a", DType.INT8, 2);
     BatchSpec first = builder.build();
     BatchSpec second = builder.array("b", DType.INT8, 2).build();
-    assertEquals(1, first.size());
-    assertEquals(2, second.size());
+    assertEquals(1, first.arrays().size());
+    assertEquals(2, second.arrays().size());
     assertEquals(256, second.array("b").offset());
+  }
+
+  @Test
+  void whereAnArrayLiesDoesNotMatterForItsEquality() {
+    BatchSpec alone = BatchSpec.builder().array("b", DType.INT8, 2).build();
+    BatchSpec behind =
+        BatchSpec.builder().array("a", DType.INT8, 2).array("b", DType.INT8, 2).build();
+    assertNotEquals(alone.array("b").offset(), behind.array("b").offset());
+    assertEquals(alone.array("b"), behind.array("b"));
+    assertEquals(alone.array("b").hashCode(), behind.array("b").hashCode());
+    BatchSpec other =
+        BatchSpec.builder().array("b", DType.INT8, 2).array("a", DType.INT8, 2).build();
+    assertNotEquals(behind, other, "but the order of the arrays does");
   }
 
   @Test

@@ -81,7 +81,7 @@ final class Content {
   /** The bytes of each array as they lie on the device; on the host also to be looked at later. */
   static List<ByteBuffer> views(DeviceBatch batch) {
     List<ByteBuffer> views = new ArrayList<>();
-    for (int i = 0; i < SPEC.size(); i++) {
+    for (int i = 0; i < SPEC.arrays().size(); i++) {
       views.add(TestDevice.bytes(batch.array(i).buffer()));
     }
     return views;
@@ -90,7 +90,7 @@ final class Content {
   /** Queues a copy of the batch to pinned memory, as large as a slot; returns what it will hold. */
   static List<ByteBuffer> queueCopy(DeviceBatch batch, DeviceStream stream, PinnedBuffer target) {
     List<ByteBuffer> views = new ArrayList<>();
-    for (int i = 0; i < SPEC.size(); i++) {
+    for (int i = 0; i < SPEC.arrays().size(); i++) {
       DeviceArray array = batch.array(i);
       int offset = (int) SPEC.array(i).offset();
       int bytes = array.elements() * array.spec().dtype().bytes();
@@ -103,7 +103,7 @@ final class Content {
   /** Waits for a copy of the batch on its stream. */
   static List<ByteBuffer> read(DeviceBatch batch) {
     List<ByteBuffer> copies = new ArrayList<>();
-    for (int i = 0; i < SPEC.size(); i++) {
+    for (int i = 0; i < SPEC.arrays().size(); i++) {
       ByteBuffer copy =
           ByteBuffer.allocate((int) batch.array(i).buffer().bytes()).order(ByteOrder.nativeOrder());
       batch.array(i).copyTo(copy);

@@ -63,7 +63,7 @@ class CopyStatsTest {
     try (DeviceStream work = device.newStream();
         BackgroundLoader loader =
             BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
-                .handOver()
+                .zeroCopy(true)
                 .hostSlots(1)
                 .deviceSlots(1)
                 .consumerStream(work)

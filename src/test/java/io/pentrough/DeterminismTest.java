@@ -48,7 +48,7 @@ class DeterminismTest {
       BackgroundLoader.Builder builder =
           BackgroundLoader.builder(device, SPEC, target).workers(workers).seed(seed);
       if (!ordered) {
-        builder.unordered();
+        builder.ordered(false);
       }
       try (BackgroundLoader loader = builder.start()) {
         for (int gets = 1; told.headMap((long) BATCHES).size() < BATCHES; gets++) {
@@ -70,7 +70,7 @@ class DeterminismTest {
 
   private static String digest(DeviceBatch batch) throws Exception {
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
-    for (int i = 0; i < SPEC.size(); i++) {
+    for (int i = 0; i < SPEC.arrays().size(); i++) {
       DeviceArray array = batch.array(i);
       ByteBuffer bytes = ByteBuffer.allocate(array.elements() * array.spec().dtype().bytes());
       array.copyTo(bytes);

@@ -124,10 +124,10 @@ class EndsTest {
       BackgroundLoader.Builder builder, boolean ordered, boolean handOver, List<String> expected)
       throws Exception {
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     if (handOver) {
-      builder.handOver();
+      builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {
       List<String> got = drain(loader);
@@ -212,7 +212,7 @@ class EndsTest {
         };
     BackgroundLoader.Builder builder = loader(target).workers(2);
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
       check(0, loader.get(PATIENCE));
@@ -489,7 +489,7 @@ class EndsTest {
         BackgroundLoader.Builder builder =
             loader(endingAfter(3, 2)).epochs(epochs).workers(3).hostSlots(8).deviceSlots(6);
         if (!ordered) {
-          builder.unordered();
+          builder.ordered(false);
         }
         try (BackgroundLoader loader = builder.start()) {
           Thread[] workers = {
@@ -577,7 +577,7 @@ class EndsTest {
         };
     BackgroundLoader.Builder builder = loader(target).workers(3).hostSlots(6).epochs(2);
     if (handOver) {
-      builder.handOver();
+      builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {
       loader.get(PATIENCE).close();

@@ -185,7 +185,7 @@ class FailurePolicyTest {
             .batchesPerEpoch(9)
             .epochs(1);
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
       List<Long> got = new ArrayList<>();
@@ -312,7 +312,7 @@ class FailurePolicyTest {
         loader(target, FailurePolicy.skip(1, (e, i, cause) -> skips.add(new Skip(e, i, cause))))
             .hostSlots(1);
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
       Thread worker = Caller.worker("policy", 0);
@@ -407,7 +407,7 @@ class FailurePolicyTest {
             .workers(2)
             .hostSlots(4);
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
       for (int looks = 1; looks <= 5; looks++) {

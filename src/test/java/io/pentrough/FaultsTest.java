@@ -118,7 +118,7 @@ class FaultsTest {
               .hostSlots(2)
               .deviceSlots(2);
       if (handOver) {
-        builder.handOver();
+        builder.zeroCopy(true);
       }
       BackgroundLoader loader;
       try {
@@ -470,7 +470,7 @@ class FaultsTest {
     ScriptedDevice device = new ScriptedDevice();
     DeviceException cause = new DeviceException("no mark");
     BackgroundLoader.Builder builder = Bench.loader(device, new Numbers());
-    BackgroundLoader loader = (handOver ? builder.handOver() : builder).start();
+    BackgroundLoader loader = (handOver ? builder.zeroCopy(true) : builder).start();
     DeviceBatch batch = Bench.get(loader, device.heldStream("consumer"));
     String memory = batch.array(0).buffer().toString();
     failNext(device, "record on consumer", cause);

@@ -92,11 +92,11 @@ class FenceFuzzTest {
               .deviceSlots(1 + random.nextInt(3))
               .closeTimeout(Duration.ZERO);
       if (random.nextInt(3) == 0) {
-        builder.unordered();
+        builder.ordered(false);
       }
       boolean handOver = random.nextInt(5) == 0;
       if (handOver) {
-        builder.handOver();
+        builder.zeroCopy(true);
       }
       boolean staged = !handOver && random.nextInt(3) == 0;
       if (staged) {

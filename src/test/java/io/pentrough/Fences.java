@@ -250,7 +250,7 @@ final class Fences {
         Bench.loader(device, target)
             .hostSlots(1)
             .deviceSlots(1)
-            .handOver()
+            .zeroCopy(true)
             .consumerStream(consumer)
             .start()) {
       try {

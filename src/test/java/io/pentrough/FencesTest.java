@@ -176,7 +176,7 @@ class FencesTest {
   @Test
   @DisplayName("a batch handed over lies where the target wrote it, and costs no copy")
   void handOverIsInPlace() throws Exception {
-    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).handOver().start()) {
+    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).zeroCopy(true).start()) {
       for (int i = 0; i < 20; i++) {
         try (DeviceBatch batch = Bench.get(loader)) {
           assertTrue(batch.array(0).buffer().toString().startsWith("pinned"));

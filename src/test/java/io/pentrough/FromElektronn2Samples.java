@@ -197,6 +197,21 @@ final class FromElektronn2Samples {
     // [/queue]
   }
 
+  void queueToTheEnd(List<Cube> cubes, long largest) throws InterruptedException {
+    // [queue-to-the-end]
+    try (BatchQueue queue =
+        BatchQueue.builder(device, largest).workers(2).capacity(cubes.size()).start()) {
+      for (Cube cube : cubes) {
+        queue.submit(cube.spec(), (out, context) -> load(cube, out.array("raw")));
+      }
+      queue.endSubmissions();
+      for (DeviceBatch batch : queue.batches()) {
+        process(batch.array("raw"));
+      }
+    }
+    // [/queue-to-the-end]
+  }
+
   // [load]
   void load(Cube cube, HostArray raw) throws IOException {
     try (FileChannel file = FileChannel.open(cube.file())) {

@@ -176,6 +176,11 @@ class FromElektronn2Test {
     try {
       samples.queue(cubes, cubes.get(7).spec().slotBytes());
       assertEquals(1, log.containing("fewer jobs are queued than there are workers").size());
+      assertEquals(expected, samples.logged);
+      samples.logged.clear();
+      log.clear();
+      samples.queueToTheEnd(cubes, cubes.get(7).spec().slotBytes());
+      assertEquals(List.of(), log.containing("fewer jobs"), "no more jobs are expected");
     } finally {
       log.close();
     }

@@ -35,7 +35,7 @@ class HandOverTest {
   }
 
   private BackgroundLoader.Builder loader() {
-    return BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill).handOver();
+    return BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill).zeroCopy(true);
   }
 
   @ParameterizedTest(name = "{0} workers, {1} + {2} slots")
@@ -60,7 +60,7 @@ class HandOverTest {
           written.put(context.index(), out.array(0).unsafeBuffer());
         };
     try (BackgroundLoader loader =
-        BackgroundLoader.builder(device, Numbered.SPEC, keeps).handOver().start()) {
+        BackgroundLoader.builder(device, Numbered.SPEC, keeps).zeroCopy(true).start()) {
       check(0, loader.get());
       try (DeviceBatch batch = loader.get()) {
         Objects.requireNonNull(written.get(1L)).putLong(0, 77);
@@ -119,7 +119,7 @@ class HandOverTest {
           Numbered.fill(out, context);
         };
     try (BackgroundLoader loader =
-            BackgroundLoader.builder(device, Numbered.SPEC, failing).handOver().start();
+            BackgroundLoader.builder(device, Numbered.SPEC, failing).zeroCopy(true).start();
         DeviceBatch first = loader.get()) {
       assertSame(failure, assertThrows(TargetException.class, loader::get).getCause());
       loader.reset();

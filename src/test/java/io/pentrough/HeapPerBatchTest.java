@@ -94,8 +94,8 @@ class HeapPerBatchTest {
               .consumerStream(stream);
       switch (mode) {
         case ORDERED -> {}
-        case UNORDERED -> builder.unordered();
-        case HANDED_OVER -> builder.handOver();
+        case UNORDERED -> builder.ordered(false);
+        case HANDED_OVER -> builder.zeroCopy(true);
         case STAGED -> builder.stage(new Expand());
       }
       try (BackgroundLoader loader = builder.start()) {

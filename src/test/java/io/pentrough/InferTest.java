@@ -42,7 +42,7 @@ class InferTest {
     device.close();
   }
 
-  private BackgroundLoader.Builder infer(ArraySource source) {
+  private BackgroundLoader.InferBuilder infer(ArraySource source) {
     return BackgroundLoader.infer(device, source);
   }
 
@@ -91,7 +91,7 @@ class InferTest {
   @DisplayName("names, and types of the same size and kind by name")
   void namesAndTypes() throws Exception {
     ArraySource source = context -> new Object[] {new byte[4], new short[] {7}};
-    BackgroundLoader.Builder builder =
+    BackgroundLoader.InferBuilder builder =
         infer(source).names("image", "half").dtype("image", DType.UINT8);
     try (BackgroundLoader loader = builder.dtype("half", DType.FLOAT16).start();
         DeviceBatch batch = loader.get(PATIENCE)) {
@@ -103,15 +103,9 @@ class InferTest {
         infer(source).names("image", "half").dtype("nobody", DType.UINT8), "nobody", "image");
     assertRefused(infer(source).names("image"), "2 arrays", "[image]");
     assertRefused(infer(source).names("image", "image"), "image");
-    BackgroundLoader.Builder given =
-        BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill);
-    assertThrows(IllegalStateException.class, () -> given.names("x"));
-    assertThrows(IllegalStateException.class, () -> given.dtype("x", DType.INT8));
-    assertSays(
-        assertThrows(IllegalStateException.class, () -> infer(source).plan()), "not known before");
   }
 
-  private static void assertRefused(BackgroundLoader.Builder builder, String... words) {
+  private static void assertRefused(BackgroundLoader.InferBuilder builder, String... words) {
     assertSays(assertThrows(IllegalArgumentException.class, builder::start), words);
   }
 
@@ -192,7 +186,7 @@ class InferTest {
     }
   }
 
-  private static List<Long> drain(BackgroundLoader.Builder builder) throws Exception {
+  private static List<Long> drain(BackgroundLoader.InferBuilder builder) throws Exception {
     List<Long> drawn = new ArrayList<>();
     try (BackgroundLoader loader = builder.start()) {
       while (true) {
@@ -268,8 +262,8 @@ class InferTest {
     assertEquals(declared ? List.of() : List.of("1.3"), asked.places);
   }
 
-  private BackgroundLoader.Builder source(Asked asked, boolean declared) {
-    BackgroundLoader.Builder builder = infer(asked).seed(9).epochs(2);
+  private BackgroundLoader.InferBuilder source(Asked asked, boolean declared) {
+    BackgroundLoader.InferBuilder builder = infer(asked).seed(9).epochs(2);
     return declared ? builder.batchesPerEpoch(3) : builder;
   }
 

@@ -59,10 +59,10 @@ class LivenessTest {
             .hostSlots(1)
             .deviceSlots(1);
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     if (handOver) {
-      builder.handOver();
+      builder.zeroCopy(true);
     }
     Set<Long> told = ConcurrentHashMap.newKeySet();
     AtomicInteger left = new AtomicInteger(batches);
@@ -112,7 +112,7 @@ class LivenessTest {
         BackgroundLoader.builder(device, SPEC, target)
             .workers(4)
             .name("stuck")
-            .unordered()
+            .ordered(false)
             .start()) {
       BitSet told = new BitSet();
       get(loader, told, (int) end - 1);

@@ -11,6 +11,8 @@ import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -91,7 +93,37 @@ class LoaderBuilderTest {
     BackgroundLoader.Builder builder = loader().workers(1024).deviceSlots(1024);
     assertEquals(1024, builder.plan().hostSlots());
     assertEquals(1024, builder.plan().deviceSlots());
-    assertEquals(2048, builder.handOver().plan().hostSlots());
+    assertEquals(2048, builder.zeroCopy(true).plan().hostSlots());
+  }
+
+  @Test
+  @DisplayName("each switch can be taken back")
+  void switchesTakenBack() throws Exception {
+    MemoryPlan plain = loader().plan();
+    BackgroundLoader.Builder builder = loader().zeroCopy(true);
+    assertNotEquals(plain, builder.plan());
+    assertEquals(plain, builder.zeroCopy(false).plan());
+    CountDownLatch gate = new CountDownLatch(1);
+    AtomicInteger made = new AtomicInteger();
+    BatchTarget firstIsSlow =
+        (out, context) -> {
+          if (context.index() == 0) {
+            Caller.await(gate);
+          }
+          Numbered.fill(out, context);
+          made.incrementAndGet();
+        };
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, Numbered.SPEC, firstIsSlow)
+            .workers(2)
+            .ordered(false)
+            .ordered(true)
+            .start()) {
+      Caller.until(() -> made.get() >= 2, "others to be made before the first");
+      assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
+      gate.countDown();
+      Numbered.check(0, loader.get());
+    }
   }
 
   @Test

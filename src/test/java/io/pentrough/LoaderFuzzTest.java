@@ -217,10 +217,10 @@ class LoaderFuzzTest {
               .seed(seed)
               .closeTimeout(closeTimeout);
       if (!ordered) {
-        builder.unordered();
+        builder.ordered(false);
       }
       if (handOver) {
-        builder.handOver();
+        builder.zeroCopy(true);
       }
       if (staged) {
         builder.stage(

@@ -199,11 +199,13 @@ class LoaderGetTest {
         DeviceBatch first = loader.get()) {
       try (DeviceBatch second = loader.get()) {
         assertEquals(1, second.index());
-        IllegalStateException e = assertThrows(IllegalStateException.class, loader::get);
+        AllSlotsHeldException e = assertThrows(AllSlotsHeldException.class, loader::get);
         assertSays(e, "all 2 device slots");
-        assertThrows(IllegalStateException.class, () -> loader.get(FOREVER));
+        assertThrows(AllSlotsHeldException.class, () -> loader.get(FOREVER));
         assertThrows(
-            IllegalStateException.class, () -> loader.get(device.defaultStream(), Duration.ZERO));
+            AllSlotsHeldException.class, () -> loader.get(device.defaultStream(), Duration.ZERO));
+        assertThrows(AllSlotsHeldException.class, () -> loader.poll(FOREVER));
+        assertThrows(AllSlotsHeldException.class, loader::getQueued);
       }
       check(2, loader.get());
       assertEquals(0, Numbered.number(first));

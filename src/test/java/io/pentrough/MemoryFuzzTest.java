@@ -133,7 +133,7 @@ class MemoryFuzzTest {
 
   private static final BatchTarget ZEROS =
       (out, context) -> {
-        for (int i = 0; i < out.spec().size(); i++) {
+        for (int i = 0; i < out.spec().arrays().size(); i++) {
           out.array(i).fillZero();
         }
       };
@@ -169,21 +169,25 @@ class MemoryFuzzTest {
                     .deviceSlots(deviceSlots)
                     .memoryBudget(budget);
             builder = hostSlots == 0 ? builder : builder.hostSlots(hostSlots);
-            builder = handOver ? builder.handOver() : builder;
+            builder.zeroCopy(handOver);
             assertEquals(plan, builder.plan());
             BatchQueue queue = builder.start();
             queue.submit(spec, ZEROS);
             return new Source(queue, () -> queue.get(PATIENCE));
           }
-          BackgroundLoader.Builder builder =
-              kind == Kind.INFERRED
-                  ? BackgroundLoader.infer(device, context -> arrays(spec))
-                  : BackgroundLoader.builder(device, spec, ZEROS);
+          SequenceBuilder<?> builder;
+          if (kind == Kind.INFERRED) {
+            builder = BackgroundLoader.infer(device, context -> arrays(spec));
+          } else {
+            builder = BackgroundLoader.builder(device, spec, ZEROS);
+          }
           builder.workers(workers).deviceSlots(deviceSlots).memoryBudget(budget);
-          builder = hostSlots == 0 ? builder : builder.hostSlots(hostSlots);
-          builder = handOver ? builder.handOver() : builder;
-          if (kind == Kind.LOADER) {
-            assertEquals(plan, builder.plan());
+          builder.zeroCopy(handOver);
+          if (hostSlots > 0) {
+            builder.hostSlots(hostSlots);
+          }
+          if (builder instanceof BackgroundLoader.Builder given) {
+            assertEquals(plan, given.plan());
           }
           BackgroundLoader loader = builder.start();
           return new Source(loader, () -> loader.get(PATIENCE));
@@ -201,7 +205,7 @@ class MemoryFuzzTest {
         long counted = TestDevice.COUNTS_BYTES ? total : 0;
         assertEquals(counted, TestDevice.liveBytes(device), () -> "allocated by " + owner);
         try (DeviceBatch batch = source.next.call()) {
-          assertEquals(spec.size(), batch.spec().size());
+          assertEquals(spec.arrays().size(), batch.spec().arrays().size());
         }
         assertEquals(counted, TestDevice.liveBytes(device), "and nothing later");
       }
@@ -233,10 +237,13 @@ class MemoryFuzzTest {
       }
       return new Source(queue, () -> queue.get(PATIENCE));
     }
-    BackgroundLoader.Builder builder =
-        kind == Kind.INFERRED
-            ? BackgroundLoader.infer(device, context -> new Object[] {new long[] {context.index()}})
-            : BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill);
+    SequenceBuilder<?> builder;
+    if (kind == Kind.INFERRED) {
+      builder =
+          BackgroundLoader.infer(device, context -> new Object[] {new long[] {context.index()}});
+    } else {
+      builder = BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill);
+    }
     BackgroundLoader loader =
         builder
             .name(name)

@@ -71,7 +71,8 @@ class MemoryTest {
     assertEquals(2 * 1024, plan.deviceBytes());
     assertEquals(7 * 1024, plan.totalBytes());
     assertEquals(
-        new MemoryPlan(7, 1024, 7, 0, 0), loader().hostSlots(5).deviceSlots(2).handOver().plan());
+        new MemoryPlan(7, 1024, 7, 0, 0),
+        loader().hostSlots(5).deviceSlots(2).zeroCopy(true).plan());
     assertEquals(
         new MemoryPlan(6, 500, 3, 500, 0), BatchQueue.builder(device, 500).workers(4).plan());
     assertSays(new Throwable(plan.toString()), "5 slots", "2 slots");
@@ -106,7 +107,7 @@ class MemoryTest {
     assertSays(e, "memoryBudget", builder.plan().toString(), "hostSlots");
     TestDevice.assertNothingLive(device);
     builder.memoryBudget(7 * 1024).start().close();
-    builder.handOver().start().close();
+    builder.zeroCopy(true).start().close();
     BatchQueue.Builder queue = BatchQueue.builder(device, 1024).memoryBudget(1024);
     assertThrows(IllegalArgumentException.class, queue::start);
     assertThrows(IllegalArgumentException.class, () -> loader().memoryBudget(0));

@@ -106,7 +106,7 @@ class NullArgumentsTest {
       host.open();
       Augmentation.Builder augmentation = Augmentation.builder(SPEC.array(0), Layout.NYX);
       BatchSpec.Builder spec = BatchSpec.builder().array("first", DType.INT8, 1);
-      BackgroundLoader.Builder infers =
+      BackgroundLoader.InferBuilder infers =
           BackgroundLoader.infer(device, context -> new Object[] {new byte[1]});
       add(Device.class, device);
       add(DeviceStream.class, stream);
@@ -126,7 +126,11 @@ class NullArgumentsTest {
       add(BatchSpec.class, SPEC);
       add(ArraySpec.class, SPEC.array(0));
       add(BatchSpec.Builder.class, spec);
-      add(BackgroundLoader.Builder.class, infers);
+      add(
+          BackgroundLoader.Builder.class,
+          BackgroundLoader.builder(device, SPEC, (out, context) -> {}));
+      add(BackgroundLoader.InferBuilder.class, infers);
+      add(BatchLoader.class, queue);
       add(BatchQueue.Builder.class, BatchQueue.builder(device, 1024));
       add(StageSlot.class, Objects.requireNonNull(stage.slot));
       add(StageRun.class, Objects.requireNonNull(stage.run));
@@ -160,7 +164,6 @@ class NullArgumentsTest {
       samples.put(Border.class, Border.CLAMP);
       samples.put(Class.class, NullArgumentsTest.class);
       samples.put(Runnable.class, (Runnable) () -> {});
-      samples.put(DeviceBuffer.Guard.class, (DeviceBuffer.Guard) () -> {});
       samples.put(BatchContext.class, new BatchContext(0, 0));
       int handles = TestDevice.handles(device);
 
@@ -215,13 +218,24 @@ class NullArgumentsTest {
     for (Constructor<?> constructor : type.getConstructors()) {
       tryEach(type, constructor);
     }
-    for (Method method : type.getDeclaredMethods()) {
+    for (Method method : methods(type)) {
       boolean ofTheLanguage =
           method.isSynthetic() || method.getName().equals("equals") || isValueOf(method);
       if (Modifier.isPublic(method.getModifiers()) && !ofTheLanguage) {
         tryEach(type, method);
       }
     }
+  }
+
+  /** Its own, and those it has from superclasses that nobody sees. */
+  private static List<Method> methods(Class<?> type) {
+    List<Method> methods = new ArrayList<>(List.of(type.getDeclaredMethods()));
+    Class<?> above = type.getSuperclass();
+    while (above != null && !isPublic(above)) {
+      methods.addAll(List.of(above.getDeclaredMethods()));
+      above = above.getSuperclass();
+    }
+    return methods;
   }
 
   private static boolean isValueOf(Method method) {

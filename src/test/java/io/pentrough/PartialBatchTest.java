@@ -139,7 +139,7 @@ class PartialBatchTest {
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(device, SPEC, PartialBatchTest::fill).workers(2);
     if (handOver) {
-      builder.handOver();
+      builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {
       for (int i = 0; i < 60; i++) {

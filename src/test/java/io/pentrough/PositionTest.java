@@ -120,7 +120,7 @@ class PositionTest {
         }
       }
       BackgroundLoader.Builder rest = epochs.apply(loader()).startAt(Position.parse(saved));
-      both.drain(resumedUnordered ? rest.unordered().workers(4) : rest);
+      both.drain(resumedUnordered ? rest.ordered(false).workers(4) : rest);
       assertEquals(whole, both.bits, "resumed at " + saved);
     }
   }
@@ -146,7 +146,7 @@ class PositionTest {
       Delivered both = new Delivered();
       Position saved;
       try (BackgroundLoader loader =
-          epochs.apply(loader(target)).unordered().workers(3).deviceSlots(leases + 1).start()) {
+          epochs.apply(loader(target)).ordered(false).workers(3).deviceSlots(leases + 1).start()) {
         Deque<DeviceBatch> held = new ArrayDeque<>();
         int got = 0;
         while (got < stop) {
@@ -169,7 +169,7 @@ class PositionTest {
         gate.countDown();
       }
       assertEquals(saved, Position.parse(saved.toString()));
-      both.drain(epochs.apply(loader()).startAt(saved).workers(2).unordered().deviceSlots(2));
+      both.drain(epochs.apply(loader()).startAt(saved).workers(2).ordered(false).deviceSlots(2));
       assertEquals(whole, both.bits, "resumed at " + saved);
     }
   }
@@ -193,7 +193,7 @@ class PositionTest {
     Map<String, String> whole = whole();
     Delivered both = new Delivered();
     Position saved = null;
-    try (BackgroundLoader loader = loader(target).unordered().workers(2).start()) {
+    try (BackgroundLoader loader = loader(target).ordered(false).workers(2).start()) {
       for (int i = 0; i < 9; i++) { // all of epoch 0, and two of epoch 2
         try (DeviceBatch batch = loader.get(PATIENCE)) {
           both.add(batch);
@@ -231,7 +231,7 @@ class PositionTest {
           epochs
               .apply(loader())
               .shard(first, stride)
-              .unordered()
+              .ordered(false)
               .startAt(Position.parse(String.valueOf(saved))));
     }
     assertEquals(whole, straight.bits);
@@ -259,13 +259,13 @@ class PositionTest {
     Map<String, String> ahead = new Delivered().drain(loader(drawsOneAhead)).bits;
     Map<String, String> retried =
         new Delivered()
-            .drain(loader(flaky).onFailure(FailurePolicy.retry(2)).workers(3).unordered())
+            .drain(loader(flaky).onFailure(FailurePolicy.retry(2)).workers(3).ordered(false))
             .bits;
     assertEquals(ahead, retried);
     assertNotEquals(whole, retried);
     for (int workers : new int[] {2, 5}) {
-      assertEquals(whole, new Delivered().drain(loader().workers(workers).unordered()).bits);
-      assertEquals(whole, new Delivered().drain(loader().workers(workers).handOver()).bits);
+      assertEquals(whole, new Delivered().drain(loader().workers(workers).ordered(false)).bits);
+      assertEquals(whole, new Delivered().drain(loader().workers(workers).zeroCopy(true)).bits);
     }
   }
 
@@ -453,8 +453,8 @@ class PositionTest {
         .workers(3)
         .hostSlots(2)
         .deviceSlots(1)
-        .unordered()
-        .handOver()
+        .ordered(false)
+        .zeroCopy(true)
         .onFailure(FailurePolicy.retry(1))
         .epochs(9)
         .start()
@@ -468,7 +468,7 @@ class PositionTest {
     BatchTarget endless = (out, context) -> out.array(1).setByte(0, (byte) 1);
     BackgroundLoader.Builder builder = BackgroundLoader.builder(device, SPEC, endless);
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
       List<DeviceBatch> first = new ArrayList<>();

@@ -205,7 +205,7 @@ class QueueFuzzTest {
               .capacity(capacity)
               .closeTimeout(random.nextInt(3) == 0 ? Duration.ZERO : PATIENCE)
               .onFailure(policy());
-      queue = (handOver ? builder.handOver() : builder).start();
+      queue = (handOver ? builder.zeroCopy(true) : builder).start();
       if (faults) {
         List<String> calls = List.of("copyToDevice", "record", "isComplete", "newEvent", "waitFor");
         scripted.on(

@@ -60,7 +60,7 @@ class ResetStressTest {
   private void fill(HostBatch out, BatchContext context) throws InterruptedException {
     int call = calls.incrementAndGet();
     indexOf.set(call, (int) context.index());
-    for (int i = 0; i < SPEC.size(); i++) {
+    for (int i = 0; i < SPEC.arrays().size(); i++) {
       HostArray array = out.array(i);
       CountDownLatch closed = gate;
       if (i == 1 && closed != null) {
@@ -91,7 +91,7 @@ class ResetStressTest {
               .workers(workers)
               .consumerStream(stream);
       if (!ordered) {
-        builder.unordered();
+        builder.ordered(false);
       }
       try (BackgroundLoader loader = builder.start()) {
         Set<Long> told = new HashSet<>();
@@ -159,7 +159,7 @@ class ResetStressTest {
   /** The call that wrote every element of the batch. */
   private static int wholeCall(DeviceBatch batch) {
     int call = TestDevice.bytes(batch.array(0).buffer()).getInt(0);
-    for (int i = 0; i < SPEC.size(); i++) {
+    for (int i = 0; i < SPEC.arrays().size(); i++) {
       IntBuffer elements = TestDevice.bytes(batch.array(i).buffer()).asIntBuffer();
       while (elements.hasRemaining()) {
         assertEquals(call, elements.get(), "torn: two calls in batch " + batch.index());

@@ -177,7 +177,7 @@ final class ScriptedDevice implements Device {
   /** Queues work that is given the bytes of a buffer when it runs. */
   void launch(DeviceStream stream, DeviceBuffer buffer, Consumer<ByteBuffer> kernel) {
     Memory memory = (Memory) buffer;
-    memory.guard.check();
+    memory.guard.run();
     synchronized (lock) {
       ((Stream) stream)
           .add(
@@ -489,10 +489,10 @@ final class ScriptedDevice implements Device {
     private final Block block;
     private final int start;
     private final int size;
-    private final Guard guard;
+    private final Runnable guard;
     private final boolean owner;
 
-    Memory(Block block, int start, int size, Guard guard, boolean owner) {
+    Memory(Block block, int start, int size, Runnable guard, boolean owner) {
       this.block = block;
       this.start = start;
       this.size = size;
@@ -515,7 +515,7 @@ final class ScriptedDevice implements Device {
     }
 
     @Override
-    public DeviceBuffer slice(long offset, long bytes, Guard sliceGuard) {
+    public DeviceBuffer slice(long offset, long bytes, Runnable sliceGuard) {
       return new Memory(block, start + (int) offset, (int) bytes, sliceGuard, false);
     }
 

@@ -324,13 +324,16 @@ class SourceFuzzTest {
       private volatile boolean closing;
       private volatile boolean ended;
 
-      BackgroundLoader.Builder builder() {
-        BackgroundLoader.Builder builder =
-            draw.inferred
-                ? BackgroundLoader.infer(device, this::arrays)
-                    .names("x", "y", "z")
-                    .dtype("z", DType.UINT8)
-                : BackgroundLoader.builder(device, SPEC, this::fill);
+      SequenceBuilder<?> builder() {
+        SequenceBuilder<?> builder;
+        if (draw.inferred) {
+          builder =
+              BackgroundLoader.infer(device, this::arrays)
+                  .names("x", "y", "z")
+                  .dtype("z", DType.UINT8);
+        } else {
+          builder = BackgroundLoader.builder(device, SPEC, this::fill);
+        }
         builder
             .workers(1 + random.nextInt(4))
             .hostSlots(1 + random.nextInt(5))
@@ -345,10 +348,10 @@ class SourceFuzzTest {
           builder.batchesPerEpoch(draw.lengths[0]);
         }
         if (!draw.ordered) {
-          builder.unordered();
+          builder.ordered(false);
         }
         if (draw.handOver) {
-          builder.handOver();
+          builder.zeroCopy(true);
         }
         if (position != null) {
           builder.startAt(position);

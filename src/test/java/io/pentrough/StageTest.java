@@ -118,7 +118,7 @@ class StageTest {
   void expands(int workers, boolean ordered) throws Exception {
     BackgroundLoader.Builder builder = loader(new Expand()).workers(workers);
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
       for (int i = 0; i < 20; i++) {
@@ -384,7 +384,7 @@ class StageTest {
     Error failure = new AssertionError("made up");
     BackgroundLoader.Builder builder = loader(new Expand(), failingAt(2, failure));
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
       List<Long> order = new ArrayList<>();
@@ -601,8 +601,9 @@ class StageTest {
           arrays.drops("image");
         });
     IllegalArgumentException both =
-        assertThrows(IllegalArgumentException.class, () -> loader(new Expand()).handOver().start());
-    assertSays(both, "handOver() leaves no room for stages");
+        assertThrows(
+            IllegalArgumentException.class, () -> loader(new Expand()).zeroCopy(true).start());
+    assertSays(both, "zeroCopy(true) leaves no room for stages");
     Expand same = new Expand();
     assertSays(
         assertThrows(IllegalArgumentException.class, () -> loader(same, same)),

@@ -193,7 +193,7 @@ class TargetFailureTest {
     BackgroundLoader.Builder builder =
         loader(target).name("failing").workers(2).hostSlots(5).deviceSlots(2);
     if (!ordered) {
-      builder.unordered();
+      builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
       for (int told = 0; told < 200; told++) {

@@ -63,7 +63,7 @@ class UnorderedTest {
         BackgroundLoader.builder(device, Numbered.SPEC, failing)
             .workers(3)
             .deviceSlots(5)
-            .unordered()
+            .ordered(false)
             .start()) {
       AtomicInteger left = new AtomicInteger(2_000);
       List<Caller<BitSet>> consumers = new ArrayList<>();
@@ -106,7 +106,7 @@ class UnorderedTest {
         BackgroundLoader.builder(device, Numbered.SPEC, slow)
             .workers(2)
             .name("slow")
-            .unordered()
+            .ordered(false)
             .start()) {
       BitSet seen = new BitSet();
       int others = 5 + DeliveredWindow.SIZE - 1;

@@ -102,7 +102,7 @@ class VariableArrayTest {
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(device, SPEC, VariableArrayTest::fill).workers(2).deviceSlots(4);
     if (handOver) {
-      builder.handOver();
+      builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {
       Deque<DeviceBatch> held = new ArrayDeque<>();

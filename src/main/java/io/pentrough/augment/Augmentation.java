@@ -43,8 +43,8 @@ import org.jspecify.annotations.Nullable;
  * lengths must differ by an even number along each axis. A label is read at the very place that the
  * image's voxel is, in the same arithmetic, so they stay aligned to the bit.
  *
- * <p><b>Middle.</b> Without {@link Builder#crop()} the patch lies in the middle of the source;
- * where that is between two voxels, half a voxel before it.
+ * <p><b>Middle.</b> Without {@link Builder#crop crop(true)} the patch lies in the middle of the
+ * source; where that is between two voxels, half a voxel before it.
  *
  * <p><b>How many.</b> A sample takes 104 bytes of parameters, 12 more for each channel and 24 for
  * each box; a stage may have 1 MiB of them in all, some 9,000 samples of one channel.
@@ -135,8 +135,8 @@ public final class Augmentation implements BatchStage {
     layout = builder.layout;
     samples = image.dimension(0);
     channels = layout.hasChannels ? image.dimension(1) : 1;
-    requireParameters(samples, channels, builder.boxes, Integer.MAX_VALUE);
-    words = Parameters.words(builder.boxes, channels);
+    requireParameters(samples, channels, builder.boxes(), Integer.MAX_VALUE);
+    words = Parameters.words(builder.boxes(), channels);
     this.labelPatch = labelPatch;
     this.geometry = geometry;
     border = builder.border;
@@ -150,8 +150,8 @@ public final class Augmentation implements BatchStage {
     clip = builder.clip;
     noise = builder.noise;
     amplitude = builder.amplitude;
-    boxes = builder.boxes;
-    box = builder.box;
+    boxes = builder.boxes();
+    box = builder.box == null ? new Size(0, 0, 0) : builder.box;
     cut = builder.cut;
     options =
         String.join(
@@ -487,9 +487,10 @@ public final class Augmentation implements BatchStage {
     private boolean clip;
     private int noise = AugmentTwins.NO_NOISE;
     private float amplitude;
-    private int boxes;
-    private Size box = new Size(0, 0, 0);
+    private @Nullable Size box;
+    private int boxes = 1;
     private float cut;
+    private boolean boxesDescribed;
 
     private Builder(ArraySpec image, Layout layout) {
       this.image = requireType("image", image, IMAGE_TYPES);
@@ -659,13 +660,15 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Takes the patch from a random place instead of the middle: each one where image and label lie
-     * within their sources is equally probable. With a warp, that is the place before it.
+     * Whether the patch comes from a random position instead of the middle. Each position where
+     * image and label lie within their sources is equally probable. A warp is applied after that.
+     * Default: false.
      *
+     * @param crop true for a random position
      * @return this
      */
-    public Builder crop() {
-      crop = true;
+    public Builder crop(boolean crop) {
+      this.crop = crop;
       return this;
     }
 
@@ -681,9 +684,10 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * What a warp reads outside of the source. Default {@link Border#CLAMP}; the constants are 0.
+     * What a warp reads outside of the source. Default {@link Border#CLAMP}.
      *
-     * @param border what
+     * @param border what; with {@link Border#CONSTANT}, the constants of {@link #constantBorder},
+     *     else 0
      * @return this
      */
     public Builder border(Border border) {
@@ -692,14 +696,14 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Reads constants outside of the source.
+     * Sets the border to {@link Border#CONSTANT} and gives its constants.
      *
      * @param image for images, in the source's values; finite
      * @param label for labels
      * @return this
      * @throws IllegalArgumentException if it is not finite
      */
-    public Builder border(float image, int label) {
+    public Builder constantBorder(float image, int label) {
       imageConstant = Check.finite("the border's constant", image);
       labelConstant = label;
       return border(Border.CONSTANT);
@@ -743,7 +747,7 @@ public final class Augmentation implements BatchStage {
      * @return this
      */
     public Builder grey() {
-      return contrast(0.85f, 1.15f).brightness(-0.15f, 0.15f).clip().gamma(0.5f, 2);
+      return contrast(0.85f, 1.15f).brightness(-0.15f, 0.15f).clip(true).gamma(0.5f, 2);
     }
 
     /**
@@ -773,12 +777,13 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Clips to [0, 1], behind contrast and brightness. Default: not.
+     * Whether values are clipped to [0, 1], after contrast and brightness. Default: false.
      *
+     * @param clip true to clip
      * @return this
      */
-    public Builder clip() {
-      clip = true;
+    public Builder clip(boolean clip) {
+      this.clip = clip;
       return this;
     }
 
@@ -831,22 +836,50 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Puts boxes with a constant into the image, anywhere within the output; they may overlap.
+     * Puts boxes of this size into the image, at random positions within the output. They may
+     * overlap. Default: none. How many there are and what is in them, {@link #cutOutBoxes} and
+     * {@link #cutOutValue} say.
      *
-     * @param boxes how many in each sample, 0 to 16
      * @param z their length along z; 1 in two dimensions
      * @param y their length along y
      * @param x their length along x
-     * @param value what is in them, in the output's values; finite
      * @return this
      * @throws IllegalArgumentException if out of range, or larger than the patch, which {@link
      *     #build} finds
      */
-    public Builder cutOut(int boxes, int z, int y, int x, float value) {
-      this.boxes = (int) Check.range("the number of boxes", boxes, 0, 16);
+    public Builder cutOut(int z, int y, int x) {
       box = positive("box", z, y, x);
-      cut = Check.finite("the value of boxes", value);
       return this;
+    }
+
+    /**
+     * How many boxes {@link #cutOut} puts into each sample. Default 1.
+     *
+     * @param boxes 0 to 16
+     * @return this
+     * @throws IllegalArgumentException if out of range
+     */
+    public Builder cutOutBoxes(int boxes) {
+      this.boxes = (int) Check.range("the number of boxes", boxes, 0, 16);
+      boxesDescribed = true;
+      return this;
+    }
+
+    /**
+     * What {@link #cutOut} puts into its boxes. Default 0.
+     *
+     * @param value in the output's values; finite
+     * @return this
+     * @throws IllegalArgumentException if it is not finite
+     */
+    public Builder cutOutValue(float value) {
+      cut = Check.finite("the value of boxes", value);
+      boxesDescribed = true;
+      return this;
+    }
+
+    private int boxes() {
+      return box == null ? 0 : boxes;
     }
 
     /**
@@ -865,7 +898,7 @@ public final class Augmentation implements BatchStage {
       }
       if (!gamma.equals(ONE) && !clip) {
         throw new IllegalArgumentException(
-            "gamma needs values in [0, 1]: ask for clip() too, or leave gamma out");
+            "gamma needs values in [0, 1]: call clip(true) too, or leave gamma out");
       }
       requireBoxes();
       requireEqual(swaps, patch, labelSize);
@@ -893,10 +926,23 @@ public final class Augmentation implements BatchStage {
     }
 
     private void requireBoxes() {
-      for (int a = 0; a < 3; a++) {
-        if (boxes > 0 && box.along(a) > patch.along(a)) {
+      Size size = box;
+      if (size == null) {
+        if (boxesDescribed) {
           throw new IllegalArgumentException(
-              "a box of " + box + " does not fit into the patch of " + patch + ": make it smaller");
+              "cutOutBoxes and cutOutValue need the size of the boxes: give it, cutOut(z, y, x), or"
+                  + " leave them out");
+        }
+        return;
+      }
+      for (int a = 0; a < 3; a++) {
+        if (boxes > 0 && size.along(a) > patch.along(a)) {
+          throw new IllegalArgumentException(
+              "a box of "
+                  + size
+                  + " does not fit into the patch of "
+                  + patch
+                  + ": make it smaller");
         }
       }
     }

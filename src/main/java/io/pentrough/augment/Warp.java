@@ -154,13 +154,14 @@ public final class Warp {
     }
 
     /**
-     * Leaves z alone: slices stay slices. Not together with a tilt or a perspective, which would
-     * bend them.
+     * Whether z stays as it is, so that slices stay slices. Not together with a tilt or a
+     * perspective, which would bend them. Default: false.
      *
+     * @param lockZ true to lock z
      * @return this
      */
-    public Builder lockZ() {
-      zLocked = true;
+    public Builder lockZ(boolean lockZ) {
+      zLocked = lockZ;
       return this;
     }
 

@@ -8,18 +8,6 @@ package io.pentrough.device;
  */
 public interface DeviceBuffer extends AutoCloseable {
 
-  /** Says whether a slice may still be used. */
-  @FunctionalInterface
-  interface Guard {
-
-    /**
-     * Does nothing as long as the slice may be used.
-     *
-     * @throws IllegalStateException if it may not any more; the message says why
-     */
-    void check();
-  }
-
   /**
    * The device whose memory this is.
    *
@@ -35,17 +23,17 @@ public interface DeviceBuffer extends AutoCloseable {
   long bytes();
 
   /**
-   * A part of this buffer. Every use of the slice asks the guard first. The memory belongs to this
-   * buffer: closing the slice does nothing.
+   * A part of this buffer. The memory belongs to this buffer: closing the slice does nothing.
    *
    * @param offset the first byte
    * @param bytes the size, at least 0
-   * @param guard asked at every use, on the using thread
+   * @param guard run before every use of the slice, on the using thread; it throws {@link
+   *     IllegalStateException}, with a message that says why, if the slice may no longer be used
    * @return a new slice, of at most 40 bytes of Java heap
    * @throws IndexOutOfBoundsException if the range leaves this buffer
    * @throws IllegalStateException if this buffer is closed, or is a slice that may not be used
    */
-  DeviceBuffer slice(long offset, long bytes, Guard guard);
+  DeviceBuffer slice(long offset, long bytes, Runnable guard);
 
   /**
    * Frees the memory; does nothing for a slice. No queued work may use it. Idempotent.

@@ -97,13 +97,13 @@ final class AugmentCase {
       builder.swap(layout.hasZ ? Axis.values() : new Axis[] {Axis.Y, Axis.X});
     }
     if (crops) {
-      builder.crop();
+      builder.crop(true);
     }
     border = List.of(Border.values()).get(random.nextInt(3));
     imageConstant = border == Border.CONSTANT ? (float) (0.3 * range) : 0;
     labelConstant = border == Border.CONSTANT ? -7 : 0;
     if (border == Border.CONSTANT) {
-      builder.border(imageConstant, labelConstant);
+      builder.constantBorder(imageConstant, labelConstant);
     } else {
       builder.border(border);
     }
@@ -111,7 +111,7 @@ final class AugmentCase {
       Warp.Builder warp =
           Warp.builder().rotation(180).shear(0.3 * random.nextInt(2)).scale(0.7, 1.4);
       boolean locked = random.nextInt(3) == 0;
-      warp = locked ? warp.lockZ() : warp.tilt(90 * random.nextInt(2)).anisotropy(2);
+      warp = locked ? warp.lockZ(true) : warp.tilt(90 * random.nextInt(2)).anisotropy(2);
       builder.warp(warp.perspective(!locked && random.nextBoolean() ? 0.2 : 0).build());
     }
     clips = random.nextBoolean();
@@ -120,7 +120,7 @@ final class AugmentCase {
       builder.contrast(0.85f, 1.15f).brightness(-0.15f, 0.15f);
     }
     if (clips) {
-      builder.clip();
+      builder.clip(true);
     }
     if (gammas) {
       builder.gamma(0.5f, 2);
@@ -134,8 +134,10 @@ final class AugmentCase {
     }
     boxes = random.nextInt(3);
     if (boxes > 0) {
-      builder.cutOut(
-          boxes, 1 + random.nextInt(patch[0]), (patch[1] + 1) / 2, (patch[2] + 1) / 2, -3);
+      builder
+          .cutOut(1 + random.nextInt(patch[0]), (patch[1] + 1) / 2, (patch[2] + 1) / 2)
+          .cutOutBoxes(boxes)
+          .cutOutValue(-3);
     }
     augmentation = builder.build();
   }

@@ -104,7 +104,7 @@ class AugmentMathTest {
           Augmentation.builder(spec.array("image"), Layout.NZYX)
               .patch(patch[0], patch[1], patch[2])
               .flip(Axis.values())
-              .crop()
+              .crop(true)
               .warp(warp)
               .build();
       ByteBuffer drawn = AugmentRun.buffer(4 * Parameters.words(0, 1));

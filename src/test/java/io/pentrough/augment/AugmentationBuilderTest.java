@@ -70,20 +70,47 @@ class AugmentationBuilderTest {
         () -> image().label(LABEL).labelPatch(10, 8, 8).build());
     refuses(
         "the label patch of 10 x 8 x 8 is larger",
-        () -> image().label(LABEL).labelPatch(10, 8, 8).crop().build());
+        () -> image().label(LABEL).labelPatch(10, 8, 8).crop(true).build());
     refuses("[Z, Y] cannot be swapped", () -> image().patch(4, 6, 6).swap(Axis.Z, Axis.Y).build());
     refuses(
         "labels of 6 x 8 x 8",
         () -> image().label(LABEL).labelPatch(6, 8, 8).swap(Axis.values()).build());
-    refuses("does not fit", () -> image().patch(4, 4, 4).cutOut(1, 2, 5, 2, 0).build());
-    refuses("between 0.0 and 16.0", () -> image().cutOut(17, 1, 1, 1, 0));
+    refuses("does not fit", () -> image().patch(4, 4, 4).cutOut(2, 5, 2).build());
+    refuses("between 0.0 and 16.0", () -> image().cutOut(1, 1, 1).cutOutBoxes(17));
+    refuses("cutOut(z, y, x)", () -> image().cutOutBoxes(2).build());
+    refuses("cutOut(z, y, x)", () -> image().cutOutValue(1).build());
+  }
+
+  @Test
+  void whatAnOptionSaysCanBeTakenBack() {
+    String plain = image().patch(4, 4, 4).build().description();
+    assertEquals(plain, image().patch(4, 4, 4).crop(true).crop(false).build().description());
+    assertEquals(plain, image().patch(4, 4, 4).clip(true).clip(false).build().description());
+    assertNotEquals(plain, image().patch(4, 4, 4).crop(true).build().description());
+    assertNotEquals(plain, image().patch(4, 4, 4).clip(true).build().description());
+    assertEquals(
+        image().cutOut(2, 2, 2).build().description(),
+        image().cutOut(2, 2, 2).cutOutBoxes(1).cutOutValue(0).build().description());
+    Warp tilted = Warp.builder().lockZ(true).lockZ(false).tilt(10).build(); // else refused
+    assertEquals(Warp.builder().tilt(10).build().toString(), tilted.toString());
+  }
+
+  @Test
+  void constantsOfTheBorderComeWithTheMode() {
+    String constant = image().constantBorder(3, 4).build().description();
+    assertNotEquals(image().border(Border.CONSTANT).build().description(), constant);
+    assertEquals(
+        constant, image().border(Border.MIRROR).constantBorder(3, 4).build().description());
+    assertEquals(
+        image().constantBorder(0, 0).build().description(),
+        image().border(Border.CONSTANT).build().description());
   }
 
   @Test
   void sizesThatWouldOverflow() {
     refuses("more than 2147483647 voxels", () -> image().patch(1 << 20, 1 << 20, 1 << 24));
     refuses("more than 2147483647 voxels", () -> image().labelPatch(1 << 11, 1 << 10, 1 << 10));
-    refuses("more than 2147483647 voxels", () -> image().cutOut(1, 1 << 11, 1 << 10, 1 << 10, 0));
+    refuses("more than 2147483647 voxels", () -> image().cutOut(1 << 11, 1 << 10, 1 << 10));
     ArraySpec channels = array("i", DType.INT8, 1, 1 << 30, 1, 1); // 3 * 2^30 words
     refuses(
         "1 samples of 1073741824 channels with 0 boxes take 12884901992 bytes of parameters",
@@ -102,13 +129,13 @@ class AugmentationBuilderTest {
     refuses("is empty", () -> image().contrast(1.1f, 0.9f));
     refuses("finite", () -> image().brightness(Float.NaN, 1));
     refuses("finite", () -> image().gamma(Float.NaN, 1));
-    refuses("clip()", () -> image().gamma(0.5f, 2).build());
+    refuses("clip(true)", () -> image().gamma(0.5f, 2).build());
     refuses("finite", () -> image().scale(1, Float.POSITIVE_INFINITY));
     refuses("1 channels", () -> image().scale(1, 2).build());
     refuses("not NaN", () -> image().gaussianNoise(Float.NaN));
     refuses("not -1.0", () -> image().uniformNoise(-1));
-    refuses("finite", () -> image().border(Float.NaN, 0));
-    refuses("finite", () -> image().cutOut(1, 1, 1, 1, Float.NaN));
+    refuses("finite", () -> image().constantBorder(Float.NaN, 0));
+    refuses("finite", () -> image().cutOutValue(Float.NaN));
   }
 
   @Test
@@ -119,8 +146,8 @@ class AugmentationBuilderTest {
     refuses("the perspective", () -> Warp.builder().perspective(0.34));
     refuses("the anisotropy", () -> Warp.builder().anisotropy(0));
     refuses("the rotation", () -> Warp.builder().rotation(Double.NaN));
-    refuses("z is locked", () -> Warp.builder().tilt(10).lockZ().build());
-    refuses("perspective and lockZ", () -> Warp.builder().perspective(0.1).lockZ().build());
+    refuses("z is locked", () -> Warp.builder().tilt(10).lockZ(true).build());
+    refuses("perspective and lockZ", () -> Warp.builder().perspective(0.1).lockZ(true).build());
     refuses("not Infinity", () -> Warp.builder().scale(1, Double.POSITIVE_INFINITY));
     refuses("not NaN", () -> Warp.builder().shear(Double.NaN));
   }
@@ -178,7 +205,7 @@ class AugmentationBuilderTest {
   @Test
   void theNameTellsOptionsApart() {
     assertEquals(image().build().name(), image().build().name());
-    assertNotEquals(image().build().name(), image().clip().build().name());
+    assertNotEquals(image().build().name(), image().clip(true).build().name());
     assertTrue(image().build().name().startsWith("augmentation of image "));
   }
 }

@@ -75,10 +75,11 @@ public final class AugmentationGallery {
         image("cast", builder -> builder),
         image("flip", builder -> builder.flip(Axis.Y, Axis.X)),
         image("swap", builder -> builder.swap(Axis.Y, Axis.X)),
-        image("crop", builder -> builder.patch(5, 72, 72).crop()),
+        image("crop", builder -> builder.patch(5, 72, 72).crop(true)),
         image(
             "rotation",
-            builder -> builder.patch(5, 84, 84).warp(Warp.builder().rotation(180).lockZ().build())),
+            builder ->
+                builder.patch(5, 84, 84).warp(Warp.builder().rotation(180).lockZ(true).build())),
         image(
             "warp",
             builder ->
@@ -97,11 +98,11 @@ public final class AugmentationGallery {
             builder ->
                 builder
                     .border(Border.MIRROR)
-                    .warp(Warp.builder().rotation(180).scale(1.4, 1.4).lockZ().build())),
+                    .warp(Warp.builder().rotation(180).scale(1.4, 1.4).lockZ(true).build())),
         image("grey", Augmentation.Builder::grey),
         image("uniform-noise", builder -> builder.uniformNoise(0.1f)),
         image("gaussian-noise", builder -> builder.gaussianNoise(0.05f)),
-        image("cut-out", builder -> builder.cutOut(3, 24, 30, 30, 0)),
+        image("cut-out", builder -> builder.cutOut(24, 30, 30).cutOutBoxes(3)),
         new Exhibit(
             "blur",
             false,

@@ -70,7 +70,7 @@ class AugmentationTest {
     float[] dark = {1e-30f, 1e-40f, -1, 1e-30f, 1e-40f, -1};
     for (boolean warps : new boolean[] {false, true}) {
       Augmentation.Builder squares =
-          Augmentation.builder(spec.array("image"), Layout.NCYX).clip().gamma(2, 2);
+          Augmentation.builder(spec.array("image"), Layout.NCYX).clip(true).gamma(2, 2);
       squares = warps ? squares.warp(Warp.builder().build()) : squares;
       assertArrayEquals(new float[6], values(squares, spec, dark));
     }
@@ -92,10 +92,11 @@ class AugmentationTest {
               Augmentation.builder(spec.array("image"), Layout.NCYX)
                   .label(spec.array("label"))
                   .patch(1, 3, length)
-                  .crop()
+                  .crop(true)
                   .flip(Axis.X)
                   .gaussianNoise(0.1f)
-                  .cutOut(1, 1, 1, 1, -3);
+                  .cutOut(1, 1, 1)
+                  .cutOutValue(-3);
           Augmentation augmentation =
               (warps ? builder.warp(Warp.builder().rotation(20).build()) : builder).build();
           BatchTarget target =
@@ -263,7 +264,7 @@ class AugmentationTest {
             .patch(2, 2, 2)
             .flip(Axis.Z, Axis.Y, Axis.X)
             .swap(Axis.Z, Axis.Y, Axis.X)
-            .crop()
+            .crop(true)
             .build();
     Set<List<Integer>> all = new HashSet<>();
     int[][] orders = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
@@ -439,7 +440,7 @@ class AugmentationTest {
     Augmentation augmentation =
         Augmentation.builder(spec.array("image"), Layout.NZYX)
             .patch(10, 10, 10)
-            .crop()
+            .crop(true)
             .flip(Axis.X)
             .warp(Warp.builder().shear(0.05).build())
             .build();
@@ -475,7 +476,7 @@ class AugmentationTest {
     assertArrayEquals(given, plain);
     float[] clipped =
         values(
-            Augmentation.builder(spec.array("image"), Layout.NYX).clip().gamma(0.5f, 0.5f),
+            Augmentation.builder(spec.array("image"), Layout.NYX).clip(true).gamma(0.5f, 0.5f),
             spec,
             given);
     assertArrayEquals(new float[] {Float.NaN, 1, 0, 0.5f, 1}, clipped, 1e-6f);

@@ -193,7 +193,7 @@ class WarpDrawsTest {
   void lockedSlicesStaySlices() {
     Warp.Builder all = Warp.builder().rotation(180).shear(0.4).scale(0.5, 2);
     Warp.Builder deep = Warp.builder().rotation(180).shear(0.4).scale(0.5, 2).perspective(0.3);
-    Warp locked = all.anisotropy(3).lockZ().build();
+    Warp locked = all.anisotropy(3).lockZ(true).build();
     for (boolean flat : new boolean[] {false, true}) {
       Warp warp = flat ? deep.build() : locked;
       int depth = flat ? 1 : SIZE[0];

@@ -47,7 +47,8 @@ public abstract class DeviceContract {
    */
   private static final int ONCE = 4_096;
 
-  private static final DeviceBuffer.Guard OPEN = () -> {};
+  @SuppressWarnings("UnnecessaryLambda") // no guard, by a name
+  private static final Runnable OPEN = () -> {};
 
   private final Deque<Runnable> cleanUp = new ConcurrentLinkedDeque<>(); // fuzz adds from threads
   private final List<Gate> gates = new ArrayList<>();
@@ -706,8 +707,7 @@ public abstract class DeviceContract {
     assertArrayEquals(bytes(0, 1, 1, 1, 1, 0, 0, 0), content(buffer)); // and nothing was queued
   }
 
-  private static DeviceBuffer.Guard guard(
-      AtomicInteger asked, AtomicBoolean refuses, String message) {
+  private static Runnable guard(AtomicInteger asked, AtomicBoolean refuses, String message) {
     return () -> {
       asked.incrementAndGet();
       if (refuses.get()) {

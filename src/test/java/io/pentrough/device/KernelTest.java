@@ -28,7 +28,8 @@ import org.junit.jupiter.api.function.Executable;
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class KernelTest {
 
-  private static final DeviceBuffer.Guard OPEN = () -> {};
+  @SuppressWarnings("UnnecessaryLambda") // no guard, by a name
+  private static final Runnable OPEN = () -> {};
 
   private final Device device = TestDevice.openForGates();
   private final Deque<AutoCloseable> made = new ArrayDeque<>();

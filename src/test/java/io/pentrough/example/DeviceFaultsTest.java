@@ -79,7 +79,7 @@ class DeviceFaultsTest {
       RuntimeException thrown = thrown(device);
       assertNames(said(thrown), named, code);
       assertEquals(0, thrown.getSuppressed().length, () -> List.of(thrown.getSuppressed()) + "");
-      assertEquals(new CudaDevice.Usage(0), device.liveResources());
+      assertEquals(CudaDevice.Usage.NONE, device.liveResources());
     }
     assertEquals(CudaSim.Live.NONE, CudaSim.live());
     assertEquals(List.of(), CudaSim.leaks());
@@ -113,7 +113,7 @@ class DeviceFaultsTest {
       CudaSim.fault("cuMemAlloc_v2", nth, 2);
       String message = String.valueOf(failure(device).getMessage());
       assertTrue(message.contains("cuMemAlloc"), message);
-      assertEquals(new CudaDevice.Usage(0), device.liveResources());
+      assertEquals(CudaDevice.Usage.NONE, device.liveResources());
     }
     assertEquals(CudaSim.Live.NONE, CudaSim.live());
   }
@@ -153,7 +153,7 @@ class DeviceFaultsTest {
       String message = String.valueOf(failure(device).getMessage());
       assertTrue(message.contains("cuModuleLoadDataEx"), message);
       assertTrue(message.contains("6.0"), message);
-      assertEquals(new CudaDevice.Usage(0), device.liveResources());
+      assertEquals(CudaDevice.Usage.NONE, device.liveResources());
     }
     assertEquals(CudaSim.Live.NONE, CudaSim.live());
   }

@@ -58,7 +58,7 @@ class DeviceLearnerTest {
           DeviceTraining.Result again = DeviceTraining.run(device, STEPS);
           assertEquals(first.losses(), again.losses(), CudaSim::configuration);
           assertTrue(first.equalTo(again), CudaSim::configuration);
-          assertEquals(new CudaDevice.Usage(0), device.liveResources());
+          assertEquals(CudaDevice.Usage.NONE, device.liveResources());
         }
         assertEquals(List.of(), CudaSim.violations(), CudaSim::configuration);
         assertEquals(List.of(), CudaSim.leaks(), CudaSim::configuration);

@@ -29,7 +29,7 @@ abstract sealed class CudaBuffer implements DeviceBuffer permits CudaMemory, Cud
   }
 
   @Override
-  public final DeviceBuffer slice(long offset, long bytes, Guard guard) {
+  public final DeviceBuffer slice(long offset, long bytes, Runnable guard) {
     Objects.requireNonNull(guard, "guard");
     checkRange("slice", offset, bytes, bytes());
     useMemory().done();

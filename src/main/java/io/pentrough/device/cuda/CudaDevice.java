@@ -76,31 +76,84 @@ public final class CudaDevice implements Device {
   private final CudaStaging staging;
   private final @Nullable CudaWords words;
 
-  /**
-   * What a device is.
-   *
-   * @param ordinal its number, from 0, for {@link #open(int)}
-   * @param name its model
-   * @param memoryBytes all its memory
-   * @param computeMajor the compute capability, before the dot
-   * @param computeMinor the compute capability, behind the dot
-   */
-  public record Info(
-      int ordinal, String name, long memoryBytes, int computeMajor, int computeMinor) {
+  /** What a device is. Immutable; equal if all of it is equal. */
+  public static final class Info {
 
-    /**
-     * What a device is.
-     *
-     * @param ordinal its number, from 0
-     * @param name its model
-     * @param memoryBytes all its memory
-     * @param computeMajor the compute capability, before the dot
-     * @param computeMinor the compute capability, behind the dot
-     */
-    public Info {
-      Objects.requireNonNull(name, "name");
+    private final int ordinal;
+    private final String name;
+    private final long memoryBytes;
+    private final int computeMajor;
+    private final int computeMinor;
+
+    Info(int ordinal, String name, long memoryBytes, int computeMajor, int computeMinor) {
+      this.ordinal = ordinal;
+      this.name = name;
+      this.memoryBytes = memoryBytes;
+      this.computeMajor = computeMajor;
+      this.computeMinor = computeMinor;
     }
 
+    /**
+     * Its number, for {@link #open(int)}.
+     *
+     * @return the number, from 0
+     */
+    public int ordinal() {
+      return ordinal;
+    }
+
+    /**
+     * Its model.
+     *
+     * @return as the driver calls it
+     */
+    public String name() {
+      return name;
+    }
+
+    /**
+     * All its memory.
+     *
+     * @return the number of bytes
+     */
+    public long memoryBytes() {
+      return memoryBytes;
+    }
+
+    /**
+     * The compute capability, before the dot.
+     *
+     * @return the major number
+     */
+    public int computeMajor() {
+      return computeMajor;
+    }
+
+    /**
+     * The compute capability, behind the dot.
+     *
+     * @return the minor number
+     */
+    public int computeMinor() {
+      return computeMinor;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Info that
+          && ordinal == that.ordinal
+          && name.equals(that.name)
+          && memoryBytes == that.memoryBytes
+          && computeMajor == that.computeMajor
+          && computeMinor == that.computeMinor;
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(ordinal, name, memoryBytes, computeMajor, computeMinor);
+    }
+
+    /** Number, model, memory and compute capability, for people. */
     @Override
     public String toString() {
       return nameOf(ordinal) + " (" + details() + ")";
@@ -119,10 +172,44 @@ public final class CudaDevice implements Device {
 
   /**
    * What a device has handed out and not got back yet. The default stream does not count.
-   *
-   * @param handles open buffers, streams (wrapped ones too), events, modules and kernels
+   * Immutable; equal if the numbers are equal.
    */
-  public record Usage(int handles) {}
+  public static final class Usage {
+
+    /** Nothing at all. */
+    public static final Usage NONE = new Usage(0);
+
+    private final int handles;
+
+    Usage(int handles) {
+      this.handles = handles;
+    }
+
+    /**
+     * Open buffers, streams (wrapped ones too), events, modules and kernels.
+     *
+     * @return how many
+     */
+    public int handles() {
+      return handles;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Usage that && handles == that.handles;
+    }
+
+    @Override
+    public int hashCode() {
+      return Integer.hashCode(handles);
+    }
+
+    /** The number, for messages. */
+    @Override
+    public String toString() {
+      return handles + " handles";
+    }
+  }
 
   /** Options for opening a device. Not thread-safe. */
   public static final class Builder {
@@ -159,16 +246,17 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Falls back to ordinary memory where the driver refuses pinned memory. Copies from it are
+     * Whether ordinary memory is used where the driver refuses pinned memory. Copies from it are
      * staged by the driver and hold up the thread that queues them; {@link
-     * PinnedBuffer#isPageable()} and the loader's statistics say so. Without this, a refusal is an
-     * error, in {@code open} and {@code attach} too. Kernels always need pinned memory for their
+     * PinnedBuffer#isPageable()} and the loader's statistics say so. Off by default: a refusal is
+     * an error, in {@code open} and {@code attach} too. Kernels always need pinned memory for their
      * arguments.
      *
+     * @param allow whether it may be used
      * @return this
      */
-    public Builder allowPageable() {
-      allowPageable = true;
+    public Builder allowPageable(boolean allow) {
+      allowPageable = allow;
       return this;
     }
 

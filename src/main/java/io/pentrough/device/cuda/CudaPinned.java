@@ -85,7 +85,7 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
         ": "
             + bytes
             + " bytes of pinned memory were refused; ask for less, raise the limit of locked memory"
-            + " (ulimit -l), or allow ordinary memory with CudaDevice.builder().allowPageable()");
+            + " (ulimit -l), or allow ordinary memory with CudaDevice.builder().allowPageable(true)");
   }
 
   /** Whether the driver has no pinned memory to give, and has not failed. */
@@ -100,8 +100,8 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
     if (memory.pageable) {
       throw new UnsupportedOperationException(
           device.name()
-              + " cannot work in ordinary memory, which it fell back to: leave handOver() or"
-              + " allowPageable() out");
+              + " cannot work in ordinary memory, which it fell back to: leave zeroCopy(true) or"
+              + " allowPageable(true) out");
     }
     DeviceAddress mapped = new DeviceAddress();
     CudaDriver.call(

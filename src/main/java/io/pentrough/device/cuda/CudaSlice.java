@@ -7,11 +7,11 @@ package io.pentrough.device.cuda;
 final class CudaSlice extends CudaBuffer {
 
   private final CudaBuffer parent;
-  private final Guard guard;
+  private final Runnable guard;
   private final long start;
   private final long bytes;
 
-  CudaSlice(CudaBuffer parent, long start, long bytes, Guard guard) {
+  CudaSlice(CudaBuffer parent, long start, long bytes, Runnable guard) {
     this.parent = parent;
     this.start = start;
     this.bytes = bytes;
@@ -20,7 +20,7 @@ final class CudaSlice extends CudaBuffer {
 
   @Override
   CudaHandle useMemory() {
-    guard.check();
+    guard.run();
     return parent.useMemory();
   }
 

@@ -16,7 +16,7 @@ abstract sealed class HostBuffer implements DeviceBuffer permits HostBlock, Host
   public abstract HostDevice device();
 
   @Override
-  public final DeviceBuffer slice(long offset, long bytes, Guard guard) {
+  public final DeviceBuffer slice(long offset, long bytes, Runnable guard) {
     Objects.requireNonNull(guard, "guard");
     HostMemory.checkRange("slice", offset, bytes, bytes());
     memory();

@@ -10,9 +10,11 @@ import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The host as a device: direct memory, and streams that run on threads of their own.
@@ -58,18 +60,92 @@ public final class HostDevice implements Device {
 
   /**
    * What a device has handed out and not got back yet. The default stream does not count: nobody
-   * can close it.
-   *
-   * @param buffers open buffers, pinned and device memory together
-   * @param bytes their size, as asked for
-   * @param streams open streams
-   * @param events open events
-   * @param modules open modules and kernels together
+   * can close it. Immutable; equal if all numbers are equal.
    */
-  public record Usage(int buffers, long bytes, int streams, int events, int modules) {
+  public static final class Usage {
 
     /** Nothing at all. */
     public static final Usage NONE = new Usage(0, 0, 0, 0, 0);
+
+    private final int buffers;
+    private final long bytes;
+    private final int streams;
+    private final int events;
+    private final int modules;
+
+    Usage(int buffers, long bytes, int streams, int events, int modules) {
+      this.buffers = buffers;
+      this.bytes = bytes;
+      this.streams = streams;
+      this.events = events;
+      this.modules = modules;
+    }
+
+    /**
+     * Open buffers, pinned and device memory together.
+     *
+     * @return how many
+     */
+    public int buffers() {
+      return buffers;
+    }
+
+    /**
+     * The size of the open buffers, as asked for.
+     *
+     * @return the number of bytes
+     */
+    public long bytes() {
+      return bytes;
+    }
+
+    /**
+     * Open streams.
+     *
+     * @return how many
+     */
+    public int streams() {
+      return streams;
+    }
+
+    /**
+     * Open events.
+     *
+     * @return how many
+     */
+    public int events() {
+      return events;
+    }
+
+    /**
+     * Open modules and kernels together.
+     *
+     * @return how many
+     */
+    public int modules() {
+      return modules;
+    }
+
+    private long[] numbers() {
+      return new long[] {buffers, bytes, streams, events, modules};
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Usage that && Arrays.equals(numbers(), that.numbers());
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.hashCode(numbers());
+    }
+
+    /** The numbers, for messages. */
+    @Override
+    public String toString() {
+      return "%d buffers of %d bytes together, %d streams, %d events, %d modules and kernels"
+          .formatted(buffers, bytes, streams, events, modules);
+    }
   }
 
   HostDevice(String whyNoBetter, IntFunction<ByteBuffer> allocator) {

@@ -7,11 +7,11 @@ package io.pentrough.device.host;
 final class HostSlice extends HostBuffer {
 
   private final HostBuffer parent;
-  private final Guard guard;
+  private final Runnable guard;
   private final int start;
   private final int bytes;
 
-  HostSlice(HostBuffer parent, int start, int bytes, Guard guard) {
+  HostSlice(HostBuffer parent, int start, int bytes, Runnable guard) {
     this.parent = parent;
     this.start = start;
     this.bytes = bytes;
@@ -20,7 +20,7 @@ final class HostSlice extends HostBuffer {
 
   @Override
   HostMemory memory() {
-    guard.check();
+    guard.run();
     return parent.memory();
   }
 

@@ -361,7 +361,7 @@ class CudaOwnMemoryTest {
           String.valueOf(
               assertThrows(DeviceException.class, () -> CudaDevice.open(0)).getMessage());
       assertTrue(message.contains("cuMemHostAlloc failed with 2 "), message);
-      assertTrue(message.contains("allowPageable()"), message);
+      assertTrue(message.contains("allowPageable(true)"), message);
       assertEquals(CudaSim.Live.NONE, CudaSim.live());
     }
     assertNothingLeft();
@@ -371,7 +371,7 @@ class CudaOwnMemoryTest {
   @DisplayName("where ordinary memory is allowed reads go through it, and kernels ask again")
   void ordinaryMemory() {
     CudaSim.pinnedMemory(0);
-    try (CudaDevice device = CudaDevice.builder().allowPageable().open(0);
+    try (CudaDevice device = CudaDevice.builder().allowPageable(true).open(0);
         DeviceStream stream = device.newStream();
         DeviceModule module = device.load(TestKernels.SOURCE);
         DeviceBuffer buffer = device.allocate(8)) {

@@ -76,7 +76,7 @@ class CudaSharedUseTest {
       for (boolean unordered : new boolean[] {false, true}) {
         BackgroundLoader.Builder builder = Session.loader(device).deviceSlots(3);
         List<Look> looks = new ArrayList<>();
-        try (BackgroundLoader loader = (unordered ? builder.unordered() : builder).start()) {
+        try (BackgroundLoader loader = (unordered ? builder.ordered(false) : builder).start()) {
           takeAtRandom(device, streams, loader, looks);
         }
         streams.forEach(DeviceStream::synchronize);
@@ -291,7 +291,7 @@ class CudaSharedUseTest {
   void handedOver() throws Exception {
     try (CudaDevice device = CudaDevice.open(0);
         DeviceStream stream = device.newStream();
-        BackgroundLoader loader = Session.loader(device).handOver().start()) {
+        BackgroundLoader loader = Session.loader(device).zeroCopy(true).start()) {
       List<Look> looks = new ArrayList<>();
       for (int i = 0; i < 20; i++) {
         try (DeviceBatch batch =

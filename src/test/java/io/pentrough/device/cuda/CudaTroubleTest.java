@@ -120,7 +120,7 @@ class CudaTroubleTest {
       DeviceException e = assertThrows(DeviceException.class, () -> Session.loader(device).start());
       String message = String.valueOf(e.getMessage());
       assertTrue(message.contains("cuda:0: cuMemHostAlloc failed with 2 CUDA_ERROR_"), message);
-      assertTrue(message.contains("allowPageable()"), message);
+      assertTrue(message.contains("allowPageable(true)"), message);
     }
     assertNothingLeft();
   }
@@ -128,7 +128,7 @@ class CudaTroubleTest {
   @Test
   @DisplayName("ordinary memory in its place only where it is allowed, and the statistics say so")
   void pageableMemory() throws Exception {
-    try (CudaDevice device = CudaDevice.builder().allowPageable().open(0);
+    try (CudaDevice device = CudaDevice.builder().allowPageable(true).open(0);
         DeviceStream stream = device.newStream()) {
       CudaSim.fault("cuMemHostAlloc", 2, 2); // one of three host slots
       try (BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
@@ -150,11 +150,12 @@ class CudaTroubleTest {
   @Test
   @DisplayName("ordinary memory cannot be handed over to the device, and that is said")
   void pageableMemoryIsNotHandedOver() {
-    try (CudaDevice device = CudaDevice.builder().allowPageable().open(0)) {
+    try (CudaDevice device = CudaDevice.builder().allowPageable(true).open(0)) {
       CudaSim.fault("cuMemHostAlloc", 2, 2);
       UnsupportedOperationException e =
           assertThrows(
-              UnsupportedOperationException.class, () -> Session.loader(device).handOver().start());
+              UnsupportedOperationException.class,
+              () -> Session.loader(device).zeroCopy(true).start());
       assertTrue(String.valueOf(e.getMessage()).contains("ordinary memory"), e::getMessage);
       assertEquals(0, device.liveResources().handles());
       CudaSim.fault("cuMemHostAlloc", 1, 719); // a failure, and no refusal

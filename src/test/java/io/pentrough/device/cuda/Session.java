@@ -239,7 +239,7 @@ final class Session {
   }
 
   private static void copy(DeviceStream stream, DeviceBatch batch, PinnedBuffer seen) {
-    for (int array = 0; array < SPEC.size(); array++) {
+    for (int array = 0; array < SPEC.arrays().size(); array++) {
       stream.copyToHost(
           batch.array(array).buffer(),
           0,

@@ -60,7 +60,7 @@ class ClosedLoaderMemoryTest {
         BackgroundLoader.builder(
             device, spec, (out, context) -> out.array("x").setByte(7, (byte) 7));
     if (kind == Kind.HANDED_OVER) {
-      builder.handOver();
+      builder.zeroCopy(true);
     } else if (kind == Kind.STAGED) {
       builder.stage(new Draws());
     }

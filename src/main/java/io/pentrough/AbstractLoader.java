@@ -1,0 +1,146 @@
+package io.pentrough;
+
+import io.pentrough.device.DeviceStream;
+import java.lang.ref.Reference;
+import java.time.Duration;
+import java.util.NoSuchElementException;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a {@link BackgroundLoader} and a {@link BatchQueue} have in common: an engine, and the
+ * report if it is never closed.
+ *
+ * <p>Each method ends with a reachability fence. Without it, a loader could be collected, and so
+ * closed, while one of its own methods still runs.
+ */
+abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLoader, BatchQueue {
+
+  final Engine engine;
+  private final LoaderOptions options;
+  private final LeakReport leakReport;
+
+  AbstractLoader(Engine engine, LoaderOptions options) {
+    this.engine = engine;
+    this.options = options;
+    leakReport = engine.watchForLeak(this);
+  }
+
+  @Override
+  public final String name() {
+    return options.name();
+  }
+
+  @Override
+  public final DeviceBatch get() throws InterruptedException {
+    return get(false, false);
+  }
+
+  @Override
+  public final DeviceBatch getQueued() throws InterruptedException {
+    return get(true, false);
+  }
+
+  /** Like {@link #get()}, but {@link #close} closes the lease if the loop ends early. */
+  final DeviceBatch getInLoop() throws InterruptedException {
+    return get(false, true);
+  }
+
+  private DeviceBatch get(boolean early, boolean inLoop) throws InterruptedException {
+    try {
+      return engine.get(options.consumerStream(), early, inLoop);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
+  public final DeviceBatch get(Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    return get(options.consumerStream(), timeout, false);
+  }
+
+  @Override
+  public final DeviceBatch get(DeviceStream stream, Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    return get(stream, timeout, false);
+  }
+
+  @Override
+  public final @Nullable DeviceBatch poll(Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    return poll(options.consumerStream(), timeout);
+  }
+
+  @Override
+  public final @Nullable DeviceBatch poll(DeviceStream stream, Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    try {
+      return get(stream, timeout, false);
+    } catch (NoSuchElementException end) {
+      return null;
+    }
+  }
+
+  @Override
+  public final DeviceBatch getQueued(Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    return get(options.consumerStream(), timeout, true);
+  }
+
+  @Override
+  public final DeviceBatch getQueued(DeviceStream stream, Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    return get(stream, timeout, true);
+  }
+
+  private DeviceBatch get(DeviceStream stream, Duration timeout, boolean early)
+      throws InterruptedException, BatchTimeoutException {
+    Objects.requireNonNull(stream, "stream");
+    Objects.requireNonNull(timeout, "timeout");
+    try {
+      return engine.get(stream, LoaderOptions.nanos(timeout), early);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
+  public final Iterable<DeviceBatch> batches() {
+    return () -> new BatchIterator(this);
+  }
+
+  @Override
+  public final void reset() {
+    try {
+      engine.reset();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
+  public final LoaderStats stats() {
+    try {
+      return engine.stats();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
+  public final void close() {
+    try {
+      leakReport.closed();
+      engine.close();
+    } finally {
+      Reference.reachabilityFence(this); // else it might be reported before it is known as closed
+    }
+  }
+
+  /** The kind and the name, for example {@code "BackgroundLoader loader-1"}. */
+  @Override
+  public final String toString() {
+    return getClass().getSimpleName() + " " + name();
+  }
+}

@@ -1,0 +1,308 @@
+package io.pentrough;
+
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceStream;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The options that loaders and queues have in common. Each is checked when it is given; one that is
+ * refused leaves the builder as it was.
+ *
+ * @param <B> the builder itself, which each option returns
+ */
+abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
+
+  /** An upper bound for workers and slots: the engine scans them while it holds its lock. */
+  private static final int MAX_THREADS_OR_SLOTS = 1024;
+
+  private static final AtomicInteger NUMBER = new AtomicInteger();
+
+  final Device device;
+  private final String kind;
+  private int workers = 1;
+  private int hostSlots;
+  private int deviceSlots = 3;
+  private long seed;
+  private boolean zeroCopy;
+  private @Nullable String name;
+  private @Nullable DeviceStream consumerStream;
+  private Duration warnAfter = Duration.ofSeconds(30);
+  private @Nullable Duration leaseWarnAfter;
+  private Duration closeTimeout = Duration.ofSeconds(10);
+  private boolean interruptTargets = true;
+  private long memoryBudget = Long.MAX_VALUE;
+  private FailurePolicy failurePolicy = FailurePolicy.fail();
+
+  /**
+   * The defaults.
+   *
+   * @param kind the default name, to which a number is added
+   */
+  LoaderBuilder(Device device, String kind) {
+    this.device = Objects.requireNonNull(device, "device");
+    this.kind = kind;
+  }
+
+  @SuppressWarnings("unchecked") // B is the class of this builder
+  final B self() {
+    return (B) this;
+  }
+
+  /**
+   * How many threads run targets. Default 1.
+   *
+   * @param workers 1 to 1,024
+   * @return this
+   * @throws IllegalArgumentException if out of that range
+   */
+  public final B workers(int workers) {
+    this.workers =
+        inRange(
+            "workers", workers, MAX_THREADS_OR_SLOTS, "add workers while stats() says PRODUCER");
+    return self();
+  }
+
+  /**
+   * How many batches fit in pinned host memory: those being filled, waiting for their copy, or
+   * being copied. Default: two more than the workers, at most 1,024.
+   *
+   * @param hostSlots 1 to 1,024
+   * @return this
+   * @throws IllegalArgumentException if out of that range
+   */
+  public final B hostSlots(int hostSlots) {
+    this.hostSlots =
+        inRange(
+            "hostSlots", hostSlots, MAX_THREADS_OR_SLOTS, "two more than the workers are enough");
+    return self();
+  }
+
+  /**
+   * How many batches fit on the device: those being copied, ready, or leased. Default 3: one in
+   * use, one ready, one being copied.
+   *
+   * @param deviceSlots 1 to 1,024
+   * @return this
+   * @throws IllegalArgumentException if out of that range
+   */
+  public final B deviceSlots(int deviceSlots) {
+    this.deviceSlots =
+        inRange(
+            "deviceSlots",
+            deviceSlots,
+            MAX_THREADS_OR_SLOTS,
+            "two more than the leases you hold at once are enough");
+    return self();
+  }
+
+  /**
+   * The seed of {@link BatchContext#random()}. Default 0.
+   *
+   * @param seed any value
+   * @return this
+   */
+  public final B seed(long seed) {
+    this.seed = seed;
+    return self();
+  }
+
+  /**
+   * The name in messages and thread names. Default {@code loader-N} or {@code queue-N}.
+   *
+   * @param name any text
+   * @return this
+   */
+  public final B name(String name) {
+    this.name = Objects.requireNonNull(name, "name");
+    return self();
+  }
+
+  /**
+   * The stream that batches are used on where {@code get} names none. Default: the device's default
+   * stream, which on CUDA covers legacy and blocking streams only. The stream must outlive the
+   * loader.
+   *
+   * @param stream a stream of the loader's device
+   * @return this
+   * @throws IllegalArgumentException if the stream belongs to another device
+   */
+  public final B consumerStream(DeviceStream stream) {
+    Objects.requireNonNull(stream, "consumerStream");
+    Consumers.requireSameDevice(stream, device);
+    consumerStream = stream;
+    return self();
+  }
+
+  /**
+   * Whether the device reads host memory instead of a copy. The consumer then gets the slot that
+   * the target wrote, and both rings become one, as deep as both together. Default: false. A device
+   * that cannot do this refuses at {@code start()}.
+   *
+   * @param zeroCopy true to leave the copy out
+   * @return this
+   */
+  public final B zeroCopy(boolean zeroCopy) {
+    this.zeroCopy = zeroCopy;
+    return self();
+  }
+
+  /**
+   * What to do when a target throws. Default {@link FailurePolicy#fail()}.
+   *
+   * @param policy the policy
+   * @return this
+   */
+  public final B onFailure(FailurePolicy policy) {
+    failurePolicy = Objects.requireNonNull(policy, "policy");
+    return self();
+  }
+
+  /**
+   * How often a wait without bound logs what it is waiting for. Default 30 s.
+   *
+   * @param warnAfter more than zero
+   * @return this
+   * @throws IllegalArgumentException if zero or less
+   */
+  public final B warnAfter(Duration warnAfter) {
+    this.warnAfter = moreThanZero("warnAfter", warnAfter);
+    return self();
+  }
+
+  /**
+   * Logs a lease that is held longer than this, with the thread that got it and, with {@code
+   * -Dpentrough.leakDetection=true}, from where. Default: never.
+   *
+   * @param leaseWarnAfter more than zero
+   * @return this
+   * @throws IllegalArgumentException if zero or less
+   */
+  public final B leaseWarnAfter(Duration leaseWarnAfter) {
+    this.leaseWarnAfter = moreThanZero("leaseWarnAfter", leaseWarnAfter);
+    return self();
+  }
+
+  /**
+   * How long {@link BatchLoader#close()} waits for memory in use. Default 10 s.
+   *
+   * @param closeTimeout zero or more
+   * @return this
+   * @throws IllegalArgumentException if negative
+   */
+  public final B closeTimeout(Duration closeTimeout) {
+    Objects.requireNonNull(closeTimeout, "closeTimeout");
+    if (closeTimeout.isNegative()) {
+      throw new IllegalArgumentException(
+          "closeTimeout must not be negative: " + closeTimeout + "; zero waits for nothing");
+    }
+    this.closeTimeout = closeTimeout;
+    return self();
+  }
+
+  /**
+   * Whether {@link BatchLoader#close()} interrupts targets that still run after half its time.
+   * Default true. An interrupt closes the channel that a target is reading, for everybody who
+   * shares it.
+   *
+   * @param interruptTargets false to let them run
+   * @return this
+   */
+  public final B interruptTargets(boolean interruptTargets) {
+    this.interruptTargets = interruptTargets;
+    return self();
+  }
+
+  /**
+   * Refuses to start if pinned and device memory together would take more. Default: no bound.
+   *
+   * @param bytes at least 1
+   * @return this
+   * @throws IllegalArgumentException if less than 1
+   */
+  public final B memoryBudget(long bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException(
+          "memoryBudget must be at least 1 byte, not " + bytes + ": leave it out for no bound");
+    }
+    memoryBudget = bytes;
+    return self();
+  }
+
+  final long seed() {
+    return seed;
+  }
+
+  final boolean isZeroCopy() {
+    return zeroCopy;
+  }
+
+  /** What slots of these sizes would take. */
+  final MemoryPlan plan(long hostSlotBytes, long deviceSlotBytes, long stageBytes) {
+    int hostDepth = hostSlots == 0 ? Math.min(workers + 2, MAX_THREADS_OR_SLOTS) : hostSlots;
+    int bothDepths = hostDepth + deviceSlots;
+    return zeroCopy
+        ? new MemoryPlan(bothDepths, hostSlotBytes, bothDepths, 0, 0)
+        : new MemoryPlan(hostDepth, hostSlotBytes, deviceSlots, deviceSlotBytes, stageBytes);
+  }
+
+  /** The plan, if the budget allows it. */
+  final MemoryPlan withinBudget(MemoryPlan plan) {
+    if (plan.totalBytes() > memoryBudget) {
+      throw new IllegalArgumentException(
+          "the loader would take "
+              + Units.bytes(plan.totalBytes())
+              + ", more than the memoryBudget of "
+              + Units.bytes(memoryBudget)
+              + ": "
+              + plan
+              + "; lower hostSlots, deviceSlots or the batch size, or raise the budget");
+    }
+    return plan;
+  }
+
+  /**
+   * What this builder was told, with a number in the name if it was given none.
+   *
+   * @throws IllegalStateException if the consumer stream is closed
+   */
+  final LoaderOptions options(boolean ordered, @Nullable StagePlan stages) {
+    if (consumerStream != null) {
+      boolean unused = consumerStream.isCapturing(); // throws if it is closed
+    }
+    return new LoaderOptions(
+        name == null ? kind + "-" + NUMBER.incrementAndGet() : name,
+        workers,
+        seed,
+        failurePolicy,
+        ordered,
+        zeroCopy,
+        consumerStream == null ? device.defaultStream() : consumerStream,
+        stages,
+        LoaderOptions.nanos(warnAfter),
+        leaseWarnAfter == null ? Long.MAX_VALUE : LoaderOptions.nanos(leaseWarnAfter),
+        LoaderOptions.nanos(closeTimeout),
+        interruptTargets,
+        Boolean.getBoolean("pentrough.debug"),
+        Boolean.getBoolean("pentrough.leakDetection"));
+  }
+
+  static int inRange(String what, int value, int max, String advice) {
+    if (value < 1 || value > max) {
+      throw new IllegalArgumentException(
+          what + " must be 1 to " + max + ", not " + value + ": " + advice);
+    }
+    return value;
+  }
+
+  private static Duration moreThanZero(String what, Duration value) {
+    Objects.requireNonNull(value, what);
+    if (value.isZero() || value.isNegative()) {
+      throw new IllegalArgumentException(
+          what + " must be more than zero, not " + value + ": leave it out for the default");
+    }
+    return value;
+  }
+}
