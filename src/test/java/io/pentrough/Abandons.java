@@ -1,5 +1,7 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
+
 import io.pentrough.augment.Augmentation;
 import io.pentrough.augment.Axis;
 import io.pentrough.augment.Layout;
@@ -18,8 +20,6 @@ import java.util.function.LongSupplier;
  * runs them. What goes in and out is of the JDK's classes only.
  */
 public final class Abandons {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private final Device device;
   private final CountDownLatch stuck = new CountDownLatch(1);
@@ -93,7 +93,7 @@ public final class Abandons {
       for (int i = 0; i < 5; i++) {
         queue.submit(spec, target);
       }
-      keep(use, queue, queue.get(PATIENCE));
+      keep(use, queue, queue.get(patience()));
       return;
     }
     BackgroundLoader.Builder builder =
@@ -112,8 +112,8 @@ public final class Abandons {
         use,
         loader,
         use.contains("queued")
-            ? loader.getQueued(device.defaultStream(), PATIENCE)
-            : loader.get(PATIENCE));
+            ? loader.getQueued(device.defaultStream(), patience())
+            : loader.get(patience()));
   }
 
   private void keep(String use, AutoCloseable loader, DeviceBatch batch) {

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
@@ -8,28 +9,16 @@ import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** The samples of docs/augmentation.md run. */
 @OnEveryDevice(everySchedule = false)
-@Timeout(60)
 class AugmentationSampleTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(50);
-
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   @Test
   @DisplayName("the page's own stage makes what the one of the tests makes")
@@ -55,7 +44,7 @@ class AugmentationSampleTest {
             .seed(4)
             .start()) {
       for (int i = 0; i < 4; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           ByteBuffer copy = ByteBuffer.allocate(4 * 3 * 67).order(ByteOrder.nativeOrder());
           batch.array("image").copyTo(copy);
           batches.add(copy.flip());
@@ -76,7 +65,7 @@ class AugmentationSampleTest {
                   out.array("image").fillZero();
                   out.array("label").fillZero();
                 });
-        DeviceBatch batch = loader.get(PATIENCE)) {
+        DeviceBatch batch = loader.get(patience())) {
       assertEquals(
           "{image: float32 [1, 1, 23, 89, 89], label: int32 [1, 11, 45, 45]}",
           batch.spec().toString());

@@ -1,5 +1,12 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import static io.pentrough.Messages.assertSays;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -25,10 +32,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -36,21 +41,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a loader and a queue promise alike, and where a batch lies. */
 @OnEveryDevice
-@Timeout(60)
 @ResourceLock("java.util.logging")
 class BatchLoaderTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
-  private final LogCapture log = new LogCapture();
-
-  @AfterEach
-  void nothingIsLeft() {
-    log.close();
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
+  @RegisterExtension final LogCapture log = new LogCapture();
 
   /** Both kinds, with numbered batches. */
   enum Kind {
@@ -93,19 +88,19 @@ class BatchLoaderTest {
         BatchLoader loader = start(kind, 8, stream)) {
       assertEquals("numbers", loader.name());
       Numbered.check(0, loader.get());
-      Numbered.check(1, loader.get(PATIENCE));
-      checkOn(other, 2, loader.get(other, PATIENCE));
-      checkOn(stream, 3, notTheEnd(loader.poll(PATIENCE)));
-      checkOn(other, 4, notTheEnd(loader.poll(other, PATIENCE)));
+      Numbered.check(1, loader.get(patience()));
+      checkOn(other, 2, loader.get(other, patience()));
+      checkOn(stream, 3, notTheEnd(loader.poll(patience())));
+      checkOn(other, 4, notTheEnd(loader.poll(other, patience())));
       checkQueued(stream, 5, loader.getQueued());
-      checkQueued(stream, 6, loader.getQueued(PATIENCE));
-      checkQueued(other, 7, loader.getQueued(other, PATIENCE));
-      assertNull(loader.poll(PATIENCE));
+      checkQueued(stream, 6, loader.getQueued(patience()));
+      checkQueued(other, 7, loader.getQueued(other, patience()));
+      assertNull(loader.poll(patience()));
       assertNull(loader.poll(other, Duration.ZERO));
       assertThrows(NoSuchElementException.class, loader::get);
-      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      assertThrows(NoSuchElementException.class, () -> loader.get(patience()));
       assertThrows(NoSuchElementException.class, loader::getQueued);
-      assertThrows(NoSuchElementException.class, () -> loader.getQueued(PATIENCE));
+      assertThrows(NoSuchElementException.class, () -> loader.getQueued(patience()));
       assertEquals(8, loader.stats().batches());
     }
   }
@@ -117,7 +112,7 @@ class BatchLoaderTest {
     BatchLoader loader = start(kind, 1);
     loader.close();
     assertThrows(LoaderClosedException.class, loader::get);
-    assertThrows(LoaderClosedException.class, () -> loader.poll(PATIENCE));
+    assertThrows(LoaderClosedException.class, () -> loader.poll(patience()));
     assertThrows(LoaderClosedException.class, loader::getQueued);
     assertThrows(LoaderClosedException.class, () -> loader.batches().iterator().hasNext());
     assertThrows(LoaderClosedException.class, loader::reset);
@@ -151,7 +146,7 @@ class BatchLoaderTest {
     List<Long> seen = new ArrayList<>();
     try (BatchLoader loader = start(kind, 5)) {
       DeviceBatch next;
-      while ((next = loader.poll(PATIENCE)) != null) {
+      while ((next = loader.poll(patience())) != null) {
         try (DeviceBatch batch = next) {
           seen.add(Numbered.number(batch));
         }
@@ -171,7 +166,7 @@ class BatchLoaderTest {
     CountDownLatch gate = new CountDownLatch(1);
     BatchTarget slow =
         (out, context) -> {
-          Caller.await(gate);
+          await(gate);
           Numbered.fill(out, context);
         };
     try (BackgroundLoader loader =
@@ -182,7 +177,7 @@ class BatchLoaderTest {
       assertThrows(BatchTimeoutException.class, () -> loader.poll(Duration.ZERO));
       assertThrows(BatchTimeoutException.class, () -> loader.getQueued(Duration.ZERO));
       gate.countDown();
-      Numbered.check(0, notTheEnd(loader.poll(PATIENCE)));
+      Numbered.check(0, notTheEnd(loader.poll(patience())));
       assertNull(loader.poll(Duration.ZERO));
     }
   }
@@ -193,7 +188,7 @@ class BatchLoaderTest {
     CountDownLatch gate = new CountDownLatch(1);
     BatchTarget slow =
         (out, context) -> {
-          Caller.await(gate);
+          await(gate);
           Numbered.fill(out, context);
         };
     try (BackgroundLoader loader =
@@ -201,7 +196,7 @@ class BatchLoaderTest {
             .warnAfter(Duration.ofMillis(1))
             .start()) {
       Caller<DeviceBatch> consumer = Caller.start(loader::getQueued);
-      Caller.until(() -> log.containing("no batch after").size() >= 2, "two warnings");
+      until("two warnings", () -> log.containing("no batch after").size() >= 2);
       gate.countDown();
       checkQueued(device.defaultStream(), 0, consumer.result());
     }
@@ -213,16 +208,16 @@ class BatchLoaderTest {
     try (DeviceStream stream = device.newStream();
         BatchLoader loader = start(Kind.LOADER, 2)) {
       Capturing capturing = new Capturing(stream);
-      DeviceBatch batch = loader.get(capturing, PATIENCE);
+      DeviceBatch batch = loader.get(capturing, patience());
       capturing.on = true;
-      assertThrows(StreamCapturingException.class, () -> loader.get(capturing, PATIENCE));
-      assertThrows(StreamCapturingException.class, () -> loader.poll(capturing, PATIENCE));
-      assertThrows(StreamCapturingException.class, () -> loader.getQueued(capturing, PATIENCE));
+      assertThrows(StreamCapturingException.class, () -> loader.get(capturing, patience()));
+      assertThrows(StreamCapturingException.class, () -> loader.poll(capturing, patience()));
+      assertThrows(StreamCapturingException.class, () -> loader.getQueued(capturing, patience()));
       assertSays(assertThrows(StreamCapturingException.class, batch::close), "outside the capture");
       assertEquals(0, Numbered.number(batch), "it is still open");
       capturing.on = false;
       batch.close();
-      Numbered.check(1, loader.get(PATIENCE));
+      Numbered.check(1, loader.get(patience()));
     }
   }
 
@@ -254,7 +249,7 @@ class BatchLoaderTest {
             BackgroundLoader.builder(device, bytes, (out, context) -> {})
                 .stage(new TestStages.Expand())
                 .start();
-        DeviceBatch batch = loader.get(PATIENCE)) {
+        DeviceBatch batch = loader.get(patience())) {
       floats = batch.spec();
     }
     BatchSpec same =
@@ -273,7 +268,7 @@ class BatchLoaderTest {
         };
     try (BatchLoader loader = start(kind, List.of(floats, same, same, floats, floats), target)) {
       for (int i = 0; i < 5; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           float[] image = new float[4];
           int[] label = new int[2];
           batch.array("image").copyTo(image);
@@ -312,7 +307,7 @@ class BatchLoaderTest {
     int[] uses = new int[slots];
     try (BackgroundLoader loader = builder.start()) {
       for (int i = 0; i < 10 * slots; i++) {
-        DeviceBatch batch = loader.get(PATIENCE);
+        DeviceBatch batch = loader.get(patience());
         int slot = batch.slot();
         Object here = memory(batch.array(0).buffer());
         if (uses[slot]++ == 0) {
@@ -326,7 +321,7 @@ class BatchLoaderTest {
       Set<Integer> all = new TreeSet<>();
       List<DeviceBatch> open = new ArrayList<>();
       for (int i = 0; i < slots; i++) {
-        open.add(loader.get(PATIENCE));
+        open.add(loader.get(patience()));
         all.add(open.get(i).slot());
       }
       open.forEach(DeviceBatch::close);

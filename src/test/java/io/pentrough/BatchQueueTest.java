@@ -1,8 +1,9 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -12,37 +13,30 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Jobs with arrays of their own. */
 @OnEveryDevice
-@Timeout(60)
 @ResourceLock("java.util.logging")
 class BatchQueueTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
-  private final LogCapture log = new LogCapture();
-
-  @AfterEach
-  void nothingIsLeft() {
-    log.close();
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
+  @RegisterExtension final LogCapture log = new LogCapture();
 
   private BatchQueue.Builder queue() {
     return BatchQueue.builder(device, 4096).name("jobs");
@@ -85,7 +79,7 @@ class BatchQueueTest {
         assertEquals(i, submitted);
       }
       for (int i = 0; i < jobs; i++) {
-        try (DeviceBatch batch = queue.get(PATIENCE)) {
+        try (DeviceBatch batch = queue.get(patience())) {
           assertEquals(i, batch.index());
           DeviceArray head = batch.array("head");
           assertEquals(1 + i % 7, head.dimension(0));
@@ -106,17 +100,17 @@ class BatchQueueTest {
       assertTrue(queue.offer(Numbered.SPEC, Numbered::fill));
       assertFalse(queue.offer(Numbered.SPEC, Numbered::fill));
       Caller<Long> submitter = untilSubmitting(queue);
-      check(0, queue.get(PATIENCE));
+      check(0, queue.get(patience()));
       assertEquals(2, submitter.result());
       assertFalse(queue.offer(Numbered.SPEC, Numbered::fill));
-      check(1, queue.get(PATIENCE));
-      check(2, queue.get(PATIENCE));
+      check(1, queue.get(patience()));
+      check(2, queue.get(patience()));
     }
   }
 
   private static Caller<Long> untilSubmitting(BatchQueue queue) {
     Caller<Long> submitter = Caller.start(() -> submit(queue));
-    until(() -> Caller.waits(submitter.thread), "submit to wait");
+    until("submit to wait", () -> Threads.isWaiting(submitter.thread));
     return submitter;
   }
 
@@ -128,13 +122,13 @@ class BatchQueueTest {
     Caller<Long> interrupted = untilSubmitting(queue);
     interrupted.thread.interrupt();
     interrupted.failure(InterruptedException.class);
-    check(0, queue.get(PATIENCE));
+    check(0, queue.get(patience()));
     assertEquals(1, submit(queue), "nothing was queued");
     Caller<Long> closed = untilSubmitting(queue);
     queue.close();
     assertSays(closed.failure(LoaderClosedException.class), "jobs is closed");
     assertThrows(LoaderClosedException.class, () -> queue.offer(Numbered.SPEC, Numbered::fill));
-    assertThrows(LoaderClosedException.class, () -> queue.get(PATIENCE));
+    assertThrows(LoaderClosedException.class, () -> queue.get(patience()));
   }
 
   @ParameterizedTest(name = "skipped: {0}")
@@ -159,18 +153,18 @@ class BatchQueueTest {
       // First the failure, then the submitter, then the get, and the one worker is busy: so when
       // the
       // get comes to the failure, nobody else is about to wake the submitter.
-      until(() -> queue.stats().slotWait().count() == 2, "the second job to begin");
+      until("the second job to begin", () -> queue.stats().slotWait().count() == 2);
       Caller<Long> submitter = untilSubmitting(queue);
-      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get(PATIENCE));
+      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get(patience()));
       assertEquals(2, submitter.result());
       gate.countDown();
       if (skipped) {
         check(1, consumer.result());
       } else {
         consumer.failure(TargetException.class);
-        check(1, queue.get(PATIENCE));
+        check(1, queue.get(patience()));
       }
-      check(2, queue.get(PATIENCE));
+      check(2, queue.get(patience()));
       assertEquals(skipped ? 1 : 0, queue.stats().skips());
     }
   }
@@ -186,7 +180,7 @@ class BatchQueueTest {
             });
     try (BatchQueue queue = queue().onFailure(policy).start()) {
       queue.submit(Numbered.SPEC, (out, context) -> context.noMore());
-      assertThrows(TargetException.class, () -> queue.get(PATIENCE));
+      assertThrows(TargetException.class, () -> queue.get(patience()));
       assertEquals(0, queue.stats().skips());
     }
   }
@@ -196,16 +190,16 @@ class BatchQueueTest {
   void dryQueue() throws Exception {
     try (BatchQueue queue = queue().workers(4).start()) {
       submit(queue);
-      check(0, queue.get(PATIENCE));
-      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get()).untilWaitingForBatch();
+      check(0, queue.get(patience()));
+      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get()).untilWaiting();
       for (int i = 0; i < 4; i++) {
-        Thread worker = Caller.worker("jobs", i);
-        until(() -> Caller.restsAsWorker(worker), "a worker to rest");
+        Thread worker = Threads.worker("jobs", i);
+        until("a worker to rest", () -> Threads.isWaiting(worker));
       }
       LoaderStats before = queue.stats();
       until(
-          () -> queue.stats().verdict() == LoaderStats.Verdict.SUBMITTER,
-          "the statistics to say that there is no job");
+          "the statistics to say that there is no job",
+          () -> queue.stats().verdict() == LoaderStats.Verdict.SUBMITTER);
       LoaderStats dry = queue.stats().minus(before);
       assertEquals(1, dry.workerJoblessShare());
       assertEquals(0, dry.workerIdleShare());
@@ -224,11 +218,11 @@ class BatchQueueTest {
           submit(queue);
         }
         for (int i = 0; i < 3; i++) {
-          check(first + i, queue.get(PATIENCE));
+          check(first + i, queue.get(patience()));
           assertEquals(round - 1, log.containing("fewer jobs are queued").size());
         }
         for (int i = 3; i < 5; i++) {
-          check(first + i, queue.get(PATIENCE));
+          check(first + i, queue.get(patience()));
           assertEquals(round, log.containing("fewer jobs are queued").size());
         }
       }
@@ -251,11 +245,11 @@ class BatchQueueTest {
       for (int i = 0; i < 3; i++) {
         queue.submit(Numbered.SPEC, target);
       }
-      check(0, queue.get(PATIENCE));
-      until(() -> queue.stats().copyTime().count() == 3, "all three to be ready");
+      check(0, queue.get(patience()));
+      until("all three to be ready", () -> queue.stats().copyTime().count() == 3);
       queue.reset();
-      check(1, queue.get(PATIENCE));
-      check(2, queue.get(PATIENCE));
+      check(1, queue.get(patience()));
+      check(2, queue.get(patience()));
       assertEquals(5, runs.get());
     }
   }
@@ -271,7 +265,7 @@ class BatchQueueTest {
       assertThrows(IllegalArgumentException.class, () -> queue.offer(large, Numbered::fill));
       BatchSpec fits = BatchSpec.builder().array("x", DType.INT8, 4096).build();
       assertEquals(0, queue.submit(fits, (out, context) -> {}), "nothing was queued");
-      queue.get(PATIENCE).close();
+      queue.get(patience()).close();
     }
     assertThrows(IllegalArgumentException.class, () -> BatchQueue.builder(device, 0));
     assertThrows(IllegalArgumentException.class, () -> BatchQueue.builder(device, (1L << 30) + 1));
@@ -291,13 +285,13 @@ class BatchQueueTest {
           });
       queue.submit(Numbered.SPEC, (out, context) -> context.noMore());
       submit(queue);
-      check(0, queue.get(PATIENCE));
+      check(0, queue.get(patience()));
       assertSame(
-          failure, assertThrows(TargetException.class, () -> queue.get(PATIENCE)).getCause());
-      TargetException noMore = assertThrows(TargetException.class, () -> queue.get(PATIENCE));
+          failure, assertThrows(TargetException.class, () -> queue.get(patience())).getCause());
+      TargetException noMore = assertThrows(TargetException.class, () -> queue.get(patience()));
       assertEquals(2, noMore.index());
       assertSays(noMore, "cannot say \"no more\"");
-      check(3, queue.get(PATIENCE));
+      check(3, queue.get(patience()));
     }
   }
 
@@ -305,15 +299,15 @@ class BatchQueueTest {
   @DisplayName("I5: nothing is queued: get waits, says so, and is woken by the next job")
   void nothingQueued() throws Exception {
     try (BatchQueue queue = queue().start()) {
-      check(submit(queue), queue.get(PATIENCE));
-      Thread worker = Caller.worker("jobs", 0);
-      until(() -> Caller.restsAsWorker(worker), "the worker to rest");
+      check(submit(queue), queue.get(patience()));
+      Thread worker = Threads.worker("jobs", 0);
+      until("the worker to rest", () -> Threads.isWaiting(worker));
       BatchTimeoutException e =
           assertThrows(BatchTimeoutException.class, () -> queue.get(Duration.ofMillis(1)));
       assertSays(
           e, "waiting for job 1, which has not been submitted", "worker 0: waiting for a job for");
       assertFalse(Messages.message(e).contains("waiting for a free host slot"));
-      Caller<DeviceBatch> caller = Caller.start(() -> queue.get()).untilWaitingForBatch();
+      Caller<DeviceBatch> caller = Caller.start(() -> queue.get()).untilWaiting();
       submit(queue);
       check(1, caller.result());
     }
@@ -330,12 +324,12 @@ class BatchQueueTest {
           running.countDown();
           await(new CountDownLatch(1)); // until close interrupts it
         };
-    BatchQueue queue = queue().closeTimeout(Duration.ofSeconds(1)).start();
+    BatchQueue queue = queue().closeTimeout(Duration.ofMillis(200)).start();
     for (int i = 0; i < 5; i++) {
       queue.submit(Numbered.SPEC, target);
     }
     await(running);
-    Caller<DeviceBatch> caller = Caller.start(() -> queue.get(PATIENCE)).untilWaitingForBatch();
+    Caller<DeviceBatch> caller = Caller.start(() -> queue.get(patience())).untilWaiting();
     queue.close();
     caller.failure(LoaderClosedException.class);
     assertEquals(List.of(0L), started);

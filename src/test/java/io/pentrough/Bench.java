@@ -1,25 +1,21 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.pentrough.device.DeviceStream;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.Callable;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** What the tests that drive a {@link ScriptedDevice} have in common. */
 final class Bench {
-
-  /** For waits that end at once unless the test fails. */
-  static final Duration LONG = Duration.ofSeconds(20);
 
   /** For a close that is meant to run into its bound. */
   static final Duration SHORT = Duration.ofMillis(60);
@@ -50,8 +46,13 @@ final class Bench {
     /** Whether the worker, of which there is one, has looked for a slot in vain. */
     boolean workerIsParked() {
       Thread thread = worker;
-      return thread != null && Caller.restsAsWorker(thread);
+      return thread != null && restsAsWorker(thread);
     }
+  }
+
+  /** Whether a worker of a loader waits for a slot, and not in its target. */
+  static boolean restsAsWorker(Thread thread) {
+    return LockSupport.getBlocker(thread) instanceof WorkerState;
   }
 
   static void write(HostBatch out, BatchContext context) {
@@ -62,7 +63,9 @@ final class Bench {
   }
 
   static BackgroundLoader.Builder loader(ScriptedDevice device, BatchTarget target) {
-    return BackgroundLoader.builder(device, SPEC, target).name(NAME).closeTimeout(LONG);
+    return BackgroundLoader.builder(device, SPEC, target)
+        .name(NAME)
+        .closeTimeout(patience().dividedBy(2));
   }
 
   /** What all elements are, as a kernel sees them. */
@@ -93,62 +96,25 @@ final class Bench {
   }
 
   static DeviceBatch get(BackgroundLoader loader) throws Exception {
-    return loader.get(LONG);
+    return loader.get(patience());
   }
 
   static DeviceBatch get(BackgroundLoader loader, DeviceStream stream) throws Exception {
-    return loader.get(stream, LONG);
-  }
-
-  /**
-   * Waits for what is bound to happen. That it does not is no AssertionError, so a check that
-   * should find something wrong is not satisfied with it.
-   */
-  static void until(String what, BooleanSupplier happened) {
-    long start = System.nanoTime();
-    while (!happened.getAsBoolean()) {
-      if (System.nanoTime() - start > LONG.toNanos()) {
-        throw new IllegalStateException("in vain waited until " + what);
-      }
-      LockSupport.parkNanos(20_000);
-    }
+    return loader.get(stream, patience());
   }
 
   /** Everything given back, no thread left, and nothing done that must not be done. */
   static void assertAllGone(ScriptedDevice device) {
-    until("nothing is live but " + device.live(), () -> device.live().isEmpty());
+    Patience.until("nothing is live but " + device.live(), () -> device.live().isEmpty());
     assertNoThreads();
     assertEquals(List.of(), device.violations());
   }
 
   static void assertNoThreads() {
-    until("the loader's threads have ended", () -> threads().isEmpty());
+    Patience.until("the loader's threads have ended", () -> threads().isEmpty());
   }
 
   static List<Thread> threads() {
-    return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().startsWith("pentrough-" + NAME))
-        .toList();
-  }
-
-  static <T> FutureTask<T> async(String name, Callable<T> body) {
-    FutureTask<T> task = new FutureTask<>(body);
-    Thread thread = new Thread(task, name);
-    thread.setDaemon(true);
-    thread.start();
-    return task;
-  }
-
-  static FutureTask<Boolean> async(String name, Runnable body) {
-    return async(
-        name,
-        () -> {
-          body.run();
-          return true;
-        });
-  }
-
-  static <T> T join(FutureTask<T> task) throws Exception {
-    return task.get(LONG.toMillis(), TimeUnit.MILLISECONDS);
+    return Threads.of(NAME);
   }
 }

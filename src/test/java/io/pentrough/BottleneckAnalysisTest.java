@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.LoaderStats.Timing;
 import io.pentrough.LoaderStats.Verdict;
+import io.pentrough.testkit.Exhaustive;
+import io.pentrough.testkit.Patience;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -27,7 +29,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  * What holds of every verdict, whatever was recorded, and of the verdicts on one program that is
  * run again and again. No thread, no clock: recordings are made up from a seed.
  */
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD) // for an endless loop, too
+@Timeout(
+    value = Patience.TEST_SECONDS,
+    threadMode = Timeout.ThreadMode.SEPARATE_THREAD) // for an endless loop, too
 class BottleneckAnalysisTest {
 
   private static final Pattern SHARES =
@@ -355,7 +359,7 @@ class BottleneckAnalysisTest {
       long step,
       boolean queued,
       Verdict verdict) {
-    for (int seed = 0; seed < 1000; seed++) {
+    for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
       LoaderStats stats =
           new Program(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
       assertEquals(verdict, stats.verdict(), stats::toString);
@@ -403,7 +407,7 @@ class BottleneckAnalysisTest {
       long step,
       boolean queued) {
     Map<Verdict, Told> seen = new EnumMap<>(Verdict.class);
-    for (int seed = 0; seed < 1000; seed++) {
+    for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
       LoaderStats stats =
           new Program(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
       Told told = Told.of(stats);

@@ -1,14 +1,18 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.Bench.LateReader;
 import io.pentrough.Bench.Numbers;
 import io.pentrough.ScriptedDevice.Stream;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,8 +20,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -26,12 +28,10 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** close(): bounded, says who is in the way, and frees nothing that is in use (I7). */
-@Timeout(60)
 class CloseTest {
 
   private final ScriptedDevice device = new ScriptedDevice();
@@ -55,7 +55,7 @@ class CloseTest {
     Runnable holdsWorker =
         () -> {
           if (Thread.currentThread().getName().contains("worker")) {
-            Bench.until("the test lets it go on", () -> go.getCount() == 0);
+            Patience.until("the test lets it go on", () -> go.getCount() == 0);
           }
         };
     scripted.on("bindThread", 1, holdsWorker);
@@ -67,12 +67,12 @@ class CloseTest {
               loader.close();
               return Bench.threads().isEmpty();
             });
-    Bench.until(
+    Patience.until(
         "the copy thread has given everything back",
         () -> Bench.threads().stream().noneMatch(thread -> thread.getName().endsWith("copy")));
-    Bench.until(
+    Patience.until(
         "close() waits for the worker, or has returned",
-        () -> Caller.waits(closer.thread) || !closer.thread.isAlive());
+        () -> Threads.isWaiting(closer.thread) || !closer.thread.isAlive());
     go.countDown();
     assertTrue(closer.result(), "no thread of the loader is left when close() returns");
     Bench.assertAllGone(scripted);
@@ -87,7 +87,7 @@ class CloseTest {
             .deviceSlots(2)
             .closeTimeout(Bench.SHORT)
             .start();
-    Bench.until("two copies are queued", () -> device.calls("copyToDevice").size() == 2);
+    Patience.until("two copies are queued", () -> device.calls("copyToDevice").size() == 2);
 
     closeInTime(loader);
 
@@ -136,7 +136,7 @@ class CloseTest {
             .closeTimeout(Bench.SHORT)
             .start();
     inTarget.await();
-    Bench.until("batch 0 is copied", () -> device.calls("record").size() == 1);
+    Patience.until("batch 0 is copied", () -> loader.stats().copyTime().count() == 1);
     long memory = device.live("memory");
     long pinned = device.live("pinned");
 
@@ -199,7 +199,7 @@ class CloseTest {
     BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
     DeviceBatch batch = Bench.get(loader);
 
-    Bench.join(Bench.async("closer", () -> closeInTime(loader)));
+    Caller.run(() -> closeInTime(loader)).result();
 
     String holder = Thread.currentThread().getName();
     assertTrue(report().contains("1 leased"), this::report);
@@ -222,10 +222,10 @@ class CloseTest {
     DeviceBatch first = Bench.get(loader);
     LateReader reader = Bench.lateReader(device, first);
     // Closed while the loader closes, so that no copy queues up behind it.
-    FutureTask<Boolean> closing = Bench.async("closer", () -> closeInTime(loader));
-    Bench.until("the loader is closing", () -> isClosed(loader));
+    Caller<Boolean> closing = Caller.run(() -> closeInTime(loader));
+    Patience.until("the loader is closing", () -> isClosed(loader));
     first.close();
-    Bench.join(closing);
+    closing.result();
 
     assertTrue(report().contains("1 waiting for queued work"), this::report);
     assertTrue(report().contains("2 out of use"), this::report);
@@ -283,11 +283,10 @@ class CloseTest {
     BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
     CountDownLatch bothHold = new CountDownLatch(2);
     CountDownLatch bothClosed = new CountDownLatch(2);
-    List<FutureTask<Boolean>> holders = new ArrayList<>();
+    List<Caller<Boolean>> holders = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       holders.add(
-          Bench.async(
-              "holder-" + i,
+          Caller.start(
               () -> {
                 try (DeviceBatch batch = Bench.get(loader)) {
                   bothHold.countDown();
@@ -299,8 +298,8 @@ class CloseTest {
                 }
               }));
     }
-    for (FutureTask<Boolean> holder : holders) {
-      assertTrue(Bench.join(holder), "what a lease holds after close()");
+    for (Caller<Boolean> holder : holders) {
+      assertTrue(holder.result(), "what a lease holds after close()");
     }
   }
 
@@ -317,18 +316,17 @@ class CloseTest {
             .closeTimeout(Bench.SHORT)
             .start();
     inTarget.await();
-    FutureTask<DeviceBatch> waiting = Bench.async("consumer", () -> Bench.get(loader));
-    List<FutureTask<Boolean>> closers = new ArrayList<>();
+    Caller<DeviceBatch> waiting = Caller.start(() -> Bench.get(loader));
+    List<Caller<Boolean>> closers = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
-      closers.add(Bench.async("closer-" + i, loader::close));
+      closers.add(Caller.run(loader::close));
     }
-    for (FutureTask<Boolean> closer : closers) {
-      Bench.join(closer);
+    for (Caller<Boolean> closer : closers) {
+      closer.result();
     }
     closeWithoutWaiting(loader); // it has waited once
 
-    ExecutionException end = assertThrows(ExecutionException.class, () -> Bench.join(waiting));
-    assertInstanceOf(LoaderClosedException.class, end.getCause());
+    waiting.failure(LoaderClosedException.class);
     assertEquals(1, log.containing("closed with memory still in use").size());
     assertThrows(LoaderClosedException.class, loader::reset);
   }
@@ -339,7 +337,7 @@ class CloseTest {
   void driverBlocks() {
     device.on("copyToDevice", 1, this::sitInTheWay);
     BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
-    Bench.until("the call blocks", () -> device.calls("copyToDevice").size() == 1);
+    Patience.until("the call blocks", () -> device.calls("copyToDevice").size() == 1);
     assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
 
     closeInTime(loader);
@@ -353,16 +351,16 @@ class CloseTest {
   @DisplayName("close() says once what a driver does not take back, though nobody uses it")
   void freeingBlocks(String what) throws Exception {
     device.on("close " + what, 1, this::sitInTheWay);
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.LONG).start();
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(patience()).start();
     Bench.get(loader).close();
-    FutureTask<Boolean> closing = Bench.async("closer", loader::close);
+    Caller<Boolean> closing = Caller.run(loader::close);
     try {
-      Bench.until("it is told", () -> !log.containing("close() is held up").isEmpty());
+      Patience.until("it is told", () -> !log.containing("close() is held up").isEmpty());
       assertFalse(closing.isDone());
     } finally {
       go.countDown();
     }
-    Bench.join(closing);
+    closing.result();
     List<String> told = log.containing(" has not taken back ");
     assertEquals(1, told.size(), told::toString);
     assertTrue(told.get(0).contains("look for a kernel or a stream of others"), told::toString);
@@ -400,15 +398,14 @@ class CloseTest {
             .closeTimeout(Bench.SHORT)
             .start();
     inTarget.await();
-    FutureTask<Boolean> closer =
-        Bench.async(
-            "closer",
+    Caller<Boolean> closer =
+        Caller.start(
             () -> {
               Thread.currentThread().interrupt();
               closeInTime(loader);
               return Thread.currentThread().isInterrupted();
             });
-    assertTrue(Bench.join(closer), "the flag");
+    assertTrue(closer.result(), "the flag");
   }
 
   private static boolean isClosed(BackgroundLoader loader) {
@@ -426,14 +423,14 @@ class CloseTest {
     loader.close();
     long took = System.nanoTime() - started;
     assertTrue(took >= Bench.SHORT.toNanos(), "close() gave up after " + took + " ns");
-    assertTrue(took < Bench.LONG.toNanos(), "close() took " + took + " ns");
+    assertTrue(took < patience().toNanos(), "close() took " + took + " ns");
   }
 
   private static void closeWithoutWaiting(BackgroundLoader loader) {
     long started = System.nanoTime();
     loader.close();
     long took = System.nanoTime() - started;
-    assertTrue(took < Bench.LONG.toNanos() / 2, "close() took " + took + " ns");
+    assertTrue(took < patience().toNanos() / 2, "close() took " + took + " ns");
   }
 
   @Test

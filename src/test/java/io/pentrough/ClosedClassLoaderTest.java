@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.Jvm;
+import io.pentrough.testkit.LogCapture;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
@@ -16,7 +17,6 @@ import java.util.stream.Stream;
 import jcuda.driver.CUresult;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -25,7 +25,6 @@ import org.junit.jupiter.params.provider.ValueSource;
  * A container may close an application's class loader before what the application has left is given
  * back: then no class may be missing that was not needed before.
  */
-@Timeout(60)
 class ClosedClassLoaderTest {
 
   /** One with the class path to itself, which tells what it is asked for when it is closed. */

@@ -1,6 +1,7 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.until;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.pentrough.device.Device;
@@ -11,29 +12,18 @@ import io.pentrough.device.ForwardingStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
-import java.time.Duration;
+import io.pentrough.testkit.Numbered;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** What the statistics say of a copy that waits, and of one that runs. */
 @OnEveryDevice
-@Timeout(60)
 class CopyStatsTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.openForGates();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   @Test
   @DisplayName("a copy that waits for the consumer's work is held up, and not under way")
@@ -45,15 +35,15 @@ class CopyStatsTest {
                 .consumerStream(work)
                 .start()) {
       try (TestDevice.Gate gate = TestDevice.gate(work)) {
-        loader.get(PATIENCE).close();
-        until(() -> loader.stats().copyHeldUpShare() > 0, "the next copy to be held up");
+        loader.get(patience()).close();
+        until("the next copy to be held up", () -> loader.stats().copyHeldUpShare() > 0);
         LoaderStats before = loader.stats();
         LoaderStats interval = loader.stats().minus(before);
         assertEquals(0.0, interval.copyBusyShare());
         assertEquals(1.0, interval.copyHeldUpShare());
         gate.open();
       }
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
     }
   }
 
@@ -69,15 +59,15 @@ class CopyStatsTest {
                 .consumerStream(work)
                 .start()) {
       try (TestDevice.Gate gate = TestDevice.gate(work)) {
-        loader.get(PATIENCE).close();
-        loader.get(PATIENCE).close(); // no slot is left to be filled
+        loader.get(patience()).close();
+        loader.get(patience()).close(); // no slot is left to be filled
         // a worker that passes through for the second slot counts as held up for a microsecond
-        until(() -> heldUpShareNow(loader) == 1, "the worker to be held up");
+        until("the worker to be held up", () -> heldUpShareNow(loader) == 1);
         assertEquals(1.0, heldUpShareNow(loader));
         gate.open();
       }
-      loader.get(PATIENCE).close();
-      until(() -> heldUpShareNow(loader) == 0, "nothing to be held up any more");
+      loader.get(patience()).close();
+      until("nothing to be held up any more", () -> heldUpShareNow(loader) == 0);
     }
   }
 
@@ -106,13 +96,13 @@ class CopyStatsTest {
       DeviceStream copyStream = copies.first();
       try (TestDevice.Gate first = TestDevice.gate(copyStream)) {
         fills.release();
-        DeviceBatch batch = loader.getQueued(copies.wrap(work), PATIENCE);
+        DeviceBatch batch = loader.getQueued(copies.wrap(work), patience());
         try (TestDevice.Gate second = TestDevice.gate(copyStream)) {
           batch.close();
           fills.release();
-          loader.getQueued(copies.wrap(work), PATIENCE).close();
+          loader.getQueued(copies.wrap(work), patience()).close();
           first.open();
-          until(() -> loader.stats().copyTime().count() == 1, "the first copy to be seen");
+          until("the first copy to be seen", () -> loader.stats().copyTime().count() == 1);
           LoaderStats before = loader.stats();
           LoaderStats interval = loader.stats().minus(before);
           assertEquals(1.0, interval.copyBusyShare());
@@ -120,7 +110,7 @@ class CopyStatsTest {
           second.open();
         }
       }
-      until(() -> loader.stats().copyTime().count() == 2, "the second copy to be seen");
+      until("the second copy to be seen", () -> loader.stats().copyTime().count() == 2);
       fills.release(1_000);
     }
   }
@@ -148,7 +138,7 @@ class CopyStatsTest {
       throws InterruptedException, BatchTimeoutException {
     LoaderStats before = loader.stats();
     for (int i = 0; i < 60; i++) {
-      loader.getQueued(work, PATIENCE).close();
+      loader.getQueued(work, patience()).close();
     }
     work.synchronize();
     return loader.stats().minus(before);

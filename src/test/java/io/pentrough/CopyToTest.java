@@ -13,23 +13,14 @@ import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
 import java.util.Arrays;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** A batch that is looked at in Java. */
 @OnEveryDevice(everySchedule = false)
-@Timeout(60)
 class CopyToTest {
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private void with(BatchSpec spec, BatchTarget target, Consumer<DeviceBatch> look)
       throws Exception {

@@ -8,9 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.CopyWatch.Way;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
+import io.pentrough.testkit.Patience;
 import java.util.Arrays;
 import java.util.Random;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -158,7 +158,7 @@ class CopyWatchTest {
 
   private static void join(Thread thread) {
     try {
-      thread.join(TimeUnit.SECONDS.toMillis(30));
+      Patience.join(thread);
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }

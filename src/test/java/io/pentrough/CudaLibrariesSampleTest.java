@@ -6,6 +6,7 @@ import io.pentrough.device.DeviceStream;
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.SoftwareCuda;
+import io.pentrough.testkit.Patience;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaLibrariesSampleTest {
 
   @Test

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -11,7 +12,6 @@ import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.SortedMap;
@@ -28,8 +28,6 @@ class DeterminismTest {
 
   private static final int BATCHES = TestDevice.effort(250);
   private static final long SEED = 0x5eed;
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
-
   private static final BatchSpec SPEC =
       BatchSpec.builder()
           .array("image", DType.FLOAT32, 8, 33)
@@ -53,7 +51,7 @@ class DeterminismTest {
       try (BackgroundLoader loader = builder.start()) {
         for (int gets = 1; told.headMap((long) BATCHES).size() < BATCHES; gets++) {
           assertTrue(gets < BATCHES + DeliveredWindow.SIZE, "an index never comes");
-          try (DeviceBatch batch = loader.get(stream, PATIENCE)) {
+          try (DeviceBatch batch = loader.get(stream, patience())) {
             told.merge(batch.index(), digest(batch), (a, b) -> "told twice: " + a + ", " + b);
           } catch (TargetException e) {
             told.merge(

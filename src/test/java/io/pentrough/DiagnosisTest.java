@@ -1,8 +1,9 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
 import static io.pentrough.Messages.message;
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -10,6 +11,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -22,26 +27,17 @@ import java.util.logging.Logger;
 import java.util.logging.SimpleFormatter;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** What a wait that was too long says about who waits for whom (I5). */
 @OnEveryDevice
-@Timeout(60)
 class DiagnosisTest {
 
   private final Device device = TestDevice.open();
   private final CountDownLatch stuck = new CountDownLatch(2);
   private final CountDownLatch gate = new CountDownLatch(1);
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   /** A recognisable name in the stack. */
   private void readsFromAnOldTape(long index) throws InterruptedException {
@@ -73,13 +69,8 @@ class DiagnosisTest {
       check(0, loader.get());
       await(stuck);
       // Indexes 3, 4 and 5 are filled by the third worker, and wait for 1: no host slot is left.
-      Thread[] workers = {
-        Caller.worker("tapes", 0), Caller.worker("tapes", 1), Caller.worker("tapes", 2)
-      };
-      Caller.until(
-          () ->
-              List.of(workers).stream().filter(worker -> Caller.restsAsWorker(worker)).count() == 1,
-          "the third worker to run out of slots");
+      List<Thread> workers = Threads.of("tapes-worker");
+      Patience.until("all workers wait", () -> workers.stream().allMatch(Threads::isWaiting));
       String said =
           message(
               assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(20))));
@@ -164,7 +155,7 @@ class DiagnosisTest {
     }
 
     LogRecord next() throws InterruptedException {
-      LogRecord next = records.poll(30, TimeUnit.SECONDS);
+      LogRecord next = records.poll(patience().toMillis(), TimeUnit.MILLISECONDS);
       if (next == null) {
         throw new AssertionError("nothing was logged");
       }
@@ -193,7 +184,7 @@ class DiagnosisTest {
     Log log = new Log();
     try (BackgroundLoader loader =
         stuckLoader().workers(2).name("tapes").warnAfter(Duration.ofMillis(10)).start()) {
-      check(0, loader.get(Duration.ofSeconds(30)));
+      check(0, loader.get(patience()));
       await(stuck);
       Caller<DeviceBatch> caller = Caller.start(loader::get);
       double waited = 0;

@@ -1,9 +1,10 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -13,6 +14,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -26,29 +30,19 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Where a source of batches ends, and how an epoch follows another. */
 @OnEveryDevice
-@Timeout(60)
 class EndsTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.Builder loader(BatchTarget target) {
     return BackgroundLoader.builder(device, Numbered.SPEC, target).name("ends");
@@ -70,7 +64,7 @@ class EndsTest {
     List<String> places = new ArrayList<>();
     try {
       while (true) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(batch.index(), Numbered.number(batch));
           places.add(batch.epoch() + "." + batch.index());
         }
@@ -88,6 +82,10 @@ class EndsTest {
       }
     }
     return places;
+  }
+
+  private static boolean areWaiting(Thread... threads) {
+    return Stream.of(threads).allMatch(Threads::isWaiting);
   }
 
   private static Throwable cause(TargetException e) {
@@ -163,7 +161,7 @@ class EndsTest {
   void foreverByDefault() throws Exception {
     try (BackgroundLoader loader = loader(Numbered::fill).batchesPerEpoch(1).start()) {
       for (int epoch = 0; epoch < DeliveredWindow.SIZE + 100; epoch++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(epoch, batch.epoch());
           assertEquals(0, batch.index());
         }
@@ -177,10 +175,10 @@ class EndsTest {
     try (BackgroundLoader loader =
         loader(Numbered::fill).batchesPerEpoch(3).epochs(2).deviceSlots(4).start()) {
       for (int i = 0; i < 2; i++) {
-        check(i, loader.get(PATIENCE));
+        check(i, loader.get(patience()));
       }
       // 0.2 and all of epoch 1 fill the device's slots.
-      until(() -> loader.stats().copyTime().count() == 6, "the next epoch to be made");
+      until("the next epoch to be made", () -> loader.stats().copyTime().count() == 6);
       assertEquals(2, loader.stats().batches());
       assertEquals(List.of("0.2", "1.0", "1.1", "1.2"), drain(loader));
     }
@@ -191,7 +189,7 @@ class EndsTest {
   void noPauseAtAnUnknownEnd() throws Exception {
     try (BackgroundLoader loader =
         loader(endingAfter(3, 2)).epochs(2).hostSlots(5).deviceSlots(5).start()) {
-      until(() -> loader.stats().copyTime().count() == 5, "the next epoch to be made");
+      until("the next epoch to be made", () -> loader.stats().copyTime().count() == 5);
       assertEquals(0, loader.stats().batches());
       assertEquals(places(3, 2), drain(loader));
     }
@@ -215,12 +213,12 @@ class EndsTest {
       builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
-      check(0, loader.get(PATIENCE));
+      check(0, loader.get(patience()));
       List<Caller<DeviceBatch>> waiting = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
-        Caller<DeviceBatch> timed = Caller.start(() -> loader.get(PATIENCE));
-        waiting.add(timed.untilWaitingForBatch());
-        waiting.add(Caller.start(loader::get).untilWaitingForBatch());
+        Caller<DeviceBatch> timed = Caller.start(() -> loader.get(patience()));
+        waiting.add(timed.untilWaiting());
+        waiting.add(Caller.start(loader::get).untilWaiting());
       }
       gate.countDown();
       for (Caller<DeviceBatch> caller : waiting) {
@@ -250,7 +248,7 @@ class EndsTest {
                         return null;
                       }
                     })
-                .untilWaitingForBatch());
+                .untilWaiting());
       }
       gate.countDown();
       int got = 0;
@@ -279,13 +277,13 @@ class EndsTest {
           Numbered.fill(out, context);
         };
     try (BackgroundLoader loader = loader(target).start()) {
-      check(0, loader.get(PATIENCE));
+      check(0, loader.get(patience()));
       BatchTimeoutException notYet =
           assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
       assertSays(notYet, "waiting for index 1 of epoch 0");
       assertNull(notYet.getCause());
       gate.countDown();
-      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      assertThrows(NoSuchElementException.class, () -> loader.get(patience()));
     }
   }
 
@@ -383,10 +381,10 @@ class EndsTest {
                 return Thread.currentThread().isInterrupted();
               });
       await(began);
-      caller.untilWaitingForBatch().thread.interrupt();
+      caller.untilWaiting().thread.interrupt();
       assertTrue(caller.result());
       gate.countDown();
-      check(1, loader.get(PATIENCE));
+      check(1, loader.get(patience()));
     }
   }
 
@@ -408,12 +406,12 @@ class EndsTest {
         };
     // One worker waits at index 1, the other makes 0, 2, 3, ... one after the other.
     try (BackgroundLoader loader = loader(target).workers(2).hostSlots(6).start()) {
-      check(0, loader.get(PATIENCE));
-      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      check(0, loader.get(patience()));
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       assertEquals(1, e.index());
       assertSays(
           cause(e), "said \"no more\" at index 1", "made a batch for a higher index of epoch 0");
-      check(2, loader.get(PATIENCE));
+      check(2, loader.get(patience()));
     }
   }
 
@@ -422,17 +420,20 @@ class EndsTest {
   @DisplayName("data behind \"no more\" is an error, and told though it lies behind the end")
   void dataBehindNoMore(int epochs) throws Exception {
     CountDownLatch claimed = new CountDownLatch(1);
+    AtomicInteger calls = new AtomicInteger(); // of those that wait
     CountDownLatch ended = new CountDownLatch(1);
     BatchTarget target =
         (out, context) -> {
           if (context.epoch() == 0 && context.index() == 1) {
             await(claimed);
+            calls.incrementAndGet();
             context.noMore();
             return;
           }
           if (context.epoch() == 0 && context.index() == 2) {
             claimed.countDown();
             await(ended);
+            calls.incrementAndGet();
           }
           Numbered.fill(out, context);
           if (context.epoch() == 1 && context.index() >= 1) {
@@ -440,16 +441,12 @@ class EndsTest {
           }
         };
     try (BackgroundLoader loader = loader(target).workers(2).epochs(epochs).hostSlots(6).start()) {
-      Thread[] workers = {Caller.worker("ends", 0), Caller.worker("ends", 1)};
-      until(
-          () -> Caller.restsAsWorker(workers[0]) || Caller.restsAsWorker(workers[1]),
-          "the other worker to find the end");
+      Thread[] workers = {Threads.worker("ends", 0), Threads.worker("ends", 1)};
+      until("the other worker to find the end", () -> calls.get() == 1 && areWaiting(workers));
       ended.countDown();
-      until(
-          () -> Caller.restsAsWorker(workers[0]) && Caller.restsAsWorker(workers[1]),
-          "both to have returned");
-      check(0, loader.get(PATIENCE));
-      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      until("both to have returned", () -> calls.get() == 2 && areWaiting(workers));
+      check(0, loader.get(patience()));
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       assertEquals(2, e.index());
       assertEquals(0, e.epoch());
       assertSays(
@@ -493,17 +490,17 @@ class EndsTest {
         }
         try (BackgroundLoader loader = builder.start()) {
           Thread[] workers = {
-            Caller.worker("ends", 0), Caller.worker("ends", 1), Caller.worker("ends", 2)
+            Threads.worker("ends", 0), Threads.worker("ends", 1), Threads.worker("ends", 2)
           };
           List<String> got = new ArrayList<>();
           int all = epochs == 1 ? 3 : 5;
           for (int i = 0; i < Math.min(resetAfter, all); i++) {
-            try (DeviceBatch batch = loader.get(PATIENCE)) {
+            try (DeviceBatch batch = loader.get(patience())) {
               got.add(batch.epoch() + "." + batch.index());
             }
           }
           for (Thread worker : workers) { // the ends are known, and lie in slots
-            until(() -> Caller.restsAsWorker(worker), "a worker to rest");
+            until("a worker to rest", () -> Threads.isWaiting(worker));
           }
           loader.reset();
           got.addAll(drain(loader));
@@ -518,6 +515,7 @@ class EndsTest {
   @DisplayName("I5: a reset while a target behind the end still runs does not hide the end")
   void resetHidesNoEnd() throws Exception {
     CountDownLatch gate = new CountDownLatch(1);
+    AtomicInteger ends = new AtomicInteger();
     CountDownLatch claimed = new CountDownLatch(1);
     BatchTarget target =
         (out, context) -> {
@@ -525,6 +523,7 @@ class EndsTest {
             Numbered.fill(out, context);
           } else if (context.epoch() == 0 && context.index() == 1) {
             await(claimed);
+            ends.incrementAndGet();
             context.noMore();
           } else if (context.epoch() == 0 && context.index() == 2) {
             claimed.countDown(); // before the end is known
@@ -535,19 +534,17 @@ class EndsTest {
           }
         };
     try (BackgroundLoader loader = loader(target).workers(2).hostSlots(8).epochs(2).start()) {
-      try (DeviceBatch first = loader.get(PATIENCE)) {
+      try (DeviceBatch first = loader.get(patience())) {
         assertEquals(0, first.epoch());
       }
-      Thread[] workers = {Caller.worker("ends", 0), Caller.worker("ends", 1)};
-      until(
-          () -> Caller.restsAsWorker(workers[0]) || Caller.restsAsWorker(workers[1]),
-          "a worker to run out of numbers");
-      Caller<DeviceBatch> waiting = Caller.start(loader::get).untilWaitingForBatch();
+      Thread[] workers = {Threads.worker("ends", 0), Threads.worker("ends", 1)};
+      until("a worker to run out of numbers", () -> ends.get() > 0 && areWaiting(workers));
+      Caller<DeviceBatch> waiting = Caller.start(loader::get).untilWaiting();
       loader.reset();
       try (DeviceBatch second = waiting.result()) {
         assertEquals(1, second.epoch());
       }
-      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      assertThrows(NoSuchElementException.class, () -> loader.get(patience()));
       gate.countDown();
     }
   }
@@ -580,13 +577,13 @@ class EndsTest {
       builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       await(claimed);
       loader.reset();
       beforeReset.countDown();
       until(
-          () -> ahead.get() != null && Caller.restsAsWorker(ahead.get()),
-          "the last epoch to be made, while nobody knows the end of the first");
+          "the last epoch to be made, while nobody knows the end of the first",
+          () -> ahead.get() != null && Threads.isWaiting(ahead.get()));
       overtaken.countDown();
       assertEquals(List.of("1.0"), drain(loader));
       end.countDown();

@@ -1,9 +1,10 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -13,6 +14,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,10 +27,8 @@ import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,18 +36,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is done about a target that throws: tell, try again, or leave out. */
 @OnEveryDevice
-@Timeout(60)
 class FailurePolicyTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.Builder loader(BatchTarget target, FailurePolicy policy) {
     return BackgroundLoader.builder(device, Numbered.SPEC, target).name("policy").onFailure(policy);
@@ -86,9 +80,9 @@ class FailurePolicyTest {
     try (BackgroundLoader loader =
         loader(target, FailurePolicy.retry(2)).batchesPerEpoch(3).epochs(1).start()) {
       for (int i = 0; i < 3; i++) {
-        check(i, loader.get(PATIENCE));
+        check(i, loader.get(patience()));
       }
-      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      assertThrows(NoSuchElementException.class, () -> loader.get(patience()));
       assertEquals(2, loader.stats().failures());
       assertEquals(0, loader.stats().skips());
       assertEquals(3, loader.stats().batches());
@@ -110,11 +104,11 @@ class FailurePolicyTest {
           Numbered.fill(out, context);
         };
     try (BackgroundLoader loader = loader(target, FailurePolicy.retry(3)).workers(2).start()) {
-      check(0, loader.get(PATIENCE));
-      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      check(0, loader.get(patience()));
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       assertEquals(1, e.index());
       assertSays(Objects.requireNonNull(e.getCause()), "attempt 3");
-      check(2, loader.get(PATIENCE));
+      check(2, loader.get(patience()));
       assertEquals(4, loader.stats().failures());
     }
   }
@@ -131,8 +125,8 @@ class FailurePolicyTest {
           Numbered.fill(out, context);
         };
     try (BackgroundLoader loader = loader(target, FailurePolicy.retry(1)).start()) {
-      check(0, loader.get(PATIENCE));
-      check(1, loader.get(PATIENCE));
+      check(0, loader.get(patience()));
+      check(1, loader.get(patience()));
     }
   }
 
@@ -156,14 +150,14 @@ class FailurePolicyTest {
       await(inTarget);
       loader.reset();
       gate.countDown();
-      check(0, loader.get(PATIENCE));
+      check(0, loader.get(patience()));
     }
     BatchTarget hopeless =
         (out, context) -> {
           throw new IOException("for ever");
         };
     BackgroundLoader loader = loader(hopeless, FailurePolicy.retry(Integer.MAX_VALUE)).start();
-    until(() -> loader.stats().failures() > 100, "many attempts");
+    until("many attempts", () -> loader.stats().failures() > 100);
     loader.close(); // returns, with nothing left
   }
 
@@ -192,7 +186,7 @@ class FailurePolicyTest {
       List<Long> failed = new ArrayList<>();
       try {
         while (true) {
-          try (DeviceBatch batch = loader.get(PATIENCE)) {
+          try (DeviceBatch batch = loader.get(patience())) {
             got.add(batch.index());
           } catch (TargetException e) {
             assertSame(failure, e.getCause());
@@ -235,8 +229,8 @@ class FailurePolicyTest {
                           throw wrong;
                         }))
                 .start()) {
-      check(1, loader.get(PATIENCE));
-      check(2, loader.get(PATIENCE));
+      check(1, loader.get(patience()));
+      check(2, loader.get(patience()));
       assertEquals(1, log.containing("policy: the listener for skipped batches threw").size());
       assertEquals(List.of(wrong), log.thrown());
     }
@@ -258,10 +252,10 @@ class FailurePolicyTest {
               awaitUnchecked(gate);
             });
     try (BackgroundLoader loader = loader(failingAt(0), policy).start()) {
-      until(() -> loader.stats().copyTime().count() >= 2, "batches 1 and 2 to be ready");
-      Caller<DeviceBatch> stepsOver = Caller.start(() -> loader.get(PATIENCE));
+      until("batches 1 and 2 to be ready", () -> loader.stats().copyTime().count() >= 2);
+      Caller<DeviceBatch> stepsOver = Caller.start(() -> loader.get(patience()));
       await(told);
-      check(2, loader.get(PATIENCE)); // batch 1 is taken, by a get that has yet to return
+      check(2, loader.get(patience())); // batch 1 is taken, by a get that has yet to return
       assertTrue(stepsOver.thread.isAlive());
       gate.countDown();
       check(1, stepsOver.result());
@@ -283,7 +277,7 @@ class FailurePolicyTest {
         };
     FailurePolicy policy = FailurePolicy.skip(1, (epoch, index, cause) -> told.countDown());
     try (BackgroundLoader loader = loader(target, policy).start()) {
-      check(1, loader.get(PATIENCE));
+      check(1, loader.get(patience()));
       assertEquals(1, loader.stats().consumerWait().count(), "one get, one wait");
     }
   }
@@ -315,13 +309,13 @@ class FailurePolicyTest {
       builder.ordered(false);
     }
     try (BackgroundLoader loader = builder.start()) {
-      Thread worker = Caller.worker("policy", 0);
+      Thread worker = Threads.worker("policy", 0);
       until(
-          () -> loader.stats().failures() == 1 && Caller.restsAsWorker(worker),
-          "the failure to wait for its turn");
+          "the failure to wait for its turn",
+          () -> loader.stats().failures() == 1 && Threads.isWaiting(worker));
       assertEquals(0, loader.stats().skips(), "its turn has not come");
       loader.reset();
-      check(failsAgain ? 1 : 0, loader.get(PATIENCE));
+      check(failsAgain ? 1 : 0, loader.get(patience()));
       assertEquals(failsAgain ? List.of(new Skip(0, 0, last)) : List.of(), skips);
       assertEquals(skips.size(), loader.stats().skips());
       assertEquals(failsAgain ? 2 : 1, loader.stats().failures());
@@ -346,12 +340,14 @@ class FailurePolicyTest {
         };
     FailurePolicy policy = FailurePolicy.skip(1, (epoch, index, cause) -> skipped.add(index));
     try (BackgroundLoader loader = loader(target, policy).workers(2).start()) {
-      until(() -> loader.stats().fillTime().count() == 2, "batches behind 1 to be made");
+      until("batches behind 1 to be made", () -> loader.stats().fillTime().count() == 2);
       oneHasFailed.countDown();
       assertEquals(
-          1, assertThrows(TargetException.class, () -> loader.get(PATIENCE)).index(), "beyond it");
+          1,
+          assertThrows(TargetException.class, () -> loader.get(patience())).index(),
+          "beyond it");
       assertEquals(List.of(0L), skipped);
-      check(2, loader.get(PATIENCE));
+      check(2, loader.get(patience()));
       assertEquals(1, loader.stats().skips());
     }
   }
@@ -380,14 +376,14 @@ class FailurePolicyTest {
         };
     FailurePolicy policy = FailurePolicy.skip(9, (e, i, cause) -> skips.add(new Skip(e, i, cause)));
     try (BackgroundLoader loader = loader(target, policy).workers(2).epochs(2).start()) {
-      check(0, loader.get(PATIENCE));
-      until(() -> loader.stats().failures() > 0, "a failure behind the end");
+      check(0, loader.get(patience()));
+      until("a failure behind the end", () -> loader.stats().failures() > 0);
       behindHasFailed.countDown();
-      try (DeviceBatch batch = loader.get(PATIENCE)) {
+      try (DeviceBatch batch = loader.get(patience())) {
         assertEquals(1, batch.epoch());
       }
       assertEquals(List.of(), skips);
-      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      assertThrows(NoSuchElementException.class, () -> loader.get(patience()));
       assertEquals(List.of(new Skip(1, 1, failure)), skips);
       assertEquals(1, loader.stats().skips());
     }
@@ -412,13 +408,13 @@ class FailurePolicyTest {
     try (BackgroundLoader loader = builder.start()) {
       for (int looks = 1; looks <= 5; looks++) {
         for (int i = 0; i < 2; i++) {
-          Thread worker = Caller.worker("policy", i);
-          until(() -> Caller.restsAsWorker(worker), "a worker to rest");
+          Thread worker = Threads.worker("policy", i);
+          until("a worker to rest", () -> Threads.isWaiting(worker));
         }
         assertEquals(4 * looks, fills.get());
         assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
         int next = 4 * (looks + 1);
-        until(() -> fills.get() == next, "the slots to be filled again");
+        until("the slots to be filled again", () -> fills.get() == next);
       }
     }
   }
@@ -440,15 +436,15 @@ class FailurePolicyTest {
         };
     FailurePolicy policy = FailurePolicy.retry(1);
     try (BackgroundLoader loader = loader(target, policy).deviceSlots(2).start()) {
-      DeviceBatch first = loader.get(PATIENCE);
-      assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      DeviceBatch first = loader.get(patience());
+      assertThrows(TargetException.class, () -> loader.get(patience()));
       BatchTimeoutException e =
           assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)));
       assertSame(last, e.getCause());
       assertSays(e, "waiting for index 2");
       check(0, first);
       gate.countDown();
-      check(2, loader.get(PATIENCE));
+      check(2, loader.get(patience()));
     }
     CountDownLatch open = new CountDownLatch(1);
     BatchTarget slow =
@@ -458,7 +454,7 @@ class FailurePolicyTest {
           }
         };
     try (BackgroundLoader loader = loader(slow, FailurePolicy.fail()).start()) {
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       assertNull(
           assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ofMillis(1)))
               .getCause());

@@ -12,6 +12,9 @@ import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.ScriptedDevice.Trigger;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.WorkFailedException;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Patience;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,12 +26,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every call to the device failing in turn, and what is left then: nothing (I5, I6). */
-@Timeout(60)
 class FaultsTest {
 
   private static final List<String> AT_START =
@@ -263,9 +264,9 @@ class FaultsTest {
     BackgroundLoader.Builder builder =
         Bench.loader(device, target).warnAfter(Duration.ofHours(1)); // a get looks again then
     try (BackgroundLoader loader = builder.start()) {
-      Caller<DeviceBatch> caller = Caller.start(() -> loader.get()).untilWaitingForBatch();
+      Caller<DeviceBatch> caller = Caller.start(() -> loader.get()).untilWaiting();
       stuck.await();
-      Bench.until("batch 0 is queued", () -> device.calls("copyToDevice").size() == 1);
+      Patience.until("batch 0 is queued", () -> device.calls("copyToDevice").size() == 1);
       device.runAll();
       assertTrue(causes(caller.failure(DeviceException.class)).contains(cause));
       go.countDown();
@@ -341,7 +342,7 @@ class FaultsTest {
 
     loader.close();
 
-    Bench.until("it waits", () -> device.calls("synchronize event").size() == 1);
+    Patience.until("it waits", () -> device.calls("synchronize event").size() == 1);
     assertEquals(3, device.live("memory"), () -> "" + device.live());
     assertTrue(device.step(consumer));
     assertEquals(0, reader.seen);
@@ -384,7 +385,7 @@ class FaultsTest {
             .interruptTargets(false)
             .start();
     DeviceBatch batch = Bench.get(loader, consumer);
-    Caller.await(runs);
+    Patience.await(runs);
     Bench.lateReader(device, batch);
     failNext(device, "record on consumer", new DeviceException("no mark"));
     assertThrows(DeviceException.class, batch::close);
@@ -392,7 +393,7 @@ class FaultsTest {
     assertEquals(0, device.calls("synchronize").size(), "it waits though a target runs");
     go.countDown();
 
-    Bench.until("the lost slot is waited for", () -> device.calls("synchronize").size() == 1);
+    Patience.until("the lost slot is waited for", () -> device.calls("synchronize").size() == 1);
     assertEquals(3, device.live("memory"), () -> "" + device.live());
     assertEquals(3, device.live("pinned"), () -> "" + device.live());
     assertTrue(device.step(consumer));
@@ -409,7 +410,7 @@ class FaultsTest {
     device.on("record on consumer", 1, () -> closer.set(Thread.currentThread()));
     try (BackgroundLoader loader = Bench.loader(device, new Numbers()).start()) {
       leak(Bench.get(loader, consumer));
-      Bench.until(
+      Patience.until(
           "the lease is collected",
           () -> {
             System.gc();
@@ -441,7 +442,7 @@ class FaultsTest {
     DeviceBatch batch = Bench.get(loader, consumer);
     String memory = batch.array(0).buffer().toString();
     LateReader reader = Bench.lateReader(device, batch);
-    Bench.until("all slots are full", () -> device.calls("copyToDevice").size() == 3);
+    Patience.until("all slots are full", () -> device.calls("copyToDevice").size() == 3);
     failNext(device, "record on consumer", cause);
 
     assertSame(cause, assertThrows(DeviceException.class, batch::close));
@@ -452,7 +453,7 @@ class FaultsTest {
     }
     loader.close();
     assertTrue(device.live().contains(memory), "the slot is kept while its kernel may run");
-    Bench.until("the lost slot is waited for", () -> device.calls("synchronize").size() == 1);
+    Patience.until("the lost slot is waited for", () -> device.calls("synchronize").size() == 1);
     assertEquals(3, device.live("memory"), () -> "" + device.live());
     assertEquals(3, device.live("pinned"), () -> "" + device.live());
     assertEquals(1, log.containing("1 poisoned").size(), "the log tells what is left");

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -8,7 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.Bench.LateReader;
 import io.pentrough.Bench.Numbers;
 import io.pentrough.device.DeviceException;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 
@@ -33,10 +37,10 @@ final class Fences {
         ScriptedDevice.Stream copies = device.newestStream();
         for (int i = 0; i < 3; i++) {
           int fills = i + 1;
-          Bench.until("the copy is queued", () -> device.queuedOn(copies) > 0);
+          Patience.until("the copy is queued", () -> device.queuedOn(copies) > 0);
           assertHeldBack(device, target, fills);
           assertTrue(device.step(copies));
-          Bench.until("the slot is filled again", () -> target.fills() == fills + 1);
+          Patience.until("the slot is filled again", () -> target.fills() == fills + 1);
         }
         for (int i = 0; i < 3; i++) {
           try (DeviceBatch batch = Bench.get(loader)) {
@@ -62,7 +66,7 @@ final class Fences {
           batch.close();
           int marks = i + 1;
           // The mark behind a copy says that the copy is queued.
-          Bench.until("the next copy is queued", () -> marksOn(device, copies) > marks);
+          Patience.until("the next copy is queued", () -> marksOn(device, copies) > marks);
           assertEquals(1, device.queuedOn(copies), "the overwriting copy is held up");
           assertNothingThere(() -> loader.get(Duration.ZERO));
           assertTrue(device.step(consumer));
@@ -88,7 +92,7 @@ final class Fences {
         for (int i = 0; i < 6; i += 2) {
           LateReader[] readers = new LateReader[2];
           for (int j = 0; j < 2; j++) {
-            DeviceBatch batch = loader.getQueued(consumer, Bench.LONG);
+            DeviceBatch batch = loader.getQueued(consumer, patience());
             readers[j] = Bench.lateReader(device, batch);
             batch.close();
           }
@@ -96,7 +100,7 @@ final class Fences {
           assertFalse(device.step(consumer), "a kernel runs before the copy it waits for");
           assertTrue(device.step(copies));
           assertTrue(device.step(copies));
-          Bench.until("the next copy is queued", () -> device.queuedOn(copies) > 0);
+          Patience.until("the next copy is queued", () -> device.queuedOn(copies) > 0);
           assertFalse(device.step(copies), "a copy runs before the kernels that read its target");
           for (int j = 0; j < 2; j++) {
             assertTrue(device.step(consumer));
@@ -124,14 +128,14 @@ final class Fences {
             .start();
     try {
       ScriptedDevice.Stream copies = device.newestStream();
-      Bench.until("the first copies are queued", () -> device.queuedOn(copies) == 2);
+      Patience.until("the first copies are queued", () -> device.queuedOn(copies) == 2);
       assertTrue(device.step(copies));
       DeviceBatch batch = Bench.get(loader, first);
       reader = Bench.lateReader(device, batch);
       batch.close();
-      Bench.until("the next copy is queued", () -> device.queuedOn(copies) == 2);
-      loader.getQueued(second, Bench.LONG).close();
-      loader.getQueued(second, Bench.LONG).close(); // behind the work on the first stream
+      Patience.until("the next copy is queued", () -> device.queuedOn(copies) == 2);
+      loader.getQueued(second, patience()).close();
+      loader.getQueued(second, patience()).close(); // behind the work on the first stream
       device.failNextCopyWhenItRuns(new DeviceException("misaligned address"));
       assertTrue(device.step(copies));
     } finally {
@@ -154,7 +158,7 @@ final class Fences {
             .start();
     try {
       ScriptedDevice.Stream copies = device.newestStream();
-      DeviceBatch batch = loader.getQueued(consumer, Bench.LONG);
+      DeviceBatch batch = loader.getQueued(consumer, patience());
       reader = Bench.lateReader(device, batch);
       batch.close();
       device.on(
@@ -163,7 +167,7 @@ final class Fences {
           () -> {
             throw new DeviceException("no answer");
           });
-      Bench.until("the copy thread has broken down", () -> isBroken(loader));
+      Patience.until("the copy thread has broken down", () -> isBroken(loader));
       assertTrue(device.step(copies));
     } finally {
       loader.close();
@@ -186,14 +190,14 @@ final class Fences {
             .start();
     try {
       ScriptedDevice.Stream copies = device.newestStream();
-      Bench.until("the first copies are queued", () -> device.queuedOn(copies) == 2);
+      Patience.until("the first copies are queued", () -> device.queuedOn(copies) == 2);
       assertTrue(device.step(copies));
       DeviceBatch batch = Bench.get(loader, first);
       reader = Bench.lateReader(device, batch);
       batch.close();
-      Bench.until("the next copy is queued", () -> device.queuedOn(copies) == 2);
-      loader.getQueued(second, Bench.LONG).close();
-      DeviceBatch lost = loader.getQueued(second, Bench.LONG);
+      Patience.until("the next copy is queued", () -> device.queuedOn(copies) == 2);
+      loader.getQueued(second, patience()).close();
+      DeviceBatch lost = loader.getQueued(second, patience());
       device.on(
           "record on second",
           1,
@@ -225,7 +229,7 @@ final class Fences {
   /** Until the loader waits for the consumer's work; or has ended, as no other work is left. */
   private static void untilAwaited(ScriptedDevice device) {
     int before = device.pendingAnswers();
-    Bench.until(
+    Patience.until(
         "the loader waits for the consumer's work",
         () ->
             device.pendingAnswers() >= before + ROUNDS
@@ -265,7 +269,7 @@ final class Fences {
           assertHeldBack(device, target, fills);
           assertTrue(device.step(consumer));
           assertEquals(i, readers[i].seen, "what a late kernel reads");
-          Bench.until("the slot is filled again", () -> target.fills() == fills + 1);
+          Patience.until("the slot is filled again", () -> target.fills() == fills + 1);
         }
       } finally {
         device.runAll();
@@ -284,7 +288,7 @@ final class Fences {
 
   private static void assertHeldBack(ScriptedDevice device, Numbers target, int fills) {
     int before = device.pendingAnswers();
-    Bench.until(
+    Patience.until(
         "the host has asked for the event in vain",
         () ->
             target.fills() > fills

@@ -12,6 +12,8 @@ import io.pentrough.ScriptedDevice.Sabotage;
 import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -22,12 +24,10 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The fences between host, copies and kernels, on a device that runs everything too late. */
-@Timeout(60)
 class FencesTest {
 
   private final ScriptedDevice device = new ScriptedDevice();
@@ -92,8 +92,7 @@ class FencesTest {
         Bench.loader(device.holdNewStreams(), (out, context) -> go.await()).start()) {
       Stream consumer = device.stream("consumer");
       Caller<DeviceBatch> caller =
-          Caller.start(() -> loader.getQueued(consumer, Duration.ofHours(1)))
-              .untilWaitingForBatch();
+          Caller.start(() -> loader.getQueued(consumer, Duration.ofHours(1))).untilWaiting();
       go.countDown();
       caller.result().close();
       device.runAll();
@@ -112,7 +111,7 @@ class FencesTest {
       LateReader readsFirst = Bench.lateReader(device, first);
       LateReader readsSecond = Bench.lateReader(device, second);
       second.close();
-      Bench.until("batch 2 is queued behind b", () -> device.calls("copyToDevice").size() == 3);
+      Patience.until("batch 2 is queued behind b", () -> device.calls("copyToDevice").size() == 3);
       first.close();
 
       assertTrue(device.step(a));

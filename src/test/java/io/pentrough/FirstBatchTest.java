@@ -1,21 +1,22 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** A slow first batch shows in the statistics. */
 @OnEveryDevice
-@Timeout(60)
 class FirstBatchTest {
 
   @Test
@@ -24,7 +25,7 @@ class FirstBatchTest {
     CountDownLatch gate = new CountDownLatch(1);
     BatchTarget target =
         (out, context) -> {
-          Caller.await(gate);
+          Patience.await(gate);
           Numbered.fill(out, context);
         };
     long before = System.nanoTime();
@@ -32,14 +33,14 @@ class FirstBatchTest {
         BackgroundLoader loader = BackgroundLoader.builder(device, Numbered.SPEC, target).start()) {
       long started = System.nanoTime();
       assertEquals(Optional.empty(), loader.stats().timeToFirstBatch());
-      Caller.until(() -> System.nanoTime() - started > 5_000_000, "the fill to take a while");
+      Patience.until("the fill to take a while", () -> System.nanoTime() - started > 5_000_000);
       long held = System.nanoTime() - started;
       gate.countDown();
-      Numbered.check(0, loader.get(Duration.ofSeconds(30)));
+      Numbered.check(0, loader.get(patience()));
       long most = System.nanoTime() - before;
       Duration first = loader.stats().timeToFirstBatch().orElseThrow();
       assertTrue(first.toNanos() >= held && first.toNanos() <= most, held + " " + first);
-      Numbered.check(1, loader.get(Duration.ofSeconds(30)));
+      Numbered.check(1, loader.get(patience()));
       assertEquals(Optional.of(first), loader.stats().timeToFirstBatch());
       assertTrue(loader.stats().toString().contains("first batch ready after "));
     }

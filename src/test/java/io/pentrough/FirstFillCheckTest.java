@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,17 +10,16 @@ import io.pentrough.TestStages.Expand;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.LogCapture;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,20 +28,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the target leaves unwritten in the first batches is told, and is not an earlier batch's. */
 @OnEveryDevice
-@Timeout(60)
 class FirstFillCheckTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
-  private final LogCapture log = new LogCapture();
-
-  @AfterEach
-  void nothingIsLeft() {
-    log.close();
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
+  @RegisterExtension final LogCapture log = new LogCapture();
 
   private BackgroundLoader.Builder loader(BatchSpec spec, BatchTarget target) {
     return BackgroundLoader.builder(device, spec, target).name("forgetful");
@@ -75,7 +65,7 @@ class FirstFillCheckTest {
 
   private static void drain(BackgroundLoader loader, int batches) throws Exception {
     for (int i = 0; i < batches; i++) {
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
     }
   }
 
@@ -106,7 +96,7 @@ class FirstFillCheckTest {
           };
       try (BackgroundLoader loader = loader(spec, target).hostSlots(3).start()) {
         for (int i = 0; i < 3; i++) {
-          try (DeviceBatch batch = loader.get(PATIENCE)) {
+          try (DeviceBatch batch = loader.get(patience())) {
             byte[] content = content(batch, 1);
             for (int k = 0; k < content.length; k++) {
               boolean written = k / dtype.bytes() != forgotten;
@@ -138,7 +128,7 @@ class FirstFillCheckTest {
           write(out.array(0), random, 320, 160 * 5);
         };
     try (BackgroundLoader loader = loader(spec, target).start()) {
-      try (DeviceBatch batch = loader.get(PATIENCE)) {
+      try (DeviceBatch batch = loader.get(patience())) {
         byte[] content = content(batch, 0);
         for (int i = 160 * dtype.bytes(); i < 320 * dtype.bytes(); i++) {
           assertEquals(0, content[i]);
@@ -160,7 +150,7 @@ class FirstFillCheckTest {
       for (int n = 0; n < 8; n++) {
         byte[] expected = new byte[100_003 * dtype.bytes()];
         new Random(n).nextBytes(expected);
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertArrayEquals(expected, content(batch, 0));
         }
       }
@@ -193,7 +183,7 @@ class FirstFillCheckTest {
           out.array(0).set(0, ByteBuffer.wrap(bytes));
         };
     try (BackgroundLoader loader = loader(spec, target).hostSlots(1).start()) {
-      try (DeviceBatch batch = loader.get(PATIENCE)) {
+      try (DeviceBatch batch = loader.get(patience())) {
         assertArrayEquals(written.get(0), content(batch, 0));
       }
     }
@@ -292,7 +282,7 @@ class FirstFillCheckTest {
         };
     try (BackgroundLoader loader = loader(spec, target).hostSlots(8).epochs(4).start()) {
       drain(loader, 3);
-      assertThrows(NoSuchElementException.class, () -> loader.get(PATIENCE));
+      assertThrows(NoSuchElementException.class, () -> loader.get(patience()));
     }
     assertEquals(List.of(), told());
   }
@@ -309,7 +299,7 @@ class FirstFillCheckTest {
         };
     try (BackgroundLoader loader = loader(spec, target).hostSlots(1).start()) {
       for (int n = 0; n < 5; n++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(7, TestDevice.bytes(batch.array(0).buffer()).getInt(8));
         }
       }
@@ -323,7 +313,7 @@ class FirstFillCheckTest {
     BatchSpec spec = BatchSpec.builder().array("x", DType.INT32, 2).build();
     try (BatchQueue queue = BatchQueue.builder(device, 4096).name("forgetful").start()) {
       queue.submit(spec, (out, context) -> out.array(0).setInt(1, 1));
-      queue.get(PATIENCE).close();
+      queue.get(patience()).close();
     }
     assertTold("1 of the 2 elements of array 'x', the first at index 0");
   }

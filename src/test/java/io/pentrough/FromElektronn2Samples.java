@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import io.pentrough.device.Device;
+import io.pentrough.testkit.Patience;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -256,7 +257,7 @@ final class FromElektronn2Samples {
     @Override
     public void fill(HostBatch out, BatchContext context) throws Exception {
       if (context.index() == 0) {
-        Caller.await(released);
+        Patience.await(released);
       } else if (context.index() == 1) {
         throw new IOException("the disk is gone");
       }

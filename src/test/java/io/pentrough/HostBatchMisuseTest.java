@@ -1,8 +1,8 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
 import static io.pentrough.Messages.assertSays;
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -10,28 +10,22 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** A target's {@link HostBatch} in the wrong hands, or at the wrong time: found, and harmless. */
 @OnEveryDevice
-@Timeout(60)
 class HostBatchMisuseTest {
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.Builder loader(BatchTarget target) {
     return BackgroundLoader.builder(device, Numbered.SPEC, target);
@@ -93,7 +87,7 @@ class HostBatchMisuseTest {
         };
     try (BackgroundLoader loader = loader(target).hostSlots(2).deviceSlots(1).start()) {
       DeviceBatch first = loader.get();
-      Caller.until(() -> loader.stats().fillTime().count() >= 2, "the second fill");
+      Patience.until("the second fill", () -> loader.stats().fillTime().count() >= 2);
       check(0, first);
       check(1, loader.get()); // not 99
       TargetException e = assertThrows(TargetException.class, loader::get);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.pentrough.testkit.Caller;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -26,18 +27,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a target may do with a batch, and what is found if it does something else. */
-@Timeout(60)
 class HostBatchTest {
 
   private static final BatchSpec SPEC =
@@ -689,9 +686,9 @@ class HostBatchTest {
 
   /** Runs something on another thread, to its end; what it throws, this throws. */
   private static void onThread(String name, Executable work) throws Exception {
-    FutureTask<Void> task =
-        new FutureTask<>(
+    Caller.run(
             () -> {
+              Thread.currentThread().setName(name);
               try {
                 work.execute();
               } catch (Exception | Error e) {
@@ -699,9 +696,7 @@ class HostBatchTest {
               } catch (Throwable t) {
                 throw new AssertionError(t);
               }
-              return null;
-            });
-    new Thread(task, name).start();
-    task.get(30, TimeUnit.SECONDS);
+            })
+        .result();
   }
 }

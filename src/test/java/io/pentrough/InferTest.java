@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -9,19 +10,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Numbered;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -29,18 +28,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches made as Java arrays: what they are is inferred from the first. */
 @OnEveryDevice
-@Timeout(60)
 class InferTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.InferBuilder infer(ArraySource source) {
     return BackgroundLoader.infer(device, source);
@@ -63,7 +53,7 @@ class InferTest {
         };
     try (BackgroundLoader loader = infer(source).workers(2).start()) {
       for (int i = 0; i < 5; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(
               "{0: int8 [2], 1: int16 [2, 3], 2: int32 [2, 2, 1], 3: int64 [2],"
                   + " 4: float32 [2, 1], 5: float64 [3]}",
@@ -94,7 +84,7 @@ class InferTest {
     BackgroundLoader.InferBuilder builder =
         infer(source).names("image", "half").dtype("image", DType.UINT8);
     try (BackgroundLoader loader = builder.dtype("half", DType.FLOAT16).start();
-        DeviceBatch batch = loader.get(PATIENCE)) {
+        DeviceBatch batch = loader.get(patience())) {
       assertEquals("{image: uint8 [4], half: float16 [1]}", batch.spec().toString());
       assertArrayEquals(new int[] {1}, batch.array("half").shape());
     }
@@ -147,19 +137,19 @@ class InferTest {
               default -> new Object[] {new int[2][3]};
             };
     try (BackgroundLoader loader = infer(source).names("x").start()) {
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       assertFails(loader, "x: int32 [2, 3] was inferred", "[2, 4]");
       assertFails(loader, "x: int32 [2, 3] was inferred", "long[][]");
       assertFails(loader, "1 arrays were inferred", "has 2");
       assertFails(loader, "'x' is ragged: along axis 1 one row has 2 elements, the first has 3");
       assertFails(loader, "x: int32 [2, 3] was inferred", "[6]");
       assertFails(loader, "returned null");
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
     }
   }
 
   private static void assertFails(BackgroundLoader loader, String... words) {
-    TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+    TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
     assertEquals(IllegalArgumentException.class, Objects.requireNonNull(e.getCause()).getClass());
     assertSays(e.getCause(), words);
   }
@@ -190,7 +180,7 @@ class InferTest {
     List<Long> drawn = new ArrayList<>();
     try (BackgroundLoader loader = builder.start()) {
       while (true) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(batch.epoch(), bytes(batch, 0).getLong(0));
           assertEquals(batch.index(), bytes(batch, 0).getLong(8));
           drawn.add(bytes(batch, 0).getLong(16));
@@ -227,7 +217,7 @@ class InferTest {
         Position saved = null;
         try (BackgroundLoader loader = source(new Asked(3), declared).start()) {
           for (int i = 0; i < stop; i++) {
-            try (DeviceBatch batch = loader.get(PATIENCE)) {
+            try (DeviceBatch batch = loader.get(patience())) {
               saved = batch.position();
             }
           }

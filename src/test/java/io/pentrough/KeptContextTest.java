@@ -1,40 +1,32 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
 import static io.pentrough.Messages.assertSays;
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Numbered;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.random.RandomGenerator;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 
 /** A {@link BatchContext} in the wrong hands, or at the wrong time: found, and harmless. */
 @OnEveryDevice(everySchedule = false)
-@Timeout(60)
 class KeptContextTest {
 
   private final Device device = TestDevice.open();
   private final AtomicReference<BatchContext> context = new AtomicReference<>();
   private final AtomicReference<RandomGenerator> random = new AtomicReference<>();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private void keep(BatchContext of) {
     context.set(of);

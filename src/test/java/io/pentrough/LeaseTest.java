@@ -1,7 +1,8 @@
 package io.pentrough;
 
 import static io.pentrough.Messages.assertSays;
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -12,34 +13,26 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What may be done with a lease, and until when. */
 @OnEveryDevice
-@Timeout(60)
 class LeaseTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.openForGates();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.Builder loader() {
     return BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill);
@@ -176,7 +169,7 @@ class LeaseTest {
                   batch.array(0).copyTo(target);
                   return target;
                 });
-        Caller.until(() -> TestDevice.isHeldUp(copy.thread, DeviceArray.class, "copyTo"), "copyTo");
+        Patience.until("copyTo", () -> TestDevice.isHeldUp(copy.thread));
         gate.open();
         assertEquals(11, copy.result().position());
         assertEquals(1, target.getLong(3));
@@ -215,7 +208,7 @@ class LeaseTest {
           DeviceBatch batch =
               switch (consumer) {
                 case DEFAULT_STREAM, CONSUMER_STREAM -> loader.get();
-                case NAMED_STREAM, TWO_STREAMS_IN_TURN -> loader.get(stream, PATIENCE);
+                case NAMED_STREAM, TWO_STREAMS_IN_TURN -> loader.get(stream, patience());
               };
           assertSame(stream, batch.stream());
           try (TestDevice.LateReader reader =
@@ -240,7 +233,7 @@ class LeaseTest {
       int most = 0;
       for (int i = 0; i < 200; i++) {
         try (DeviceStream stream = device.newStream()) {
-          try (DeviceBatch batch = loader.get(stream, PATIENCE)) {
+          try (DeviceBatch batch = loader.get(stream, patience())) {
             assertEquals(i, batch.index());
           }
           stream.synchronize();

@@ -1,10 +1,14 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.until;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.Device;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,14 +18,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** When a lease that is held too long is named: on time, however busy the copy thread is. */
-@Timeout(60)
 class LeaseWatchTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final long BOUND = TimeUnit.SECONDS.toNanos(30);
   private static final String OVERDUE = "index 0 of epoch 0 has been leased for";
 
@@ -117,7 +118,7 @@ class LeaseWatchTest {
   }
 
   private static BackgroundLoader start(Device device, Duration bound, CountDownLatch gate) {
-    return BackgroundLoader.builder(device, Numbered.SPEC, (out, context) -> Caller.await(gate))
+    return BackgroundLoader.builder(device, Numbered.SPEC, (out, context) -> Patience.await(gate))
         .name("lease")
         .leaseWarnAfter(bound)
         .deviceSlots(3)
@@ -131,12 +132,12 @@ class LeaseWatchTest {
     ScriptedDevice device = new ScriptedDevice().holdNewStreams();
     try (LogCapture log = new LogCapture();
         BackgroundLoader loader = start(device, Duration.ofMillis(1), new CountDownLatch(0))) {
-      until(() -> device.step(device.newestStream()), "the first copy");
-      DeviceBatch lease = loader.get(PATIENCE);
+      until("the first copy", () -> device.step(device.newestStream()));
+      DeviceBatch lease = loader.get(patience());
       // The next copies are queued and stay so: from here on the copy thread always has one to
       // watch.
-      until(() -> device.queuedOn(device.newestStream()) == 2, "two copies to be queued");
-      until(() -> !log.containing(OVERDUE).isEmpty(), "the warning");
+      until("two copies to be queued", () -> device.queuedOn(device.newestStream()) == 2);
+      until("the warning", () -> !log.containing(OVERDUE).isEmpty());
       device.runAll();
       lease.close();
     }
@@ -167,19 +168,19 @@ class LeaseWatchTest {
                 return;
               }
               // Lets the copy thread go on only when it will find the next batch to copy.
-              until(() -> loader.stats().fillTime().count() >= batch + 2, "the next batch");
-              until(() -> closed.get() >= batch - 1, "a free device slot");
-              until(() -> batch == 0 || leasedAt.get() != 0, "the lease");
+              until("the next batch", () -> loader.stats().fillTime().count() >= batch + 2);
+              until("a free device slot", () -> closed.get() >= batch - 1);
+              until("the lease", () -> batch == 0 || leasedAt.get() != 0);
               until(
-                  () -> batch < 2 || System.nanoTime() - leasedAt.get() > bound.toNanos(),
-                  "the lease to be overdue");
+                  "the lease to be overdue",
+                  () -> batch < 2 || System.nanoTime() - leasedAt.get() > bound.toNanos());
             });
       }
       started.countDown();
-      DeviceBatch lease = loader.get(PATIENCE);
+      DeviceBatch lease = loader.get(patience());
       leasedAt.set(System.nanoTime());
       for (int i = 1; i <= 3; i++) {
-        loader.get(PATIENCE).close();
+        loader.get(patience()).close();
         closed.set(i);
       }
       lease.close();

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -17,7 +20,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -29,8 +31,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** I5: as long as somebody can go on, somebody does. */
 @OnEveryDevice
 class LivenessTest {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private static final BatchSpec SPEC = BatchSpec.builder().array("index", DType.INT64, 1).build();
 
@@ -74,18 +74,18 @@ class LivenessTest {
                 () -> {
                   while (left.getAndDecrement() > 0) {
                     long asked = System.nanoTime();
-                    try (DeviceBatch batch = loader.get(PATIENCE)) {
+                    try (DeviceBatch batch = loader.get(patience())) {
                       assertEquals(batch.index(), read(batch));
                       assertTrue(told.add(batch.index()), "told twice");
                     }
                     long took = System.nanoTime() - asked;
-                    assertTrue(took < PATIENCE.toNanos() / 2, "a wake-up call is missing");
+                    assertTrue(took < patience().toNanos() / 2, "a wake-up call is missing");
                   }
                   return null;
                 }));
       }
       for (Future<?> end : ends) {
-        end.get(3 * PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        Patience.result(end);
       }
       assertEquals(batches, loader.stats().batches());
     }
@@ -118,7 +118,9 @@ class LivenessTest {
       get(loader, told, (int) end - 1);
       assertTrue(!told.get((int) stuck) && told.length() == end, "all others of the window");
 
-      awaitThreeParkedWorkers();
+      Patience.until(
+          "the workers rest, but for the one in the target, which waits too",
+          () -> Threads.of("stuck-worker").stream().allMatch(Threads::isWaiting));
       assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
       assertEquals(end - 1, highest.get(), "a worker went beyond the window");
 
@@ -131,7 +133,7 @@ class LivenessTest {
 
   private static void get(BackgroundLoader loader, BitSet told, int batches) throws Exception {
     for (int i = 0; i < batches; i++) {
-      try (DeviceBatch batch = loader.get(PATIENCE)) {
+      try (DeviceBatch batch = loader.get(patience())) {
         int index = (int) batch.index();
         if (!TestDevice.IS_CUDA || i % 8 == 0) { // there, each look is a copy that is waited for
           assertEquals(index, read(batch));
@@ -140,26 +142,5 @@ class LivenessTest {
         told.set(index);
       }
     }
-  }
-
-  private static void awaitThreeParkedWorkers() {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (parkedWorkers() < 3) {
-      assertTrue(System.nanoTime() < deadline, "the workers go on");
-      SlowDevice.linger(64);
-    }
-  }
-
-  /** The one in the target waits in its gate. */
-  private static long parkedWorkers() {
-    return Thread.getAllStackTraces().entrySet().stream()
-        .filter(entry -> entry.getKey().getName().startsWith("pentrough-stuck-worker"))
-        .filter(
-            entry ->
-                List.of(entry.getValue()).stream()
-                        .anyMatch(frame -> frame.getMethodName().equals("park"))
-                    && List.of(entry.getValue()).stream()
-                        .anyMatch(frame -> frame.getMethodName().equals("claim")))
-        .count();
   }
 }

@@ -1,5 +1,7 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.until;
 import static io.pentrough.Messages.assertSays;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -10,15 +12,15 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
@@ -28,16 +30,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a loader can be told, and what it refuses. */
 @OnEveryDevice
-@Timeout(60)
 class LoaderBuilderTest {
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.Builder loader() {
     return BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill);
@@ -108,7 +103,7 @@ class LoaderBuilderTest {
     BatchTarget firstIsSlow =
         (out, context) -> {
           if (context.index() == 0) {
-            Caller.await(gate);
+            await(gate);
           }
           Numbered.fill(out, context);
           made.incrementAndGet();
@@ -119,7 +114,7 @@ class LoaderBuilderTest {
             .ordered(false)
             .ordered(true)
             .start()) {
-      Caller.until(() -> made.get() >= 2, "others to be made before the first");
+      until("others to be made before the first", () -> made.get() >= 2);
       assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
       gate.countDown();
       Numbered.check(0, loader.get());
@@ -177,8 +172,8 @@ class LoaderBuilderTest {
   void threadNames() throws Exception {
     try (BackgroundLoader loader = loader().name("evening").workers(2).start()) {
       Numbered.check(0, loader.get());
-      assertTrue(Caller.worker("evening", 0).isDaemon());
-      assertTrue(Caller.worker("evening", 1).isDaemon());
+      assertTrue(Threads.worker("evening", 0).isDaemon());
+      assertTrue(Threads.worker("evening", 1).isDaemon());
     }
   }
 

@@ -1,9 +1,9 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -13,6 +13,9 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,10 +24,8 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -32,7 +33,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a caller of {@code get} gets, and what it does not. */
 @OnEveryDevice
-@Timeout(60)
 class LoaderGetTest {
 
   private static final Duration FOREVER = Duration.ofSeconds(Long.MAX_VALUE);
@@ -44,12 +44,6 @@ class LoaderGetTest {
   private final CountDownLatch gate = new CountDownLatch(1);
 
   private final CountDownLatch entered = new CountDownLatch(1);
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.Builder loader() {
     return BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill);
@@ -133,7 +127,7 @@ class LoaderGetTest {
     try (BackgroundLoader loader = loader().start()) {
       for (int i = 0; i < 20; i++) {
         AtomicInteger index = new AtomicInteger(i);
-        until(() -> takes(loader, index.get()), "batch " + i + " to be ready");
+        until("batch " + i + " to be ready", () -> takes(loader, index.get()));
       }
     }
   }
@@ -153,7 +147,7 @@ class LoaderGetTest {
   @DisplayName("I5: a timeout longer than the clock reaches waits until the batch comes")
   void hugeTimeout() throws Exception {
     try (BackgroundLoader loader = gatedLoader().start()) {
-      Caller<DeviceBatch> caller = Caller.start(() -> loader.get(FOREVER)).untilWaitingForBatch();
+      Caller<DeviceBatch> caller = Caller.start(() -> loader.get(FOREVER)).untilWaiting();
       gate.countDown();
       check(0, caller.result());
     }
@@ -164,7 +158,7 @@ class LoaderGetTest {
   void interruptedBefore() throws Exception {
     try (BackgroundLoader loader = loader().start()) {
       check(0, loader.get());
-      until(() -> takes(loader, 1), "a batch");
+      until("a batch", () -> takes(loader, 1));
       Thread.currentThread().interrupt();
       assertThrows(InterruptedException.class, loader::get);
       assertFalse(Thread.interrupted(), "the exception stands for the flag");
@@ -179,9 +173,9 @@ class LoaderGetTest {
   @DisplayName("I5: an interrupt ends the wait and takes nothing; the others go on waiting")
   void interruptedWhileWaiting() throws Exception {
     try (BackgroundLoader loader = gatedLoader().start()) {
-      Caller<DeviceBatch> bounded = Caller.start(() -> loader.get(FOREVER)).untilWaitingForBatch();
-      Caller<DeviceBatch> unbounded = Caller.start(loader::get).untilWaitingForBatch();
-      Caller<DeviceBatch> other = Caller.start(loader::get).untilWaitingForBatch();
+      Caller<DeviceBatch> bounded = Caller.start(() -> loader.get(FOREVER)).untilWaiting();
+      Caller<DeviceBatch> unbounded = Caller.start(loader::get).untilWaiting();
+      Caller<DeviceBatch> other = Caller.start(loader::get).untilWaiting();
       bounded.thread.interrupt();
       unbounded.thread.interrupt();
       bounded.failure(InterruptedException.class);
@@ -249,8 +243,8 @@ class LoaderGetTest {
   @DisplayName("I5: closing ends every wait with a LoaderClosedException")
   void closedWhileWaiting() throws Exception {
     BackgroundLoader loader = gatedLoader().workers(2).start();
-    Caller<DeviceBatch> bounded = Caller.start(() -> loader.get(FOREVER)).untilWaitingForBatch();
-    Caller<DeviceBatch> unbounded = Caller.start(loader::get).untilWaitingForBatch();
+    Caller<DeviceBatch> bounded = Caller.start(() -> loader.get(FOREVER)).untilWaiting();
+    Caller<DeviceBatch> unbounded = Caller.start(loader::get).untilWaiting();
     Caller<Boolean> closer =
         Caller.start(
             () -> {
@@ -278,7 +272,7 @@ class LoaderGetTest {
               }));
     }
     for (Caller<Boolean> closer : closers) {
-      until(() -> Caller.waits(closer.thread), "close to wait");
+      until("close to wait", () -> Threads.isWaiting(closer.thread));
     }
     gate.countDown();
     for (Caller<Boolean> closer : closers) {

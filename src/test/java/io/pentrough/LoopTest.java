@@ -1,6 +1,6 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.until;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,6 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
@@ -17,23 +21,20 @@ import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Loops over a loader's batches that are left early: nothing is left behind. */
 @OnEveryDevice
 @ResourceLock("io.pentrough's log")
-@Timeout(60)
 class LoopTest {
 
   private final Device device = TestDevice.open();
-  private final LogCapture log = new LogCapture();
+  @RegisterExtension final LogCapture log = new LogCapture();
 
   @AfterEach
-  void nothingIsLeft() {
-    log.close();
-    until(() -> TestDevice.nothingLive(device), "everything to be given back");
-    device.close();
+  void untilGivenBack() {
+    until("everything to be given back", () -> TestDevice.nothingLive(device));
   }
 
   private BackgroundLoader.Builder loader() {
@@ -207,7 +208,7 @@ class LoopTest {
               loader.close();
               return true;
             });
-    until(() -> Caller.waits(closer.thread), "the closer to wait");
+    until("the closer to wait", () -> Threads.isWaiting(closer.thread));
     closing.countDown();
     assertTrue(closer.result());
     assertNothingToReport();

@@ -1,7 +1,8 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -10,6 +11,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -28,6 +32,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,7 +47,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @ResourceLock(Resources.SYSTEM_PROPERTIES)
 class MemoryFuzzTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final AtomicInteger NUMBER = new AtomicInteger();
 
   /** What was to be reported as never closed, in all runs: nothing else may be, however late. */
@@ -51,15 +55,12 @@ class MemoryFuzzTest {
   private static final List<String> REPORTED = new ArrayList<>();
 
   private final Device device = TestDevice.open();
-  private final LogCapture log = new LogCapture();
+  @RegisterExtension final LogCapture log = new LogCapture();
 
   @AfterEach
-  void nothingIsLeft() {
+  void keepReports() {
     System.clearProperty("pentrough.leakDetection");
     REPORTED.addAll(log.containing("was never closed"));
-    log.close();
-    TestDevice.assertNothingLive(device);
-    device.close();
   }
 
   @AfterAll
@@ -173,7 +174,7 @@ class MemoryFuzzTest {
             assertEquals(plan, builder.plan());
             BatchQueue queue = builder.start();
             queue.submit(spec, ZEROS);
-            return new Source(queue, () -> queue.get(PATIENCE));
+            return new Source(queue, () -> queue.get(patience()));
           }
           SequenceBuilder<?> builder;
           if (kind == Kind.INFERRED) {
@@ -190,7 +191,7 @@ class MemoryFuzzTest {
             assertEquals(plan, given.plan());
           }
           BackgroundLoader loader = builder.start();
-          return new Source(loader, () -> loader.get(PATIENCE));
+          return new Source(loader, () -> loader.get(patience()));
         };
 
     for (long budget : new long[] {total - 1, 1 + random.nextInt((int) total - 1)}) {
@@ -235,7 +236,7 @@ class MemoryFuzzTest {
       for (int i = 0; i < batches; i++) {
         queue.submit(Numbered.SPEC, Numbered::fill);
       }
-      return new Source(queue, () -> queue.get(PATIENCE));
+      return new Source(queue, () -> queue.get(patience()));
     }
     SequenceBuilder<?> builder;
     if (kind == Kind.INFERRED) {
@@ -252,7 +253,7 @@ class MemoryFuzzTest {
             .epochs(1)
             .leaseWarnAfter(leaseWarnAfter)
             .start();
-    return new Source(loader, () -> loader.get(PATIENCE));
+    return new Source(loader, () -> loader.get(patience()));
   }
 
   @ParameterizedTest(name = "seed {0}")
@@ -267,7 +268,7 @@ class MemoryFuzzTest {
         random.nextInt(4) == 0
             ? Duration.ofHours(1)
             : Duration.ofNanos(1 + random.nextInt(3_000_000));
-    boolean warns = bound.compareTo(PATIENCE) < 0;
+    boolean warns = bound.compareTo(patience()) < 0;
     Map<Long, String> mustBeNamed = new HashMap<>();
     Set<Long> mustNot = new HashSet<>();
     Source source = start(kind, "held", deviceSlots, batches, bound);
@@ -318,7 +319,7 @@ class MemoryFuzzTest {
   private void closeNamed(Deque<DeviceBatch> held, boolean warns) {
     DeviceBatch batch = held.remove();
     if (warns) {
-      until(() -> named().containsKey(batch.index()), "batch " + batch.index() + " to be named");
+      until("batch " + batch.index() + " to be named", () -> named().containsKey(batch.index()));
     }
     batch.close();
   }
@@ -350,15 +351,15 @@ class MemoryFuzzTest {
     Dropping run = drop(random(seed), "dropped-" + NUMBER.incrementAndGet());
     DROPPED.addAll(run.dropped);
     until(
+        "reports of " + run.dropped,
         () -> {
           System.gc();
           return log.containing("was never closed").size() >= run.dropped.size();
-        },
-        "reports of " + run.dropped);
+        });
     for (DeviceBatch batch : run.kept) {
       Numbered.check(batch.index(), batch); // whoever owned it is closed, or gone
     }
-    until(() -> TestDevice.nothingLive(device), "memory to be given back");
+    until("memory to be given back", () -> TestDevice.nothingLive(device));
     Set<String> reported = new HashSet<>();
     for (String message : log.containing("was never closed")) {
       assertTrue(reported.add(message.replaceFirst(" was never closed.*", "")), message);

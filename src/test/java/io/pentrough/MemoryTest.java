@@ -1,7 +1,8 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -11,6 +12,9 @@ import io.pentrough.device.Collected;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Patience;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -24,6 +28,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
@@ -37,19 +42,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ResourceLock(Resources.SYSTEM_PROPERTIES)
 class MemoryTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private static final BatchSpec SPEC = BatchSpec.builder().array("x", DType.UINT8, 1024).build();
 
   private final Device device = TestDevice.open();
-  private final LogCapture log = new LogCapture();
+  @RegisterExtension final LogCapture log = new LogCapture();
 
   @AfterEach
-  void nothingIsLeft() {
-    log.close();
+  void forgetLeakDetection() {
     System.clearProperty("pentrough.leakDetection");
-    TestDevice.assertNothingLive(device);
-    device.close();
   }
 
   private BackgroundLoader.Builder loader() {
@@ -116,23 +116,23 @@ class MemoryTest {
   /** Until the collector has found what nobody refers to any more, and it has been told. */
   private void untilLogged(String text) {
     until(
+        text,
         () -> {
           System.gc();
           return !log.containing(text).isEmpty();
-        },
-        text);
+        });
   }
 
   /** In a method of its own, so that nothing on the stack refers to the loader. */
   private void leakLoader() throws Exception {
     BackgroundLoader loader = loader().start();
-    loader.get(PATIENCE).close();
+    loader.get(patience()).close();
   }
 
   private void leakQueue() throws Exception {
     BatchQueue queue = BatchQueue.builder(device, 1024).name("memory").start();
     queue.submit(SPEC, (out, context) -> {});
-    queue.get(PATIENCE).close();
+    queue.get(patience()).close();
   }
 
   @ParameterizedTest(name = "leak detection: {0}")
@@ -143,7 +143,7 @@ class MemoryTest {
     leakLoader();
     assertFalse(TestDevice.nothingLive(device));
     untilLogged("memory was never closed, and is given back now");
-    until(() -> TestDevice.nothingLive(device), "its memory to be given back");
+    until("its memory to be given back", () -> TestDevice.nothingLive(device));
     assertEquals(detection, wasMadeIn("leakLoader"));
     assertSays(log.thrown().get(0), detection ? "made here" : "-Dpentrough.leakDetection=true");
   }
@@ -157,11 +157,11 @@ class MemoryTest {
     try {
       leakLoader();
       until(
+          "its memory to be given back",
           () -> {
             System.gc();
             return TestDevice.nothingLive(device);
-          },
-          "its memory to be given back");
+          });
     } finally {
       logger.removeHandler(broken);
     }
@@ -185,7 +185,7 @@ class MemoryTest {
   void leakedQueue() throws Exception {
     leakQueue();
     untilLogged("memory was never closed, and is given back now");
-    until(() -> TestDevice.nothingLive(device), "its memory to be given back");
+    until("its memory to be given back", () -> TestDevice.nothingLive(device));
   }
 
   /** What a training loop often is: the object that has the target also has the loader. */
@@ -197,9 +197,9 @@ class MemoryTest {
 
     private void useAndClose() throws Exception {
       queue.submit(SPEC, this::fill);
-      queue.get(PATIENCE).close();
+      queue.get(patience()).close();
       queue.close();
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       loader.close();
     }
   }
@@ -232,17 +232,17 @@ class MemoryTest {
     System.setProperty("pentrough.leakDetection", "true");
     for (int i = 0; i < 20; i++) {
       try (BackgroundLoader loader = loader().start()) {
-        loader.get(PATIENCE).close();
+        loader.get(patience()).close();
       }
     }
     leakLoader(); // registered last: reported when the others have been collected, or with them
     untilLogged("memory was never closed");
-    until(() -> TestDevice.nothingLive(device), "its memory to be given back");
+    until("its memory to be given back", () -> TestDevice.nothingLive(device));
     assertEquals(1, log.containing("memory was never closed").size());
   }
 
   private static void leakLease(BackgroundLoader loader) throws Exception {
-    assertEquals(0, loader.get(PATIENCE).index());
+    assertEquals(0, loader.get(patience()).index());
   }
 
   @Test
@@ -264,7 +264,7 @@ class MemoryTest {
 
   /** The thread that lost the lease would be told at once that it holds every slot. */
   private static DeviceBatch getFromAnotherThread(BackgroundLoader loader) throws Exception {
-    return Caller.start(() -> loader.get(PATIENCE)).result();
+    return Caller.start(() -> loader.get(patience())).result();
   }
 
   @ParameterizedTest(name = "leak detection: {0}")
@@ -280,21 +280,21 @@ class MemoryTest {
           Caller.start(
               () -> {
                 Thread.currentThread().setName("forgetful");
-                try (DeviceBatch batch = loader.get(PATIENCE)) {
+                try (DeviceBatch batch = loader.get(patience())) {
                   held.countDown();
-                  Caller.await(gate);
+                  Patience.await(gate);
                   return batch.index();
                 }
               });
-      Caller.await(held);
+      Patience.await(held);
       String overdue = "index 0 of epoch 0 has been leased for";
-      until(() -> !log.containing(overdue).isEmpty(), "the warning");
+      until("the warning", () -> !log.containing(overdue).isEmpty());
       List<String> others = new ArrayList<>();
       for (int i = 1; i <= 3; i++) { // each wakes the copy thread, which looks again
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           String other = "index " + batch.index() + " of epoch 0 has been leased";
           others.add(other);
-          until(() -> log.containing(other).size() == 1, "the next warning");
+          until("the next warning", () -> log.containing(other).size() == 1);
         }
       }
       assertEquals(1, log.containing(overdue).size());

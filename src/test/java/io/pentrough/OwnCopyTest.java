@@ -1,24 +1,22 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.until;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.Caller;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Copies that are left to the thread that needs them come about, whatever that thread does. */
-@Timeout(60)
 class OwnCopyTest {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private static BackgroundLoader.Builder loader(
       HostDevice device, int kibibytes, BatchTarget target) {
@@ -64,13 +62,13 @@ class OwnCopyTest {
                 .hostSlots(2)
                 .deviceSlots(1)
                 .start()) {
-      DeviceBatch first = loader.get(PATIENCE);
+      DeviceBatch first = loader.get(patience());
       busy.await();
       check(0, first);
-      until(() -> copies(loader) == 2, "the copy of batch 1");
-      check(1, loader.get(PATIENCE));
+      until("the copy of batch 1", () -> copies(loader) == 2);
+      check(1, loader.get(patience()));
       last.countDown();
-      check(2, loader.get(PATIENCE));
+      check(2, loader.get(patience()));
     }
   }
 
@@ -107,8 +105,8 @@ class OwnCopyTest {
         }
         helper.join();
         int copies = round + 1;
-        until(() -> copies(loader) == copies, "the copy of batch " + round);
-        check(round, got == null ? loader.get(PATIENCE) : got);
+        until("the copy of batch " + round, () -> copies(loader) == copies);
+        check(round, got == null ? loader.get(patience()) : got);
       }
       fills.release(1000); // closing waits for the target
     }
@@ -131,7 +129,7 @@ class OwnCopyTest {
                 () -> {
                   try {
                     for (int i = 0; i < each; i++) {
-                      try (DeviceBatch batch = loader.get(PATIENCE)) {
+                      try (DeviceBatch batch = loader.get(patience())) {
                         int index = HostDevice.bytes(batch.array(0).buffer()).getInt(0);
                         synchronized (seen) {
                           assertEquals(batch.index(), index);
@@ -169,8 +167,8 @@ class OwnCopyTest {
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader = loader(device, kibibytes, heldAt(many, last)).start()) {
       Caller<Void> consumer = consumer(loader, many + 1);
-      until(() -> loader.stats().batches() == many, "the last batch but one");
-      consumer.untilWaitingForBatch();
+      until("the last batch but one", () -> loader.stats().batches() == many);
+      consumer.untilWaiting();
       last.countDown();
       consumer.result();
       assertEquals(many + 1, loader.stats().batches());
@@ -200,11 +198,11 @@ class OwnCopyTest {
                   .batchesPerEpoch(2)
                   .epochs(1)
                   .start()) {
-        Caller<Void> consumer = consumer(loader, 2).untilWaitingForBatch();
+        Caller<Void> consumer = consumer(loader, 2).untilWaiting();
         second.countDown();
-        until(() -> loader.stats().fillTime().count() == 1, "index 1 to be filled");
+        until("index 1 to be filled", () -> loader.stats().fillTime().count() == 1);
         LockSupport.parkNanos(200_000); // for a consumer that is called to come, and wait again
-        consumer.untilWaitingForBatch();
+        consumer.untilWaiting();
         first.countDown();
         consumer.result();
       }
@@ -225,7 +223,7 @@ class OwnCopyTest {
     return Caller.start(
         () -> {
           for (int i = 0; i < batches; i++) {
-            check(i, loader.get(PATIENCE.dividedBy(2))); // sooner than the test gives up
+            check(i, loader.get(patience().dividedBy(2))); // sooner than the test gives up
           }
           return null;
         });

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
@@ -8,23 +9,18 @@ import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches of which only the first samples count: their shapes, and zeros behind them. */
 @OnEveryDevice
-@Timeout(60)
 class PartialBatchTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int SAMPLES = 4;
 
   private static final BatchSpec SPEC =
@@ -38,12 +34,6 @@ class PartialBatchTest {
           .build();
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   /** Every size from 1 to all, now and then in an order of its own. */
   private static int size(long index) {
@@ -145,8 +135,8 @@ class PartialBatchTest {
       for (int i = 0; i < 60; i++) {
         try (DeviceBatch batch =
             i % 4 == 3
-                ? loader.getQueued(device.defaultStream(), PATIENCE)
-                : loader.get(PATIENCE)) {
+                ? loader.getQueued(device.defaultStream(), patience())
+                : loader.get(patience())) {
           assertEquals(i, batch.index());
           check(batch);
         }
@@ -178,7 +168,7 @@ class PartialBatchTest {
                 out.size(size);
               });
         }
-        try (DeviceBatch batch = queue.get(PATIENCE)) {
+        try (DeviceBatch batch = queue.get(patience())) {
           if (i % 2 == 0) {
             check(batch);
           } else {
@@ -213,7 +203,7 @@ class PartialBatchTest {
             .onFailure(FailurePolicy.retry(1))
             .start()) {
       for (int i = 0; i < 20; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           check(batch);
         }
       }
@@ -273,7 +263,7 @@ class PartialBatchTest {
             .stage(new Looking("tokens", "more", seen))
             .start()) {
       for (int n = 0; n < 24; n++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           int size = size(n);
           int length = n % 6;
           assertShape(batch, "image", size, 6);
@@ -312,7 +302,7 @@ class PartialBatchTest {
           out.array("y").setInt(1, 9);
         };
     try (BackgroundLoader loader = BackgroundLoader.builder(device, spec, target).start();
-        DeviceBatch batch = loader.get(PATIENCE)) {
+        DeviceBatch batch = loader.get(patience())) {
       assertShape(batch, "x");
       assertShape(batch, "y", 1, 2);
       assertEquals(9, TestDevice.bytes(batch.array("y").buffer()).getInt(4));

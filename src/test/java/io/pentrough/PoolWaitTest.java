@@ -1,27 +1,26 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinTask;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Waits on the only thread of a fork-join pool, while the target needs the pool. */
-@Timeout(60)
 class PoolWaitTest {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(8);
 
   private final Device device = HostDevice.open();
   private final ForkJoinPool pool = new ForkJoinPool(1);
@@ -41,7 +40,7 @@ class PoolWaitTest {
 
   private <T> T inPool(Callable<T> task) throws Exception {
     ForkJoinTask<T> submitted = pool.submit(task);
-    return submitted.get(2 * PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    return Patience.result(submitted);
   }
 
   private BackgroundLoader.Builder loader(BatchTarget target) {
@@ -58,11 +57,13 @@ class PoolWaitTest {
               () -> {
                 long indexes = 0;
                 for (int i = 0; i < 5; i++) {
-                  try (DeviceBatch batch = i % 2 == 0 ? loader.get(PATIENCE) : loader.get()) {
+                  try (DeviceBatch batch = i % 2 == 0 ? loader.get(patience()) : loader.get()) {
                     indexes += batch.index();
                   }
                 }
-                return indexes + loader.batches().iterator().next().index();
+                try (DeviceBatch batch = loader.batches().iterator().next()) {
+                  return indexes + batch.index();
+                }
               });
       assertEquals(0 + 1 + 2 + 3 + 4 + 5, sum);
     }
@@ -84,18 +85,18 @@ class PoolWaitTest {
           pool.submit(
               () -> {
                 for (int i = 0; i < 40; i++) {
-                  loader.get(PATIENCE).close();
+                  loader.get(patience()).close();
                 }
                 waiting.set(Thread.currentThread());
-                try (DeviceBatch batch = loader.get(PATIENCE)) {
+                try (DeviceBatch batch = loader.get(patience())) {
                   return batch.index();
                 }
               });
-      Caller.until(() -> waiting.get() != null, "the last batch to be asked for");
+      Patience.until("the last batch to be asked for", () -> waiting.get() != null);
       Thread consumer = Objects.requireNonNull(waiting.get());
-      Caller.until(() -> Caller.waits(consumer), "the consumer to rest");
+      Patience.until("the consumer to rest", () -> Threads.isWaiting(consumer));
       go.countDown();
-      assertEquals(40, got.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
+      assertEquals(40, Patience.result(got));
     }
   }
 
@@ -106,7 +107,7 @@ class PoolWaitTest {
       long index =
           inPool(
               () -> {
-                try (DeviceBatch batch = loader.getQueued(device.defaultStream(), PATIENCE)) {
+                try (DeviceBatch batch = loader.getQueued(device.defaultStream(), patience())) {
                   return batch.index();
                 }
               });
@@ -129,7 +130,7 @@ class PoolWaitTest {
               () -> {
                 long batches = 0;
                 for (; batches < 5; batches++) {
-                  queue.get(PATIENCE.multipliedBy(2)).close();
+                  queue.get(patience()).close();
                 }
                 return batches;
               });
@@ -156,7 +157,7 @@ class PoolWaitTest {
                   closing.await();
                   fillInPool(out, context);
                 })
-            .closeTimeout(PATIENCE.multipliedBy(10))
+            .closeTimeout(Duration.ofMinutes(1))
             .interruptTargets(false)
             .start();
     running.await();

@@ -1,7 +1,8 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -12,7 +13,6 @@ import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -23,32 +23,22 @@ import java.util.NoSuchElementException;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.UnaryOperator;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** I8: whoever stops and goes on, shares the work, fails or overtakes: the batches are the same. */
 @OnEveryDevice
-@Timeout(60)
 class PositionTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int[] LENGTHS = {7, 0, 4, 9};
 
   private static final BatchSpec SPEC =
       BatchSpec.builder().array("noise", DType.INT64, 4).array("flag", DType.INT8, 1).build();
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private static void fill(HostBatch out, BatchContext context) {
     if (context.index() >= LENGTHS[context.epoch()]) {
@@ -84,7 +74,7 @@ class PositionTest {
     Delivered drain(BackgroundLoader.Builder builder) throws Exception {
       try (BackgroundLoader loader = builder.start()) {
         while (true) {
-          try (DeviceBatch batch = loader.get(PATIENCE)) {
+          try (DeviceBatch batch = loader.get(patience())) {
             add(batch);
           }
         }
@@ -113,7 +103,7 @@ class PositionTest {
       String saved = "";
       try (BackgroundLoader loader = epochs.apply(loader()).workers(3).start()) {
         for (int i = 0; i < stop; i++) {
-          try (DeviceBatch batch = loader.get(PATIENCE)) {
+          try (DeviceBatch batch = loader.get(patience())) {
             both.add(batch);
             saved = batch.position().toString();
           }
@@ -153,7 +143,7 @@ class PositionTest {
           if (got == whole.size() - 1) {
             gate.countDown(); // nothing else is left
           }
-          DeviceBatch batch = loader.get(PATIENCE);
+          DeviceBatch batch = loader.get(patience());
           both.add(batch);
           held.add(batch);
           if (++got < stop && held.size() >= leases) {
@@ -163,7 +153,7 @@ class PositionTest {
         DeviceBatch last = held.getLast();
         held.forEach(DeviceBatch::close);
         if (stop < whole.size() - 1) {
-          loader.get(PATIENCE).close(); // delivered later, and so not behind the position
+          loader.get(patience()).close(); // delivered later, and so not behind the position
         }
         saved = last.position();
         gate.countDown();
@@ -195,7 +185,7 @@ class PositionTest {
     Position saved = null;
     try (BackgroundLoader loader = loader(target).ordered(false).workers(2).start()) {
       for (int i = 0; i < 9; i++) { // all of epoch 0, and two of epoch 2
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           both.add(batch);
           saved = batch.position();
         }
@@ -221,7 +211,7 @@ class PositionTest {
       Position saved = null;
       try (BackgroundLoader loader = epochs.apply(loader()).shard(first, stride).start()) {
         for (int i = 0; i < 2; i++) {
-          try (DeviceBatch batch = loader.get(PATIENCE)) {
+          try (DeviceBatch batch = loader.get(patience())) {
             resumed.add(batch);
             saved = batch.position();
           }
@@ -275,7 +265,7 @@ class PositionTest {
     Position saved = null;
     try (BackgroundLoader loader = loader().start()) {
       for (int i = 0; i < 9; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           saved = batch.position();
         }
       }
@@ -409,7 +399,7 @@ class PositionTest {
 
   private Position firstPosition(BackgroundLoader.Builder builder) throws Exception {
     try (BackgroundLoader loader = builder.start();
-        DeviceBatch batch = loader.get(PATIENCE)) {
+        DeviceBatch batch = loader.get(patience())) {
       return batch.position();
     }
   }
@@ -474,20 +464,20 @@ class PositionTest {
       List<DeviceBatch> first = new ArrayList<>();
       List<Position> positions = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           first.add(batch);
           positions.add(batch.position());
         }
       }
       for (int i = 0; i < DeliveredWindow.SIZE - 10; i++) {
-        loader.get(PATIENCE).close();
+        loader.get(patience()).close();
       }
       for (int i = 0; i < 3; i++) {
         assertEquals(positions.get(i), first.get(i).position());
         assertEquals(i + 1, positions.get(i).index());
       }
       for (int i = 0; i < 20; i++) {
-        loader.get(PATIENCE).close();
+        loader.get(patience()).close();
       }
       IllegalStateException e =
           assertThrows(IllegalStateException.class, () -> first.get(0).position());

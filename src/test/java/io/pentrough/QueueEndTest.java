@@ -1,7 +1,13 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
-import static io.pentrough.Caller.until;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import static io.pentrough.Messages.assertSays;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -18,31 +24,19 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Submissions that end, and submissions that do not wait for ever. */
 @OnEveryDevice
-@Timeout(60)
 @ResourceLock("java.util.logging")
 class QueueEndTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
-  private final LogCapture log = new LogCapture();
-
-  @AfterEach
-  void nothingIsLeft() {
-    log.close();
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
+  @RegisterExtension final LogCapture log = new LogCapture();
 
   /** Each wait without bound ends for its own reason, not because it is time for a warning. */
   private BatchQueue.Builder queue() {
@@ -57,7 +51,7 @@ class QueueEndTest {
 
   private static Caller<Long> untilSubmitting(BatchQueue queue) {
     Caller<Long> submitter = Caller.start(() -> submit(queue));
-    until(() -> Caller.waits(submitter.thread), "submit to wait");
+    until("submit to wait", () -> Threads.isWaiting(submitter.thread));
     return submitter;
   }
 
@@ -79,16 +73,16 @@ class QueueEndTest {
           IllegalStateException.class,
           () -> queue.submit(Numbered.SPEC, Numbered::fill, Duration.ZERO));
       for (int i = 0; i < 3; i++) {
-        Numbered.check(i, queue.get(PATIENCE));
+        Numbered.check(i, queue.get(patience()));
       }
-      assertNull(queue.poll(PATIENCE));
+      assertNull(queue.poll(patience()));
       assertSays(
           assertThrows(NoSuchElementException.class, queue::get), "jobs has no more batches");
       assertEquals(List.of(), log.containing("fewer jobs are queued"), "there are none to submit");
     }
     try (BatchQueue empty = queue().start()) {
       empty.endSubmissions();
-      assertNull(empty.poll(PATIENCE));
+      assertNull(empty.poll(patience()));
     }
   }
 
@@ -98,10 +92,10 @@ class QueueEndTest {
   void endWakesConsumers(int consumers) throws Exception {
     try (BatchQueue queue = queue().start()) {
       submit(queue);
-      Numbered.check(0, queue.get(PATIENCE));
+      Numbered.check(0, queue.get(patience()));
       List<Caller<DeviceBatch>> waiting =
           IntStream.range(0, consumers)
-              .mapToObj(i -> Caller.start(() -> queue.get()).untilWaitingForBatch())
+              .mapToObj(i -> Caller.start(() -> queue.get()).untilWaiting())
               .toList();
       queue.endSubmissions();
       for (Caller<DeviceBatch> consumer : waiting) {
@@ -120,8 +114,8 @@ class QueueEndTest {
       queue.endSubmissions();
       assertSays(one.failure(IllegalStateException.class), "endSubmissions()");
       assertSays(two.failure(IllegalStateException.class), "endSubmissions()");
-      Numbered.check(0, queue.get(PATIENCE));
-      assertNull(queue.poll(PATIENCE));
+      Numbered.check(0, queue.get(patience()));
+      assertNull(queue.poll(patience()));
     }
   }
 
@@ -140,14 +134,14 @@ class QueueEndTest {
             throw new IOException("no batch");
           });
       queue.endSubmissions();
-      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get()).untilWaitingForBatch();
+      Caller<DeviceBatch> consumer = Caller.start(() -> queue.get()).untilWaiting();
       gate.countDown();
       if (skipped) {
         consumer.failure(NoSuchElementException.class);
       } else {
         consumer.failure(TargetException.class);
       }
-      assertNull(queue.poll(PATIENCE));
+      assertNull(queue.poll(patience()));
     }
   }
 
@@ -158,13 +152,13 @@ class QueueEndTest {
       submit(queue);
       submit(queue);
       queue.endSubmissions();
-      Numbered.check(0, queue.get(PATIENCE));
+      Numbered.check(0, queue.get(patience()));
       queue.reset();
       assertThrows(IllegalStateException.class, () -> submit(queue));
-      Numbered.check(1, queue.get(PATIENCE));
-      assertNull(queue.poll(PATIENCE));
+      Numbered.check(1, queue.get(patience()));
+      assertNull(queue.poll(patience()));
       queue.reset();
-      assertNull(queue.poll(PATIENCE));
+      assertNull(queue.poll(patience()));
     }
   }
 
@@ -175,7 +169,7 @@ class QueueEndTest {
     queue.close();
     queue.endSubmissions();
     assertThrows(LoaderClosedException.class, () -> submit(queue));
-    assertThrows(LoaderClosedException.class, () -> queue.poll(PATIENCE));
+    assertThrows(LoaderClosedException.class, () -> queue.poll(patience()));
   }
 
   @Test
@@ -183,10 +177,10 @@ class QueueEndTest {
   void notJoblessAfterTheEnd() throws Exception {
     try (BatchQueue queue = queue().start()) {
       submit(queue);
-      Numbered.check(0, queue.get(PATIENCE));
+      Numbered.check(0, queue.get(patience()));
       queue.endSubmissions();
       LoaderStats before = queue.stats();
-      until(() -> queue.stats().minus(before).elapsed().toNanos() > 1000, "some time to pass");
+      until("some time to pass", () -> queue.stats().minus(before).elapsed().toNanos() > 1000);
       assertEquals(0, queue.stats().minus(before).workerJoblessShare());
     }
   }
@@ -197,7 +191,7 @@ class QueueEndTest {
   void submitTimesOut() throws Exception {
     try (BatchQueue queue = queue().capacity(2).start()) {
       assertEquals(0, queue.submit(Numbered.SPEC, Numbered::fill, Duration.ZERO));
-      assertEquals(1, queue.submit(Numbered.SPEC, Numbered::fill, PATIENCE));
+      assertEquals(1, queue.submit(Numbered.SPEC, Numbered::fill, patience()));
       for (Duration timeout : List.of(Duration.ofMillis(1), Duration.ZERO, Duration.ofDays(-1))) {
         BatchTimeoutException e =
             assertThrows(
@@ -206,10 +200,10 @@ class QueueEndTest {
         assertSays(e, "no room for a job after ", "2 are submitted", "job 0", "raise capacity");
         assertSays(e, "host slots:", "worker 0:");
       }
-      Numbered.check(0, queue.get(PATIENCE));
+      Numbered.check(0, queue.get(patience()));
       assertEquals(2, queue.submit(Numbered.SPEC, Numbered::fill, Duration.ZERO));
-      Numbered.check(1, queue.get(PATIENCE));
-      Numbered.check(2, queue.get(PATIENCE));
+      Numbered.check(1, queue.get(patience()));
+      Numbered.check(2, queue.get(patience()));
       assertEquals(3, queue.stats().batches());
     }
   }
@@ -219,13 +213,13 @@ class QueueEndTest {
   void submitWithTimeoutWaits() throws Exception {
     BatchQueue queue = queue().capacity(1).start();
     submit(queue);
-    Caller<Long> room = Caller.start(() -> queue.submit(Numbered.SPEC, Numbered::fill, PATIENCE));
-    until(() -> Caller.waits(room.thread), "submit to wait");
-    Numbered.check(0, queue.get(PATIENCE));
+    Caller<Long> room = Caller.start(() -> queue.submit(Numbered.SPEC, Numbered::fill, patience()));
+    until("submit to wait", () -> Threads.isWaiting(room.thread));
+    Numbered.check(0, queue.get(patience()));
     assertEquals(1, room.result());
     Caller<Long> interrupted =
-        Caller.start(() -> queue.submit(Numbered.SPEC, Numbered::fill, PATIENCE));
-    until(() -> Caller.waits(interrupted.thread), "submit to wait");
+        Caller.start(() -> queue.submit(Numbered.SPEC, Numbered::fill, patience()));
+    until("submit to wait", () -> Threads.isWaiting(interrupted.thread));
     interrupted.thread.interrupt();
     interrupted.failure(InterruptedException.class);
     ForkJoinPool pool = new ForkJoinPool(1);
@@ -245,8 +239,8 @@ class QueueEndTest {
     } finally {
       pool.shutdown();
     }
-    Caller<Long> closed = Caller.start(() -> queue.submit(Numbered.SPEC, Numbered::fill, PATIENCE));
-    until(() -> Caller.waits(closed.thread), "submit to wait");
+    Caller<Long> closed = Caller.start(() -> queue.submit(Numbered.SPEC, Numbered::fill, patience()));
+    until("submit to wait", () -> Threads.isWaiting(closed.thread));
     queue.close();
     closed.failure(LoaderClosedException.class);
   }
@@ -257,10 +251,10 @@ class QueueEndTest {
     try (BatchQueue queue = queue().capacity(1).warnAfter(Duration.ofMillis(1)).start()) {
       submit(queue);
       Caller<Long> submitter = Caller.start(() -> submit(queue));
-      until(() -> log.containing("no room for a job after").size() >= 2, "two warnings");
-      Numbered.check(0, queue.get(PATIENCE));
+      until("two warnings", () -> log.containing("no room for a job after").size() >= 2);
+      Numbered.check(0, queue.get(patience()));
       assertEquals(1, submitter.result());
-      Numbered.check(1, queue.get(PATIENCE));
+      Numbered.check(1, queue.get(patience()));
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,6 +10,9 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Patience;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -37,8 +41,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @OnEveryDevice
 @ResourceLock("java.util.logging")
 class QueueFuzzTest {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   /** Shortages of jobs are many, by design. */
   private final LogCapture log = new LogCapture();
@@ -77,7 +79,7 @@ class QueueFuzzTest {
         } else if (random.nextInt(4) == 0) {
           queue.reset();
         } else if (delivered < submitted) {
-          try (DeviceBatch batch = queue.get(PATIENCE)) {
+          try (DeviceBatch batch = queue.get(patience())) {
             assertEquals(delivered, batch.index());
             assertEquals(delivered, job(batch));
           }
@@ -203,7 +205,7 @@ class QueueFuzzTest {
               .hostSlots(1 + random.nextInt(4))
               .deviceSlots(deviceSlots)
               .capacity(capacity)
-              .closeTimeout(random.nextInt(3) == 0 ? Duration.ZERO : PATIENCE)
+              .closeTimeout(random.nextInt(3) == 0 ? Duration.ZERO : patience())
               .onFailure(policy());
       queue = (handOver ? builder.zeroCopy(true) : builder).start();
       if (faults) {
@@ -271,8 +273,8 @@ class QueueFuzzTest {
         Integer job = told.get(one.getValue());
         assertTrue(job == null || job.equals(one.getKey()), () -> one + " came as job " + job);
       }
-      Caller.until(
-          () -> TestDevice.nothingLive(host) && scripted.live().isEmpty(), "all to be given back");
+      Patience.until(
+          "all to be given back", () -> TestDevice.nothingLive(host) && scripted.live().isEmpty());
       assertEquals(List.of(), scripted.violations());
       host.close();
     }
@@ -446,7 +448,7 @@ class QueueFuzzTest {
         }
         try {
           DeviceBatch batch =
-              queue.get(patient ? PATIENCE : Duration.ofNanos(random.nextInt(200_000)));
+              queue.get(patient ? patience() : Duration.ofNanos(random.nextInt(200_000)));
           held.add(batch);
           int job = job(batch);
           assertTrue(!isToldAsFailure(job) && !isSkipped(job), () -> "delivered: " + fate(job));

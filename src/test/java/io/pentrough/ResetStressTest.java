@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,8 +10,8 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Patience;
 import java.nio.IntBuffer;
-import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Random;
@@ -36,8 +37,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ResetStressTest {
 
   private static final int RESETS = TestDevice.effort(420);
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
-
   private static final BatchSpec SPEC =
       BatchSpec.builder()
           .array("first", DType.INT32, 3_000)
@@ -101,7 +100,7 @@ class ResetStressTest {
         for (int reset = 0; reset < RESETS; reset++) {
           for (int i = random.nextInt(4); i > 0; i--) {
             long index;
-            try (DeviceBatch batch = loader.get(PATIENCE)) {
+            try (DeviceBatch batch = loader.get(patience())) {
               index = batch.index();
               delivered++;
               int call = wholeCall(batch);
@@ -117,7 +116,7 @@ class ResetStressTest {
           if (random.nextInt(3) == 0) {
             interrupts++;
             Thread.currentThread().interrupt();
-            assertThrows(InterruptedException.class, () -> loader.get(PATIENCE));
+            assertThrows(InterruptedException.class, () -> loader.get(patience()));
           }
           callsBeforeReset = calls.get();
           loader.reset();
@@ -133,12 +132,12 @@ class ResetStressTest {
 
   /** Until a batch was made since the last reset that nobody has read: the next falls on it. */
   private void awaitUnread(Set<Long> told, int callsBeforeReset) {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (finished.entrySet().stream()
-        .noneMatch(made -> made.getValue() > callsBeforeReset && !told.contains(made.getKey()))) {
-      assertTrue(System.nanoTime() < deadline, "the workers do not run ahead");
-      SlowDevice.linger(64);
-    }
+    Patience.until(
+        "the workers run ahead",
+        () ->
+            finished.entrySet().stream()
+                .anyMatch(
+                    made -> made.getValue() > callsBeforeReset && !told.contains(made.getKey())));
     finished.keySet().removeAll(told);
   }
 
@@ -147,7 +146,7 @@ class ResetStressTest {
     CountDownLatch closed = new CountDownLatch(1);
     gate = closed;
     loader.reset(); // frees the slots that a call needs to begin
-    assertTrue(halfDone.tryAcquire(PATIENCE.toSeconds(), SECONDS), "no call begins");
+    assertTrue(halfDone.tryAcquire(patience().toSeconds(), SECONDS), "no call begins");
     int callsBefore = calls.get();
     loader.reset();
     gate = null;

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -10,6 +11,9 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Patience;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -49,7 +53,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @ResourceLock("java.util.logging")
 class SourceFuzzTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int MOST_LIVES = 1_000;
 
   private static final BatchSpec SPEC =
@@ -226,7 +229,7 @@ class SourceFuzzTest {
         assertTrue(elsewhere.contains(place), () -> "nothing was heard of " + place);
       }
       assertTrue(draw.places().containsAll(told), "there is no such batch");
-      Caller.until(this::nothingIsLive, "all to be given back");
+      Patience.until("all to be given back", this::nothingIsLive);
       assertEquals(List.of(), scripted.violations());
       host.close();
     }
@@ -341,7 +344,7 @@ class SourceFuzzTest {
             .epochs(draw.epochs)
             .shard(draw.first, draw.stride)
             .onFailure(policy())
-            .closeTimeout(patientClose ? PATIENCE : Duration.ZERO)
+            .closeTimeout(patientClose ? patience() : Duration.ZERO)
             .name("source")
             .seed(draw.seed);
         if (draw.declared) {
@@ -581,7 +584,7 @@ class SourceFuzzTest {
           } catch (BatchTimeoutException e) {
             gate.countDown(); // nothing else is left, or it is slow
             try {
-              get(PATIENCE);
+              get(patience());
             } catch (BatchTimeoutException tooLate) {
               throw new AssertionError("I5: a wait without end", tooLate);
             }

@@ -1,7 +1,8 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -16,6 +17,8 @@ import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import io.pentrough.device.TestKernels;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Threads;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -27,10 +30,8 @@ import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -38,22 +39,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Stages: what is declared, drawn, queued and delivered, and what happens if one fails. */
 @OnEveryDevice
-@Timeout(60)
 class StageTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int PIXELS = 3 * 67;
 
   private static final BatchSpec SPEC =
       BatchSpec.builder().array("image", DType.UINT8, 3, 67).array("label", DType.INT32, 3).build();
 
   private final Device device = TestDevice.openForGates();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private static void fill(HostBatch out, BatchContext context) {
     byte[] image = new byte[PIXELS];
@@ -124,8 +117,8 @@ class StageTest {
       for (int i = 0; i < 20; i++) {
         try (DeviceBatch batch =
             i % 3 == 0
-                ? loader.getQueued(device.defaultStream(), PATIENCE)
-                : loader.get(PATIENCE)) {
+                ? loader.getQueued(device.defaultStream(), patience())
+                : loader.get(patience())) {
           assertEquals(
               "{image: float32 [3, 67], label: int32 [3]}", batch.spec().toString(), "the order");
           assertArrayEquals(new int[] {3, 67}, batch.array("image").shape());
@@ -166,7 +159,7 @@ class StageTest {
             .stage(declaring(arrays -> arrays.drops("label")))
             .start()) {
       for (int i = 0; i < 8; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(
               "{weights: float32 [2], image: float32 [3, 67], twice: float32 [2],"
                   + " more: float32 [3, 67]}",
@@ -219,14 +212,14 @@ class StageTest {
     try (BackgroundLoader loader =
         BackgroundLoader.builder(device, SPEC, target).seed(11).stage(stage).start()) {
       for (int i = 0; i < 3; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(drawn(i, 0)[0], bytes(batch, "label").getFloat(0));
         }
       }
     }
     BatchTarget without = (out, context) -> out.parameters(stage);
     try (BackgroundLoader loader = BackgroundLoader.builder(device, SPEC, without).start()) {
-      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       assertSays(Objects.requireNonNull(e.getCause()), "no stages");
     }
   }
@@ -279,7 +272,7 @@ class StageTest {
             .stage(looking)
             .start()) {
       for (int i = 0; i < 12; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           int rows = i % 6;
           assertEquals(1 + rows % 5, batch.size());
           int counting = Math.min(rows, 1 + rows % 5); // of all 5, one
@@ -324,11 +317,11 @@ class StageTest {
             .deviceSlots(3)
             .stage(held)
             .start()) {
-      until(() -> filled.get() == 4, "three batches to be copied, and the next to be filled");
+      until("three batches to be copied, and the next to be filled", () -> filled.get() == 4);
       assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO), "not ready");
       assertTrue(loader.stats().stageBusyShare() > 0);
       gates.get(0).open();
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       gates.get(0).close();
     }
   }
@@ -347,14 +340,14 @@ class StageTest {
     AtomicInteger queued = new AtomicInteger();
     BackgroundLoader loader =
         loader(new Expand(), held, working(run -> queued.incrementAndGet())).start();
-    until(() -> queued.get() > 0, "a batch in the stages");
+    until("a batch in the stages", () -> queued.get() > 0);
     Caller<Boolean> closer =
         Caller.start(
             () -> {
               loader.close();
               return TestDevice.nothingLive(device);
             });
-    until(() -> Caller.waits(closer.thread), "close() to wait");
+    until("close() to wait", () -> Threads.isWaiting(closer.thread));
     gates.get(0).open();
     // The gate itself counts as something of the device's until it is closed.
     closer.result();
@@ -389,7 +382,7 @@ class StageTest {
     try (BackgroundLoader loader = builder.start()) {
       List<Long> order = new ArrayList<>();
       for (int i = 0; i < 6; i++) {
-        try (DeviceBatch batch = loader.getQueued(device.defaultStream(), PATIENCE)) {
+        try (DeviceBatch batch = loader.getQueued(device.defaultStream(), patience())) {
           order.add(batch.index());
           check(batch);
         } catch (TargetException e) {
@@ -419,12 +412,12 @@ class StageTest {
       builder.onFailure(FailurePolicy.skip(1, (epoch, index, cause) -> {}));
     }
     try (BackgroundLoader loader = builder.start()) {
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       if (!skipped) {
-        TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+        TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
         assertEquals(1, e.index());
       }
-      try (DeviceBatch batch = loader.get(PATIENCE)) {
+      try (DeviceBatch batch = loader.get(patience())) {
         assertEquals(2, batch.index());
       }
     }
@@ -440,7 +433,7 @@ class StageTest {
                 FailurePolicy.skip(5, (epoch, index, cause) -> told.add(index + ": " + cause)))
             .start()) {
       for (int index : new int[] {0, 2, 3}) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(index, batch.index());
         }
       }
@@ -472,15 +465,15 @@ class StageTest {
           }
         };
     try (BackgroundLoader loader = loader(once).start()) {
-      loader.get(PATIENCE).close();
-      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      loader.get(patience()).close();
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       assertSays(
           Objects.requireNonNull(e.getCause()), "stage 'once' could not draw its parameters");
     }
     first.clear();
     try (BackgroundLoader loader = loader(once).onFailure(FailurePolicy.retry(1)).start()) {
       for (int i = 0; i < 4; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(i, batch.index());
           check(batch);
         }
@@ -510,9 +503,9 @@ class StageTest {
           }
         };
     try (BackgroundLoader loader = loader(unset).start()) {
-      TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       assertSays(Objects.requireNonNull(e.getCause()), "stage 'unset' failed", "twicePlusOne");
-      e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+      e = assertThrows(TargetException.class, () -> loader.get(patience()));
       assertEquals(1, e.index());
     }
   }
@@ -658,13 +651,13 @@ class StageTest {
   void positions() throws Exception {
     Position position;
     try (BackgroundLoader loader = loader(new Expand()).start()) {
-      loader.get(PATIENCE).close();
-      try (DeviceBatch batch = loader.get(PATIENCE)) {
+      loader.get(patience()).close();
+      try (DeviceBatch batch = loader.get(patience())) {
         position = batch.position();
       }
     }
     try (BackgroundLoader loader = loader(new Expand()).workers(3).startAt(position).start();
-        DeviceBatch batch = loader.get(PATIENCE)) {
+        DeviceBatch batch = loader.get(patience())) {
       assertEquals(2, batch.index());
       check(batch);
     }
@@ -720,7 +713,7 @@ class StageTest {
               run.add(queued);
             });
     try (BackgroundLoader loader = loader(stage).start()) {
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       for (Executable use :
           List.<Executable>of(
               () -> arrays.get(0).all(),

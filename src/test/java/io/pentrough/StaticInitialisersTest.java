@@ -1,20 +1,21 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.until;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** A loader whose first batch is waited for in a static initialiser that its target waits for. */
 @ResourceLock("io.pentrough's log")
-@Timeout(60)
 class StaticInitialisersTest {
 
   private static final Duration SOON = Duration.ofMillis(20);
@@ -27,9 +28,9 @@ class StaticInitialisersTest {
               .name("early")
               .closeTimeout(Duration.ZERO)
               .start()) {
-        until(() -> loader.stats().slotWait().count() == 1, "the target to be called");
-        Thread worker = Caller.worker("early", 0);
-        until(() -> isInTarget(worker.getStackTrace()), "it to be held up");
+        until("the target to be called", () -> loader.stats().slotWait().count() == 1);
+        Thread worker = Threads.worker("early", 0);
+        until("it to be held up", () -> isInTarget(worker.getStackTrace()));
         loader.get(SOON).close();
         return "a batch";
       } catch (BatchTimeoutException e) {
@@ -67,7 +68,7 @@ class StaticInitialisersTest {
                 + Thread.currentThread().getName()
                 + " is doing: start the loader"),
         said);
-    until(() -> Early.DEVICE.liveResources().equals(HostDevice.Usage.NONE), "all to be given back");
+    until("all to be given back", () -> Early.DEVICE.liveResources().equals(HostDevice.Usage.NONE));
     Early.DEVICE.close();
   }
 
@@ -95,7 +96,7 @@ class StaticInitialisersTest {
                 + Table.class.getName()
                 + ", so a target that uses this class waits for it: start the loader"),
         said);
-    until(() -> Table.DEVICE.liveResources().equals(HostDevice.Usage.NONE), "all to be given back");
+    until("all to be given back", () -> Table.DEVICE.liveResources().equals(HostDevice.Usage.NONE));
     Table.DEVICE.close();
   }
 

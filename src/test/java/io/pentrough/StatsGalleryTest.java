@@ -11,7 +11,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -21,7 +20,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  * are up to the machine, so nothing here judges one: it is the shares on the page that must give
  * the verdict, and the words, on the page.
  */
-@Timeout(60)
 class StatsGalleryTest {
 
   private static final Path PAGE = Path.of("docs/reading-the-stats.md");

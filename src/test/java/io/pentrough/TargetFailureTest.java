@@ -1,9 +1,10 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
-import static io.pentrough.Numbered.check;
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -13,34 +14,27 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a target throws, and what it leaves behind. */
 @OnEveryDevice
-@Timeout(60)
 class TargetFailureTest {
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private BackgroundLoader.Builder loader(BatchTarget target) {
     return BackgroundLoader.builder(device, Numbered.SPEC, target);
@@ -118,7 +112,7 @@ class TargetFailureTest {
           throw failure;
         };
     try (BackgroundLoader loader = loader(target).hostSlots(1).start()) {
-      Caller<DeviceBatch> caller = Caller.start(() -> loader.get()).untilWaitingForBatch();
+      Caller<DeviceBatch> caller = Caller.start(() -> loader.get()).untilWaiting();
       gate.countDown();
       assertSame(failure, caller.failure(TargetException.class).getCause());
     }
@@ -200,7 +194,7 @@ class TargetFailureTest {
         assertTrue(fills.get() <= told + 5, fills + " fills, " + told + " told");
         if (told % 50 == 0) {
           int full = told + 5;
-          until(() -> fills.get() >= full, "every host slot to hold a failure");
+          until("every host slot to hold a failure", () -> fills.get() >= full);
           untilWorkersRest("failing", 2);
           assertEquals(full, fills.get());
         }
@@ -214,8 +208,8 @@ class TargetFailureTest {
 
   private static void untilWorkersRest(String loader, int workers) {
     for (int i = 0; i < workers; i++) {
-      Thread worker = Caller.worker(loader, i);
-      until(() -> Caller.restsAsWorker(worker), "a worker to rest");
+      Thread worker = Threads.worker(loader, i);
+      until("a worker to rest", () -> Threads.isWaiting(worker));
     }
   }
 
@@ -319,7 +313,7 @@ class TargetFailureTest {
     try (BackgroundLoader loader = loader(target).name("held").deviceSlots(2).start();
         DeviceBatch mine = Caller.start(() -> loader.get()).result()) {
       await(failed);
-      Caller<DeviceBatch> waiting = Caller.start(() -> loader.get(Duration.ofSeconds(30)));
+      Caller<DeviceBatch> waiting = Caller.start(() -> loader.get(patience()));
       waiting.failure(TargetException.class);
       check(2, loader.get());
       assertEquals(0, mine.index());

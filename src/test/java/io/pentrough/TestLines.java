@@ -65,6 +65,7 @@ public final class TestLines implements TestExecutionListener {
       // As Maven's execution "cuda" has it with -Dpentrough.cuda=real; else it would be the host.
       System.setProperty("pentrough.cuda", "real");
       System.setProperty("pentrough.softwareCuda.library", "none, but the driver of this machine");
+      System.setProperty("pentrough.patience", "3"); // a driver's first use of a kernel takes long
       TestLines lines = new TestLines(Path.of(args[0]), args[1]);
       LauncherFactory.create().execute(request(DiscoverySelectors.selectClass(args[1])), lines);
       System.exit(lines.conclude()); // whatever threads a test has left

@@ -1,8 +1,9 @@
 package io.pentrough;
 
-import static io.pentrough.Caller.await;
-import static io.pentrough.Caller.until;
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -10,36 +11,28 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Delivery as batches get ready. */
 @OnEveryDevice
-@Timeout(60)
 class UnorderedTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   /** Gets one batch or one failure, and marks its index. */
   private static void getOnce(BackgroundLoader loader, BitSet seen) throws Exception {
     long index;
-    try (DeviceBatch batch = loader.get(PATIENCE)) {
+    try (DeviceBatch batch = loader.get(patience())) {
       index = batch.index();
       assertEquals(index, Numbered.number(batch));
     } catch (TargetException e) {
@@ -120,10 +113,10 @@ class UnorderedTest {
       assertSays(e, "waiting for index 5", "index 5 of epoch 0 holds up the workers", "4096");
       gate.countDown();
       // Until nothing but the delivery can set the workers going again.
-      until(() -> loader.stats().copyTime().count() == others + 1, "index 5 to be ready");
+      until("index 5 to be ready", () -> loader.stats().copyTime().count() == others + 1);
       for (int i = 0; i < 2; i++) {
-        Thread worker = Caller.worker("slow", i);
-        until(() -> Caller.restsAsWorker(worker), "a worker to rest");
+        Thread worker = Threads.worker("slow", i);
+        until("a worker to rest", () -> Threads.isWaiting(worker));
       }
       getOnce(loader, seen);
       assertTrue(seen.get(5), "nothing else was to be had");

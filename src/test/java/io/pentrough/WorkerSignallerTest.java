@@ -1,16 +1,15 @@
 package io.pentrough;
 
+import io.pentrough.testkit.Patience;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 class WorkerSignallerTest {
 
   @Test
-  @Timeout(60)
   @DisplayName(
       "every worker gets to work that has a slot, however short the fills have been so far")
   void fillsThatGetLong() throws Exception {
@@ -34,20 +33,20 @@ class WorkerSignallerTest {
       for (; taken < 500; taken++) { // until a fill is known to be short
         Bench.get(loader).close();
       }
-      Bench.until(
+      Patience.until(
           "all workers rest",
           () -> Bench.threads().stream().filter(WorkerSignallerTest::rests).count() == workers);
       blocks.set(true);
       for (; taken < fills.get(); taken++) {
         Bench.get(loader).close();
       }
-      Bench.until("all workers are in the target", () -> blocked.get() == workers);
+      Patience.until("all workers are in the target", () -> blocked.get() == workers);
       go.countDown();
     }
     Bench.assertAllGone(device);
   }
 
   private static boolean rests(Thread thread) {
-    return thread.getName().contains("worker") && thread.getState() == Thread.State.WAITING;
+    return thread.getName().contains("worker") && Bench.restsAsWorker(thread);
   }
 }

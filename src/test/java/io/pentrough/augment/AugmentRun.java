@@ -1,5 +1,7 @@
 package io.pentrough.augment;
 
+import static io.pentrough.testkit.Patience.patience;
+
 import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
@@ -9,7 +11,6 @@ import io.pentrough.DeviceBatch;
 import io.pentrough.device.Device;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -18,8 +19,6 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /** Runs a loader with an augmentation. */
 final class AugmentRun {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   /** A batch as the consumer gets it, and what was drawn for it. */
   record Batch(ByteBuffer image, ByteBuffer label, ByteBuffer parameters) {
@@ -65,7 +64,7 @@ final class AugmentRun {
             .seed(seed)
             .start()) {
       for (int i = 0; i < batches; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           boolean hasLabel =
               batch.spec().arrays().stream().map(ArraySpec::name).anyMatch("label"::equals);
           results.add(

@@ -1,5 +1,7 @@
 package io.pentrough.augment;
 
+import static io.pentrough.testkit.Patience.patience;
+
 import io.jhdf.HdfFile;
 import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
@@ -19,7 +21,6 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.function.Function;
 import javax.imageio.ImageIO;
@@ -45,8 +46,6 @@ public final class AugmentationGallery {
 
   /** One with which each operation can be seen. */
   private static final long SEED = Long.getLong("pentrough.gallery.seed", 5);
-
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private static final ArraySpec IMAGE =
       Staged.array("image", DType.UINT8, 1, 1, DEPTH, EDGE, EDGE);
@@ -214,7 +213,7 @@ public final class AugmentationGallery {
             .seed(SEED);
     exhibit.stages.forEach(builder::stage);
     try (BackgroundLoader loader = builder.start();
-        DeviceBatch batch = loader.get(PATIENCE)) {
+        DeviceBatch batch = loader.get(patience())) {
       DeviceArray made = batch.array(exhibit.made);
       ByteBuffer bytes = Staged.bytes(made.elements() * Float.BYTES);
       made.copyTo(bytes);

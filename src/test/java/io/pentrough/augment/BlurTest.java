@@ -24,27 +24,18 @@ import java.util.Random;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The blur, on every device: against its twin bit for bit, and that against the definition. */
 @OnEveryDevice(everySchedule = false)
-@Timeout(60)
 class BlurTest {
 
   private static final double HALF_ULP = 0x1p-24;
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   /** A blur and an array for it, made from a seed. */
   @SuppressWarnings("ArrayRecordComponent") // of these tests alone

@@ -1,5 +1,6 @@
 package io.pentrough.augment;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -21,21 +22,17 @@ import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import io.pentrough.device.cuda.CudaRuns;
 import io.pentrough.device.cuda.CudaSim;
-import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** A kernel of a stage that cannot be launched. */
 @OnEveryDevice(everySchedule = false)
-@Timeout(60)
 class LaunchFailureTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int TOO_MANY_RESOURCES = 701; // an error that the context survives
 
   private static final BatchSpec SPEC =
@@ -109,7 +106,7 @@ class LaunchFailureTest {
               .start()) {
         for (int i = 0; i < 5; i++) {
           if (i == failing) {
-            TargetException e = assertThrows(TargetException.class, () -> loader.get(PATIENCE));
+            TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
             assertEquals(failing, e.index());
             StageException cause = assertInstanceOf(StageException.class, e.getCause());
             String message = String.valueOf(cause.getMessage());
@@ -117,7 +114,7 @@ class LaunchFailureTest {
             assertTrue(message.contains(kernel), message);
             assertInstanceOf(DeviceException.class, cause.getCause());
           } else {
-            try (DeviceBatch batch = loader.get(PATIENCE)) {
+            try (DeviceBatch batch = loader.get(patience())) {
               assertEquals(i, batch.index());
             }
           }

@@ -15,25 +15,16 @@ import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** One-hot labels, on every device, against the definition. */
 @OnEveryDevice(everySchedule = false)
-@Timeout(60)
 class OneHotTest {
 
   private final Device device = TestDevice.open();
-
-  @AfterEach
-  void nothingIsLeft() {
-    TestDevice.assertNothingLive(device);
-    device.close();
-  }
 
   /** First -1, then mostly classes; the rest is what other types take for one. */
   static void labels(ByteBuffer to, ArraySpec spec, Random random) {

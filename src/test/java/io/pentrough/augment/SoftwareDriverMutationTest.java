@@ -14,6 +14,7 @@ import io.pentrough.device.KernelSource;
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.SoftwareCuda;
+import io.pentrough.testkit.Exhaustive;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +42,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * result is another than the twin's, or the kernel fails. What is not noticed must be listed in
  * {@link #LIST}, with the reason.
  *
- * <p>{@code -Dpentrough.cuda.sweep=all} takes every mutant; by default a sample.
+ * <p>Where tests are {@link Exhaustive} it takes every mutant, else a sample.
  */
 @Tag("cuda")
 @Tag("softwareDriver")
@@ -52,8 +53,7 @@ class SoftwareDriverMutationTest {
   /** What nothing can notice, by kernel and reason. */
   private static final Path LIST = Path.of("src/test/resources/io/pentrough/augment/survivors.txt");
 
-  private static final int SAMPLE = 12;
-  private static final boolean ALL = "all".equals(System.getProperty("pentrough.cuda.sweep"));
+  private static final int SAMPLE = 4;
 
   /** Mutants that run on and on are taken for noticed after this. */
   private static final long LIMIT_MICROS = 100_000;
@@ -199,7 +199,7 @@ class SoftwareDriverMutationTest {
   private static List<Integer> chosen(PtxMutants mutants, String kernel) {
     List<Integer> all =
         new ArrayList<>(IntStream.rangeClosed(1, mutants.mutants().size()).boxed().toList());
-    if (!ALL) {
+    if (!Exhaustive.ON) {
       Collections.shuffle(all, new Random(kernel.length()));
       return all.subList(0, Math.min(SAMPLE, all.size()));
     }

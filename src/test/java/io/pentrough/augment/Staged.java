@@ -1,5 +1,7 @@
 package io.pentrough.augment;
 
+import static io.pentrough.testkit.Patience.patience;
+
 import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
@@ -10,7 +12,6 @@ import io.pentrough.DeviceBatch;
 import io.pentrough.device.Device;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -24,8 +25,6 @@ import java.util.concurrent.ConcurrentHashMap;
  * @param out the array the stage has made
  */
 record Staged(List<ByteBuffer> in, List<ByteBuffer> parameters, List<ByteBuffer> out) {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   /** Writes the elements of a batch. */
   interface Content {
@@ -66,7 +65,7 @@ record Staged(List<ByteBuffer> in, List<ByteBuffer> parameters, List<ByteBuffer>
             .epochs(1)
             .start()) {
       for (long i = 0; i < batches; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           DeviceArray there = batch.array(made);
           ByteBuffer copy = bytes(there.elements() * there.spec().dtype().bytes());
           there.copyTo(copy);

@@ -47,7 +47,9 @@ class GpuOnCudaTest {
   @DisplayName("each way to wait for a copy is measured, and no property is left behind")
   void waits() {
     Properties before = (Properties) System.getProperties().clone();
-    String[] args = {"waits", "--batches", "8", "--micros", "20,200"};
+    String[] args = {
+      "waits", "--batches", "8", "--micros", "20,200", "--ways", "nobody,consumer+words"
+    };
     assertEquals(0, Benchmarks.commandLine().execute(args));
     assertEquals(before, System.getProperties());
   }

@@ -9,6 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.lang.management.ManagementFactory;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
@@ -19,7 +22,6 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedDeque;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -37,7 +39,7 @@ import org.junit.jupiter.api.function.Executable;
  *
  * <p>After each test everything it made is closed, and nothing may be left alive.
  */
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 public abstract class DeviceContract {
 
   private static final long AN_HOUR = TimeUnit.HOURS.toNanos(1);
@@ -175,12 +177,9 @@ public abstract class DeviceContract {
     return String.valueOf(assertThrows(type, misuse).getMessage());
   }
 
-  /** Spins until a thread is parked or waiting; the test's timeout bounds it. */
+  /** Until a thread is parked or waiting. */
   protected static void awaitWaiting(Thread thread) {
-    while (thread.getState() != Thread.State.WAITING
-        && thread.getState() != Thread.State.TIMED_WAITING) {
-      Thread.onSpinWait();
-    }
+    Threads.untilWaiting(thread);
   }
 
   // Streams
@@ -315,19 +314,17 @@ public abstract class DeviceContract {
             () -> stream.read(buffer, ByteBuffer.allocate(1)))) {
       Gate gate = hold(stream);
       stream.record(done);
-      FutureTask<Boolean> waiting =
-          new FutureTask<>(
+      Caller<Boolean> waiting =
+          Caller.start(
               () -> {
                 Thread.currentThread().interrupt();
                 wait.run();
                 assertTrue(done.isComplete());
                 return Thread.interrupted();
               });
-      Thread thread = new Thread(waiting);
-      thread.start();
-      awaitHeldUp(thread);
+      awaitHeldUp(waiting.thread);
       gate.open();
-      assertTrue(waiting.get(), "the interrupt was swallowed");
+      assertTrue(waiting.result(), "the interrupt was swallowed");
     }
   }
 
@@ -528,7 +525,7 @@ public abstract class DeviceContract {
     parked.forEach(DeviceContract::awaitWaiting);
     gate.open();
     for (Thread thread : parked) {
-      thread.join(); // would not return
+      Patience.join(thread); // would not return
     }
   }
 
@@ -539,8 +536,8 @@ public abstract class DeviceContract {
     hold(stream);
     stream.record(event);
 
-    FutureTask<Boolean> interrupted =
-        new FutureTask<>(
+    Caller<Boolean> interrupted =
+        Caller.start(
             () -> {
               while (!Thread.currentThread().isInterrupted()) {
                 event.park(AN_HOUR);
@@ -548,11 +545,9 @@ public abstract class DeviceContract {
               event.park(AN_HOUR); // does not park with the interrupt pending
               return Thread.interrupted();
             });
-    Thread first = new Thread(interrupted);
-    first.start();
-    awaitWaiting(first);
-    first.interrupt();
-    assertTrue(interrupted.get());
+    awaitWaiting(interrupted.thread);
+    interrupted.thread.interrupt();
+    assertTrue(interrupted.result());
 
     AtomicBoolean enough = new AtomicBoolean();
     Thread second =
@@ -566,7 +561,7 @@ public abstract class DeviceContract {
     awaitWaiting(second);
     enough.set(true);
     LockSupport.unpark(second);
-    second.join();
+    Patience.join(second);
 
     event.park(0);
     event.park(-1);
@@ -839,7 +834,7 @@ public abstract class DeviceContract {
     DeviceEvent done = event();
     PinnedBuffer pinned = pinned(1, 2, 3, 4);
     DeviceBuffer buffer = buffer(4);
-    int rounds = effort(10_000);
+    int rounds = Math.max(400, effort(4_000)); // an object is 16 bytes or more
     long bytes =
         allocatedBy(
             () -> {
@@ -910,20 +905,16 @@ public abstract class DeviceContract {
   @Test
   void randomProgramsOfSeveralThreadsOnTheSameStreamsDoToo() throws Exception {
     DeviceStream[] streams = {stream(), stream(), stream()};
-    List<FutureTask<Void>> tasks = new ArrayList<>();
+    List<StreamFuzz> programs = new ArrayList<>();
     long seed = StreamFuzz.printedSeed();
     for (int program = 0; program < 4; program++) {
-      StreamFuzz fuzz = new StreamFuzz(this, streams, seed + program);
-      FutureTask<Void> task = new FutureTask<>(() -> fuzz.run(effort(2000)), null);
-      tasks.add(task);
+      programs.add(new StreamFuzz(this, streams, seed + program));
     }
-    for (FutureTask<Void> task : tasks) {
-      Thread thread = new Thread(task);
-      thread.setDaemon(true);
-      thread.start();
-    }
-    for (FutureTask<Void> task : tasks) {
-      task.get();
+    // None starts before all have their memory: a driver may let an allocation wait for streams.
+    List<Caller<Boolean>> tasks =
+        programs.stream().map(fuzz -> Caller.run(() -> fuzz.run(effort(2000)))).toList();
+    for (Caller<Boolean> task : tasks) {
+      task.result();
     }
   }
 }

@@ -2,9 +2,13 @@ package io.pentrough.device;
 
 import io.pentrough.device.cuda.CudaRuns;
 import io.pentrough.device.cuda.CudaSim;
+import io.pentrough.testkit.Exhaustive;
+import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ClassTemplateInvocationContext;
 import org.junit.jupiter.api.extension.ClassTemplateInvocationContextProvider;
+import org.junit.jupiter.api.extension.Extension;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /** Runs a class once on the host; or on CUDA, see {@link CudaRuns}. */
@@ -22,7 +26,7 @@ final class EveryDevice implements ClassTemplateInvocationContextProvider {
       return Stream.of(new OnHost());
     }
     OnEveryDevice wish = context.getRequiredTestClass().getAnnotation(OnEveryDevice.class);
-    if (!wish.everySchedule() && "all".equals(System.getProperty("pentrough.cuda.sweep"))) {
+    if (!wish.everySchedule() && Exhaustive.ON) {
       return CudaRuns.oncePerSchedule();
     }
     return CudaRuns.invocations(
@@ -35,10 +39,20 @@ final class EveryDevice implements ClassTemplateInvocationContextProvider {
     return true;
   }
 
-  private static final class OnHost implements ClassTemplateInvocationContext {
+  private static final class OnHost implements ClassTemplateInvocationContext, AfterEachCallback {
     @Override
     public String getDisplayName(int invocation) {
       return "host";
+    }
+
+    @Override
+    public List<Extension> getAdditionalExtensions() {
+      return List.of(this);
+    }
+
+    @Override
+    public void afterEach(ExtensionContext context) {
+      TestDevice.closeOpened();
     }
   }
 }

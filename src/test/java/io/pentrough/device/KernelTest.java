@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
 import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -14,7 +16,6 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -25,7 +26,7 @@ import org.junit.jupiter.api.function.Executable;
 
 /** What modules and kernels must do on every device. */
 @OnEveryDevice
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class KernelTest {
 
   @SuppressWarnings("UnnecessaryLambda") // no guard, by a name
@@ -46,12 +47,10 @@ class KernelTest {
   }
 
   @AfterEach
-  void nothingIsLeft() throws Exception {
+  void close() throws Exception {
     for (AutoCloseable each : made) {
       each.close();
     }
-    device.close();
-    TestDevice.assertNothingLive(device);
   }
 
   private <T extends AutoCloseable> T keep(T one) {
@@ -392,18 +391,18 @@ class KernelTest {
   void threadsLaunchKernelsOfTheirOwnAtOnce() throws Exception {
     int launches = TestDevice.effort(1000);
     List<DeviceBuffer> results = new ArrayList<>();
-    List<FutureTask<?>> tasks = new ArrayList<>();
+    List<Caller.Body> work = new ArrayList<>();
     for (int t = 0; t < 4; t++) {
       DeviceBuffer x = ints(t, 2 * t);
       DeviceStream own = keep(device.newStream());
       DeviceKernel kernel = affine(x, 1, 0);
       results.add(x);
-      tasks.add(new FutureTask<>(() -> addAll(kernel, own, launches), null));
+      work.add(() -> addAll(kernel, own, launches));
     }
-    tasks.stream().map(Thread::new).toList().forEach(Thread::start);
+    List<Caller<Boolean>> tasks = work.stream().map(Caller::run).toList();
     int sum = launches * (launches - 1) / 2;
     for (int t = 0; t < 4; t++) {
-      tasks.get(t).get();
+      tasks.get(t).result();
       assertArrayEquals(new int[] {t + sum, 2 * t + sum}, readInts(results.get(t)));
     }
   }

@@ -1,16 +1,21 @@
 package io.pentrough.device;
 
+import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaRuns;
 import io.pentrough.device.cuda.CudaWork;
 import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 /**
  * The device that a run of the tests is about, and what the tests do with it that the interfaces of
@@ -22,7 +27,7 @@ public final class TestDevice {
   public static final boolean IS_CUDA =
       System.getProperty("pentrough.softwareCuda.library") != null;
 
-  private static final long PATIENCE_SECONDS = 30;
+  private static final Queue<Device> OPENED = new ConcurrentLinkedQueue<>();
 
   private TestDevice() {}
 
@@ -34,9 +39,29 @@ public final class TestDevice {
     return IS_CUDA && !CudaRuns.REAL ? usual / 10 : usual;
   }
 
-  /** Opens the device. */
+  /** Opens the device. Behind the test it is closed, and the test fails if something is left. */
   public static Device open() {
-    return IS_CUDA ? CudaDevice.open(0) : HostDevice.open();
+    Device device = IS_CUDA ? CudaDevice.open(0) : HostDevice.open();
+    OPENED.add(device);
+    return device;
+  }
+
+  /**
+   * Closes what the test has opened; for extensions. Throws if a device is not given everything.
+   */
+  public static void closeOpened() {
+    List<Device> opened = new ArrayList<>();
+    for (Device device = OPENED.poll(); device != null; device = OPENED.poll()) {
+      opened.add(device);
+    }
+    assertAll(
+        opened.stream()
+            .map(
+                device ->
+                    () -> {
+                      assertNothingLive(device);
+                      device.close();
+                    }));
   }
 
   /**
@@ -104,9 +129,7 @@ public final class TestDevice {
 
     private void await() {
       try {
-        if (!opened.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-          throw new AssertionError("a gate was not opened in time");
-        }
+        Patience.await(opened);
       } catch (InterruptedException e) {
         throw new AssertionError(e);
       }
@@ -190,20 +213,9 @@ public final class TestDevice {
     }
   }
 
-  /** Whether a thread waits for the device in a method, or in something that method calls. */
-  public static boolean isHeldUp(Thread thread, Class<?> type, String method) {
-    StackTraceElement[] stack = thread.getStackTrace();
-    boolean waits =
-        IS_CUDA
-            ? CudaWork.isInSynchronize(stack)
-            : thread.getState() == Thread.State.WAITING
-                || thread.getState() == Thread.State.TIMED_WAITING;
-    return waits
-        && Arrays.stream(stack)
-            .anyMatch(
-                frame ->
-                    frame.getClassName().equals(type.getName())
-                        && frame.getMethodName().equals(method));
+  /** Whether a thread waits for the device. */
+  public static boolean isHeldUp(Thread thread) {
+    return IS_CUDA ? CudaWork.isInSynchronize(thread.getStackTrace()) : Threads.isWaiting(thread);
   }
 
   /**

@@ -11,6 +11,7 @@ import io.pentrough.device.DeviceException;
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.TroubledDriver;
+import io.pentrough.testkit.Patience;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
@@ -26,7 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(TroubledDriver.class)
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class DeviceFaultsTest {
 
   private static final int STEPS = 6;

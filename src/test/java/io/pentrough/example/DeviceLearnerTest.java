@@ -10,6 +10,7 @@ import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.CudaSim.Schedule;
 import io.pentrough.device.cuda.TroubledDriver;
 import io.pentrough.example.DeviceNetwork.Shape;
+import io.pentrough.testkit.Patience;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -25,7 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(TroubledDriver.class)
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class DeviceLearnerTest {
 
   private static final int STEPS = 12;

@@ -1,11 +1,12 @@
 package io.pentrough.example;
 
+import static io.pentrough.testkit.Patience.patience;
+
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
 import io.pentrough.DeviceBatch;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.cuda.CudaDevice;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,7 +20,6 @@ final class DeviceTraining {
   static final int BATCH = 17;
   private static final int PATCH = 3;
   private static final int CLASSES = 3;
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   /** What a training ends with. */
   record Result(List<Float> losses, List<float[]> state) {
@@ -65,7 +65,7 @@ final class DeviceTraining {
                 .consumerStream(loaders.apply(learner.stream()))
                 .start()) {
       for (int step = 0; step < steps; step++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           learner.learn(batch, 5e-3f);
         }
         afterStep.run();

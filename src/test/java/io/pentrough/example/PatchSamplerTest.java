@@ -1,5 +1,6 @@
 package io.pentrough.example;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -7,7 +8,6 @@ import io.pentrough.BackgroundLoader;
 import io.pentrough.DeviceBatch;
 import io.pentrough.device.host.HostDevice;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
@@ -79,7 +79,7 @@ class PatchSamplerTest {
                 .seed(8)
                 .start()) {
       for (int i = 0; i < BATCHES; i++) {
-        try (DeviceBatch batch = loader.get(Duration.ofSeconds(30))) {
+        try (DeviceBatch batch = loader.get(patience())) {
           check.accept(
               HostDevice.bytes(batch.array("image").buffer()),
               HostDevice.bytes(batch.array("label").buffer()));

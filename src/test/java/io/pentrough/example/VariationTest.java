@@ -1,5 +1,6 @@
 package io.pentrough.example;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -15,7 +16,6 @@ import io.pentrough.device.TestDevice;
 import io.pentrough.device.host.HostDevice;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -38,7 +38,6 @@ class VariationTest {
   private static final int CLASSES = 3;
   private static final Normalisation AS_IT_IS = new Normalisation(1, 0);
   private static final Normalisation NORMALISATION = new Normalisation(0.0171f, -2.1f);
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   /** What was delivered: floats and labels of all batches, one after another. */
   private record Delivered(List<Float> images, List<Integer> labels, LoaderStats stats) {
@@ -68,7 +67,7 @@ class VariationTest {
             .seed(8)
             .start()) {
       for (int i = 0; i < BATCHES; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           ByteBuffer image = ByteBuffer.allocate(4 * BATCH * VOXELS).order(ByteOrder.nativeOrder());
           ByteBuffer label = ByteBuffer.allocate(4 * BATCH).order(ByteOrder.nativeOrder());
           batch.array("image").copyTo(image);

@@ -1,5 +1,6 @@
 package io.pentrough.device.cuda;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -14,7 +15,7 @@ import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.WorkFailedException;
 import io.pentrough.device.host.HostDevice;
-import java.time.Duration;
+import io.pentrough.testkit.Patience;
 import java.util.List;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUstream;
@@ -33,7 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(TroubledDriver.class)
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaAdviceTest {
 
   @BeforeEach
@@ -89,7 +90,7 @@ class CudaAdviceTest {
   void noOtherLoader() throws Exception {
     CudaDevice device = CudaDevice.open(0);
     try (BackgroundLoader loader = Session.loader(device).start()) {
-      DeviceBatch batch = loader.get(Duration.ofSeconds(20));
+      DeviceBatch batch = loader.get(patience());
       CudaSim.killContext(0, 700);
       assertThrows(WorkFailedException.class, batch::close);
       String message =

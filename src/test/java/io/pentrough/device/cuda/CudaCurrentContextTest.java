@@ -2,6 +2,7 @@ package io.pentrough.device.cuda;
 
 import static io.pentrough.device.cuda.CudaWork.check;
 import static io.pentrough.device.cuda.CudaWork.newContext;
+import static io.pentrough.testkit.Patience.patience;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
 import static jcuda.driver.JCudaDriver.cuCtxGetCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
@@ -23,8 +24,8 @@ import io.pentrough.device.DeviceKernel;
 import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.TestKernels;
+import io.pentrough.testkit.Patience;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -40,10 +41,9 @@ import org.junit.jupiter.api.Timeout;
  * call still goes to its device, and leaves the thread's context as it was.
  */
 @OnCuda
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaCurrentContextTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
   private static final CUcontext NONE = new CUcontext();
 
   /** What was current before the test, and must be again. */
@@ -93,7 +93,8 @@ class CudaCurrentContextTest {
         boolean queued = i % 2 == 0;
         with(
             contexts.get(i % 3),
-            () -> batch[0] = queued ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE));
+            () ->
+                batch[0] = queued ? loader.getQueued(stream, patience()) : loader.get(patience()));
         int index = i;
         with(contexts.get(i / 3 % 3), () -> assertEquals(index, Session.numberOf(batch[0])));
         with(contexts.get((i + 1) % 3), batch[0]::close);
@@ -149,7 +150,7 @@ class CudaCurrentContextTest {
                 .workers(2)
                 .start()) {
       for (int i = 0; i < 8; i++) {
-        loader.get(PATIENCE).close();
+        loader.get(patience()).close();
       }
     }
     assertEquals(List.of(), List.copyOf(failures));
@@ -184,7 +185,7 @@ class CudaCurrentContextTest {
             Session.loader(device).consumerStream(stream).stage(new Changing()).start()) {
       for (int i = 0; i < 8; i++) {
         try (DeviceBatch batch =
-            i % 2 == 0 ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE)) {
+            i % 2 == 0 ? loader.getQueued(stream, patience()) : loader.get(patience())) {
           assertEquals(i, Session.numberOf(batch));
         }
       }
@@ -217,7 +218,7 @@ class CudaCurrentContextTest {
       for (CUcontext mine : List.of(device.context().handle, other, NONE)) {
         for (int i = 0; i < 4; i++) {
           check(cuCtxSetCurrent(mine));
-          loader.getQueued(stream, PATIENCE).close();
+          loader.getQueued(stream, patience()).close();
         }
       }
     }

@@ -5,6 +5,7 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceContract;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Patience;
 
 /** The contract on CUDA. */
 @OnCuda
@@ -35,9 +36,7 @@ class CudaDeviceContractTest extends DeviceContract {
 
   @Override
   protected void awaitHeldUp(Thread thread) {
-    while (!CudaWork.isInSynchronize(thread.getStackTrace())) {
-      Thread.onSpinWait();
-    }
+    Patience.until("it is in the driver", () -> CudaWork.isInSynchronize(thread.getStackTrace()));
   }
 
   @Override

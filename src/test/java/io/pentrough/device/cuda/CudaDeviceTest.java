@@ -2,6 +2,7 @@ package io.pentrough.device.cuda;
 
 import static io.pentrough.device.cuda.CudaWork.check;
 import static io.pentrough.device.cuda.CudaWork.newContext;
+import static io.pentrough.testkit.Patience.patience;
 import static jcuda.driver.JCudaDriver.CU_STREAM_LEGACY;
 import static jcuda.driver.JCudaDriver.CU_STREAM_PER_THREAD;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
@@ -31,9 +32,10 @@ import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.Set;
@@ -42,8 +44,6 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -64,10 +64,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a CUDA device promises beyond the contract. */
 @OnCuda
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaDeviceTest {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   /** What was current before the test, and must be again. */
   private final CUcontext before = new CUcontext();
@@ -180,8 +178,8 @@ class CudaDeviceTest {
   void aBoundThreadOpensAnotherDevice() throws Exception {
     int other = CudaDevice.list().size() - 1; // on a machine with one GPU the same
     try (CudaDevice zero = CudaDevice.open(0)) {
-      FutureTask<Void> bound =
-          new FutureTask<>(
+      Caller<Void> bound =
+          Caller.start(
               () -> {
                 zero.bindThread();
                 try (CudaDevice another = CudaDevice.open(other)) {
@@ -191,8 +189,7 @@ class CudaDeviceTest {
                 Session.run(zero);
                 return null;
               });
-      new Thread(bound).start();
-      bound.get();
+      bound.result();
     }
   }
 
@@ -264,17 +261,14 @@ class CudaDeviceTest {
       CudaDevice device = CudaDevice.open(0);
       CudaWork.Word word = new CudaWork.Word(still);
       word.hold(device.defaultStream());
-      FutureTask<Void> synchronize = new FutureTask<>(device.defaultStream()::synchronize, null);
-      Thread thread = new Thread(synchronize);
-      thread.start();
-      while (!CudaWork.isInSynchronize(thread.getStackTrace())) {
-        assertFalse(synchronize.isDone());
-        Thread.onSpinWait();
-      }
+      Caller<Boolean> synchronize = Caller.run(device.defaultStream()::synchronize);
+      Patience.until(
+          "it is in the driver",
+          () -> CudaWork.isInSynchronize(synchronize.thread.getStackTrace()));
       device.close();
       device.bindThread(); // not given back: the call is under way
       word.open();
-      synchronize.get();
+      synchronize.result();
       assertThrows(IllegalStateException.class, device::bindThread);
       word.free();
     }
@@ -330,22 +324,20 @@ class CudaDeviceTest {
     }
     try (CudaDevice zero = CudaDevice.open(0);
         CudaDevice one = CudaDevice.open(1)) {
-      FutureTask<Void> first =
-          new FutureTask<>(
+      Caller<Void> first =
+          Caller.start(
               () -> {
                 Session.run(zero);
                 return null;
               });
-      FutureTask<Void> second =
-          new FutureTask<>(
+      Caller<Void> second =
+          Caller.start(
               () -> {
                 Session.run(one);
                 return null;
               });
-      new Thread(first).start();
-      new Thread(second).start();
-      first.get();
-      second.get();
+      first.result();
+      second.result();
       try (DeviceStream stream = one.newStream();
           PinnedBuffer pinned = one.allocatePinned(1);
           DeviceBuffer buffer = zero.allocate(1)) {
@@ -377,7 +369,7 @@ class CudaDeviceTest {
                   .workers(2)
                   .start()) {
         for (int i = 0; i < 6; i++) {
-          loader.get(PATIENCE).close();
+          loader.get(patience()).close();
         }
         assertEquals(Set.of(device.context().handle), Set.copyOf(seen));
       }
@@ -463,7 +455,7 @@ class CudaDeviceTest {
           BackgroundLoader loader = Session.loader(device).deviceSlots(1).start()) {
         for (int i = 0; i < 10; i++) {
           long[] seen = {-1};
-          DeviceBatch batch = loader.get(PATIENCE);
+          DeviceBatch batch = loader.get(patience());
           try (PinnedBuffer copy = device.allocatePinned(8)) {
             work.copyToHost(batch.array(0).buffer().slice(80, 8, () -> {}), 0, copy, 0, 8);
             batch.close(); // recorded on the default stream, behind the blocking one
@@ -485,7 +477,7 @@ class CudaDeviceTest {
     try (CudaDevice device = CudaDevice.open(0);
         DeviceStream stream = device.newStream();
         BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
-      DeviceBatch batch = loader.get(PATIENCE);
+      DeviceBatch batch = loader.get(patience());
       CUstream handle = ((CudaStream) stream).handle;
       check(cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED));
       assertTrue(stream.isCapturing());
@@ -493,15 +485,15 @@ class CudaDeviceTest {
           List.<Executable>of(
               batch::close,
               loader::get,
-              () -> loader.get(PATIENCE),
-              () -> loader.getQueued(stream, PATIENCE))) {
+              () -> loader.get(patience()),
+              () -> loader.getQueued(stream, patience()))) {
         String message = messageOf(IllegalStateException.class, refused);
         assertTrue(message.startsWith("the stream is being captured into a graph"), message);
       }
       check(cuStreamEndCapture(handle, new CUgraph()));
       assertFalse(stream.isCapturing());
       batch.close();
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
     }
   }
 
@@ -512,9 +504,9 @@ class CudaDeviceTest {
         DeviceEvent event = device.newEvent();
         BackgroundLoader loader = Session.loader(device).start()) {
       CUstream blocking = newStream(current(), 0);
-      DeviceBatch batch = loader.get(PATIENCE);
+      DeviceBatch batch = loader.get(patience());
       check(cuStreamBeginCapture(blocking, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL));
-      for (Executable refused : List.<Executable>of(batch::close, () -> loader.get(PATIENCE))) {
+      for (Executable refused : List.<Executable>of(batch::close, () -> loader.get(patience()))) {
         String message = messageOf(IllegalStateException.class, refused);
         assertTrue(message.startsWith("the stream is being captured into a graph"), message);
       }
@@ -526,7 +518,7 @@ class CudaDeviceTest {
       }
       cuStreamEndCapture(blocking, new CUgraph());
       batch.close();
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       check(cuStreamDestroy(blocking));
     }
   }
@@ -541,7 +533,7 @@ class CudaDeviceTest {
       CUstream handle = ((CudaStream) captured).handle;
       check(cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL));
       for (int i = 0; i < 8; i++) { // library threads query, copy and record meanwhile
-        loader.get(PATIENCE).close();
+        loader.get(patience()).close();
       }
       check(cuStreamEndCapture(handle, new CUgraph()));
     }
@@ -559,12 +551,12 @@ class CudaDeviceTest {
       CUstream handle = ((CudaStream) captured).handle;
       Callable<Integer> begin =
           () -> cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL);
-      loader.get(PATIENCE).close(); // so that the length of a copy is known
+      loader.get(patience()).close(); // so that the length of a copy is known
       ExecutorService other = Executors.newSingleThreadExecutor();
       try {
         check(ownThread ? begin.call() : inContext(other, device, begin));
         for (int i = 0; i < 20; i++) {
-          loader.get(PATIENCE).close();
+          loader.get(patience()).close();
         }
         Callable<Integer> end = () -> cuStreamEndCapture(handle, new CUgraph());
         check(ownThread ? end.call() : inContext(other, device, end));
@@ -583,13 +575,12 @@ class CudaDeviceTest {
 
   private static int inContext(ExecutorService thread, CudaDevice device, Callable<Integer> call)
       throws Exception {
-    return thread
-        .submit(
+    return Patience.result(
+        thread.submit(
             () -> {
               device.bindThread();
               return call.call();
-            })
-        .get(30, TimeUnit.SECONDS);
+            }));
   }
 
   // ---- memory
@@ -691,18 +682,16 @@ class CudaDeviceTest {
       for (int i = 0; i < 50; i++) {
         DeviceEvent event = device.newEvent();
         stream.record(event);
-        FutureTask<Void> polls =
-            new FutureTask<>(
+        Caller<Void> polls =
+            Caller.start(
                 () -> {
                   while (true) {
                     event.isComplete();
                   }
                 });
-        Thread thread = new Thread(polls);
-        thread.start();
         event.close();
-        assertThrows(java.util.concurrent.ExecutionException.class, polls::get);
-        thread.join();
+        polls.failure(IllegalStateException.class);
+        Patience.join(polls.thread);
       }
     }
   }

@@ -1,11 +1,9 @@
 package io.pentrough.device.cuda;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Whole loaders on CUDA. */
 @OnCuda
-@Timeout(60)
 class CudaLoaderTest {
 
   @Test

@@ -1,6 +1,7 @@
 package io.pentrough.device.cuda;
 
 import static io.pentrough.device.cuda.CudaWork.check;
+import static io.pentrough.testkit.Patience.patience;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -20,9 +21,10 @@ import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
 import io.pentrough.device.TestKernels;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -31,7 +33,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.FutureTask;
 import java.util.function.LongSupplier;
 import jcuda.driver.CUcontext;
 import org.junit.jupiter.api.DisplayName;
@@ -47,10 +48,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(TroubledDriver.class)
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaOwnMemoryTest {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private static void assertNothingLeft() {
     assertEquals(List.of(), CudaSim.violations());
@@ -92,13 +91,13 @@ class CudaOwnMemoryTest {
       DeviceModule module,
       DeviceBuffer large)
       throws Exception {
-    try (DeviceBatch batch = loader.get(PATIENCE);
+    try (DeviceBatch batch = loader.get(patience());
         DeviceKernel kernel = module.kernel("affine")) {
       Session.numberOf(batch);
       kernel.set(0, batch.array("also").buffer()).setInt(1, 1).setInt(2, 1).setInt(3, 0);
       kernel.launch(stream);
     }
-    try (DeviceBatch batch = loader.getQueued(stream, PATIENCE)) {
+    try (DeviceBatch batch = loader.getQueued(stream, patience())) {
       batch.array("also").copyTo(new int[700]);
     }
     try (DeviceStream other = device.newStream();
@@ -165,35 +164,35 @@ class CudaOwnMemoryTest {
         DeviceStream free = device.newStream()) {
       CudaWork.Word word = new CudaWork.Word(device);
       List<DeviceStream> held = new ArrayList<>();
-      List<FutureTask<Void>> reads = new ArrayList<>();
+      List<Caller<Boolean>> reads = new ArrayList<>();
       try {
         for (int i = 0; i < CudaStaging.PARTS + 1; i++) {
           DeviceStream stream = device.newStream();
           word.hold(stream);
           held.add(stream);
-          reads.add(new FutureTask<>(() -> stream.read(buffer, ByteBuffer.allocate(8)), null));
-          Thread reader = new Thread(reads.get(i));
-          reader.start();
-          while (!TestDevice.isHeldUp(reader, CudaStream.class, "read")) {
-            assertFalse(waitsForMemory(reader), "the others wait with memory taken");
-            assertFalse(reads.get(i).isDone());
-            Thread.onSpinWait();
-          }
+          Caller<Boolean> reader = Caller.run(() -> stream.read(buffer, ByteBuffer.allocate(8)));
+          reads.add(reader);
+          Patience.until(
+              "a read is held up",
+              () -> {
+                assertFalse(waitsForMemory(reader.thread), "the others wait with memory taken");
+                return TestDevice.isHeldUp(reader.thread);
+              });
         }
-        FutureTask<Void> read =
-            new FutureTask<>(() -> free.read(buffer, ByteBuffer.allocate(8)), null);
-        Thread reader = new Thread(read);
-        reader.start();
-        while (!read.isDone()) {
-          assertFalse(waitsForMemory(reader), "it waits for a read of a stream that is held up");
-          Thread.onSpinWait();
-        }
-        read.get();
+        Caller<Boolean> read = Caller.run(() -> free.read(buffer, ByteBuffer.allocate(8)));
+        Patience.until(
+            "the read ends",
+            () -> {
+              assertFalse(
+                  waitsForMemory(read.thread), "it waits for a read of a stream that is held up");
+              return read.isDone();
+            });
+        read.result();
       } finally {
         word.open();
       }
-      for (FutureTask<Void> read : reads) {
-        read.get();
+      for (Caller<Boolean> read : reads) {
+        read.result();
       }
       held.forEach(DeviceStream::close);
       word.free();
@@ -215,12 +214,12 @@ class CudaOwnMemoryTest {
     int bytes = 2 * CudaStaging.PART_BYTES + 5;
     CyclicBarrier start = new CyclicBarrier(readers);
     try (CudaDevice device = CudaDevice.open(0)) {
-      List<FutureTask<Boolean>> reads = new ArrayList<>();
+      List<Caller<Boolean>> reads = new ArrayList<>();
       for (int i = 0; i < readers; i++) {
         byte content = (byte) (i + 1);
         boolean interrupted = i % 2 == 0;
         reads.add(
-            new FutureTask<>(
+            Caller.start(
                 () -> {
                   start.await();
                   if (interrupted) {
@@ -229,10 +228,9 @@ class CudaOwnMemoryTest {
                   readBack(device, content, bytes);
                   return Thread.interrupted() == interrupted;
                 }));
-        new Thread(reads.get(i)).start();
       }
-      for (FutureTask<Boolean> read : reads) {
-        assertTrue(read.get(), "an interrupt was lost");
+      for (Caller<Boolean> read : reads) {
+        assertTrue(read.result(), "an interrupt was lost");
       }
       assertEquals(
           2, CudaSim.calls().getOrDefault("cuMemHostAlloc", 0L) - readers, "reads allocate");
@@ -264,20 +262,19 @@ class CudaOwnMemoryTest {
         DeviceBuffer buffer = device.allocate(8)) {
       CudaWork.Word word = new CudaWork.Word(device);
       word.hold(stream);
-      FutureTask<Void> read =
-          new FutureTask<>(
-              () -> stream.read(buffer.slice(0, 0, () -> {}), ByteBuffer.allocate(0)), null);
-      Thread reader = new Thread(read);
-      reader.start();
+      Caller<Boolean> read =
+          Caller.run(() -> stream.read(buffer.slice(0, 0, () -> {}), ByteBuffer.allocate(0)));
       try {
-        while (!TestDevice.isHeldUp(reader, CudaStream.class, "read")) {
-          assertFalse(read.isDone(), "it did not wait");
-          Thread.onSpinWait();
-        }
+        Patience.until(
+            "the read is held up",
+            () -> {
+              assertFalse(read.isDone(), "it did not wait");
+              return TestDevice.isHeldUp(read.thread);
+            });
       } finally {
         word.open();
       }
-      read.get();
+      read.result();
       word.free();
     }
     assertNothingLeft();

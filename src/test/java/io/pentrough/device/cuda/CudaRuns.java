@@ -1,6 +1,8 @@
 package io.pentrough.device.cuda;
 
+import io.pentrough.device.TestDevice;
 import io.pentrough.device.cuda.CudaSim.Schedule;
+import io.pentrough.testkit.Exhaustive;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -21,7 +23,7 @@ import org.junit.jupiter.api.extension.TestInstancePreConstructCallback;
  * swept ({@code -Pexhaustive}):
  *
  * <ul>
- *   <li>{@code -Dpentrough.cuda.seeds=N}: how many seeds of the seeded schedule, default 3
+ *   <li>{@code -Dpentrough.cuda.seeds=N}: how many seeds of the seeded schedule, default 1
  *   <li>{@code -Dpentrough.cuda.seed=N}: the first of them, default 0
  *   <li>{@code -Dpentrough.cuda.schedule=SEEDED}: this schedule only
  *   <li>{@code -Dpentrough.cuda=real}: once, on the driver of this machine
@@ -80,7 +82,7 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
     for (Schedule schedule : Schedule.values()) {
       if (only == null ? !isNeedless(schedule) : only.equals(schedule.name())) {
         long from = Long.getLong("pentrough.cuda.seed", 0);
-        int seeds = schedule == Schedule.SEEDED ? Integer.getInteger("pentrough.cuda.seeds", 3) : 1;
+        int seeds = schedule == Schedule.SEEDED ? Integer.getInteger("pentrough.cuda.seeds", 1) : 1;
         LongStream.range(from, from + seeds).forEach(seed -> runs.add(new Run(schedule, seed)));
       }
     }
@@ -89,14 +91,24 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
 
   /** Whatever may happen in THREADS may happen in STRICT. */
   private static boolean isNeedless(Schedule schedule) {
-    return schedule == Schedule.THREADS
-        && !"all".equals(System.getProperty("pentrough.cuda.sweep"));
+    return schedule == Schedule.THREADS && !Exhaustive.ON;
   }
 
-  private static final class OnRealDriver implements ClassTemplateInvocationContext {
+  private static final class OnRealDriver
+      implements ClassTemplateInvocationContext, AfterEachCallback {
     @Override
     public String getDisplayName(int invocation) {
       return "real driver";
+    }
+
+    @Override
+    public List<Extension> getAdditionalExtensions() {
+      return List.of(this);
+    }
+
+    @Override
+    public void afterEach(ExtensionContext context) {
+      TestDevice.closeOpened();
     }
   }
 
@@ -132,8 +144,12 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
 
     @Override
     public void afterEach(ExtensionContext context) {
-      CudaReserve.giveBack();
-      SoftwareCuda.check(context);
+      try {
+        TestDevice.closeOpened();
+      } finally {
+        CudaReserve.giveBack();
+        SoftwareCuda.check(context);
+      }
     }
   }
 }

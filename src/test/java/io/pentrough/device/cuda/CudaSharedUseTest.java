@@ -1,6 +1,7 @@
 package io.pentrough.device.cuda;
 
 import static io.pentrough.device.cuda.CudaWork.check;
+import static io.pentrough.testkit.Patience.patience;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
 import static jcuda.driver.JCudaDriver.cuCtxSynchronize;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -17,6 +18,8 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -29,7 +32,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.FutureTask;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import jcuda.driver.CUcontext;
@@ -39,10 +41,9 @@ import org.junit.jupiter.api.Timeout;
 
 /** Many streams, threads, loaders and contexts at once; what is closed in an unusual order. */
 @OnCuda
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaSharedUseTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
   private static final Logger LOG = Logger.getLogger("io.pentrough");
 
   /** What a kernel on the batch's stream has seen, once the stream has come that far. */
@@ -95,7 +96,7 @@ class CudaSharedUseTest {
     Deque<DeviceBatch> open = new ArrayDeque<>();
     for (int i = 0; i < 60; i++) {
       DeviceStream stream = streams.get(random.nextInt(streams.size()));
-      Duration patience = random.nextInt(3) == 0 ? Duration.ZERO : PATIENCE;
+      Duration patience = random.nextInt(3) == 0 ? Duration.ZERO : patience();
       try {
         open.add(
             random.nextInt(4) == 0
@@ -120,14 +121,14 @@ class CudaSharedUseTest {
   void manyThreads() throws Exception {
     try (CudaDevice device = CudaDevice.open(0)) {
       BackgroundLoader loader = Session.loader(device).deviceSlots(4).start();
-      List<FutureTask<Void>> consumers = new ArrayList<>();
+      List<Caller<Void>> consumers = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
-        FutureTask<Void> consumer =
-            new FutureTask<>(
+        Caller<Void> consumer =
+            Caller.start(
                 () -> {
                   try (DeviceStream stream = device.newStream()) {
                     while (true) {
-                      try (DeviceBatch batch = loader.getQueued(stream, PATIENCE)) {
+                      try (DeviceBatch batch = loader.getQueued(stream, patience())) {
                         assertEquals(batch.index(), Session.numberOf(batch));
                       }
                     }
@@ -135,19 +136,14 @@ class CudaSharedUseTest {
                     return null;
                   }
                 });
-        new Thread(consumer).start();
         consumers.add(consumer);
       }
-      while (loader.stats().batches() < 20) {
-        Thread.onSpinWait();
-      }
+      Patience.until("20 batches are taken", () -> loader.stats().batches() >= 20);
       loader.reset();
-      while (loader.stats().batches() < 40) {
-        Thread.onSpinWait();
-      }
+      Patience.until("40 batches are taken", () -> loader.stats().batches() >= 40);
       loader.close();
-      for (FutureTask<Void> consumer : consumers) {
-        consumer.get();
+      for (Caller<Void> consumer : consumers) {
+        consumer.result();
       }
     }
   }
@@ -159,7 +155,7 @@ class CudaSharedUseTest {
         DeviceStream stream = device.newStream()) {
       BackgroundLoader loader =
           Session.loader(device).hostSlots(1).deviceSlots(1).consumerStream(stream).start();
-      loader.getQueued(stream, PATIENCE).close();
+      loader.getQueued(stream, patience()).close();
       loader.close();
       assertTrue(loader.stats().timeToFirstBatch().isPresent(), loader.stats()::toString);
     }
@@ -173,10 +169,9 @@ class CudaSharedUseTest {
     LOG.setLevel(Level.OFF);
     try {
       BackgroundLoader loader = Session.loader(device).closeTimeout(Duration.ofMillis(50)).start();
-      FutureTask<DeviceBatch> elsewhere = new FutureTask<>(() -> loader.get(PATIENCE));
-      new Thread(elsewhere).start();
-      DeviceBatch theirs = elsewhere.get();
-      DeviceBatch ours = loader.getQueued(device.defaultStream(), PATIENCE);
+      Caller<DeviceBatch> elsewhere = Caller.start(() -> loader.get(patience()));
+      DeviceBatch theirs = elsewhere.result();
+      DeviceBatch ours = loader.getQueued(device.defaultStream(), patience());
       loader.close();
       device.close();
       for (DeviceBatch batch : List.of(ours, theirs)) {
@@ -186,9 +181,8 @@ class CudaSharedUseTest {
     } finally {
       LOG.setLevel(null);
     }
-    while (device.liveResources().handles() > 0) {
-      Thread.onSpinWait(); // the copy thread frees the rest
-    }
+    Patience.until(
+        "the copy thread has freed the rest", () -> device.liveResources().handles() == 0);
     check(cuCtxDestroy(own));
   }
 
@@ -197,17 +191,15 @@ class CudaSharedUseTest {
   void aForgottenLoader() throws Exception {
     LOG.setLevel(Level.OFF);
     try (CudaDevice device = CudaDevice.open(0)) {
-      FutureTask<Void> forgetful =
-          new FutureTask<>(
+      Caller<Void> forgetful =
+          Caller.start(
               () -> {
                 BackgroundLoader loader = Session.loader(device).start();
-                loader.getQueued(device.defaultStream(), PATIENCE).close();
+                loader.getQueued(device.defaultStream(), patience()).close();
                 return null;
               });
-      Thread thread = new Thread(forgetful);
-      thread.start();
-      forgetful.get();
-      thread.join();
+      forgetful.result();
+      Patience.join(forgetful.thread);
       // A worker that comes late may still be binding itself, which keeps the context for that
       // long.
       while (device.liveResources().handles() > 0 || isAnyThreadLeft()) {
@@ -244,7 +236,7 @@ class CudaSharedUseTest {
                 .workers(2)
                 .start()) {
       for (int i = 0; i < 8; i++) {
-        try (DeviceBatch batch = loader.get(PATIENCE)) {
+        try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(i, Session.numberOf(batch));
         }
       }
@@ -276,7 +268,7 @@ class CudaSharedUseTest {
                 .start()) {
       for (int i = 0; i < 12; i++) {
         try (DeviceBatch batch =
-            i % 4 < 2 ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE)) {
+            i % 4 < 2 ? loader.getQueued(stream, patience()) : loader.get(patience())) {
           ByteBuffer rows = ByteBuffer.allocate(100);
           batch.array(0).copyTo(rows);
           assertEquals(i % 2, rows.position());
@@ -295,7 +287,7 @@ class CudaSharedUseTest {
       List<Look> looks = new ArrayList<>();
       for (int i = 0; i < 20; i++) {
         try (DeviceBatch batch =
-            i % 2 == 0 ? loader.getQueued(stream, PATIENCE) : loader.get(stream, PATIENCE)) {
+            i % 2 == 0 ? loader.getQueued(stream, patience()) : loader.get(stream, patience())) {
           assertEquals(i, batch.index());
           looks.add(Look.at(device, batch));
         }
@@ -316,13 +308,13 @@ class CudaSharedUseTest {
         BackgroundLoader loader = Session.loader(device).name("poked").start()) {
       for (int i = 0; i < 10; i++) {
         Thread.currentThread().interrupt();
-        assertThrows(InterruptedException.class, () -> loader.getQueued(stream, PATIENCE));
+        assertThrows(InterruptedException.class, () -> loader.getQueued(stream, patience()));
         for (Thread thread : Thread.getAllStackTraces().keySet()) {
           if (thread.getName().equals("pentrough-poked-copy")) {
             thread.interrupt();
           }
         }
-        try (DeviceBatch batch = loader.getQueued(stream, PATIENCE)) {
+        try (DeviceBatch batch = loader.getQueued(stream, patience())) {
           assertEquals(i, Session.numberOf(batch));
         }
       }

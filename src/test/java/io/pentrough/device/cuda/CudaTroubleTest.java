@@ -1,6 +1,8 @@
 package io.pentrough.device.cuda;
 
 import static io.pentrough.device.cuda.CudaWork.check;
+import static io.pentrough.testkit.Patience.patience;
+import static io.pentrough.testkit.Patience.until;
 import static jcuda.driver.JCudaDriver.cuCtxDestroy;
 import static jcuda.driver.JCudaDriver.cuCtxGetCurrent;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
@@ -25,11 +27,11 @@ import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestKernels;
 import io.pentrough.device.cuda.CudaSim.Schedule;
+import io.pentrough.testkit.Patience;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
-import java.util.function.BooleanSupplier;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUstream;
 import org.jspecify.annotations.Nullable;
@@ -46,10 +48,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(TroubledDriver.class)
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaTroubleTest {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private static void assertNothingLeft() {
     assertEquals(List.of(), CudaSim.violations());
@@ -133,7 +133,7 @@ class CudaTroubleTest {
       CudaSim.fault("cuMemHostAlloc", 2, 2); // one of three host slots
       try (BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
         for (int i = 0; i < 9; i++) {
-          try (DeviceBatch batch = loader.get(PATIENCE)) {
+          try (DeviceBatch batch = loader.get(patience())) {
             assertEquals(i, Session.numberOf(batch));
           }
         }
@@ -219,7 +219,7 @@ class CudaTroubleTest {
             .epochs(1)
             .closeTimeout(Duration.ZERO)
             .start();
-    DeviceBatch batch = loader.get(stream, PATIENCE);
+    DeviceBatch batch = loader.get(stream, patience());
     assertThrows(NoSuchElementException.class, loader::get); // so that nothing else is asked
     word.hold(stream);
     batch.close();
@@ -227,14 +227,14 @@ class CudaTroubleTest {
 
     loader.close();
 
-    until(() -> CudaSim.calls().getOrDefault("cuEventSynchronize", 0L) > 0, "it to be awaited");
+    until("it to be awaited", () -> CudaSim.calls().getOrDefault("cuEventSynchronize", 0L) > 0);
     assertFalse(CudaSim.calls().containsKey("cuMemFree_v2"), "it is freed, which may wait as well");
     word.open();
-    until(() -> CudaSim.live().deviceBuffers() == 0, "the slot to be freed");
+    until("the slot to be freed", () -> CudaSim.live().deviceBuffers() == 0);
     word.free();
     stream.close();
     device.close();
-    until(() -> CudaSim.leaks().isEmpty(), "all to be given back");
+    until("all to be given back", () -> CudaSim.leaks().isEmpty());
     assertNothingLeft();
   }
 
@@ -245,14 +245,14 @@ class CudaTroubleTest {
     CudaDevice device = CudaDevice.attach(own);
     DeviceStream stream = device.newStream();
     BackgroundLoader loader = Session.loader(device).consumerStream(stream).start();
-    loader.get(PATIENCE).close();
+    loader.get(patience()).close();
     check(cuCtxDestroy(own));
     DeviceException e =
         assertThrows(
             DeviceException.class,
             () -> {
               while (true) {
-                loader.get(PATIENCE).close();
+                loader.get(patience()).close();
               }
             });
     String told = e + " " + e.getCause();
@@ -268,13 +268,13 @@ class CudaTroubleTest {
       check(cuStreamCreate(stream, 1));
       try (DeviceStream wrapped = device.wrap(stream);
           BackgroundLoader loader = Session.loader(device).consumerStream(wrapped).start()) {
-        DeviceBatch batch = loader.get(PATIENCE);
+        DeviceBatch batch = loader.get(patience());
         check(cuStreamDestroy(stream));
         DeviceException e = assertThrows(DeviceException.class, batch::close);
         assertTrue(
             String.valueOf(e.getMessage()).contains("cuEventRecord failed with 400"),
             e::getMessage);
-        assertThrows(DeviceException.class, () -> loader.get(PATIENCE));
+        assertThrows(DeviceException.class, () -> loader.get(patience()));
       }
     }
     assertFalse(CudaSim.violations().isEmpty(), "a dead stream was used");
@@ -290,12 +290,12 @@ class CudaTroubleTest {
     DeviceStream stream = device.newStream();
     CudaSim.fault("exec:copyHtoD", 1, 700);
     try (BackgroundLoader loader = Session.loader(device).consumerStream(stream).start()) {
-      DeviceBatch batch = loader.getQueued(stream, PATIENCE);
+      DeviceBatch batch = loader.getQueued(stream, patience());
       DeviceException e = assertThrows(DeviceException.class, () -> Session.numberOf(batch));
       assertTrue(String.valueOf(e.getMessage()).contains("failed with 700 "), e::getMessage);
       assertThrows(DeviceException.class, batch::close);
       for (Executable later : // I5: the same cause each time, whatever the stream answers by now
-          List.<Executable>of(loader::get, () -> loader.getQueued(stream, PATIENCE))) {
+          List.<Executable>of(loader::get, () -> loader.getQueued(stream, patience()))) {
         e = assertThrows(DeviceException.class, later);
         assertTrue(String.valueOf(e.getMessage()).startsWith("session is broken: "), e::getMessage);
         assertTrue(String.valueOf(e.getCause()).contains("failed with 700 "), e::toString);
@@ -508,7 +508,7 @@ class CudaTroubleTest {
   private static void takeBatches(
       BackgroundLoader loader, DeviceStream stream, boolean queued, long batches) throws Exception {
     for (int i = 0; i < batches; i++) {
-      (queued ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE)).close();
+      (queued ? loader.getQueued(stream, patience()) : loader.get(patience())).close();
     }
   }
 
@@ -544,17 +544,7 @@ class CudaTroubleTest {
   /** Waits for threads to be bound to the device. */
   private static void untilSetCurrent(long times) {
     until(
-        () -> CudaSim.calls().getOrDefault("cuCtxSetCurrent", 0L) >= times, "threads to be bound");
-  }
-
-  @SuppressWarnings("ThreadPriorityCheck") // a good turn to the threads that are waited for
-  private static void until(BooleanSupplier happened, String what) {
-    long start = System.nanoTime();
-    while (!happened.getAsBoolean()) {
-      assertTrue(
-          System.nanoTime() - start < PATIENCE.toNanos(), () -> "waited in vain for " + what);
-      Thread.yield();
-    }
+        "threads to be bound", () -> CudaSim.calls().getOrDefault("cuCtxSetCurrent", 0L) >= times);
   }
 
   private static void assertBetween(long expected, long slack, @Nullable Long seen, String what) {

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.cuda.CudaSim.Live;
 import io.pentrough.device.cuda.CudaSim.Schedule;
+import io.pentrough.testkit.Exhaustive;
+import io.pentrough.testkit.Patience;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -25,13 +27,13 @@ import org.opentest4j.AssertionFailedError;
  * with the code in it, nobody hangs, and nothing is leaked but what the driver refused to take
  * back.
  *
- * <p>{@code -Dpentrough.cuda.sweep=all} takes every occurrence; by default the first three, the
+ * <p>Where tests are {@link Exhaustive} it takes every occurrence; by default the first three, the
  * middle one and the last of each call, and all that ask which context is current.
  */
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(TroubledDriver.class)
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class FaultSweepTest {
 
   /** Polls are many, and one is like another. */
@@ -60,7 +62,6 @@ class FaultSweepTest {
   record Fault(String call, long nth, int code) {}
 
   static Stream<Fault> faultsOfCalls() throws Exception {
-    boolean all = "all".equals(System.getProperty("pentrough.cuda.sweep"));
     List<Fault> faults = new ArrayList<>();
     for (Map.Entry<String, Long> entry : callsOfASession().entrySet()) {
       String call = entry.getKey();
@@ -69,7 +70,7 @@ class FaultSweepTest {
       for (long nth = 1; nth <= most; nth++) {
         // What comes before every other call can keep any of them from being made.
         boolean first = call.equals("cuCtxGetCurrent");
-        if (all || first || nth <= 3 || nth == most / 2 || nth == most) {
+        if (Exhaustive.ON || first || nth <= 3 || nth == most / 2 || nth == most) {
           occurrences.add(nth);
         }
       }
@@ -77,10 +78,10 @@ class FaultSweepTest {
         if (ALLOCATING.contains(call)) {
           faults.add(new Fault(call, nth, OUT_OF_MEMORY));
         }
-        if (all || !ALLOCATING.contains(call)) {
+        if (Exhaustive.ON || !ALLOCATING.contains(call)) {
           faults.add(new Fault(call, nth, LAUNCH_FAILED));
         }
-        if (all) {
+        if (Exhaustive.ON) {
           faults.add(new Fault(call, nth, DEVICE_UNAVAILABLE));
         }
       }
@@ -146,11 +147,10 @@ class FaultSweepTest {
   }
 
   static Stream<Fault> faultsOfOperations() {
-    boolean all = "all".equals(System.getProperty("pentrough.cuda.sweep"));
     List<Fault> faults = new ArrayList<>();
     for (String operation :
         List.of("exec:copyHtoD", "exec:record", "exec:wait", "exec:copyDtoH", "exec:kernel")) {
-      for (long nth = 1; nth <= (all ? 24 : 3); nth++) {
+      for (long nth = 1; nth <= (Exhaustive.ON ? 24 : 3); nth++) {
         for (int code : new int[] {ILLEGAL_ADDRESS, LAUNCH_FAILED, DEVICE_UNAVAILABLE}) {
           faults.add(new Fault(operation, nth, code));
         }

@@ -1,5 +1,7 @@
 package io.pentrough.device.cuda;
 
+import static io.pentrough.testkit.Patience.patience;
+
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchContext;
 import io.pentrough.BatchSpec;
@@ -17,7 +19,6 @@ import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestKernels;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -41,7 +42,6 @@ final class Session {
     BOTH
   }
 
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
   private static final int NUMBERS = 700;
 
   static final BatchSpec SPEC =
@@ -135,7 +135,7 @@ final class Session {
         .workers(2)
         .hostSlots(3)
         .deviceSlots(2)
-        .closeTimeout(PATIENCE);
+        .closeTimeout(patience());
   }
 
   /** Throws what the library throws, or {@link WrongBatch}. */
@@ -218,7 +218,7 @@ final class Session {
       @Nullable PinnedBuffer seen =
           copies ? handles.keep(device.allocatePinned(SPEC.slotBytes())) : null;
       try (DeviceBatch batch =
-          i % 3 >= 3 - queued ? loader.getQueued(stream, PATIENCE) : loader.get(PATIENCE)) {
+          i % 3 >= 3 - queued ? loader.getQueued(stream, patience()) : loader.get(patience())) {
         if (batch.index() != i) {
           throw new WrongBatch("batch " + batch.index() + " comes when " + i + " is due");
         }

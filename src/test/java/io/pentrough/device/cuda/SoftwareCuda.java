@@ -1,5 +1,7 @@
 package io.pentrough.device.cuda;
 
+import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.JCudaDriver;
@@ -19,8 +21,6 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  */
 public final class SoftwareCuda
     implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback {
-
-  private static final long PATIENCE_NANOS = 5_000_000_000L;
 
   @Override
   public void beforeAll(ExtensionContext context) {
@@ -79,13 +79,7 @@ public final class SoftwareCuda
    * A worker of a forgotten loader may still be binding itself, which keeps the context so long. A
    * closed loader may still give its memory back, and must not do so in the next test.
    */
-  @SuppressWarnings("ThreadPriorityCheck") // a good turn to the threads that are waited for
   private static void awaitLateThreads() {
-    long start = System.nanoTime();
-    while (System.nanoTime() - start < PATIENCE_NANOS
-        && Thread.getAllStackTraces().keySet().stream()
-            .anyMatch(thread -> thread.getName().startsWith("pentrough-"))) {
-      Thread.yield();
-    }
+    Patience.until("the threads of loaders have ended", () -> Threads.of("").isEmpty());
   }
 }

@@ -14,6 +14,7 @@ import io.pentrough.device.cuda.CudaSim.Schedule;
 import io.pentrough.device.cuda.RawCuda.Memory;
 import io.pentrough.device.cuda.RawCuda.Pinned;
 import io.pentrough.device.cuda.RawCuda.Stream;
+import io.pentrough.testkit.Patience;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
@@ -42,7 +43,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SoftwareDriverStrictTest {
 
   private static final String PTX = RawModule.resource("kernels.ptx");
@@ -359,7 +360,7 @@ class SoftwareDriverStrictTest {
               },
               "recording");
       recording.start();
-      until(() -> calls("cuEventRecord") == 2); // it waits for room
+      Patience.until("it waits for room", () -> calls("cuEventRecord") == 2);
       ok(cuEventQuery(event)); // never recorded; else a wait could get into the stream before it
       gate.open();
       recording.join();
@@ -411,7 +412,7 @@ class SoftwareDriverStrictTest {
           fails(CUDA_ERROR_NOT_READY, cuEventQuery(event));
         }
         gate.open();
-        until(() -> cuEventQuery(event) == CUDA_SUCCESS);
+        Patience.until("the event is complete", () -> cuEventQuery(event) == CUDA_SUCCESS);
       } finally {
         latch.countDown();
       }
@@ -512,19 +513,11 @@ class SoftwareDriverStrictTest {
   }
 
   private static void awaitCall(String symbol) {
-    until(() -> calls(symbol) > 0);
+    Patience.until("a call of " + symbol, () -> calls(symbol) > 0);
   }
 
   private static long calls(String symbol) {
     return CudaSim.calls().getOrDefault(symbol, 0L);
-  }
-
-  private static void until(java.util.function.BooleanSupplier happened) {
-    long start = System.nanoTime();
-    while (!happened.getAsBoolean()) {
-      assertTrue(System.nanoTime() - start < 5_000_000_000L, "waited in vain");
-      Thread.onSpinWait();
-    }
   }
 
   private static void await(CountDownLatch latch) {

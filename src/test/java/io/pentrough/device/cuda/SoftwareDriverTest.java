@@ -13,6 +13,7 @@ import io.pentrough.device.cuda.CudaSim.Schedule;
 import io.pentrough.device.cuda.RawCuda.Memory;
 import io.pentrough.device.cuda.RawCuda.Pinned;
 import io.pentrough.device.cuda.RawCuda.Stream;
+import io.pentrough.testkit.Patience;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
@@ -462,9 +463,7 @@ class SoftwareDriverTest {
   // --- helpers
 
   private static void poll(BooleanSupplier done) {
-    while (!done.getAsBoolean()) {
-      Thread.onSpinWait();
-    }
+    Patience.until("the driver says so", done);
   }
 
   static void inThread(Runnable body) throws InterruptedException {

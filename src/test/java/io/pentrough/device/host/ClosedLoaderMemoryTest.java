@@ -1,5 +1,6 @@
 package io.pentrough.device.host;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,19 +15,14 @@ import io.pentrough.StageWork;
 import io.pentrough.device.Collected;
 import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The host's memory is freed by the collector: nothing of a closed loader may keep it. */
-@Timeout(60)
 class ClosedLoaderMemoryTest {
-
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private enum Kind {
     COPIED,
@@ -69,7 +65,7 @@ class ClosedLoaderMemoryTest {
 
   private static void use(BackgroundLoader loader) throws Exception {
     for (int i = 0; i < 20; i++) {
-      try (var batch = loader.get(PATIENCE)) {
+      try (var batch = loader.get(patience())) {
         assertEquals(7, HostDevice.bytes(batch.array("x").buffer()).get(7));
       }
     }

@@ -18,6 +18,7 @@ import io.pentrough.device.KernelArguments;
 import io.pentrough.device.KernelSource;
 import io.pentrough.device.TestDevice;
 import io.pentrough.device.TestKernels;
+import io.pentrough.testkit.Patience;
 import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -30,7 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What kernels do on the host only: their twins run, and may fail. */
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostKernelTest {
 
   private static final KernelSource BARE =
@@ -42,7 +43,7 @@ class HostKernelTest {
   private final DeviceBuffer buffer = device.allocate(64);
 
   @AfterEach
-  void nothingIsLeft() {
+  void close() {
     buffer.close();
     stream.close();
     TestDevice.assertNothingLive(device);

@@ -1,4 +1,4 @@
-package io.pentrough;
+package io.pentrough.testkit;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -6,9 +6,14 @@ import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import java.util.logging.SimpleFormatter;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** What the library logs while this is open, instead of on standard error. */
-final class LogCapture extends Handler implements AutoCloseable {
+/**
+ * What the library logs while this is open, instead of on standard error. In a field of a test,
+ * with {@code @RegisterExtension}, it is closed behind the test.
+ */
+public final class LogCapture extends Handler implements AutoCloseable, AfterEachCallback {
 
   /** Kept here, as java.util.logging holds its loggers weakly. */
   private final Logger logger = Logger.getLogger("io.pentrough");
@@ -16,7 +21,7 @@ final class LogCapture extends Handler implements AutoCloseable {
   private final SimpleFormatter formatter = new SimpleFormatter();
   private final List<LogRecord> records = new ArrayList<>();
 
-  LogCapture() {
+  public LogCapture() {
     logger.addHandler(this);
     logger.setUseParentHandlers(false);
   }
@@ -29,21 +34,21 @@ final class LogCapture extends Handler implements AutoCloseable {
   }
 
   /** The messages that contain the text. */
-  List<String> containing(String text) {
+  public List<String> containing(String text) {
     synchronized (records) {
       return records.stream().map(formatter::formatMessage).filter(m -> m.contains(text)).toList();
     }
   }
 
   /** What was logged as the reason why a loader broke down. */
-  List<Throwable> thrown() {
+  public List<Throwable> thrown() {
     synchronized (records) {
       return records.stream().map(LogRecord::getThrown).filter(t -> t != null).toList();
     }
   }
 
   /** Forgets what was logged. */
-  void clear() {
+  public void clear() {
     synchronized (records) {
       records.clear();
     }
@@ -51,6 +56,11 @@ final class LogCapture extends Handler implements AutoCloseable {
 
   @Override
   public void flush() {}
+
+  @Override
+  public void afterEach(ExtensionContext context) {
+    close();
+  }
 
   @Override
   public void close() {
