@@ -55,7 +55,8 @@ final class PentroughLoader implements Loader {
             .workers(workers)
             .hostSlots(setup.hostSlots())
             .deviceSlots(setup.deviceSlots());
-    loader = (handOver ? builder.zeroCopy(true) : builder).start(); // its ring has both depths together
+    loader =
+        (handOver ? builder.zeroCopy(true) : builder).start(); // its ring has both depths together
   }
 
   @Override

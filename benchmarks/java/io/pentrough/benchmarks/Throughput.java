@@ -77,11 +77,7 @@ final class Throughput {
     }
   }
 
-  Throughput(
-      int rounds,
-      double seconds,
-      List<Setup> setups,
-      List<Contender> contenders) {
+  Throughput(int rounds, double seconds, List<Setup> setups, List<Contender> contenders) {
     this.rounds = rounds;
     measureNanos = (long) (seconds * 1e9);
     this.contenders = contenders;

@@ -42,8 +42,7 @@ final class Consumers {
    * @param queued whether the stream waits for the copy, instead of the caller
    * @param inLoop whether the loader's {@code close} closes the lease, if the loop is left early
    */
-  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop)
-      throws InterruptedException {
+  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop) throws InterruptedException {
     long asked = core.time.now();
     while (true) {
       DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), queued, inLoop);

@@ -10,9 +10,7 @@ import io.pentrough.Bench.LateReader;
 import io.pentrough.Bench.Numbers;
 import io.pentrough.device.DeviceException;
 import io.pentrough.testkit.Patience;
-import io.pentrough.testkit.Threads;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 

@@ -10,7 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
-import io.pentrough.testkit.Numbered;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;

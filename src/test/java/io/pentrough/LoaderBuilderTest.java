@@ -1,8 +1,8 @@
 package io.pentrough;
 
+import static io.pentrough.Messages.assertSays;
 import static io.pentrough.testkit.Patience.await;
 import static io.pentrough.testkit.Patience.until;
-import static io.pentrough.Messages.assertSays;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;

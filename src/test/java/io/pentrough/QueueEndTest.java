@@ -1,14 +1,9 @@
 package io.pentrough;
 
+import static io.pentrough.Messages.assertSays;
 import static io.pentrough.testkit.Patience.await;
 import static io.pentrough.testkit.Patience.patience;
 import static io.pentrough.testkit.Patience.until;
-import io.pentrough.testkit.Caller;
-import io.pentrough.testkit.LogCapture;
-import io.pentrough.testkit.Numbered;
-import io.pentrough.testkit.Threads;
-import org.junit.jupiter.api.extension.RegisterExtension;
-import static io.pentrough.Messages.assertSays;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -16,6 +11,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -26,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -239,7 +239,8 @@ class QueueEndTest {
     } finally {
       pool.shutdown();
     }
-    Caller<Long> closed = Caller.start(() -> queue.submit(Numbered.SPEC, Numbered::fill, patience()));
+    Caller<Long> closed =
+        Caller.start(() -> queue.submit(Numbered.SPEC, Numbered::fill, patience()));
     until("submit to wait", () -> Threads.isWaiting(closed.thread));
     queue.close();
     closed.failure(LoaderClosedException.class);
