@@ -113,7 +113,7 @@ class PagesTest {
           "-XX:+DumpPerfMapAtExit");
 
   /** Names that CHANGELOG.md and docs/decisions.md may tell of, as they say what was before. */
-  private static final Set<String> FORMER = Set.of("blurAxis");
+  private static final Set<String> FORMER = Set.of("Guard", "blurAxis", "handOver", "unordered");
 
   /** The variables of the pages' prose. */
   private static final Map<String, String> VARIABLES =
