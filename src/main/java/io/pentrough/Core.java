@@ -72,13 +72,12 @@ final class Core {
       JobSource source,
       MemoryPlan plan,
       LoaderOptions settings,
-      LoaderMemory memory,
-      Time time) {
+      LoaderMemory memory) {
     this.device = device;
     this.source = source;
     this.settings = settings;
     this.memory = memory;
-    this.time = time;
+    time = settings.time();
     ledger =
         new SlotLedger(
             source, plan.hostSlots(), plan.deviceSlots(), settings.ordered(), settings.zeroCopy());

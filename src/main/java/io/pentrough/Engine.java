@@ -36,17 +36,12 @@ final class Engine {
 
   /** Allocates all memory and starts the threads; leaves nothing behind if that fails. */
   static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderOptions settings) {
-    return start(device, source, plan, settings, Time.SYSTEM);
-  }
-
-  static Engine start(
-      Device device, JobSource source, MemoryPlan plan, LoaderOptions settings, Time time) {
     LoaderMemory memory =
         LoaderMemory.allocate(
             device, source.usualSpec(), plan, settings.zeroCopy(), settings.stages());
     Engine engine;
     try {
-      engine = new Engine(new Core(device, source, plan, settings, memory, time));
+      engine = new Engine(new Core(device, source, plan, settings, memory));
       engine.copyThread.thread.start();
     } catch (Throwable t) {
       memory.freeAll();

@@ -35,6 +35,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   private boolean interruptTargets = true;
   private long memoryBudget = Long.MAX_VALUE;
   private FailurePolicy failurePolicy = FailurePolicy.fail();
+  private Time time = Time.SYSTEM;
 
   /**
    * The defaults.
@@ -49,6 +50,12 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   @SuppressWarnings("unchecked") // B is the class of this builder
   final B self() {
     return (B) this;
+  }
+
+  /** For tests, which step it. */
+  final B time(Time time) {
+    this.time = time;
+    return self();
   }
 
   /**
@@ -286,7 +293,8 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
         LoaderOptions.nanos(closeTimeout),
         interruptTargets,
         Boolean.getBoolean("pentrough.debug"),
-        Boolean.getBoolean("pentrough.leakDetection"));
+        Boolean.getBoolean("pentrough.leakDetection"),
+        time);
   }
 
   static int inRange(String what, int value, int max, String advice) {

@@ -19,7 +19,8 @@ record LoaderOptions(
     long closeTimeoutNanos,
     boolean interruptTargets,
     boolean poison,
-    boolean leakDetection) {
+    boolean leakDetection,
+    Time time) {
 
   /** The duration in nanoseconds: 0 if it is negative, and at most 292 years, the largest long. */
   static long nanos(Duration duration) {

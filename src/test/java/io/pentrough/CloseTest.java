@@ -350,11 +350,21 @@ class CloseTest {
   @ValueSource(strings = {"pinned", "memory", "event", "stream"})
   @DisplayName("close() says once what a driver does not take back, though nobody uses it")
   void freeingBlocks(String what) throws Exception {
-    device.on("close " + what, 1, this::sitInTheWay);
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(patience()).start();
+    device.on(
+        "close " + what,
+        1,
+        () -> {
+          inTarget.countDown();
+          sitInTheWay();
+        });
+    SteppedTime time = new SteppedTime();
+    BackgroundLoader loader =
+        Bench.loader(device, new Numbers()).closeTimeout(Duration.ofHours(1)).time(time).start();
     Bench.get(loader).close();
     Caller<Boolean> closing = Caller.run(loader::close);
     try {
+      Patience.await(inTarget);
+      time.pass(Duration.ofSeconds(2).toNanos());
       Patience.until("it is told", () -> !log.containing("close() is held up").isEmpty());
       assertFalse(closing.isDone());
     } finally {

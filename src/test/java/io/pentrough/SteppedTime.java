@@ -1,0 +1,42 @@
+package io.pentrough;
+
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+
+/** The clock of a loader, which a test may set forward: then whoever waits looks at it again. */
+final class SteppedTime implements Time {
+
+  private final AtomicLong ahead = new AtomicLong();
+  private final Set<Thread> parked = ConcurrentHashMap.newKeySet();
+  private final Set<Object> locks = ConcurrentHashMap.newKeySet();
+
+  /** So much time passes at once. */
+  void pass(long nanos) {
+    ahead.addAndGet(nanos);
+    parked.forEach(LockSupport::unpark);
+    for (Object lock : locks) {
+      synchronized (lock) {
+        lock.notifyAll();
+      }
+    }
+  }
+
+  @Override
+  public long now() {
+    return SYSTEM.now() + ahead.get();
+  }
+
+  @Override
+  public void park(Object blocker, long nanos) {
+    parked.add(Thread.currentThread());
+    SYSTEM.park(blocker, nanos);
+  }
+
+  @Override
+  public void await(Object lock, long nanos) throws InterruptedException {
+    locks.add(lock);
+    SYSTEM.await(lock, nanos);
+  }
+}
