@@ -1,9 +1,7 @@
 package io.pentrough;
 
-import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import java.lang.System.Logger.Level;
-import java.util.List;
 import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
@@ -69,22 +67,11 @@ final class Consumers {
     return batch;
   }
 
-  static void requireSameDevice(DeviceStream stream, Device device) {
-    if (stream.device() != device) {
-      throw new IllegalArgumentException(
-          "the stream belongs to another device ("
-              + stream.device().name()
-              + ") than the loader ("
-              + device.name()
-              + "): use a stream of the loader's device");
-    }
-  }
-
   /** Null if the time is over; nothing has been taken then. */
   private @Nullable DeviceBatch poll(
       DeviceStream stream, long timeoutNanos, boolean queued, boolean inLoop)
       throws InterruptedException {
-    requireSameDevice(stream, core.device);
+    LoaderOptions.requireSameDevice(stream, core.device);
     core.requireUsableEarly();
     DeviceBatch lease = new DeviceBatch(leases, stream, inLoop); // before anything is taken
     boolean begun = core.device.beginCalls();
@@ -112,7 +99,7 @@ final class Consumers {
       try {
         outcome = look(lease, asked, timeoutNanos, queued, starving, hasHelped, mayHelp, maySpin);
       } finally {
-        reportSkips();
+        skips.reportPending(core);
       }
       hasHelped = outcome == Meanwhile.HELP;
       starving = hasHelped || outcome == Meanwhile.STAY_AWAKE;
@@ -224,7 +211,7 @@ final class Consumers {
       }
     }
     Thread caller = Thread.currentThread();
-    DeviceSlot slot = queued ? ledger.takeInFlight(caller, now) : ledger.take(caller, now);
+    DeviceSlot slot = ledger.take(caller, queued, now);
     if (slot != null) {
       core.memory(slot).fence.beginLease();
       core.windowMayHaveMoved();
@@ -273,24 +260,6 @@ final class Consumers {
         core.consumers.rest(news, queued, nanos);
       } finally {
         core.stats.consumerFed(core.time.now());
-      }
-    }
-  }
-
-  private void reportSkips() {
-    if (!skips.arePending()) {
-      return;
-    }
-    List<Failure> skipped;
-    synchronized (core) {
-      skipped = skips.takePending();
-    }
-    for (int i = 0; i < skipped.size(); i++) {
-      core.device.endCalls(core.device.beginCalls()); // the listener may change the context
-      try {
-        skips.report(skipped.get(i));
-      } catch (Throwable t) {
-        core.log(Level.WARNING, "the listener for skipped batches threw", t);
       }
     }
   }

@@ -78,10 +78,7 @@ final class Copier {
     return progress.next();
   }
 
-  /**
-   * Whether the call that queues the copy would run it, as nothing comes before or behind it. Not
-   * with stages.
-   */
+  /** Whether the call that queues the copy would run it, as nothing is ahead of it. */
   boolean runsAtOnce(DeviceSlot to) {
     return isIdle() && isComplete(core.memory(to).fence.latest());
   }

@@ -193,18 +193,6 @@ final class Core {
     notifyAll();
   }
 
-  /** Nobody will use the slot again. */
-  synchronized void outOfUse(HostSlot slot) {
-    slot.outOfUse = true;
-    notifyAll();
-  }
-
-  /** Nobody will use the slot again. */
-  synchronized void outOfUse(DeviceSlot slot) {
-    slot.outOfUse = true;
-    notifyAll();
-  }
-
   synchronized boolean is(HostSlot slot, HostSlot.State state) {
     return slot.state == state;
   }

@@ -131,8 +131,22 @@ final class DeviceSlot implements Outcome {
     holder = null;
   }
 
-  void comesFrom(HostSlot slot) {
-    source = slot;
+  /** The host slot's batch stands here from now on, or will. */
+  void takeOver(HostSlot from, int generation) {
+    source = from;
+    sequence = from.sequence;
+    epoch = from.epoch;
+    index = from.index;
+    worker = from.worker;
+    order = from.order;
+    this.generation = generation;
+    copyQueued = false;
+    copyBegun = false;
+  }
+
+  void free(long now) {
+    failure = null;
+    enter(State.FREE, now);
   }
 
   void enter(State next, long now) {

@@ -58,9 +58,11 @@ final class HostSlot {
     this.index = index;
   }
 
-  /** A job may hold whatever its target refers to. */
-  void forgetJob() {
-    job = null;
+  void free(long now) {
+    failure = null;
+    contradicts = false;
+    job = null; // it may hold whatever its target refers to
+    enter(State.FREE, now);
   }
 
   Job job() {

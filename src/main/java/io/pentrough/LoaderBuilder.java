@@ -138,7 +138,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
    */
   public final B consumerStream(DeviceStream stream) {
     Objects.requireNonNull(stream, "consumerStream");
-    Consumers.requireSameDevice(stream, device);
+    LoaderOptions.requireSameDevice(stream, device);
     consumerStream = stream;
     return self();
   }

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,17 @@ record LoaderOptions(
     boolean poison,
     boolean leakDetection,
     Time time) {
+
+  static void requireSameDevice(DeviceStream stream, Device device) {
+    if (stream.device() != device) {
+      throw new IllegalArgumentException(
+          "the stream belongs to another device ("
+              + stream.device().name()
+              + ") than the loader ("
+              + device.name()
+              + "): use a stream of the loader's device");
+    }
+  }
 
   /** The duration in nanoseconds: 0 if it is negative, and at most 292 years, the largest long. */
   static long nanos(Duration duration) {

@@ -60,7 +60,7 @@ final class Reclaimer {
           Answer answer = consumersWork(held.fence);
           if (answer == Answer.OVER) {
             progress.returned(slot);
-            core.outOfUse(slot);
+            outOfUse(slot);
           } else if (answer == Answer.PENDING) {
             inUse++;
             polls = true;
@@ -89,6 +89,21 @@ final class Reclaimer {
     return core.is(slot, DeviceSlot.State.FREE) || core.is(slot, DeviceSlot.State.RETURNING);
   }
 
+  /** Nobody will use the slot again. */
+  private void outOfUse(DeviceSlot slot) {
+    synchronized (core) {
+      slot.outOfUse = true;
+      core.notifyAll();
+    }
+  }
+
+  private void outOfUse(HostSlot slot) {
+    synchronized (core) {
+      slot.outOfUse = true;
+      core.notifyAll();
+    }
+  }
+
   private int hostSlotsInUse() {
     int inUse = 0;
     for (HostSlot slot : core.ledger.hostSlots()) {
@@ -97,7 +112,7 @@ final class Reclaimer {
         continue;
       }
       if (core.is(slot, HostSlot.State.FREE)) {
-        core.outOfUse(slot);
+        outOfUse(slot);
       } else if (!core.is(slot, HostSlot.State.MAPPED)) { // else counted with its device slot
         inUse++;
       }

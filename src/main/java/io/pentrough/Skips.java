@@ -1,12 +1,13 @@
 package io.pentrough;
 
+import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * Failures that a {@link FailurePolicy} leaves out, from when a consumer gets to them until it has
  * reported them to the policy's listener. Guarded by the {@link Core}, but for {@link #arePending}
- * and {@link #report}.
+ * and {@link #reportPending}.
  */
 final class Skips {
 
@@ -41,6 +42,25 @@ final class Skips {
     pending.clear();
     arePending = false;
     return taken;
+  }
+
+  /** Takes what is pending, and reports it. */
+  void reportPending(Core core) {
+    if (!arePending) {
+      return;
+    }
+    List<Failure> taken;
+    synchronized (core) {
+      taken = takePending();
+    }
+    for (int i = 0; i < taken.size(); i++) {
+      core.device.endCalls(core.device.beginCalls()); // the listener may change the context
+      try {
+        report(taken.get(i));
+      } catch (Throwable t) {
+        core.log(Level.WARNING, "the listener for skipped batches threw", t);
+      }
+    }
   }
 
   /** Tells the listener, which may throw what it likes. */

@@ -18,10 +18,10 @@ import org.jspecify.annotations.Nullable;
  * device slot  FREE --startCopy--> COPYING --ready--> READY --take--> LEASED --release--> FREE
  *                                                                       |--poison--> POISONED --returned--> FREE
  *
- * taken early          COPYING --takeInFlight--> LEASED --ready--> LEASED as above
- *                                               |--release--> RETURNING --ready--> FREE
+ * taken in flight      COPYING --take--> LEASED --ready--> LEASED as above
+ *                                           |--release--> RETURNING --ready--> FREE
  *
- * handed over without a copy: host slot and device slot of one number are the same memory
+ * zero-copy: host slot and device slot of one number are the same memory
  *              FILLED --startCopy--> MAPPED ---------------------------------------------returned--> FREE
  *              FREE ----startCopy--> READY --take--> LEASED --release--> RETURNING ------returned--> FREE
  * </pre>
@@ -80,7 +80,7 @@ final class SlotLedger {
   boolean publish(HostSlot slot, long now) {
     require(slot.state == HostSlot.State.FILLING, "publish", slot.state);
     if (order.isStale(slot.generation)) {
-      free(slot, now);
+      slot.free(now);
       return false;
     }
     slot.order = published++;
@@ -108,8 +108,8 @@ final class SlotLedger {
   }
 
   /**
-   * The target's answer contradicts an earlier one. Told like a failure, but also where that lies
-   * behind the end of its epoch.
+   * The target's answer contradicts an earlier one. Reported like a failure, but also behind
+   * the end of its epoch.
    */
   boolean contradict(HostSlot slot, Throwable failure, long now) {
     slot.contradicts = fail(slot, failure, now);
@@ -132,16 +132,8 @@ final class SlotLedger {
       return null;
     }
     order.copied(from.sequence);
-    to.comesFrom(from);
-    to.sequence = from.sequence;
-    to.epoch = from.epoch;
-    to.index = from.index;
-    to.worker = from.worker;
-    to.generation = order.generation();
-    to.order = from.order;
+    to.takeOver(from, order.generation());
     to.underCopy = !mapped;
-    to.copyQueued = false;
-    to.copyBegun = false;
     from.enter(mapped ? HostSlot.State.MAPPED : HostSlot.State.COPYING, now);
     to.enter(mapped ? DeviceSlot.State.READY : DeviceSlot.State.COPYING, now);
     return to;
@@ -155,10 +147,10 @@ final class SlotLedger {
   /** The copy has read the host slot, as the host sees it (I1). */
   void copied(HostSlot slot, long now) {
     require(slot.state == HostSlot.State.COPYING, "copied", slot.state);
-    free(slot, now);
+    slot.free(now);
   }
 
-  /** What was to be done behind the copy cannot be: told instead of the batch, once it is ready. */
+  /** A stage failed. Reported in place of the batch, once its copy has ended. */
   void stageFailed(DeviceSlot slot, Throwable failure) {
     require(slot.underCopy, "fail the stage", slot.state);
     slot.failure = failure;
@@ -188,14 +180,14 @@ final class SlotLedger {
   // ---- the consumer's side
 
   /**
-   * Frees the places that a consumer has reached and that no batch comes of: those passed, those
-   * behind the end of their epoch, and what was thrown there. True if there were any.
+   * Frees the slots that a consumer has reached and that bring no batch: empty ones, those behind the
+   * end of their epoch, and what was thrown there. True if there were any.
    */
   boolean passOver(long now) {
     boolean any = false;
     for (HostSlot slot = host.nextEmpty(); slot != null; slot = host.nextEmpty()) {
       order.deliver(slot.sequence);
-      free(slot, now);
+      slot.free(now);
       any = true;
     }
     while (order.lowestIsBehindEnd() && !host.holds(order.lowestOpen())) { // emptied by a reset
@@ -206,8 +198,8 @@ final class SlotLedger {
   }
 
   /**
-   * The failure that is to be told next; null if there is none. Frees its slot: it is told once
-   * (I3).
+   * The failure that is to be reported next; null if there is none. Frees its slot: it is reported
+   * once (I3).
    */
   @Nullable Failure takeFailure(long now) {
     HostSlot filled = host.nextFailed();
@@ -223,21 +215,16 @@ final class SlotLedger {
     }
     Failure failure = Failure.of(filled);
     order.deliver(filled.sequence);
-    free(filled, now);
+    filled.free(now);
     return failure;
   }
 
-  /** Gives the batch that is to be delivered next to a consumer; null if it is not ready. */
-  @Nullable DeviceSlot take(Thread holder, long now) {
-    return take(holder, false, now);
-  }
-
-  /** The same, but content with a batch whose copy is only queued. */
-  @Nullable DeviceSlot takeInFlight(Thread holder, long now) {
-    return take(holder, true, now);
-  }
-
-  private @Nullable DeviceSlot take(Thread holder, boolean inFlight, long now) {
+  /**
+   * Gives the batch that is to be delivered next to a consumer; null if it is not there.
+   *
+   * @param inFlight whether one will do whose copy is only queued
+   */
+  @Nullable DeviceSlot take(Thread holder, boolean inFlight, long now) {
     DeviceSlot first = device.nextBatch(inFlight);
     if (first != null) {
       order.deliver(first.sequence);
@@ -319,7 +306,7 @@ final class SlotLedger {
   private void dropUndelivered(long now) {
     for (HostSlot slot : host.slots) {
       if (HostRing.isUndelivered(slot)) {
-        free(slot, now);
+        slot.free(now);
       }
     }
     for (DeviceSlot slot : device.slots) {
@@ -329,18 +316,10 @@ final class SlotLedger {
     }
   }
 
-  private void free(HostSlot slot, long now) {
-    slot.failure = null;
-    slot.forgetJob();
-    slot.contradicts = false;
-    slot.enter(HostSlot.State.FREE, now);
-  }
-
   private void free(DeviceSlot slot, long now) {
-    slot.failure = null;
-    slot.enter(DeviceSlot.State.FREE, now);
+    slot.free(now);
     if (mapped) {
-      free(slot.source(), now);
+      slot.source().free(now);
     }
   }
 
