@@ -231,7 +231,7 @@ final class Copier {
     }
     copy(to, target);
     DeviceStream stream = memory.copyStream;
-    StageWorks stages = memory.stages;
+    StageExecutor stages = memory.stages;
     if (stages == null) {
       stream.record(target.ready);
     } else {
@@ -242,7 +242,7 @@ final class Copier {
   }
 
   /** On a stream of their own, so that the next copy flows meanwhile. */
-  private void queueStages(StageWorks stages, DeviceSlot to, DeviceSlotMemory target) {
+  private void queueStages(StageExecutor stages, DeviceSlot to, DeviceSlotMemory target) {
     stages.stream.waitFor(copiedEvent(to)); // I9
     endCalls(); // a stage is code of the application
     Throwable failure = stages.queue(to, target);

@@ -64,7 +64,7 @@ final class LeakReport implements Runnable {
             Reclaimer.class,
             Reclaimer.Answer.class,
             StageException.class,
-            StageWorks.Refusal.class,
+            StageExecutor.Refusal.class,
             StaticInitialisers.class,
             Units.class,
             WorkFailedException.class)) {
