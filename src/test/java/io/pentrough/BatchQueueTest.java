@@ -192,7 +192,7 @@ class BatchQueueTest {
   }
 
   @Test
-  @DisplayName("workers of a dry queue wait for a job, not for a slot: the verdict is SUBMITTER")
+  @DisplayName("workers of a dry queue wait for a job, not for a slot: the bottleneck is SUBMITTER")
   void dryQueue() throws Exception {
     try (BatchQueue queue = queue().workers(4).start()) {
       submit(queue);
@@ -204,7 +204,7 @@ class BatchQueueTest {
       }
       LoaderStats before = queue.stats();
       until(
-          () -> queue.stats().verdict() == LoaderStats.Verdict.SUBMITTER,
+          () -> queue.stats().bottleneck() == LoaderStats.Bottleneck.SUBMITTER,
           "the statistics to say that there is no job");
       LoaderStats dry = queue.stats().minus(before);
       assertEquals(1, dry.workerJoblessShare());
