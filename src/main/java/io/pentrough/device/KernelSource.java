@@ -115,7 +115,7 @@ public final class KernelSource {
    * @return a new source
    * @throws IllegalArgumentException if there is no such kernel, or it has a twin already
    */
-  public KernelSource twin(String kernel, HostKernel twin) {
+  public KernelSource hostKernel(String kernel, HostKernel twin) {
     Objects.requireNonNull(twin, "twin");
     parameters(kernel);
     Map<String, HostKernel> more = new LinkedHashMap<>(twins);
@@ -175,7 +175,7 @@ public final class KernelSource {
    * @param kernel its name
    * @return the twin; empty if it has none
    */
-  public Optional<HostKernel> twin(String kernel) {
+  public Optional<HostKernel> hostKernel(String kernel) {
     return Optional.ofNullable(twins.get(Objects.requireNonNull(kernel, "kernel")));
   }
 

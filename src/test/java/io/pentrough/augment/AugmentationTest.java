@@ -45,7 +45,7 @@ class AugmentationTest {
     device.close();
   }
 
-  // --- kernel, twin and reference
+  // --- kernel, host implementation and reference
 
   @Test
   void randomOptionsGiveWhatTheReferenceSaysAndTheSameBitsOnTheHost() throws Exception {
@@ -56,8 +56,8 @@ class AugmentationTest {
     assertTrue(compared > 50_000, "compared " + compared);
     nearlyBlackBecomesBlack();
     if (TestDevice.IS_CUDA && !CudaRuns.REAL) {
-      List<CudaSim.Coverage> kernels = CudaSim.coverage(AugmentTwins.SOURCE.ptx());
-      assertEquals(AugmentTwins.SOURCE.kernels().size(), kernels.size());
+      List<CudaSim.Coverage> kernels = CudaSim.coverage(AugmentHostKernels.SOURCE.ptx());
+      assertEquals(AugmentHostKernels.SOURCE.kernels().size(), kernels.size());
       for (CudaSim.Coverage kernel : kernels) {
         assertEquals(List.of(), kernel.missing(), () -> "never run in " + kernel.kernel());
       }

@@ -174,16 +174,16 @@ class KernelSourceTest {
   void twinsAreAddedToANewSource() {
     KernelSource bare = of(".entry k() { ret; } .entry l() { ret; }");
     HostKernel twin = arguments -> {};
-    KernelSource one = bare.twin("k", twin);
-    assertEquals(Optional.empty(), bare.twin("k"));
-    assertSame(twin, one.twin("k").orElseThrow());
-    assertEquals(Optional.empty(), one.twin("l"));
+    KernelSource one = bare.hostKernel("k", twin);
+    assertEquals(Optional.empty(), bare.hostKernel("k"));
+    assertSame(twin, one.hostKernel("k").orElseThrow());
+    assertEquals(Optional.empty(), one.hostKernel("l"));
     assertSame(bare.ptx(), one.ptx());
     assertEquals(
         "kernel k of test has a twin already",
-        message(IllegalArgumentException.class, () -> one.twin("k", twin)));
+        message(IllegalArgumentException.class, () -> one.hostKernel("k", twin)));
     assertEquals(
         "no kernel m in test: it has k, l",
-        message(IllegalArgumentException.class, () -> one.twin("m", twin)));
+        message(IllegalArgumentException.class, () -> one.hostKernel("m", twin)));
   }
 }

@@ -33,14 +33,14 @@ final class HostModule implements DeviceModule {
     checkOpen();
     HostKernel twin =
         source
-            .twin(name)
+            .hostKernel(name)
             .orElseThrow(
                 () ->
                     new UnsupportedOperationException(
-                        "kernel %s of %s has no twin, and the host runs nothing but Java: give it one with KernelSource.twin(\"%s\", ...)"
+                        "kernel %s of %s has no twin, and the host runs nothing but Java: give it one with KernelSource.hostKernel(\"%s\", ...)"
                             .formatted(name, source.name(), name)));
     device.moduleComes();
-    return new HostTwin(this, name, types, twin);
+    return new HostDeviceKernel(this, name, types, twin);
   }
 
   void checkOpen() {

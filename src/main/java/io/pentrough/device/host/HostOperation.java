@@ -55,7 +55,7 @@ final class HostOperation {
     this.work = work;
   }
 
-  void launch(HostTwin twin, String stream) {
+  void launch(HostDeviceKernel twin, String stream) {
     HostLaunch snapshot = kernel;
     if (snapshot == null) {
       snapshot = new HostLaunch(stream);

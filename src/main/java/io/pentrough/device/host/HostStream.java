@@ -138,8 +138,8 @@ final class HostStream implements DeviceStream {
     }
   }
 
-  /** See {@link HostTwin#launch}. */
-  void launch(HostTwin kernel) {
+  /** See {@link HostDeviceKernel#launch}. */
+  void launch(HostDeviceKernel kernel) {
     synchronized (lock) {
       HostOperation place = claim();
       if (place != null) {

@@ -54,7 +54,7 @@ class HostKernelTest {
   }
 
   private void run(HostKernel twin) {
-    try (DeviceModule module = device.load(BARE.twin("k", twin));
+    try (DeviceModule module = device.load(BARE.hostKernel("k", twin));
         DeviceKernel k = module.kernel("k")) {
       withArguments(k, buffer.slice(8, 16, () -> {})).launch(stream);
     }
@@ -69,7 +69,7 @@ class HostKernelTest {
     try (DeviceModule module = device.load(TestKernels.SOURCE)) {
       assertEquals(
           "kernel stray of cuda/launches.ptx has no twin, and the host runs nothing but Java: give"
-              + " it one with KernelSource.twin(\"stray\", ...)",
+              + " it one with KernelSource.hostKernel(\"stray\", ...)",
           messageOf(UnsupportedOperationException.class, () -> module.kernel("stray")));
       module.kernel("affine").close();
     }
@@ -102,7 +102,7 @@ class HostKernelTest {
   @Test
   void aBufferClosedBeforeTheKernelRunsFailsTheStream() {
     DeviceBuffer closed = device.allocate(8);
-    try (DeviceModule module = device.load(BARE.twin("k", arguments -> {}));
+    try (DeviceModule module = device.load(BARE.hostKernel("k", arguments -> {}));
         DeviceKernel k = module.kernel("k");
         TestDevice.Gate gate = TestDevice.gate(stream)) {
       withArguments(k, closed).launch(stream);
@@ -166,7 +166,7 @@ class HostKernelTest {
   @Test
   void twoParametersOfOneBufferHavePositionsOfTheirOwn() {
     KernelSource source =
-        BARE.twin(
+        BARE.hostKernel(
             "k",
             arguments -> {
               ByteBuffer a = arguments.bytes(0);
@@ -186,7 +186,7 @@ class HostKernelTest {
   @DisplayName("a view is kept for its stream, start and length, and given out for no other")
   void eachRangeHasAViewOfItsOwnOnEachStream() {
     List<ByteBuffer> seen = new ArrayList<>();
-    try (DeviceModule module = device.load(BARE.twin("k", a -> seen.add(a.bytes(0))));
+    try (DeviceModule module = device.load(BARE.hostKernel("k", a -> seen.add(a.bytes(0))));
         DeviceKernel k = module.kernel("k");
         DeviceStream other = device.newStream()) {
       int[][] ranges = {{0, 16}, {0, 8}, {8, 8}, {0, 16}};
@@ -211,7 +211,7 @@ class HostKernelTest {
     byte[] seen = new byte[64];
     try (DeviceBuffer large = device.allocate(200);
         DeviceModule module =
-            device.load(BARE.twin("k", a -> a.bytes(0).put(0, (byte) (a.getInt(2) + 1))));
+            device.load(BARE.hostKernel("k", a -> a.bytes(0).put(0, (byte) (a.getInt(2) + 1))));
         DeviceKernel k = module.kernel("k")) {
       for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 200; i++) {
@@ -234,7 +234,7 @@ class HostKernelTest {
   void aClosedBuffersBytesAreNotKeptByALaunch() {
     List<WeakReference<ByteBuffer>> views = new ArrayList<>();
     try (DeviceModule module =
-            device.load(BARE.twin("k", a -> views.add(new WeakReference<>(a.bytes(0)))));
+            device.load(BARE.hostKernel("k", a -> views.add(new WeakReference<>(a.bytes(0)))));
         DeviceKernel k = module.kernel("k")) {
       DeviceBuffer closed = device.allocate(8);
       withArguments(k, closed).launch(stream);

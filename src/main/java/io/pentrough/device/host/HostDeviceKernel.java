@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /** A kernel on the host: its twin, and what it is launched with. */
-final class HostTwin extends AbstractKernel {
+final class HostDeviceKernel extends AbstractKernel {
 
   final HostKernel twin;
   private final HostModule module;
@@ -19,7 +19,7 @@ final class HostTwin extends AbstractKernel {
   /** What the buffers are at this launch; asked for before the stream's lock is taken. */
   private final @Nullable HostMemory[] memories;
 
-  HostTwin(HostModule module, String name, List<KernelParameter> types, HostKernel twin) {
+  HostDeviceKernel(HostModule module, String name, List<KernelParameter> types, HostKernel twin) {
     super(name, types);
     this.module = module;
     this.twin = twin;
