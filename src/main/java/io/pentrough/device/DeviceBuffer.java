@@ -3,19 +3,19 @@ package io.pentrough.device;
 /**
  * Device memory, or a slice of it.
  *
- * <p><b>Threads.</b> The object may be used from any thread; who may touch the bytes when is the
- * business of its owner.
+ * <p><b>Threads.</b> The object may be used from any thread. The owner of the bytes must order the
+ * accesses to them.
  */
 public interface DeviceBuffer extends AutoCloseable {
 
-  /** Says whether a slice may still be used. */
+  /** Decides whether a slice may still be used. */
   @FunctionalInterface
   interface Guard {
 
     /**
-     * Does nothing as long as the slice may be used.
+     * Does nothing while the slice may be used.
      *
-     * @throws IllegalStateException if it may not any more; the message says why
+     * @throws IllegalStateException if the slice may not be used any more; the message says why
      */
     void check();
   }
@@ -35,12 +35,12 @@ public interface DeviceBuffer extends AutoCloseable {
   long bytes();
 
   /**
-   * A part of this buffer. Every use of the slice asks the guard first. The memory belongs to this
-   * buffer: closing the slice does nothing.
+   * Returns a part of this buffer. Every use of the slice asks the guard first. The memory belongs
+   * to this buffer, and closing the slice does nothing.
    *
-   * @param offset the first byte
+   * @param offset the offset of the first byte
    * @param bytes the size, at least 0
-   * @param guard asked at every use, on the using thread
+   * @param guard called at every use, on the thread that uses the slice
    * @return a new slice, of at most 40 bytes of Java heap
    * @throws IndexOutOfBoundsException if the range leaves this buffer
    * @throws IllegalStateException if this buffer is closed, or is a slice that may not be used
@@ -48,7 +48,7 @@ public interface DeviceBuffer extends AutoCloseable {
   DeviceBuffer slice(long offset, long bytes, Guard guard);
 
   /**
-   * Frees the memory; does nothing for a slice. No queued work may use it. Idempotent.
+   * Frees the memory. No queued work may use it any more. Does nothing for a slice. Idempotent.
    *
    * @throws DeviceException if the device refuses; the memory then counts as leaked
    */

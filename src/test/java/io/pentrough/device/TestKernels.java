@@ -2,10 +2,10 @@ package io.pentrough.device;
 
 import java.nio.ByteBuffer;
 
-/** The kernels of launches.cu, with their twins. */
+/** The kernels of launches.cu, with their host implementations. */
 public final class TestKernels {
 
-  /** With a twin for each kernel but {@code stray}. */
+  /** With a host implementation for each kernel but {@code stray}. */
   public static final KernelSource SOURCE =
       KernelSource.ofResource(TestKernels.class, "cuda/launches.ptx")
           .hostKernel("saxpy", TestKernels::saxpy)

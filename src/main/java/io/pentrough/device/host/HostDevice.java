@@ -15,19 +15,19 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 
 /**
- * The host as a device: direct memory, and streams that run on threads of their own.
+ * The host as a device: direct memory, and streams with a thread each.
  *
- * <p>It behaves like a GPU where behaviour matters: copies and {@linkplain #launch launched work}
- * run later, in the order of their stream, side by side with other streams; only events order one
- * stream behind another.
+ * <p>It behaves like a GPU. Copies and {@linkplain #launch launched work} run later, in the order
+ * of their stream, and concurrently with other streams. Only events order one stream behind
+ * another. A copy that is queued on an idle stream runs on the calling thread.
  *
  * <p><b>Memory</b> is direct and counts against {@code -XX:MaxDirectMemorySize}. A pinned buffer
- * holds at most 1 GiB and a device buffer at most 2,147,483,392 bytes (2 GiB less 256 bytes, what a
- * {@link ByteBuffer} can hold aligned). Closing a buffer makes it unusable; its memory comes back
- * when the garbage collector finds that no view of it is left.
+ * holds at most 1 GiB. A device buffer holds at most 2,147,483,392 bytes, which is the largest
+ * aligned {@link ByteBuffer}. A closed buffer throws. Its memory is freed when the garbage
+ * collector finds that no view of it is left.
  *
  * <p><b>Threads.</b> All methods may be called from any thread. A stream starts a daemon thread
- * with the first operation that cannot complete at once.
+ * with the first operation that cannot run on the calling thread.
  */
 public final class HostDevice implements Device {
 
@@ -37,7 +37,7 @@ public final class HostDevice implements Device {
   /** The largest multiple of the alignment that leaves room for aligning it. */
   private static final int MAX_BYTES = (Integer.MAX_VALUE - (ALIGNMENT - 1)) & -ALIGNMENT;
 
-  /** Counts over all devices, so that no two threads in a dump have the same name. */
+  /** Counts the streams of all devices, so that the names of their threads differ. */
   private static final AtomicInteger STREAMS_MADE = new AtomicInteger();
 
   private final String description;
@@ -55,14 +55,14 @@ public final class HostDevice implements Device {
   private int liveModules;
 
   /**
-   * What a device has handed out and not got back yet. The default stream does not count: nobody
-   * can close it.
+   * What a device has handed out that is not closed yet. The default stream does not count, as it
+   * cannot be closed.
    *
-   * @param buffers open buffers, pinned and device memory together
-   * @param bytes their size, as asked for
-   * @param streams open streams
-   * @param events open events
-   * @param modules open modules and kernels together
+   * @param buffers the number of open buffers, pinned and device memory together
+   * @param bytes the requested size of these buffers
+   * @param streams the number of open streams
+   * @param events the number of open events
+   * @param modules the number of open modules and kernels together
    */
   public record Usage(int buffers, long bytes, int streams, int events, int modules) {
 
@@ -76,9 +76,9 @@ public final class HostDevice implements Device {
   }
 
   /**
-   * Opens the host as a device.
+   * Opens the host as a device. Each call opens another device.
    *
-   * @return an open device with memory and streams of its own, to be closed by the caller
+   * @return an open device, to be closed by the caller
    */
   public static HostDevice open() {
     return open("");
@@ -89,13 +89,14 @@ public final class HostDevice implements Device {
   }
 
   /**
-   * The bytes of a buffer of a host device, to look at. Asks the guards of a slice now, and never
-   * again for the view: it stays readable, but what it shows is only meaningful for as long as the
-   * slice may be used, and behind the work that writes it.
+   * Shows the bytes of a buffer of a host device.
+   *
+   * <p>The call asks the guards of a slice once. The result stays readable after that. It is valid
+   * only while the slice may be used, and after the work that writes the slice has run.
    *
    * @param buffer memory of a host device, or a slice of it
-   * @return a new read-only view of exactly these bytes, in native byte order, position 0
-   * @throws IllegalArgumentException if the buffer belongs to no host device
+   * @return a new read-only buffer over exactly these bytes, in native byte order, at position 0
+   * @throws IllegalArgumentException if the buffer belongs to another kind of device
    * @throws IllegalStateException if the buffer is closed, or a guard of the slice refuses
    */
   public static ByteBuffer bytes(DeviceBuffer buffer) {
@@ -113,16 +114,16 @@ public final class HostDevice implements Device {
   }
 
   /**
-   * Queues work on a stream of a host device: what launching a kernel is on a GPU. The work runs on
-   * the stream's thread, behind everything queued before and ahead of everything queued after. It
-   * may block (and blocks its stream), but must not wait for its own stream.
+   * Queues work on a stream of a host device, like a kernel launch on a GPU. The work runs on the
+   * stream's thread, after everything queued before it. If it blocks, it blocks the stream. It must
+   * not wait for its own stream.
    *
-   * <p>If it throws, whatever it is, the stream fails: nothing queued behind it runs, and marks
-   * behind it report a {@link DeviceException} whose cause is what was thrown.
+   * <p>If the work throws anything, the stream fails. Nothing queued behind it runs, and events
+   * recorded behind it throw a {@link DeviceException} with the cause.
    *
    * @param stream a stream of a host device
-   * @param work run once, later, on another thread
-   * @throws IllegalArgumentException if the stream belongs to no host device
+   * @param work runs once, later, on another thread
+   * @throws IllegalArgumentException if the stream belongs to another kind of device
    * @throws IllegalStateException if the stream is closed
    */
   public static void launch(DeviceStream stream, Runnable work) {
@@ -185,7 +186,7 @@ public final class HostDevice implements Device {
     }
   }
 
-  /** Rounded up first: {@link ByteBuffer#alignedSlice} cuts the end down to the alignment too. */
+  /** Rounds up first, because {@link ByteBuffer#alignedSlice} also aligns the end, downwards. */
   private ByteBuffer alignedBytes(int size) {
     int rounded = (size + ALIGNMENT - 1) & -ALIGNMENT;
     return allocator
@@ -195,7 +196,7 @@ public final class HostDevice implements Device {
         .order(ByteOrder.nativeOrder());
   }
 
-  /** Takes a buffer off the books. */
+  /** Counts a closed buffer. */
   Usage release(int bytes) {
     synchronized (lock) {
       liveBuffers--;
@@ -232,7 +233,7 @@ public final class HostDevice implements Device {
   /**
    * {@inheritDoc}
    *
-   * <p>On the host it is one more stream, which synchronises with no other.
+   * <p>On the host it does not synchronise with any other stream.
    */
   @Override
   public DeviceStream defaultStream() {
@@ -257,7 +258,7 @@ public final class HostDevice implements Device {
   /**
    * {@inheritDoc}
    *
-   * <p>On the host a kernel is its twin, so one that has none cannot be looked up.
+   * <p>The host runs the kernels' host implementations. A kernel without one cannot be looked up.
    */
   @Override
   public DeviceModule load(KernelSource source) {
@@ -269,7 +270,7 @@ public final class HostDevice implements Device {
     return new HostModule(this, source);
   }
 
-  /** A kernel of a module that exists: also on a device that is closed. */
+  /** Counts a kernel of an existing module, also on a closed device. */
   void moduleComes() {
     synchronized (lock) {
       liveModules++;
@@ -282,14 +283,14 @@ public final class HostDevice implements Device {
     }
   }
 
-  /** Does nothing: the host has no context to bind. */
+  /** Does nothing, as the host has no context to bind. */
   @Override
   public void bindThread() {}
 
   /**
-   * What this device has handed out and not got back: all zero when everything is closed.
+   * What this device has handed out that is not closed yet.
    *
-   * @return a consistent snapshot
+   * @return a consistent snapshot; equal to {@link Usage#NONE} when everything is closed
    */
   public Usage liveResources() {
     synchronized (lock) {

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What kernels do on the host only: their twins run, and may fail. */
+/** What kernels do on the host only: their implementations run, and may fail. */
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostKernelTest {
 
@@ -53,8 +53,8 @@ class HostKernelTest {
     return k.set(0, buffer).setLong(1, 5).setInt(2, 6).setDouble(3, 0.5);
   }
 
-  private void run(HostKernel twin) {
-    try (DeviceModule module = device.load(BARE.hostKernel("k", twin));
+  private void run(HostKernel kernel) {
+    try (DeviceModule module = device.load(BARE.hostKernel("k", kernel));
         DeviceKernel k = module.kernel("k")) {
       withArguments(k, buffer.slice(8, 16, () -> {})).launch(stream);
     }
@@ -65,18 +65,18 @@ class HostKernelTest {
   }
 
   @Test
-  void aKernelWithoutATwinIsRefusedWhenItIsLookedUp() {
+  void aKernelWithoutAnImplementationIsRefusedWhenItIsLookedUp() {
     try (DeviceModule module = device.load(TestKernels.SOURCE)) {
       assertEquals(
-          "kernel stray of cuda/launches.ptx has no twin, and the host runs nothing but Java: give"
-              + " it one with KernelSource.hostKernel(\"stray\", ...)",
+          "kernel stray of cuda/launches.ptx has no host implementation, and the host runs only Java:"
+              + " give it one with KernelSource.hostKernel(\"stray\", ...)",
           messageOf(UnsupportedOperationException.class, () -> module.kernel("stray")));
       module.kernel("affine").close();
     }
   }
 
   @Test
-  void whatATwinThrowsFailsTheStreamAtItsMarkWithTheKernelsName() {
+  void whatAKernelThrowsFailsTheStreamAtItsMarkWithTheKernelsName() {
     Exception thrown = new Exception("out of luck");
     try (DeviceEvent before = device.newEvent();
         DeviceEvent behind = device.newEvent();
@@ -118,7 +118,7 @@ class HostKernelTest {
   }
 
   @Test
-  void aTwinSeesExactlyItsArgumentsAndIsToldWhatItAsksForWrongly() {
+  void aKernelSeesExactlyItsArgumentsAndIsToldWhatItAsksForWrongly() {
     List<String> told = new ArrayList<>();
     List<KernelArguments> kept = new ArrayList<>();
     run(
@@ -152,7 +152,7 @@ class HostKernelTest {
             "kernel k: parameter 2 is INT32, not FLOAT32",
             "kernel k: parameter 3 is FLOAT64, not INT32"),
         told);
-    // Valid until the twin has returned.
+    // Valid until the kernel has returned.
     for (Runnable use :
         List.<Runnable>of(
             () -> kept.get(0).getInt(2), () -> kept.get(0).bytes(0), () -> kept.get(0).grid(0))) {
