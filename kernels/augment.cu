@@ -1,5 +1,5 @@
 // ptx: src/main/resources/io/pentrough/augment/augment.ptx
-// What io.pentrough.augment.Augmentation does on the device; AugmentTwins is the same in Java, bit for bit.
+// What io.pentrough.augment.Augmentation does on the device; AugmentHostKernels does the same in Java, bit for bit.
 // So each rounding is spelled out (__fmaf_rn and its like, which the compiler may not fuse), nothing is
 // called whose result the hardware chooses (no powf, no expf), and both have the same order of operations.
 //

@@ -1,5 +1,5 @@
 // ptx: src/main/resources/io/pentrough/augment/blur.ptx
-// What io.pentrough.augment.Blur does on the device, for one axis; BlurTwin is the same in Java, bit for bit,
+// What io.pentrough.augment.Blur does on the device, for one axis; BlurHostKernels does the same in Java, bit for bit,
 // so each rounding is spelled out and the weights come from the host.
 //
 // Source: the textbook's separable convolution with a sampled Gaussian (Gonzalez and Woods, Digital Image

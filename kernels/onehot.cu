@@ -1,5 +1,5 @@
 // ptx: src/main/resources/io/pentrough/augment/onehot.ptx
-// What io.pentrough.augment.OneHot does on the device; OneHotTwin is the same in Java.
+// What io.pentrough.augment.OneHot does on the device; OneHotHostKernel does the same in Java.
 //
 // Source: the definition; no other code was looked at.
 //

@@ -27,8 +27,8 @@ final class All {
           "overhead --rounds 7 --seconds 0.15",
           "overlap",
           "growth",
-          "badnews",
-          "twins",
+          "failure-latency",
+          "host-kernels",
           "transfer",
           "unwritten --rounds 5 --seconds 0.2");
 
@@ -38,9 +38,9 @@ final class All {
           "throughput --rounds 1 --seconds 0.01 --out " + QUICK_FOLDER,
           "overhead --rounds 1 --seconds 0.01",
           "overlap --millis 1,3 --sweep-batches 20 --depth-batches 20 --rounds 1",
-          "growth --rounds 1 --seconds 0.005 --most 4 --most-bytes 1048576 --out " + QUICK_FOLDER,
-          "badnews --repetitions 5 --warmup 2 --stuck 0.1 --idle 0.2",
-          "twins --rounds 1 --seconds 0.05",
+          "growth --rounds 1 --seconds 0.005 --max 4 --max-bytes 1048576 --out " + QUICK_FOLDER,
+          "failure-latency --repetitions 5 --warmup 2 --stuck 0.1 --idle 0.2",
+          "host-kernels --rounds 1 --seconds 0.05",
           "transfer --to 16777216 --seconds 0.01 --out " + QUICK_FOLDER,
           "unwritten --rounds 1 --seconds 0.01 --workers 1");
 

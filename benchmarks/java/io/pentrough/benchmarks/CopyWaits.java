@@ -119,13 +119,13 @@ final class CopyWaits {
     /** Written by the one thread that queues copies. */
     private volatile int copies;
 
-    Marked(CudaDevice device, int most) {
+    Marked(CudaDevice device, int max) {
       super(device);
       String words = System.setProperty(WORDS, "false");
       cuda = device;
-      began = new DeviceEvent[most];
-      ended = new DeviceEvent[most];
-      for (int i = 0; i < most; i++) {
+      began = new DeviceEvent[max];
+      ended = new DeviceEvent[max];
+      for (int i = 0; i < max; i++) {
         began[i] = device.newEvent();
         ended[i] = device.newEvent();
       }

@@ -50,11 +50,11 @@ final class Growth {
     BYTES("bytes", 1 << 30);
 
     private final String title;
-    private final int most;
+    private final int max;
 
-    Axis(String title, int most) {
+    Axis(String title, int max) {
       this.title = title;
-      this.most = most;
+      this.max = max;
     }
 
     @Override
@@ -85,7 +85,7 @@ final class Growth {
           new Ring(
               axis == Axis.WORKERS ? value : 1,
               switch (axis) {
-                case WORKERS -> Axis.WORKERS.most + 2;
+                case WORKERS -> Axis.WORKERS.max + 2;
                 case HOST_SLOTS -> value;
                 default -> usual;
               },
@@ -114,12 +114,12 @@ final class Growth {
   private final PrintStream out;
   private final List<Row> rows = new ArrayList<>();
 
-  Growth(int rounds, double seconds, List<Axis> axes, int most, int mostBytes, PrintStream out) {
+  Growth(int rounds, double seconds, List<Axis> axes, int max, int maxBytes, PrintStream out) {
     this.rounds = rounds;
     measureNanos = (long) (seconds * 1e9);
     this.out = out;
     for (Axis axis : axes) {
-      long end = Math.min(axis.most, axis == Axis.BYTES ? mostBytes : most);
+      long end = Math.min(axis.max, axis == Axis.BYTES ? maxBytes : max);
       for (long v = axis == Axis.BYTES ? 4096 : 1; v <= end; v *= axis == Axis.BYTES ? 4 : 2) {
         rows.add(new Row(axis, (int) v, rounds));
       }

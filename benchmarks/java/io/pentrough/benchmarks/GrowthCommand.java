@@ -27,11 +27,11 @@ final class GrowthCommand implements Callable<Integer> {
       description = "what grows: ${COMPLETION-CANDIDATES} (default: all)")
   private List<Growth.Axis> axes = List.of(Growth.Axis.values());
 
-  @Option(names = "--most", description = "of workers, slots, arrays (default: ${DEFAULT-VALUE})")
-  private int most = 64;
+  @Option(names = "--max", description = "of workers, slots, arrays (default: ${DEFAULT-VALUE})")
+  private int max = 64;
 
-  @Option(names = "--most-bytes", description = "of a batch (default: ${DEFAULT-VALUE})")
-  private int mostBytes = 1 << 30;
+  @Option(names = "--max-bytes", description = "of a batch (default: ${DEFAULT-VALUE})")
+  private int maxBytes = 1 << 30;
 
   @Option(names = "--out", description = "where the charts go (default: ${DEFAULT-VALUE})")
   private Path out = Path.of("target", "benchmarks");
@@ -39,7 +39,7 @@ final class GrowthCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     Machine machine = Machine.watch(System.out);
-    new Growth(rounds, seconds, axes, most, mostBytes, System.out).run(out);
+    new Growth(rounds, seconds, axes, max, maxBytes, System.out).run(out);
     System.out.println(machine.others());
     return 0;
   }

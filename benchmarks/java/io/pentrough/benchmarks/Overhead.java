@@ -98,7 +98,7 @@ final class Overhead {
   }
 
   private Table table() {
-    Table table = new Table("operation", "ns", "least", "most", "heap B");
+    Table table = new Table("operation", "ns", "min", "max", "heap B");
     seen.forEach(
         (name, all) ->
             table.row(

@@ -23,7 +23,8 @@ final class TransferCommand implements Callable<Integer> {
 
   @Option(
       names = "--to",
-      description = "most bytes, at most 1 GiB; each size is 4 times the last (default: 268435456)")
+      description =
+          "largest size, at most 1 GiB; each size is 4 times the last (default: 268435456)")
   private long to = 256 << 20;
 
   @Option(names = "--seconds", description = "length of a measurement (default: ${DEFAULT-VALUE})")

@@ -1,19 +1,93 @@
 package io.pentrough;
 
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds the use of a host slot's arrays by anybody but the fill that runs on the slot.
+ * Says who may use a host slot's arrays now, and which shape each has in the running fill. It finds
+ * uses by anybody but that fill.
  *
- * <p>There are two kinds. The worker's own access, one per slot, is good on the thread of the
- * running fill. A shared access is good on any thread, for the one fill it was made in.
+ * <p>There are two kinds. The worker's own access, one per slot, is valid on the thread of the
+ * running fill. A shared access is valid on any thread, during the one fill in which it was made.
  *
- * <p>What is found is a use that <em>begins</em> too late: the check and the write behind it are
- * not one step, so a thread that is still writing while its fill returns may go unseen.
+ * <p>It finds uses that <em>begin</em> too late. The check and the write behind it are not one
+ * step, so a thread that is still writing while its fill returns may go unseen.
  */
 final class Access {
 
-  /** What runs on the slot; common to all accesses of a slot. */
+  /** The shape that an array has in the running fill; common to all accesses of a slot. */
+  static final class Extent {
+
+    private final ArraySpec spec;
+    private final int[] shape;
+    private int elements;
+
+    private Extent(ArraySpec spec) {
+      this.spec = spec;
+      this.shape = spec.shape();
+      this.elements = spec.elements();
+    }
+
+    ArraySpec spec() {
+      return spec;
+    }
+
+    /** The array itself, not a copy. */
+    int[] shape() {
+      return shape;
+    }
+
+    int elements() {
+      return elements;
+    }
+
+    int bytes() {
+      return elements * spec.dtype().bytes(); // at most 1 GiB, as the slot
+    }
+
+    /** Sets the shape back to the maximum. */
+    private void reset() {
+      if (spec.isVariable()) {
+        for (int axis = 0; axis < shape.length; axis++) {
+          shape[axis] = spec.dimension(axis);
+        }
+        elements = spec.elements();
+      }
+    }
+
+    void resize(int[] newShape) {
+      if (!spec.isVariable()) {
+        throw new IllegalArgumentException(
+            "array '"
+                + spec.name()
+                + "' cannot take the shape "
+                + Arrays.toString(newShape)
+                + ": it is declared with the fixed shape "
+                + Arrays.toString(shape)
+                + "; declare it with variableArray");
+      }
+      boolean fits = newShape.length == shape.length;
+      int product = 1;
+      for (int axis = 0; fits && axis < shape.length; axis++) {
+        fits = newShape[axis] >= 0 && newShape[axis] <= spec.dimension(axis);
+        product *= newShape[axis]; // no more than the maximum's elements, if it fits
+      }
+      if (!fits) {
+        throw new IllegalArgumentException(
+            "array '"
+                + spec.name()
+                + "' cannot take the shape "
+                + Arrays.toString(newShape)
+                + ": its maximum is "
+                + Arrays.toString(spec.shape())
+                + ", and each dimension may be 0 to that");
+      }
+      System.arraycopy(newShape, 0, shape, 0, shape.length);
+      elements = product;
+    }
+  }
+
+  /** The fill that runs on the slot, if any; common to all accesses of a slot. */
   private static final class Fill {
 
     /**
@@ -21,13 +95,22 @@ final class Access {
      *
      * <p>Plain on purpose, so that a loop can keep it in a register: a thread is compared with
      * itself only. Each thread writes itself at open and null at close, so program order alone
-     * decides whether a thread sees itself here; whichever other value a race lets it see is as
-     * wrong as any.
+     * decides whether a thread sees itself here. A thread that does not may see any other value by
+     * a race, and every one of them is refused.
      */
     private @Nullable Thread thread;
 
     /** Counts opens and closes: odd while a fill runs. Volatile, as any thread may ask. */
     private volatile long number;
+
+    private final Extent[] extents;
+
+    Fill(BatchSpec spec) {
+      extents = new Extent[spec.arrays().size()];
+      for (int i = 0; i < extents.length; i++) {
+        extents[i] = new Extent(spec.array(i));
+      }
+    }
   }
 
   /** Instead of a fill's number, in the worker's own access. */
@@ -36,9 +119,9 @@ final class Access {
   private final Fill running;
   private final long fill;
 
-  /** The worker's own access to a slot, on which no fill runs yet. */
-  Access() {
-    this(new Fill(), OWN);
+  /** The worker's own access to a slot with these arrays. No fill runs yet. */
+  Access(BatchSpec spec) {
+    this(new Fill(spec), OWN);
   }
 
   private Access(Fill running, long fill) {
@@ -46,16 +129,19 @@ final class Access {
     this.fill = fill;
   }
 
-  /** A fill begins on this thread. */
+  /** A fill begins on this thread. Every array has its maximum shape. */
   void open() {
     if (running.number % 2 != 0) {
       throw new IllegalStateException("bug in Pentrough: a fill runs on this slot already");
     }
     running.thread = Thread.currentThread();
+    for (Extent extent : running.extents) {
+      extent.reset();
+    }
     advance();
   }
 
-  /** The fill has returned; on the thread that opened. */
+  /** The fill has returned. Called on the thread that opened. */
   void close() {
     if (running.thread != Thread.currentThread()) {
       throw new IllegalStateException(
@@ -82,14 +168,15 @@ final class Access {
     return new Access(running, running.number);
   }
 
-  boolean isShared() {
-    return fill != OWN;
+  /** The extent of an array, by its index in the specification; unguarded. */
+  Extent extent(int array) {
+    return running.extents[array];
   }
 
   /**
-   * Refuses whoever may not use the slot now.
+   * Throws unless the calling thread may use the slot now.
    *
-   * @param array what is used, for the message; null for the batch itself
+   * @param array the used array, for the message; null for the batch itself
    */
   void check(@Nullable ArraySpec array) {
     if (fill == OWN ? running.thread != Thread.currentThread() : running.number != fill) {
@@ -99,7 +186,7 @@ final class Access {
 
   private IllegalStateException refusal(@Nullable ArraySpec array) {
     String what = array == null ? "the batch" : "array '" + array.name() + "'";
-    if (isShared()) {
+    if (fill != OWN) {
       return new IllegalStateException(
           what
               + " is used through a shared view whose fill has returned: call out.shared() in each"

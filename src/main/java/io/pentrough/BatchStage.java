@@ -3,11 +3,11 @@ package io.pentrough;
 import java.nio.ByteBuffer;
 
 /**
- * Work on the device between the copy of a batch and its delivery: the batch a consumer gets has
- * been through it (I9).
+ * Work that the device does between the copy of a batch and its delivery. A consumer gets the batch
+ * with the work done (I9).
  *
- * <p>So small types can cross the bus, and what a consumer wants of them is made behind it: bytes
- * are copied, floats come out.
+ * <p>A stage lets small element types cross the bus. For example, the host copies bytes and the
+ * stage makes floats of them on the device.
  *
  * <pre>
  * worker         draw: this batch's parameters  -> target.fill
@@ -15,21 +15,27 @@ import java.nio.ByteBuffer;
  * stage stream                                                   '-> the work of each stage -> ready
  * </pre>
  *
- * <p>A stage says once what it reads and makes ({@link #declare}), draws its parameters for each
- * batch ({@link #draw}), and is given each slot of the device ring once to bind its kernels to
- * ({@link #prepare}). What that returns is queued for every batch that passes through the slot.
+ * <p>The library asks a stage three times:
  *
- * <p>Stages run in the order they were given to {@link BackgroundLoader.Builder#stage}; each sees
- * the arrays that those before it left.
+ * <ol>
+ *   <li>{@link #declare}, once per loader: which arrays it reads and makes, and how much memory it
+ *       needs.
+ *   <li>{@link #prepare}, once for each slot of the device ring: it binds its kernels to the slot's
+ *       memory. The library queues the returned work for every batch in that slot.
+ *   <li>{@link #draw}, for each batch: its parameters.
+ * </ol>
  *
- * <p><b>Threads.</b> One object may serve several loaders, and is called by all their threads:
- * {@link #declare} and {@link #prepare} by the one that starts a loader, {@link #draw} by workers,
- * several at once. So it keeps no state that changes.
+ * <p>Stages run in the order in which they were given to {@link BackgroundLoader.Builder#stage}.
+ * Each sees the arrays that the stages before it left.
+ *
+ * <p><b>Threads.</b> One object may serve several loaders. The thread that starts a loader calls
+ * {@link #declare} and {@link #prepare}. Workers call {@link #draw}, several at once. So a stage
+ * must have no mutable state, or must synchronise it.
  */
 public interface BatchStage {
 
   /**
-   * What it is called in messages.
+   * The stage's name in messages.
    *
    * @return the class's simple name, unless overridden
    */
@@ -38,45 +44,50 @@ public interface BatchStage {
   }
 
   /**
-   * Every option that changes what it makes of a batch, in words. A {@link Position} has this text
-   * in it, and is refused by a loader whose stages have another one; the refusal shows those parts,
-   * separated by a semicolon and a space, that differ.
+   * All options that change what the stage makes of a batch, in words.
+   *
+   * <p>A {@link Position} contains this text. A loader whose stages have another text refuses the
+   * position, and the message shows the parts that differ. Separate parts by a semicolon and a
+   * space.
    *
    * @return for example {@code "mirror of image; probability 0.5"}; the name, unless overridden.
-   *     The same for equal options in every JVM
+   *     Equal options must give equal texts in every JVM
    */
   default String description() {
     return name();
   }
 
   /**
-   * Says what it reads, makes and needs. Called by {@code plan()} and {@code start()}.
+   * Declares what the stage reads, makes and needs. Called by {@code plan()} and {@code start()}.
    *
-   * @param arrays what there is, and where to say it; valid until this method returns
-   * @throws IllegalArgumentException if what there is will not do
+   * @param arrays shows the arrays before this stage, and takes the declaration; valid until this
+   *     method returns
+   * @throws IllegalArgumentException if the stage cannot work with these arrays
    */
   void declare(StageArrays arrays);
 
   /**
-   * Draws the parameters of a batch, which travel in the batch's own copy. Called before the
-   * target, which may look at them with {@link HostBatch#parameters}; at every attempt, with the
-   * same random numbers. What it throws fails the batch like what a target throws.
+   * Draws the parameters of a batch. They travel in the batch's own copy.
    *
-   * @param context of the batch; its random numbers are this stage's own, and a function of the
-   *     seed, the epoch, the index and the stage's place (I8). {@link BatchContext#noMore()} has no
-   *     effect
-   * @param parameters as many bytes as declared, in native order, position 0, with undefined
+   * <p>Called before the target, which may read them with {@link HostBatch#parameters}. Called
+   * again at every attempt, with the same random numbers. If this throws, the batch fails as if the
+   * target had thrown.
+   *
+   * @param context of the batch. Its random numbers belong to this stage alone. They are a function
+   *     of the seed, the epoch, the index, and the stage's index among the stages (I8). {@link
+   *     BatchContext#noMore()} has no effect
+   * @param parameters the declared number of bytes, in native order, at position 0, with undefined
    *     content
-   * @throws Exception whatever stops it
+   * @throws Exception if the parameters cannot be drawn
    */
   default void draw(BatchContext context, ByteBuffer parameters) throws Exception {}
 
   /**
-   * Binds its work to a slot of the device ring: where the arrays lie never changes, so kernels and
-   * their arguments are set up here, once. Called for each slot when the loader starts.
+   * Binds the stage's work to one slot of the device ring. Called for each slot when the loader
+   * starts. The addresses in a slot never change, so set up kernels and their arguments here.
    *
-   * @param slot where everything lies
-   * @return what to queue for each batch that passes through the slot
+   * @param slot the slot; valid until this method returns
+   * @return the work to queue for each batch in this slot
    */
   StageWork prepare(StageSlot slot);
 }

@@ -113,7 +113,7 @@ final class Copier {
       begin(to); // now, as the call does the copy
     }
     copy(to, target);
-    StageWorks stages = memory.stages;
+    StageExecutor stages = memory.stages;
     if (stages == null) {
       memory.copyStream.record(target.ready);
     } else {
@@ -137,7 +137,7 @@ final class Copier {
   }
 
   /** On a stream of their own, so that the next copy flows meanwhile. */
-  private void queueStages(StageWorks stages, DeviceSlot to, DeviceSlotMemory target) {
+  private void queueStages(StageExecutor stages, DeviceSlot to, DeviceSlotMemory target) {
     stages.stream.waitFor(copiedEvent(to)); // I9
     endCalls(); // a stage is code of the application
     Throwable failure = stages.queue(to, target);

@@ -6,7 +6,7 @@ import io.pentrough.device.DeviceStream;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** What a {@link DeviceSlot} is made of. Belongs to whoever the slot belongs to. */
+/** The memory of a {@link DeviceSlot}. Its owner is the owner of the slot. */
 final class DeviceSlotMemory {
 
   final DeviceBuffer buffer;
@@ -75,7 +75,7 @@ final class DeviceSlotMemory {
     }
     if (stages != null) {
       for (int i = 0; i < shapes.length; i++) {
-        if (stages.shapeFrom[i] == StagePlace.FIXED) { // else it is a target's shape
+        if (stages.shapeFrom[i] == StagePlan.Allocation.FIXED) { // else it is a target's shape
           countRows(stages.delivered.array(i), shapes[i]);
         }
       }
@@ -101,7 +101,7 @@ final class DeviceSlotMemory {
   private int[][] deliveredShapes(StagePlan plan) {
     int[][] shapes = maximumShapes(plan.delivered);
     for (int i = 0; i < shapes.length; i++) {
-      if (plan.shapeFrom[i] != StagePlace.FIXED) {
+      if (plan.shapeFrom[i] != StagePlan.Allocation.FIXED) {
         shapes[i] = targetShapes[plan.shapeFrom[i]];
       }
     }
@@ -134,12 +134,12 @@ final class DeviceSlotMemory {
   }
 
   /** One dimension, in this batch, of an array that stages read or make. */
-  int dimension(StagePlace place, int axis) {
-    int most = place.spec.dimension(axis);
-    if (place.shapeFrom != StagePlace.FIXED) {
-      return targetShapes[place.shapeFrom][axis];
+  int dimension(StagePlan.Allocation array, int axis) {
+    int max = array.spec.dimension(axis);
+    if (array.shapeFrom != StagePlan.Allocation.FIXED) {
+      return targetShapes[array.shapeFrom][axis];
     }
-    return axis == 0 && hasRowPerSample(place.spec) ? size : most;
+    return axis == 0 && hasRowPerSample(array.spec) ? size : max;
   }
 
   /** Whether an array that stages read or make has a row for each sample. */

@@ -1,8 +1,8 @@
 package io.pentrough;
 
 /**
- * How many of something are under way, and for how long. Not thread safe; its clock is the
- * caller's.
+ * Counts how many activities are running, and for how long. Not thread safe. The caller passes the
+ * time.
  */
 final class Gauge {
 
@@ -34,12 +34,12 @@ final class Gauge {
     since = now;
   }
 
-  /** The time in which at least one was under way. */
+  /** The time in which at least one activity was running. */
   long busyNanos() {
     return busyNanos;
   }
 
-  /** The times of all, added up. */
+  /** The sum of the times of all activities. */
   long totalNanos() {
     return totalNanos;
   }

@@ -1,9 +1,9 @@
 package io.pentrough;
 
 /**
- * Counts durations in buckets of growing width: 16 to each power of two, so that a percentile is at
- * most 1/16 (6.25 %) too high. The idea is HdrHistogram's (Tene); fixed size, no allocation while
- * recording. Not thread safe.
+ * Counts durations in buckets of growing width. Each power of two has 16 buckets, so a percentile
+ * is at most 1/16 (6.25 %) too high. The idea is HdrHistogram's (Tene). Recording allocates
+ * nothing. Not thread safe.
  */
 final class Histogram {
 
@@ -29,7 +29,7 @@ final class Histogram {
     this.max = max;
   }
 
-  /** Counts one duration; a negative one, from a clock that stepped back, as zero. */
+  /** Counts one duration. A negative one, from a clock that stepped back, counts as zero. */
   void record(long nanos) {
     long value = Math.max(0, nanos);
     counts[bucket(value)]++;
@@ -89,8 +89,9 @@ final class Histogram {
   }
 
   /**
-   * What was recorded since {@code earlier}, a former copy of this. The largest value is known by
-   * its bucket only: the maximum is that bucket's upper edge, or this maximum if that is less.
+   * What was recorded since {@code earlier}, which is a former copy of this. Only the bucket of the
+   * largest value is known. So the maximum is that bucket's upper edge, or this maximum if that is
+   * less.
    */
   Histogram minus(Histogram earlier) {
     long[] difference = new long[BUCKETS];

@@ -13,56 +13,57 @@ import java.nio.LongBuffer;
 import java.nio.ShortBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.ReadableByteChannel;
-import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One array of a {@link HostBatch}, in pinned host memory.
  *
- * <p>Elements are named by their flat row-major index, and go in and out as the Java primitive of
- * the {@linkplain DType element type}'s size and kind: {@code byte} for {@code INT8} and {@code
- * UINT8}, {@code short} for every 16-bit type, {@code int} and {@code long} for the wider integers,
- * {@code float} and {@code double}. The methods for {@code float} also take and give elements of
- * {@code FLOAT16} and {@code BFLOAT16}, and round to the nearest, ties to even.
+ * <p><b>Elements.</b> An index is flat and row-major. Each {@linkplain DType element type} has one
+ * Java primitive: {@code byte} for {@code INT8} and {@code UINT8}, {@code short} for all 16-bit
+ * types, {@code int} and {@code long} for the wider integers, {@code float} for {@code FLOAT32},
+ * and {@code double} for {@code FLOAT64}. The methods for {@code float} also convert to and from
+ * {@code FLOAT16} and {@code BFLOAT16}. They round to the nearest, ties to even.
  *
- * <p>Every method but {@link #spec()} throws
+ * <p><b>Errors.</b> Every method but {@link #spec()} throws
  *
  * <ul>
- *   <li>{@link IllegalStateException} if the array is used from another thread than the fill's, or
- *       after the fill has returned (see {@link HostBatch#shared()} for threads of one's own),
- *   <li>{@link IllegalArgumentException} if its primitive is not the one of this array's type,
- *   <li>{@link IndexOutOfBoundsException} if an index lies outside <em>this</em> array in its
- *       present shape, or outside the Java array it is copied from or to, or there is no such axis;
+ *   <li>{@link IllegalStateException} if another thread than the fill's uses the array, or the fill
+ *       has returned (for threads of your own, see {@link HostBatch#shared()}),
+ *   <li>{@link IllegalArgumentException} if the method's primitive is not that of this array's
+ *       type,
+ *   <li>{@link IndexOutOfBoundsException} if an index lies outside this array in its present shape
+ *       or outside the Java array, or the array has no such axis,
+ *   <li>{@link NullPointerException} if an argument is null.
  * </ul>
  *
- * and has changed nothing then; nor has a null argument, which is a {@link NullPointerException}.
- * Only {@code readFrom} blocks.
+ * <p>A method that throws one of these has changed nothing. Only {@code readFrom} blocks.
  *
- * <p><b>Threads.</b> For the thread of the fill only; a shared view for any.
+ * <p><b>Threads.</b> For the thread of the fill only. Any thread may use a shared view.
  */
 public final class HostArray {
 
   private static final byte[] ZEROS = new byte[8192];
 
-  private final Extent extent;
+  private final Access.Extent extent;
   private final Access access;
   private final Storage storage;
   private final boolean isHalf;
 
-  /** All of the array at its maximum; absolute use only, as the views share it. */
+  /** The array in its maximum shape. Absolute use only, as the views share it. */
   private final ByteBuffer bytes;
 
-  /** The same memory in elements of {@link #storage}; absolute use only. */
+  /** The same memory in elements of {@link #storage}. Absolute use only. */
   private final Buffer elements;
 
-  /** What {@link #unsafeBuffer()} gives out, and what channels read into; null in a shared view. */
+  /** The result of {@link #unsafeBuffer()}; null in a shared view. */
   private final @Nullable ByteBuffer unsafeBuffer;
 
+  /** Channels read into it; null in a shared view. */
   private final @Nullable ByteBuffer channelBuffer;
 
   /** The array of a slot. */
-  HostArray(Extent extent, ByteBuffer bytes, Access access) {
+  HostArray(Access.Extent extent, ByteBuffer bytes, Access access) {
     this.extent = extent;
     this.access = access;
     this.storage = extent.spec().dtype().storage();
@@ -94,7 +95,7 @@ public final class HostArray {
   }
 
   /**
-   * What the array is. May be asked at any time.
+   * The array's specification. May be called at any time, from any thread.
    *
    * @return its part of the batch's specification
    */
@@ -103,9 +104,9 @@ public final class HostArray {
   }
 
   /**
-   * The shape in this batch.
+   * The array's shape in this batch.
    *
-   * @return a new array; the specified shape unless the array is variable and was resized
+   * @return a new array; the specified shape, unless {@link #resize} has changed it
    */
   public int[] shape() {
     access.check(spec());
@@ -113,10 +114,10 @@ public final class HostArray {
   }
 
   /**
-   * One dimension of the shape in this batch, without allocating.
+   * One dimension of the array's shape in this batch. Allocates nothing.
    *
-   * @param axis 0 to {@code spec().rank()} - 1
-   * @return the size along that axis
+   * @param axis 0 to {@code spec().rank() - 1}, the slowest first
+   * @return the length along that axis
    */
   public int dimension(int axis) {
     access.check(spec());
@@ -127,7 +128,7 @@ public final class HostArray {
   }
 
   /**
-   * The number of elements in this batch.
+   * The number of elements of the array in this batch.
    *
    * @return 0 or more
    */
@@ -137,10 +138,10 @@ public final class HostArray {
   }
 
   /**
-   * Gives a variable array its shape in this batch; without a call it has its maximum. Elements
-   * keep their flat index: those below the new number of elements stay as they are.
+   * Sets the shape of a variable array in this batch. Without a call the array has its maximum
+   * shape. Elements keep their flat index and their values.
    *
-   * @param shape of the specified rank, each dimension 0 to its maximum
+   * @param shape one length per axis, each from 0 to its maximum
    * @throws IllegalArgumentException if the array is not variable, or the shape does not fit
    */
   public void resize(int... shape) {
@@ -277,10 +278,10 @@ public final class HostArray {
   /**
    * Writes elements of an 8-bit type.
    *
-   * @param index the flat index of the first
-   * @param source where they come from
-   * @param from the first to take of the source
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param source the values
+   * @param from the index of the first value in {@code source}
+   * @param count the number of elements
    */
   public void set(int index, byte[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
@@ -291,10 +292,10 @@ public final class HostArray {
   /**
    * Writes elements of a 16-bit type.
    *
-   * @param index the flat index of the first
-   * @param source where they come from
-   * @param from the first to take of the source
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param source the values
+   * @param from the index of the first value in {@code source}
+   * @param count the number of elements
    */
   public void set(int index, short[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
@@ -305,10 +306,10 @@ public final class HostArray {
   /**
    * Writes elements of a 32-bit integer type.
    *
-   * @param index the flat index of the first
-   * @param source where they come from
-   * @param from the first to take of the source
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param source the values
+   * @param from the index of the first value in {@code source}
+   * @param count the number of elements
    */
   public void set(int index, int[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
@@ -319,10 +320,10 @@ public final class HostArray {
   /**
    * Writes elements of a 64-bit integer type.
    *
-   * @param index the flat index of the first
-   * @param source where they come from
-   * @param from the first to take of the source
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param source the values
+   * @param from the index of the first value in {@code source}
+   * @param count the number of elements
    */
   public void set(int index, long[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
@@ -333,10 +334,10 @@ public final class HostArray {
   /**
    * Writes elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}.
    *
-   * @param index the flat index of the first
-   * @param source where they come from
-   * @param from the first to take of the source
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param source the values
+   * @param from the index of the first value in {@code source}
+   * @param count the number of elements
    */
   public void set(int index, float[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
@@ -355,10 +356,10 @@ public final class HostArray {
   /**
    * Writes elements of type {@code FLOAT64}.
    *
-   * @param index the flat index of the first
-   * @param source where they come from
-   * @param from the first to take of the source
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param source the values
+   * @param from the index of the first value in {@code source}
+   * @param count the number of elements
    */
   public void set(int index, double[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
@@ -367,37 +368,30 @@ public final class HostArray {
   }
 
   /**
-   * Writes raw bytes in native order, whatever {@link ByteBuffer#order()} says, into an array of
-   * any type.
+   * Writes raw bytes in native order into an array of any type.
    *
-   * <p>A new {@code ByteBuffer} says big-endian, also if what is read into it is not, so the order
-   * is not asked for. Give numbers of another order as a typed buffer, which carries its order:
+   * <p>The method ignores {@link ByteBuffer#order()}, because a new {@code ByteBuffer} says
+   * big-endian even if its content is not. For numbers in another order, pass a typed buffer:
    * {@code set(0, source.order(ByteOrder.BIG_ENDIAN).asFloatBuffer())}.
    *
    * @param index the flat index of the first element
-   * @param source its remaining bytes are taken; its position moves behind them
+   * @param source all its remaining bytes are written; its position moves to its limit
    * @throws IllegalArgumentException if the remaining bytes are not a whole number of elements
    */
   public void set(int index, ByteBuffer source) {
     range(storage, index, Objects.requireNonNull(source, "source").remaining() / width());
     if (source.remaining() % width() != 0) {
-      throw new IllegalArgumentException(
-          source.remaining()
-              + " bytes are not a whole number of elements of array '"
-              + spec().name()
-              + "', which takes "
-              + width()
-              + " bytes each: set the source's limit behind a whole element");
+      throw HostArrayErrors.partOfAnElement(spec(), source.remaining());
     }
     bytes.put(index * width(), source, source.position(), source.remaining());
     source.position(source.limit());
   }
 
   /**
-   * Writes elements of a 16-bit type, whose order the buffer carries.
+   * Writes elements of a 16-bit type. The buffer's byte order is respected.
    *
-   * @param index the flat index of the first
-   * @param source its remaining elements are taken; its position moves behind them
+   * @param index the flat index of the first element
+   * @param source all its remaining elements are written; its position moves to its limit
    */
   public void set(int index, ShortBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
@@ -406,10 +400,10 @@ public final class HostArray {
   }
 
   /**
-   * Writes elements of a 32-bit integer type, whose order the buffer carries.
+   * Writes elements of a 32-bit integer type. The buffer's byte order is respected.
    *
-   * @param index the flat index of the first
-   * @param source its remaining elements are taken; its position moves behind them
+   * @param index the flat index of the first element
+   * @param source all its remaining elements are written; its position moves to its limit
    */
   public void set(int index, IntBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
@@ -418,10 +412,10 @@ public final class HostArray {
   }
 
   /**
-   * Writes elements of a 64-bit integer type, whose order the buffer carries.
+   * Writes elements of a 64-bit integer type. The buffer's byte order is respected.
    *
-   * @param index the flat index of the first
-   * @param source its remaining elements are taken; its position moves behind them
+   * @param index the flat index of the first element
+   * @param source all its remaining elements are written; its position moves to its limit
    */
   public void set(int index, LongBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
@@ -430,11 +424,11 @@ public final class HostArray {
   }
 
   /**
-   * Writes elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}, whose order the
-   * buffer carries.
+   * Writes elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}. The buffer's byte
+   * order is respected.
    *
-   * @param index the flat index of the first
-   * @param source its remaining elements are taken; its position moves behind them
+   * @param index the flat index of the first element
+   * @param source all its remaining elements are written; its position moves to its limit
    */
   public void set(int index, FloatBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
@@ -452,10 +446,10 @@ public final class HostArray {
   }
 
   /**
-   * Writes elements of type {@code FLOAT64}, whose order the buffer carries.
+   * Writes elements of type {@code FLOAT64}. The buffer's byte order is respected.
    *
-   * @param index the flat index of the first
-   * @param source its remaining elements are taken; its position moves behind them
+   * @param index the flat index of the first element
+   * @param source all its remaining elements are written; its position moves to its limit
    */
   public void set(int index, DoubleBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
@@ -467,10 +461,10 @@ public final class HostArray {
   /**
    * Reads elements of an 8-bit type.
    *
-   * @param index the flat index of the first
-   * @param target where they go
-   * @param from the first to overwrite in the target
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param target receives the values
+   * @param from the index of the first value in {@code target}
+   * @param count the number of elements
    */
   public void get(int index, byte[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
@@ -481,10 +475,10 @@ public final class HostArray {
   /**
    * Reads elements of a 16-bit type.
    *
-   * @param index the flat index of the first
-   * @param target where they go
-   * @param from the first to overwrite in the target
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param target receives the values
+   * @param from the index of the first value in {@code target}
+   * @param count the number of elements
    */
   public void get(int index, short[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
@@ -495,10 +489,10 @@ public final class HostArray {
   /**
    * Reads elements of a 32-bit integer type.
    *
-   * @param index the flat index of the first
-   * @param target where they go
-   * @param from the first to overwrite in the target
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param target receives the values
+   * @param from the index of the first value in {@code target}
+   * @param count the number of elements
    */
   public void get(int index, int[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
@@ -509,10 +503,10 @@ public final class HostArray {
   /**
    * Reads elements of a 64-bit integer type.
    *
-   * @param index the flat index of the first
-   * @param target where they go
-   * @param from the first to overwrite in the target
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param target receives the values
+   * @param from the index of the first value in {@code target}
+   * @param count the number of elements
    */
   public void get(int index, long[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
@@ -523,10 +517,10 @@ public final class HostArray {
   /**
    * Reads elements of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16}.
    *
-   * @param index the flat index of the first
-   * @param target where they go
-   * @param from the first to overwrite in the target
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param target receives the values
+   * @param from the index of the first value in {@code target}
+   * @param count the number of elements
    */
   public void get(int index, float[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
@@ -545,10 +539,10 @@ public final class HostArray {
   /**
    * Reads elements of type {@code FLOAT64}.
    *
-   * @param index the flat index of the first
-   * @param target where they go
-   * @param from the first to overwrite in the target
-   * @param count how many
+   * @param index the flat index of the first element
+   * @param target receives the values
+   * @param from the index of the first value in {@code target}
+   * @param count the number of elements
    */
   public void get(int index, double[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
@@ -556,7 +550,7 @@ public final class HostArray {
         .get(index, target, from, count);
   }
 
-  /** All of the array at its maximum, unguarded; absolute use only. */
+  /** The array in its maximum shape, unguarded. Absolute use only. */
   ByteBuffer bytes() {
     return bytes;
   }
@@ -567,12 +561,12 @@ public final class HostArray {
     fillZero(0);
   }
 
-  /** Sets the elements of this batch to zero from this one on. */
+  /** Sets the elements of this batch to zero, from this index on. */
   void fillZero(int from) {
     fillZero(from * width(), extent.bytes());
   }
 
-  /** Sets to zero what is not of this batch. */
+  /** Sets the memory behind the elements of this batch to zero. */
   void fillZeroBehind() {
     fillZero(extent.bytes(), bytes.capacity());
   }
@@ -584,44 +578,41 @@ public final class HostArray {
   }
 
   /**
-   * Fills all of the array from a channel, as raw bytes in native order. Blocks as the channel
-   * does.
+   * Fills the whole array with raw bytes in native order from a channel. Blocks while the channel
+   * blocks.
    *
-   * @param channel in blocking mode; read from its position on, not closed
-   * @throws EOFException if the channel ends early; the message says how many bytes are missing,
-   *     and what was read is in the array
+   * @param channel in blocking mode; read from its position on, and not closed
+   * @throws EOFException if the channel ends early; the message says how many bytes are missing.
+   *     The bytes read so far are in the array
    * @throws IOException if the channel fails or is not in blocking mode
    */
   public void readFrom(ReadableByteChannel channel) throws IOException {
     Objects.requireNonNull(channel, "channel");
     ByteBuffer target = channelBuffer();
     while (target.hasRemaining()) {
-      access.check(spec()); // a shared view's fill may return while the channel blocks
+      access.check(spec()); // the fill may return while a shared view reads
       checkRead(channel.read(target), target);
     }
   }
 
   /**
-   * Fills all of the array from a place in a file, as raw bytes in native order, without moving the
-   * channel's position: several threads may read from one channel. Interrupting a thread in here
-   * closes the channel for all.
+   * Fills the whole array with raw bytes in native order from a file, beginning at an offset.
+   * Blocks while the file is read.
    *
-   * @param channel the file, not closed
-   * @param position where the bytes begin, 0 or more
-   * @throws EOFException if the file ends early; the message says how many bytes are missing, and
-   *     what was read is in the array
+   * <p>The channel's position does not move, so several threads may read from one channel. If one
+   * of them is interrupted in this method, the channel closes for all of them.
+   *
+   * @param channel the file; not closed
+   * @param position the offset of the first byte in the file, 0 or more
+   * @throws EOFException if the file ends early; the message says how many bytes are missing. The
+   *     bytes read so far are in the array
    * @throws IOException if reading fails
    * @throws IllegalArgumentException if the position is negative
    */
   public void readFrom(FileChannel channel, long position) throws IOException {
     Objects.requireNonNull(channel, "channel");
     if (position < 0) {
-      throw new IllegalArgumentException(
-          "array '"
-              + spec().name()
-              + "' cannot be read from position "
-              + position
-              + " of a file: give the number of bytes before it, 0 or more");
+      throw HostArrayErrors.negativePosition(spec(), position);
     }
     ByteBuffer target = channelBuffer();
     while (target.hasRemaining()) {
@@ -632,30 +623,21 @@ public final class HostArray {
 
   private void checkRead(int read, ByteBuffer target) throws IOException {
     if (read < 0) {
-      throw new EOFException(
-          "the channel ended "
-              + target.remaining()
-              + " bytes short of the "
-              + target.limit()
-              + " of array '"
-              + spec().name()
-              + "'");
+      throw HostArrayErrors.ended(spec(), target.remaining(), target.limit());
     }
     if (read == 0) {
-      throw new IOException(
-          "the channel gave no bytes for array '"
-              + spec().name()
-              + "': it is in non-blocking mode; readFrom needs a blocking channel");
+      throw HostArrayErrors.gaveNothing(spec());
     }
   }
 
   /**
-   * The memory of exactly this array in its present shape, in native byte order: for bulk work, and
-   * <em>unguarded</em>. Nothing finds its use after the fill has returned: it then writes into
-   * another batch, or into memory that is freed.
+   * The memory of this array in its present shape, in native byte order, for bulk work.
    *
-   * @return direct, at position 0; the same object at each call on the fill's thread, set back
-   *     again, and a new one at each call on a shared view
+   * <p>The buffer is <em>unguarded</em>: no check finds a use after the fill has returned. Such a
+   * use writes into another batch, or into freed memory.
+   *
+   * @return a direct buffer at position 0. On the fill's thread each call resets and returns the
+   *     same object; on a shared view each call returns a new one
    */
   public ByteBuffer unsafeBuffer() {
     return whole(unsafeBuffer);
@@ -675,9 +657,7 @@ public final class HostArray {
     return extent.spec().dtype().bytes();
   }
 
-  /**
-   * The typed buffer, once everything that may be wrong with the use of an element is ruled out.
-   */
+  /** The typed buffer, after all checks of the use of one element. */
   private Buffer element(Storage used, int index) {
     return range(used, index, 1);
   }
@@ -685,57 +665,21 @@ public final class HostArray {
   private Buffer range(Storage used, int index, int count) {
     access.check(extent.spec());
     if (used != storage) {
-      throw wrongStorage(used);
+      throw HostArrayErrors.wrongStorage(extent.spec(), used);
     }
     if (index < 0 || count < 0 || index > extent.elements() - count) {
-      throw outside(index, count);
+      throw HostArrayErrors.outside(extent, index, count);
     }
     return elements;
   }
 
-  /** The same for elements that come from a Java array or go to one, of which part is used. */
+  /** The same for elements that are copied from or to a part of a Java array. */
   private Buffer range(Storage used, int index, int count, String what, int length, int from) {
     Buffer checked = range(used, index, count);
     if (from < 0 || from > length - count) {
-      throw new IndexOutOfBoundsException(
-          count
-              + " elements from index "
-              + from
-              + " are not inside the "
-              + what
-              + ", which has "
-              + length
-              + " elements");
+      throw HostArrayErrors.outside(what, length, from, count);
     }
     return checked;
-  }
-
-  private IndexOutOfBoundsException outside(int index, int count) {
-    return new IndexOutOfBoundsException(
-        (count == 1 ? "index " + index + " is" : count + " elements from index " + index + " are")
-            + " not inside array '"
-            + spec().name()
-            + "', which has "
-            + extent.elements()
-            + " elements");
-  }
-
-  private IllegalArgumentException wrongStorage(Storage used) {
-    return new IllegalArgumentException(
-        "array '"
-            + spec().name()
-            + "' is "
-            + spec().dtype().label()
-            + ": use "
-            + (isHalf ? waysIn(Storage.FLOAT) + " for values, or for raw bits " : "")
-            + waysIn(storage)
-            + ", not "
-            + used.name().toLowerCase(Locale.ROOT));
-  }
-
-  private static String waysIn(Storage storage) {
-    String suffix = storage.methodSuffix();
-    return "set%s and get%s, or %s[]".formatted(suffix, suffix, suffix.toLowerCase(Locale.ROOT));
   }
 
   /** The specification, for example {@code "image: uint8 [16, 1, 33, 33, 33]"}. */

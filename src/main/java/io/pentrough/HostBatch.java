@@ -9,54 +9,51 @@ import org.jspecify.annotations.Nullable;
 /**
  * The arrays of one batch in pinned host memory, for a {@linkplain BatchTarget target} to fill.
  *
- * <p>One object per host slot, used again for every batch that passes through the slot.
+ * <p>Each host slot has one object of this type, and uses it for every batch in the slot.
  *
- * <p><b>Threads.</b> It and its arrays may be used on the thread of the {@code fill} they were
- * given to, until that returns; any other use throws {@link IllegalStateException}. For threads of
- * the target's own there is {@link #shared()}.
+ * <p><b>Threads.</b> This object and its arrays may be used on the thread that called {@code fill},
+ * until {@code fill} returns. Any other use throws {@link IllegalStateException}. For threads of
+ * your own, call {@link #shared()}. No method blocks.
  */
 public final class HostBatch {
 
   private final BatchSpec spec;
   private final Access access;
-  private final Extent[] extents;
   private final HostArray[] arrays;
 
   /** Null without stages. */
   private final @Nullable StageParameters parameters;
 
-  /** The slot's own batch: this, or the one this is a shared view of. */
+  /** The slot's own batch: this object, or the one that this is a shared view of. */
   private final HostBatch own;
 
-  /** How many samples count; kept in the slot's own batch. */
+  /** How many samples count. Kept in the slot's own batch. */
   private int size;
 
-  /** Whether the running fill has looked at what a stage will need; likewise. */
+  /** Whether the running fill has asked for a stage's parameters. Kept in the slot's own batch. */
   private boolean parametersSeen;
 
   /**
-   * The batch of a host slot; belongs to no fill yet.
+   * The batch of a host slot. No fill runs yet.
    *
-   * @param memory at least {@link BatchSpec#slotBytes()} behind the header
-   * @param headerBytes what comes before the arrays
-   * @param parameters of stages, if there are any
+   * @param memory the slot: the header, and at least {@link BatchSpec#slotBytes()} behind it
+   * @param headerBytes the size of the stages' parameters, which come before the arrays
+   * @param parameters the stages' parameters, null without stages
    */
   HostBatch(
       BatchSpec spec, PinnedBuffer memory, long headerBytes, @Nullable StageParameters parameters) {
     this.spec = spec;
     this.parameters = parameters;
     this.own = this;
-    this.access = new Access();
-    this.extents = new Extent[spec.arrays().size()];
+    this.access = new Access(spec);
     this.arrays = new HostArray[spec.arrays().size()];
     ByteBuffer slot = memory.unsafeBuffer();
     for (int i = 0; i < arrays.length; i++) {
       ArraySpec array = spec.array(i);
-      extents[i] = new Extent(array);
       ByteBuffer bytes =
           slot.slice((int) (headerBytes + array.offset()), (int) array.bytes())
               .order(ByteOrder.nativeOrder());
-      arrays[i] = new HostArray(extents[i], bytes, access);
+      arrays[i] = new HostArray(access.extent(i), bytes, access);
     }
   }
 
@@ -65,37 +62,33 @@ public final class HostBatch {
     this.own = original.own;
     this.parameters = original.parameters;
     this.access = access;
-    this.extents = original.extents;
     this.arrays = new HostArray[original.arrays.length];
     for (int i = 0; i < arrays.length; i++) {
       arrays[i] = new HostArray(original.arrays[i], access);
     }
   }
 
-  /** A fill begins on this thread: every array has its maximum shape. Allocates nothing. */
+  /** A fill begins on this thread. Every array has its maximum shape. Allocates nothing. */
   void open() {
     access.open();
-    for (Extent extent : extents) {
-      extent.reset();
-    }
     size = spec.samples();
     parametersSeen = false;
   }
 
-  /** The fill has returned or thrown; on the thread that opened. Every later use is found. */
+  /** The fill has returned or thrown. Called on the thread that opened. */
   void close() {
     access.close();
   }
 
   /**
-   * What a stage has drawn for this batch, for a target that wants to fetch just what the stage
-   * will need.
+   * The parameters that a stage has drawn for this batch. They let a target fetch only what the
+   * stage will need.
    *
-   * @param stage one that the loader was given
-   * @return a new read-only view, in native byte order, position 0; as many bytes as the stage has
-   *     declared
-   * @throws IllegalArgumentException if it is not one of the loader's stages
-   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   * @param stage one of the loader's stages
+   * @return a new read-only buffer with the declared number of bytes, in native byte order, at
+   *     position 0
+   * @throws IllegalArgumentException if the loader does not have this stage
+   * @throws IllegalStateException if called on another thread than the fill's, or after the fill
    */
   public ByteBuffer parameters(BatchStage stage) {
     Objects.requireNonNull(stage, "stage");
@@ -108,67 +101,68 @@ public final class HostBatch {
   }
 
   /**
-   * How much of the arrays' part of the slot the last fill used: up to the end of the last array
-   * that is not empty. What one copy must carry.
+   * The bytes that the last fill used, up to the end of the last array that is not empty: what one
+   * copy must carry.
    */
   long usedBytes() {
-    for (int i = extents.length - 1; i >= 0; i--) {
-      if (extents[i].elements() > 0) {
-        return spec.array(i).offset() + extents[i].bytes();
+    for (int i = arrays.length - 1; i >= 0; i--) {
+      if (access.extent(i).elements() > 0) {
+        return spec.array(i).offset() + access.extent(i).bytes();
       }
     }
     return 0;
   }
 
   /**
-   * Tells the shapes of the variable arrays in the last fill.
+   * Copies the shapes that the variable arrays have in the last fill.
    *
-   * @param target by array; only the rows of variable arrays are written, each as long as the rank
+   * @param target one row per array, as long as the array's rank; only the rows of variable arrays
+   *     are written
    */
   void copyShapesTo(int[][] target) {
-    for (int i = 0; i < extents.length; i++) {
+    for (int i = 0; i < arrays.length; i++) {
       if (spec.array(i).isVariable()) {
-        int[] shape = extents[i].shape();
+        int[] shape = access.extent(i).shape();
         System.arraycopy(shape, 0, target[i], 0, shape.length);
       }
     }
   }
 
-  /** Whether the last fill has looked at what a stage will need, and may have left out the rest. */
+  /** Whether the last fill has asked for a stage's parameters, and may have left out the rest. */
   boolean parametersSeen() {
     return own.parametersSeen;
   }
 
-  /** An array at its maximum, unguarded. */
+  /** An array in its maximum shape, unguarded. */
   ByteBuffer bytes(int array) {
     return arrays[array].bytes();
   }
 
-  /** Lets zeros stand where the memory of an array is not used by the fill. */
+  /** Fills the memory behind an array's present shape with zeros. */
   void clearBehind(int array) {
     arrays[array].fillZeroBehind();
   }
 
-  /** How many elements an array has in the last fill, with rows that do not count. */
+  /** How many elements an array has in the last fill, including rows that do not count. */
   int elements(int array) {
-    return extents[array].elements();
+    return access.extent(array).elements();
   }
 
-  /** Lets zeros stand in the rows that do not count. For the end of a fill, on its thread. */
+  /** Fills the rows that do not count with zeros. For the end of a fill, on its thread. */
   void clearOtherRows() {
     if (own.size == spec.samples()) {
       return;
     }
-    for (int i = 0; i < extents.length; i++) {
-      int rows = spec.hasRowPerSample(spec.array(i)) ? extents[i].shape()[0] : 0;
+    for (int i = 0; i < arrays.length; i++) {
+      int rows = spec.hasRowPerSample(spec.array(i)) ? access.extent(i).shape()[0] : 0;
       if (rows > own.size) {
-        arrays[i].fillZero(extents[i].elements() / rows * own.size);
+        arrays[i].fillZero(access.extent(i).elements() / rows * own.size);
       }
     }
   }
 
   /**
-   * What the arrays are. May be asked at any time.
+   * The specification of the arrays. May be called at any time, from any thread.
    *
    * @return the loader's specification
    */
@@ -177,24 +171,24 @@ public final class HostBatch {
   }
 
   /**
-   * One array by its name.
+   * Returns the array with this name.
    *
    * @param name a name of the specification
-   * @return always the same object
-   * @throws IllegalArgumentException if there is none of that name; the message lists the names
-   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   * @return the array; always the same object
+   * @throws IllegalArgumentException if no array has this name; the message lists the names
+   * @throws IllegalStateException if called on another thread than the fill's, or after the fill
    */
   public HostArray array(String name) {
     return array(spec.indexOf(name));
   }
 
   /**
-   * One array by its index.
+   * Returns the array with this index in the specification.
    *
-   * @param i 0 to {@code spec().arrays().size()} - 1
-   * @return always the same object
-   * @throws IndexOutOfBoundsException if there is no such array
-   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   * @param i 0 to {@code spec().arrays().size() - 1}
+   * @return the array; always the same object
+   * @throws IndexOutOfBoundsException if the specification has no such array
+   * @throws IllegalStateException if called on another thread than the fill's, or after the fill
    */
   public HostArray array(int i) {
     access.check(null);
@@ -205,22 +199,24 @@ public final class HostBatch {
   }
 
   /**
-   * Says that only the first samples of this batch count, as in the last one of an epoch. Without a
-   * call all do: the first dimension of the first array as specified, also where that array is
-   * variable and was resized.
+   * Says that only the first samples of this batch count, as in the last batch of an epoch. Without
+   * a call all samples count. Their number is the specified first dimension of the first array,
+   * even if that array is variable and was resized.
    *
-   * <p>It concerns the arrays that have a row for each sample: those whose first dimension, as
-   * specified, is that of the first array. What a consumer and a stage get of them has at most so
-   * many rows, and behind these are zeros, whatever the target wrote there. An array that is as
-   * long by chance, such as a weight for each of 32 classes in a batch of 32, is kept whole if it
-   * is specified with a first dimension of 1: {@code [1, 32]}.
+   * <p>The call affects arrays with one row per sample. These are the arrays whose specified first
+   * dimension equals that of the first array. Consumers and stages see at most {@code samples} rows
+   * of them. The library fills the rows behind with zeros, whatever the target wrote there.
    *
-   * <p>While the batch is filled its arrays keep their shape. So it makes no difference whether
-   * this is called before or after they are written or {@linkplain HostArray#resize resized}.
+   * <p>An array may have the same first dimension by chance, such as a weight for each of 32
+   * classes in a batch of 32. To keep it whole, specify it with a first dimension of 1: {@code [1,
+   * 32]}.
    *
-   * @param samples 1 to the first dimension of the first array
+   * <p>The arrays keep their shape until {@code fill} returns. So you may call this before or after
+   * you write or {@linkplain HostArray#resize resize} them.
+   *
+   * @param samples 1 to the specified first dimension of the first array
    * @throws IllegalArgumentException if out of range
-   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   * @throws IllegalStateException if called on another thread than the fill's, or after the fill
    */
   public void size(int samples) {
     access.check(null);
@@ -241,16 +237,16 @@ public final class HostBatch {
   }
 
   /**
-   * A view of the same arrays that any thread may use until this fill returns; from then on every
-   * use of it throws, also during later fills.
+   * A view of the same arrays that any thread may use until this fill returns. Every later use of
+   * the view throws, also during later fills.
    *
-   * <p>Called on the fill's thread, which must see the other threads done before {@code fill}
-   * returns. Who writes which elements is for those threads to agree on; an array's shape is common
-   * to all views, so resize first. An access costs a volatile read (about 2 ns), so write in bulk
-   * where it matters.
+   * <p>Call this on the fill's thread. Before {@code fill} returns, wait for the other threads to
+   * finish with the view. The library does not synchronise their writes. All views share an array's
+   * shape, so resize before you start the threads. Each access to a view costs a volatile read
+   * (about 2 ns), so write in bulk.
    *
    * @return a new, small object
-   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   * @throws IllegalStateException if called on another thread than the fill's, or after the fill
    */
   public HostBatch shared() {
     return new HostBatch(this, access.share());

@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** What a {@link HostSlot} is made of. Belongs to whoever the slot belongs to. */
+/** The memory of a {@link HostSlot}. Its owner is the owner of the slot. */
 final class HostSlotMemory {
 
   /** NaN in every floating type. */

@@ -24,7 +24,7 @@ final class LateClasses {
             Reclaimer.class,
             Reclaimer.Answer.class,
             StageException.class,
-            StageWorks.Refusal.class,
+            StageExecutor.Refusal.class,
             StaticInitialisers.class,
             Units.class,
             WorkFailedException.class)) {

@@ -25,7 +25,7 @@ final class LoaderMemory {
   final List<DeviceSlotMemory> deviceSlots;
 
   /** The stages' work, if there are any. */
-  final @Nullable StageWorks stages;
+  final @Nullable StageExecutor stages;
 
   private final boolean handOver;
   private final List<String> refused = new ArrayList<>();
@@ -40,7 +40,7 @@ final class LoaderMemory {
       DeviceStream copyStream,
       List<HostSlotMemory> hostSlots,
       List<DeviceSlotMemory> deviceSlots,
-      @Nullable StageWorks stages,
+      @Nullable StageExecutor stages,
       boolean handOver) {
     this.copyStream = copyStream;
     this.hostSlots = List.copyOf(hostSlots);
@@ -86,7 +86,7 @@ final class LoaderMemory {
             new ReleaseFence(keep(opened, device.newEvent()), keep(opened, device.newEvent()));
         resident.add(new DeviceSlotMemory(buffer, ready, fence, stages));
       }
-      StageWorks works = stages == null ? null : StageWorks.prepare(device, stages, resident);
+      StageExecutor works = stages == null ? null : StageExecutor.prepare(device, stages, resident);
       return new LoaderMemory(copyStream, host, resident, works, handOver);
     } catch (Throwable failure) {
       while (!opened.isEmpty()) {

@@ -2,55 +2,54 @@ package io.pentrough;
 
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a loader has done from its start to a moment, or, by {@link #minus}, between two moments,
- * and who waited for whom. Immutable.
+ * Statistics of a loader: what it has done since its start, and who waited for whom. {@link #minus}
+ * gives the statistics between two snapshots.
  *
- * <p>Shares are fractions of {@link #elapsed()}, 0 to 1, and count waits and copies up to the
- * moment even if they go on. Timings count what is over.
+ * <p>A share is a fraction of {@link #elapsed()}, from 0 to 1. Shares include waits and copies that
+ * have not ended, up to the moment of the snapshot. Timings include only those that have ended.
  *
- * <p><b>Threads.</b> Any.
+ * <p><b>Threads.</b> Immutable; may be used from any thread. No method blocks.
  */
 public final class LoaderStats {
 
-  /** The time to the first batch as long as there is none. */
+  /** The time to the first batch before the first batch is ready. */
   static final long NEVER = -1;
 
-  /** Which part limits the pipeline: to make another part faster gains nothing. */
-  public enum Verdict {
-    /** The loop waits for data while the workers are at work: the target is too slow. */
+  /** The part that limits the pipeline. To make another part faster gains nothing. */
+  public enum Bottleneck {
+    /** The loop waits for data while the workers are busy: the target is too slow. */
     PRODUCER,
-    /** The loop waits for data, and a copy is nearly always under way. */
+    /** The loop waits for data, and a copy is nearly always running. */
     COPY,
-    /** The loop waits for data, and stages are nearly always at work. */
+    /** The loop waits for data, and stages are nearly always busy. */
     STAGE,
     /**
-     * The loop waits for data while workers of a {@link BatchQueue} wait for jobs: nobody submits
-     * far enough ahead.
+     * The loop waits for data while workers of a {@link BatchQueue} wait for jobs: jobs are not
+     * submitted far enough ahead.
      */
     SUBMITTER,
     /**
-     * The loop waits for little or nothing, or only for its own work on the device: the loader
-     * keeps up.
+     * The loader keeps up. The loop waits for little or nothing, or only for its own work on the
+     * device.
      */
     CONSUMER,
     /**
-     * The loop waits for data, but no part has much to do: the time goes into handing batches from
-     * thread to thread, as where batches are small and a target does next to nothing.
+     * The loop waits for data, but no part has much to do. The time goes into handing batches from
+     * thread to thread, for example because batches are small and the target does almost nothing.
      */
     OVERHEAD,
-    /** No part alone: they wait for each other in turns. Or there is too little to judge by. */
+    /** No single part: they wait for each other in turns. Or too little has happened to judge. */
     BALANCED
   }
 
   /**
-   * How often something happened and how long it took. Percentiles are exact or at most 1/16 too
-   * high. Immutable; equal if all numbers are equal.
+   * How often something happened, and how long it took. A percentile is exact or up to 1/16 too
+   * high. All figures are 0 if nothing happened. Immutable; equal if all figures are equal.
    */
   public static final class Timing {
 
@@ -78,7 +77,7 @@ public final class LoaderStats {
     }
 
     /**
-     * All times together.
+     * The sum of all times.
      *
      * @return nanoseconds
      */
@@ -89,7 +88,7 @@ public final class LoaderStats {
     /**
      * The longest time.
      *
-     * @return nanoseconds; 0 if there was none
+     * @return nanoseconds; 0 if nothing happened
      */
     public long maxNanos() {
       return maxNanos;
@@ -98,7 +97,7 @@ public final class LoaderStats {
     /**
      * The median.
      *
-     * @return nanoseconds; 0 if there was none
+     * @return nanoseconds; 0 if nothing happened
      */
     public long p50Nanos() {
       return p50Nanos;
@@ -107,7 +106,7 @@ public final class LoaderStats {
     /**
      * The 99th percentile.
      *
-     * @return nanoseconds; 0 if there was none
+     * @return nanoseconds; 0 if nothing happened
      */
     public long p99Nanos() {
       return p99Nanos;
@@ -116,7 +115,7 @@ public final class LoaderStats {
     /**
      * The mean.
      *
-     * @return nanoseconds, rounded down; 0 if there was none
+     * @return nanoseconds, rounded down; 0 if nothing happened
      */
     public long meanNanos() {
       return count == 0 ? 0 : sumNanos / count;
@@ -154,9 +153,9 @@ public final class LoaderStats {
   /**
    * The statistics between two snapshots.
    *
-   * @param loader identity only
-   * @param from number of the snapshot at the begin, 0 for the loader's start
-   * @param to number of the snapshot at the end
+   * @param loader identifies the loader
+   * @param from the number of the first snapshot, 0 for the loader's start
+   * @param to the number of the second snapshot
    */
   LoaderStats(
       Object loader,
@@ -174,16 +173,16 @@ public final class LoaderStats {
   }
 
   /**
-   * What happened between an earlier snapshot and this one.
+   * The statistics of the interval between an earlier snapshot and this one.
    *
-   * <p>Percentiles are those of the interval. Its longest times are known to 1/16 only: each {@link
-   * Timing#maxNanos()} is the upper edge of the highest bucket that anything fell into. {@link
-   * #timeToFirstBatch()} stays the loader's.
+   * <p>Percentiles cover only the interval. Each {@link Timing#maxNanos()} may be up to 1/16 too
+   * high. {@link #timeToFirstBatch()} remains that of the loader.
    *
-   * @param earlier of the same loader and with the same begin as this, taken before it
+   * @param earlier a snapshot of the same loader, taken before this one; both must begin at the
+   *     same moment
    * @return the interval's statistics
-   * @throws IllegalArgumentException if {@code earlier} is of another loader, later, or begins at
-   *     another moment
+   * @throws IllegalArgumentException if {@code earlier} belongs to another loader, is later than
+   *     this, or begins at another moment
    */
   public LoaderStats minus(LoaderStats earlier) {
     if (Objects.requireNonNull(earlier, "earlier").loader != loader) {
@@ -203,16 +202,16 @@ public final class LoaderStats {
   }
 
   /**
-   * Batches handed to consumers.
+   * How many batches were delivered to consumers.
    *
-   * @return the number
+   * @return the number of batches
    */
   public long batches() {
     return totals.batches();
   }
 
   /**
-   * The size of the batches handed to consumers, as copied to the device.
+   * The size of the delivered batches, as copied to the device.
    *
    * @return the number of bytes
    */
@@ -221,37 +220,37 @@ public final class LoaderStats {
   }
 
   /**
-   * How much of the loader's host memory the device could not pin, where the application allowed
-   * that: copies from it hold up the thread that queues them.
+   * How much of the loader's host memory is not pinned, because the device could not pin it and the
+   * application allowed that. A copy from such memory blocks the thread that queues it.
    *
-   * @return the number of bytes; 0 as it should be
+   * @return the number of bytes; 0 if all memory is pinned
    */
   public long pageableBytes() {
     return setup.pageableBytes();
   }
 
   /**
-   * Calls of the target that threw, each attempt counted.
+   * How many calls of the target threw. Each attempt counts.
    *
-   * @return the number
+   * @return the number of calls
    */
   public long failures() {
     return totals.failures();
   }
 
   /**
-   * Batches left out because their target failed, see {@link FailurePolicy#skip}.
+   * How many batches were left out because their target failed, see {@link FailurePolicy#skip}.
    *
-   * @return the number
+   * @return the number of batches
    */
   public long skips() {
     return totals.skips();
   }
 
   /**
-   * From the loader's start to its first batch being ready on the device.
+   * The time from the loader's start until its first batch was ready on the device.
    *
-   * @return empty before that
+   * @return empty if no batch is ready yet
    */
   public Optional<Duration> timeToFirstBatch() {
     return firstReadyNanos == NEVER
@@ -260,9 +259,9 @@ public final class LoaderStats {
   }
 
   /**
-   * The time these statistics cover.
+   * The time that these statistics cover.
    *
-   * @return from the loader's start, or the earlier snapshot, to the snapshot
+   * @return the time from the loader's start, or from the earlier snapshot, to this snapshot
    */
   public Duration elapsed() {
     return Duration.ofNanos(totals.times().elapsed());
@@ -271,35 +270,36 @@ public final class LoaderStats {
   /**
    * How long the target took to fill a batch.
    *
-   * @return calls that returned normally
+   * @return one time for each call that returned normally
    */
   public Timing fillTime() {
     return totals.fills().timing();
   }
 
   /**
-   * How long workers waited for a free host slot, not counting the time without a job.
+   * How long workers waited for a free host slot. Time without a job does not count.
    *
-   * @return one wait for each slot claimed, those of length 0 too
+   * @return one time for each claimed slot, including times of 0
    */
   public Timing slotWait() {
     return totals.slotWaits().timing();
   }
 
   /**
-   * How long copies took, from having nothing left to wait for to being seen complete: an upper
-   * bound.
+   * How long copies took. A time begins when the copy has nothing left to wait for, and ends when
+   * the loader sees the copy complete. So it is an upper bound.
    *
-   * @return one for each batch copied
+   * @return one time for each copied batch
    */
   public Timing copyTime() {
     return totals.copies().timing();
   }
 
   /**
-   * How long the stages took for a batch, from its copy being seen complete to theirs.
+   * How long the stages took for a batch. A time begins when the loader sees the copy complete, and
+   * ends when it sees the stages complete.
    *
-   * @return one for each batch copied; none without stages
+   * @return one time for each copied batch; none without stages
    */
   public Timing stageTime() {
     return totals.stages().timing();
@@ -308,14 +308,14 @@ public final class LoaderStats {
   /**
    * How long consumers waited for a batch.
    *
-   * @return one wait for each {@code get}, those of length 0 and those that timed out too
+   * @return one time for each {@code get}, including times of 0 and calls that timed out
    */
   public Timing consumerWait() {
     return totals.consumerWaits().timing();
   }
 
   /**
-   * The share of time in which at least one consumer waited with nothing ready.
+   * The share of the time in which at least one consumer waited because no batch was ready.
    *
    * @return 0 to 1
    */
@@ -324,8 +324,8 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of time in which a copy was under way, those aside that are {@linkplain
-   * #copyHeldUpShare() held up}.
+   * The share of the time in which a copy was running. Copies that are {@linkplain
+   * #copyHeldUpShare() held up} do not count.
    *
    * @return 0 to 1
    */
@@ -334,9 +334,11 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of time in which the next copy had to wait for a slot that a consumer had given back,
-   * but whose work on the device was still queued or running. With {@code zeroCopy(true)} there are
-   * no copies: then it is the share in which a worker waited while there was such a slot.
+   * The share of the time in which the next copy was held up: a consumer had closed the slot's
+   * batch, but its work on the device was still queued or running.
+   *
+   * <p>With {@code zeroCopy(true)} the loader copies nothing. Then this is the share of the time in
+   * which a worker waited while a slot was in that state.
    *
    * @return 0 to 1
    */
@@ -345,7 +347,7 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of time in which stages had a batch to work on.
+   * The share of the time in which stages had a batch to work on.
    *
    * @return 0 to 1; 0 without stages
    */
@@ -354,8 +356,8 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of the workers' time, all together, in which they waited for a host slot. Where there
-   * is no job either, they wait for that: see {@link #workerJoblessShare()}.
+   * The share of all workers' time in which they waited for a host slot. If they also lack a job,
+   * the time counts in {@link #workerJoblessShare()} instead.
    *
    * @return 0 to 1
    */
@@ -364,8 +366,8 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of the workers' time, all together, in which there was no job for them: only a {@link
-   * BatchQueue} runs out of jobs.
+   * The share of all workers' time in which they had no job. Only a {@link BatchQueue} runs out of
+   * jobs.
    *
    * @return 0 to 1
    */
@@ -374,132 +376,60 @@ public final class LoaderStats {
   }
 
   /**
-   * Which part limits the pipeline.
+   * The part that limits the pipeline. {@link #toString()} gives the figures behind the answer, and
+   * what to change.
    *
-   * <p>It is judged by the time after the loader's first batch was ready, since before that every
-   * loop waits. Where there is too little to judge by, it is {@code BALANCED}: with fewer than 10
-   * batches in less than a second, or fewer than 500 in less than 25 ms.
+   * <p>Only the time after the loader's first batch was ready counts, because before that every
+   * loop waits. The first rule that applies decides:
    *
-   * <p>A loop that waits for less than 10 % of that time is fed: {@code CONSUMER}. No change to the
-   * loader would gain more than that. If it waits for longer, the part that was at work for longest
-   * limits the pipeline: {@code STAGE}, {@code COPY} or {@code PRODUCER}. It must have been at work
-   * for at least 75 % of the time, or for 50 % if to change it can gain twice what more slots can.
-   * {@code PRODUCER} also needs workers that wait for a slot no longer than the loop waits. Copies
-   * that are held up for at least 10 % of the time, where there are several device slots, are the
-   * loop's own work on the device: {@code CONSUMER}. If none of {@code STAGE}, {@code COPY} and
-   * {@code CONSUMER} applies, and workers are without a job for at least 10 % of their time and for
-   * longer than they wait for a slot, it is {@code SUBMITTER}.
+   * <ol>
+   *   <li>Fewer than 10 batches in less than a second, or fewer than 500 in less than 25 ms, are
+   *       too little to judge: {@code BALANCED}.
+   *   <li>Batches come faster than one each 25 us: {@code OVERHEAD}.
+   *   <li>The loop waits for less than 10 % of the time: {@code CONSUMER}. No change to the loader
+   *       would gain more than that.
+   *   <li>The busiest part is the stages, the copies, or the loop's own work on the device, and is
+   *       busy enough: {@code STAGE}, {@code COPY} or {@code CONSUMER}.
+   *   <li>Workers have no job for at least 10 % of their time, and for longer than they wait for a
+   *       slot: {@code SUBMITTER}.
+   *   <li>The busiest part is the target, it is busy enough, and the workers wait for a slot no
+   *       longer than the loop waits: {@code PRODUCER}.
+   *   <li>For half the time that the loop waited, no part was busy at all; or batches come faster
+   *       than one each millisecond: {@code OVERHEAD}.
+   *   <li>Everything else is {@code BALANCED}.
+   * </ol>
    *
-   * <p>Otherwise it is {@code BALANCED}; or {@code OVERHEAD}, if no part was at work for half the
-   * time that the loop waited, or if batches come faster than one each millisecond. Of such rapid
-   * batches, a copy or stage limits the pipeline already if it is at work for half the time that
-   * the loop waits, and a part whose work takes no longer than to wake a thread limits nothing.
-   * Batches that come faster than one each 25 us always get {@code OVERHEAD}.
+   * <p>A part is busy enough if it was busy for at least 75 % of the time. 50 % are enough if a
+   * change to it can gain twice what more slots can. If batches come faster than one each
+   * millisecond, then for stages, copies and the loop half the time that the loop waited is enough,
+   * and a part whose work takes no longer than to wake a thread limits nothing.
    *
-   * <p>{@link #toString()} gives the figures that the verdict comes from, and what to change.
+   * <p>The time in which copies are held up counts as the loop's work. If that is at least 10 % of
+   * the time, and the loader has several device slots, the time of the copies counts as the loop's
+   * work too.
    *
-   * @return the verdict
+   * @return the bottleneck
    */
-  public Verdict verdict() {
-    return analysis().verdict();
+  public Bottleneck bottleneck() {
+    return analysis().bottleneck();
   }
 
-  private BottleneckAnalysis analysis() {
+  BottleneckAnalysis analysis() {
     return new BottleneckAnalysis(
         setup, sinceFirst(), totals.batches(), totals.bytes(), fillTime(), copyTime(), stageTime());
   }
 
-  /** All of the time, if there is no first batch yet. */
+  /** All of the time, if no batch was delivered. */
   private PipelineTimes sinceFirst() {
     return batches() == 0 ? totals.times() : totals.times().minus(totals.beforeFirst());
   }
 
   /**
-   * Several lines for people: the figures with their units, the verdict, its evidence and advice.
+   * Several lines for people: the figures with their units, the bottleneck, its evidence, and
+   * advice.
    */
   @Override
   public String toString() {
-    long batches = batches();
-    long nanos = totals.times().elapsed();
-    double seconds = nanos / 1e9;
-    StringBuilder text = new StringBuilder();
-    text.append(
-        format("%d batches, %s in %s", batches, Units.bytes(bytes()), Units.duration(nanos)));
-    if (batches > 0 && seconds > 0) {
-      text.append(
-          format(
-              " (%.1f batches/s, %s/s)",
-              batches / seconds, Units.bytes((long) (bytes() / seconds))));
-    }
-    text.append(
-        format(
-            "; %s; failures: %d, skipped: %d%n",
-            firstReadyNanos == NEVER
-                ? "no batch ready yet"
-                : "first batch ready after " + Units.duration(firstReadyNanos),
-            failures(),
-            skips()));
-    text.append(
-        format("%-14s%10s%10s%10s%10s%10s%10s%n", "", "count", "sum", "mean", "p50", "p99", "max"));
-    appendTiming(text, "fill", fillTime());
-    appendTiming(text, "slot wait", slotWait());
-    appendTiming(text, "copy (at most)", copyTime());
-    if (stageTime().count() > 0) {
-      appendTiming(text, "stages", stageTime());
-    }
-    appendTiming(text, "consumer wait", consumerWait());
-    String shares = shares(totals.times());
-    String sharesSinceFirst = shares(sinceFirst());
-    boolean differ = !shares.equals(sharesSinceFirst);
-    text.append(format("%s%n", shares));
-    if (differ) {
-      text.append(format("after the first batch: %s%n", sharesSinceFirst));
-    }
-    if (setup.pageableBytes() > 0) {
-      text.append(
-          format(
-              "host memory not pinned: %s; copies from it hold up the copy thread%n",
-              Units.bytes(setup.pageableBytes())));
-    }
-    BottleneckAnalysis analysis = analysis();
-    return text.append(analysis.verdict()).append(": ").append(analysis.explain(differ)).toString();
-  }
-
-  private String shares(PipelineTimes times) {
-    return format(
-        "loop starved %s, copy under way %s%s%s, workers (%d on %d cores) waiting for a slot %s%s",
-        percent(times.starvedShare()),
-        percent(times.copyingShare()),
-        times.heldUp() <= 0 ? "" : ", held up " + percent(times.heldUpShare()),
-        times.staging() <= 0 && stageTime().count() == 0
-            ? ""
-            : ", stages at work " + percent(times.stagingShare()),
-        setup.workers(),
-        setup.cores(),
-        percent(times.idleShare(setup.workers())),
-        times.workersJobless() <= 0
-            ? ""
-            : ", without a job " + percent(times.joblessShare(setup.workers())));
-  }
-
-  private static void appendTiming(StringBuilder text, String name, Timing timing) {
-    text.append(
-        format(
-            "%-14s%10d%10s%10s%10s%10s%10s%n",
-            name,
-            timing.count(),
-            Units.duration(timing.sumNanos()),
-            Units.duration(timing.meanNanos()),
-            Units.duration(timing.p50Nanos()),
-            Units.duration(timing.p99Nanos()),
-            Units.duration(timing.maxNanos())));
-  }
-
-  private static String percent(double share) {
-    return BottleneckAnalysis.percent(share);
-  }
-
-  private static String format(String pattern, Object... values) {
-    return String.format(Locale.ROOT, pattern, values);
+    return new LoaderStatsReport(this, setup, totals.times(), sinceFirst()).toString();
   }
 }

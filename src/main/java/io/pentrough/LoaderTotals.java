@@ -1,10 +1,10 @@
 package io.pentrough;
 
 /**
- * What a loader has done up to a moment, or between two.
+ * What a loader has done up to a moment, or between two moments.
  *
  * @param beforeFirst the part of {@code times} before the first batch was ready
- * @param fills this and the other histograms are not changed any more
+ * @param fills like the other histograms, never changed again
  */
 record LoaderTotals(
     PipelineTimes times,

@@ -1,7 +1,7 @@
 package io.pentrough;
 
 /**
- * What a loader has to work with.
+ * The resources of a loader.
  *
  * @param cores the processors that the JVM may use
  * @param pageableBytes how much of the host memory is not pinned

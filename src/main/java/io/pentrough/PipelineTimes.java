@@ -1,15 +1,15 @@
 package io.pentrough;
 
 /**
- * For how long who worked or waited, in nanoseconds, within a time.
+ * How long each part of the pipeline worked or waited within an interval, in nanoseconds.
  *
- * @param elapsed the time itself
- * @param workersIdle waits for a host slot, of all workers together
- * @param workersJobless waits for a job, of all workers together
- * @param copying at least one copy was under way
- * @param heldUp the next copy waited for the consumer's work on the device
- * @param staging stages had a batch to work on
- * @param starved at least one consumer waited, with nothing ready
+ * @param elapsed the length of the interval
+ * @param workersIdle how long workers waited for a host slot, summed over all workers
+ * @param workersJobless how long workers waited for a job, summed over all workers
+ * @param copying how long at least one copy was running
+ * @param heldUp how long the next copy waited for the consumer's work on the device
+ * @param staging how long stages had a batch to work on
+ * @param starved how long at least one consumer waited because no batch was ready
  */
 record PipelineTimes(
     long elapsed,
@@ -57,7 +57,10 @@ record PipelineTimes(
     return share(workersJobless, workers);
   }
 
-  /** The share of the time of so many threads: a wait told late may reach back beyond its begin. */
+  /**
+   * A share of the time of some threads. A wait may be reported late, and begin before the
+   * interval.
+   */
   private double share(long nanos, int threads) {
     return elapsed <= 0 ? 0 : Math.max(0, Math.min(1, nanos / ((double) elapsed * threads)));
   }

@@ -1,6 +1,5 @@
 package io.pentrough;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -12,35 +11,38 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a {@link BatchStage} finds, reads and makes. For {@link BatchStage#declare}, on its thread;
- * any other use throws {@link IllegalStateException}.
+ * Lets a {@link BatchStage} see the arrays before it, and declare what it reads, makes and drops.
  *
- * <p>What is made under the name of an array that there is takes its place; what is read and not
- * made anew, or not read at all, stays as it is.
+ * <p>An array that a stage makes replaces an earlier array of the same name. All arrays that a
+ * stage neither makes nor drops stay as they are.
+ *
+ * <p>Valid on the thread that calls {@link BatchStage#declare}, until {@code declare} returns. At
+ * any other time, and on any other thread, the methods throw {@link IllegalStateException}. They do
+ * not block. If a method throws, nothing has been declared by that call.
  */
 public final class StageArrays {
 
-  /** More would not be parameters. */
-  private static final int MOST_PARAMETER_BYTES = 1 << 20;
+  /** Larger data belongs into arrays. */
+  private static final int MAX_PARAMETER_BYTES = 1 << 20;
 
   private final String stage;
-  private final Map<String, StagePlace> before;
+  private final Map<String, StagePlan.Allocation> before;
 
   /** As in {@link BatchContext}. */
   private @Nullable Thread thread = Thread.currentThread();
 
-  final Map<String, StagePlace> reads = new LinkedHashMap<>();
-  final Map<String, StagePlace> makes = new LinkedHashMap<>();
+  final Map<String, StagePlan.Allocation> reads = new LinkedHashMap<>();
+  final Map<String, StagePlan.Allocation> makes = new LinkedHashMap<>();
   final Set<String> drops = new LinkedHashSet<>();
   int parameterBytes;
   long scratchBytes;
 
-  StageArrays(String stage, Map<String, StagePlace> before) {
+  StageArrays(String stage, Map<String, StagePlan.Allocation> before) {
     this.stage = stage;
     this.before = before;
   }
 
-  /** The stage has declared what it does. */
+  /** {@code declare} has returned. */
   void end() {
     thread = null;
   }
@@ -52,27 +54,27 @@ public final class StageArrays {
   }
 
   /**
-   * The arrays there are: the target's, as the stages before have left them.
+   * The arrays before this stage: those of the target, as changed by the stages before.
    *
    * @return their specifications, in order; the offsets mean nothing
    */
   public List<ArraySpec> all() {
     check();
-    return before.values().stream().map(place -> place.spec).collect(Collectors.toList());
+    return before.values().stream().map(array -> array.spec).collect(Collectors.toList());
   }
 
   /**
-   * Says that an array is read.
+   * Declares that the stage reads an array.
    *
-   * @param name its name
-   * @param types those it may have; none for any
-   * @return its specification; the offset means nothing
-   * @throws IllegalArgumentException if there is no such array, or it has another type
+   * @param name the array's name
+   * @param types the element types that the stage accepts; none to accept all
+   * @return the array's specification; the offset means nothing
+   * @throws IllegalArgumentException if no array has this name, or its type is not accepted
    */
   public ArraySpec reads(String name, DType... types) {
     Objects.requireNonNull(types, "types");
-    StagePlace place = find(Objects.requireNonNull(name, "name"));
-    if (types.length > 0 && !Arrays.asList(types).contains(place.spec.dtype())) {
+    StagePlan.Allocation array = find(Objects.requireNonNull(name, "name"));
+    if (types.length > 0 && !Arrays.asList(types).contains(array.spec.dtype())) {
       throw new IllegalArgumentException(
           "stage '"
               + stage
@@ -81,60 +83,64 @@ public final class StageArrays {
               + "' as "
               + Arrays.stream(types).map(DType::label).collect(Collectors.joining(" or "))
               + ", but it is "
-              + place.spec.dtype().label()
+              + array.spec.dtype().label()
               + ": declare it as such, or put a stage before this one that makes it");
     }
-    reads.put(name, place);
-    return place.spec;
+    reads.put(name, array);
+    return array.spec;
   }
 
   /**
-   * Says that an array is made, of the same shape in every batch. If its first dimension is that of
-   * the target's first array, it has a row for each sample: in a batch of fewer samples it has only
-   * the rows that count, and behind the stage zeros are written to the others (see {@link
-   * HostBatch#size}).
+   * Declares that the stage makes an array with the same shape in every batch.
    *
-   * @param name its name; that of an array there is for one to take its place
-   * @param dtype the type of its elements
-   * @param shape slowest dimension first, as for {@link BatchSpec.Builder#array}
-   * @throws IllegalArgumentException if this stage makes or drops such an array already, or name or
-   *     shape are not as described
+   * <p>If the first dimension equals that of the target's first array, the array has one row per
+   * sample. In a batch with fewer samples only the rows that count are delivered, and the library
+   * fills the others with zeros behind the stage (see {@link HostBatch#size}).
+   *
+   * @param name the array's name; give the name of an existing array to replace it
+   * @param dtype the element type
+   * @param shape the shape, slowest dimension first, as for {@link BatchSpec.Builder#array}
+   * @throws IllegalArgumentException if this stage has already declared that it makes or drops an
+   *     array of this name, or if name or shape are not valid in a {@link BatchSpec}
    */
   public void makes(String name, DType dtype, int... shape) {
     Objects.requireNonNull(shape, "shape");
-    make(new StagePlace(new ArraySpec(name, dtype, shape.clone(), false, 0), StagePlace.FIXED));
+    make(
+        new StagePlan.Allocation(
+            new ArraySpec(name, dtype, shape.clone(), false, 0), StagePlan.Allocation.FIXED));
   }
 
   /**
-   * Says that an array is made whose shape is always that of another, also where that is variable.
+   * Declares that the stage makes an array with the shape of another array. If the other array is
+   * variable, so is this one.
    *
-   * @param name its name; that of an array there is for one to take its place
-   * @param dtype the type of its elements
-   * @param like the name of the other one
-   * @throws IllegalArgumentException if there is no such other array, or this stage makes or drops
-   *     one of that name already
+   * @param name the array's name; give the name of an existing array to replace it
+   * @param dtype the element type
+   * @param like the name of the other array
+   * @throws IllegalArgumentException if no array has the name {@code like}, or this stage has
+   *     already declared that it makes or drops an array called {@code name}
    */
   public void makesLike(String name, DType dtype, String like) {
     Objects.requireNonNull(name, "name");
     Objects.requireNonNull(dtype, "dtype");
-    StagePlace other = find(Objects.requireNonNull(like, "like"));
+    StagePlan.Allocation other = find(Objects.requireNonNull(like, "like"));
     ArraySpec spec = new ArraySpec(name, dtype, other.spec.shape(), other.spec.isVariable(), 0);
-    make(new StagePlace(spec, other.shapeFrom));
+    make(new StagePlan.Allocation(spec, other.shapeFrom));
   }
 
-  private void make(StagePlace place) {
+  private void make(StagePlan.Allocation array) {
     check();
-    String name = place.spec.name();
+    String name = array.spec.name();
     requireNew(name);
-    makes.put(name, place);
+    makes.put(name, array);
   }
 
   /**
-   * Says that an array is not there any more behind this stage.
+   * Declares that the stage drops an array: later stages and consumers do not see it.
    *
-   * @param name its name
-   * @throws IllegalArgumentException if there is no such array, or this stage makes or drops one
-   *     already
+   * @param name the array's name
+   * @throws IllegalArgumentException if no array has this name, or this stage has already declared
+   *     that it makes or drops it
    */
   public void drops(String name) {
     find(Objects.requireNonNull(name, "name"));
@@ -143,31 +149,33 @@ public final class StageArrays {
   }
 
   /**
-   * Asks for bytes that {@link BatchStage#draw} writes for each batch. Default 0.
+   * Requests memory for the parameters that {@link BatchStage#draw} writes for each batch. Default
+   * 0.
    *
-   * @param bytes how many, 0 to 1,048,576; they lie at a multiple of 256
+   * @param bytes the number of bytes, 0 to 1,048,576; their device address is a multiple of 256
    * @throws IllegalArgumentException if out of range
    */
   public void parameters(int bytes) {
     check();
-    if (bytes < 0 || bytes > MOST_PARAMETER_BYTES) {
+    if (bytes < 0 || bytes > MAX_PARAMETER_BYTES) {
       throw new IllegalArgumentException(
           "stage '"
               + stage
               + "' asks for "
               + bytes
               + " bytes of parameters; it may have 0 to "
-              + MOST_PARAMETER_BYTES
+              + MAX_PARAMETER_BYTES
               + ", and arrays for more");
     }
     parameterBytes = bytes;
   }
 
   /**
-   * Asks for device memory to work in, which is the same for all batches: what a batch leaves there
-   * is overwritten by the next. Default 0.
+   * Requests device memory for intermediate results. All batches share it, so each batch overwrites
+   * what the one before left there. Default 0.
    *
-   * @param bytes how many; what no device has is refused when the loader is planned
+   * @param bytes the number of bytes; {@code plan()} and {@code start()} refuse more than a device
+   *     can have
    * @throws IllegalArgumentException if negative
    */
   public void scratch(long bytes) {
@@ -184,27 +192,28 @@ public final class StageArrays {
   }
 
   /** The arrays behind this stage. */
-  Map<String, StagePlace> after() {
-    Map<String, StagePlace> after = new LinkedHashMap<>(before);
-    after.putAll(makes); // what is there keeps its place in the order
+  Map<String, StagePlan.Allocation> after() {
+    Map<String, StagePlan.Allocation> after = new LinkedHashMap<>(before);
+    after.putAll(makes); // a replaced array keeps its index
     after.keySet().removeAll(drops);
     return after;
   }
 
-  private StagePlace find(String name) {
+  private StagePlan.Allocation find(String name) {
     check();
-    StagePlace place = before.get(name);
-    if (place == null) {
+    StagePlan.Allocation array = before.get(name);
+    if (array == null) {
       throw new IllegalArgumentException(
           "stage '"
               + stage
               + "' asks for the array '"
               + name
-              + "', but there is only "
-              + new ArrayList<>(before.keySet())
-                  .stream().map(there -> "'" + there + "'").collect(Collectors.joining(", ")));
+              + "', but the arrays before it are "
+              + before.keySet().stream()
+                  .map(present -> "'" + present + "'")
+                  .collect(Collectors.joining(", ")));
     }
-    return place;
+    return array;
   }
 
   private void requireNew(String name) {

@@ -1,10 +1,12 @@
 package io.pentrough;
 
 /**
- * A {@link BatchStage} has failed; the message has its name. The cause of a {@link TargetException}
- * where it fails for a batch, and thrown by {@code start()} where it cannot be prepared.
+ * A {@link BatchStage} has failed. The message names the stage, and the cause is what it threw.
  *
- * <p><b>Threads.</b> Any.
+ * <p>If a stage fails for a batch, this is the cause of a {@link TargetException}. If a stage
+ * cannot be prepared, {@code start()} throws it.
+ *
+ * <p><b>Threads.</b> May be used from any thread.
  */
 public final class StageException extends RuntimeException {
 

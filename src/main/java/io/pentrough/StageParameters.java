@@ -4,18 +4,18 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 
-/** Where the stages' parameters lie in one host slot. */
+/** The stages' parameters in one host slot. */
 final class StageParameters {
 
   private final List<StagePlan.Step> steps;
-  private final ByteBuffer[] places;
+  private final ByteBuffer[] buffers;
 
   StageParameters(List<StagePlan.Step> steps, ByteBuffer slot) {
     this.steps = steps;
-    places = new ByteBuffer[steps.size()];
-    for (int i = 0; i < places.length; i++) {
+    buffers = new ByteBuffer[steps.size()];
+    for (int i = 0; i < buffers.length; i++) {
       StagePlan.Step step = steps.get(i);
-      places[i] =
+      buffers[i] =
           slot.slice((int) step.parameterOffset, step.parameterBytes)
               .order(ByteOrder.nativeOrder());
     }
@@ -24,15 +24,15 @@ final class StageParameters {
   /**
    * Draws the parameters of a batch.
    *
-   * @param contexts one for each stage, of the calling worker
+   * @param contexts the calling worker's contexts, one for each stage
    * @throws StageException if a stage throws
    */
   void draw(BatchContext[] contexts, int epoch, long index, int attempt) {
-    for (int i = 0; i < places.length; i++) {
+    for (int i = 0; i < buffers.length; i++) {
       StagePlan.Step step = steps.get(i);
       contexts[i].begin(epoch, index, attempt);
       try {
-        step.stage.draw(contexts[i], places[i].clear());
+        step.stage.draw(contexts[i], buffers[i].clear());
       } catch (Throwable t) {
         throw new StageException(step.name, "could not draw its parameters", t);
       } finally {
@@ -43,9 +43,9 @@ final class StageParameters {
 
   /** See {@link HostBatch#parameters}. */
   ByteBuffer of(BatchStage stage) {
-    for (int i = 0; i < places.length; i++) {
+    for (int i = 0; i < buffers.length; i++) {
       if (steps.get(i).stage == stage) {
-        return places[i].asReadOnlyBuffer().clear().order(ByteOrder.nativeOrder());
+        return buffers[i].asReadOnlyBuffer().clear().order(ByteOrder.nativeOrder());
       }
     }
     throw new IllegalArgumentException(

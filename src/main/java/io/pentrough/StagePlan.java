@@ -8,7 +8,7 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * Where everything lies that stages work on. Immutable once made.
+ * Where the arrays, parameters and scratch memory of the stages lie. Immutable once made.
  *
  * <pre>
  * host slot     parameters | the target's arrays
@@ -17,7 +17,7 @@ import java.util.Set;
  * shared        what one stage makes and another replaces | scratch memory
  * </pre>
  *
- * The parameters come first, so that a copy need not go beyond the last array that is not empty.
+ * The parameters come first, so that a copy can end behind the last array that is not empty.
  */
 final class StagePlan {
 
@@ -26,7 +26,33 @@ final class StagePlan {
   /** More than any device has, and so little that all slots together stay below 2^63. */
   private static final long MAX_BYTES = 1L << 50;
 
-  /** One stage, and where its things lie. */
+  /** Where an array lies that stages read or make. */
+  static final class Allocation {
+
+    /** The shape is the same in every batch. */
+    static final int FIXED = -1;
+
+    final ArraySpec spec;
+
+    /** The index of the target's array whose shape this one has, or {@link #FIXED}. */
+    final int shapeFrom;
+
+    /**
+     * Whether one stage makes the array and a later one replaces or drops it. Such an array is the
+     * same memory for all slots, as stages run one batch after another.
+     */
+    boolean isShared;
+
+    /** In the slot, or in the memory that all slots share. */
+    long offset;
+
+    Allocation(ArraySpec spec, int shapeFrom) {
+      this.spec = spec;
+      this.shapeFrom = shapeFrom;
+    }
+  }
+
+  /** One stage, and where its memory lies. */
   static final class Step {
     final BatchStage stage;
     final String name;
@@ -34,8 +60,8 @@ final class StagePlan {
     /** See {@link BatchStage#description()}. */
     final String description;
 
-    final Map<String, StagePlace> reads;
-    final Map<String, StagePlace> makes;
+    final Map<String, Allocation> reads;
+    final Map<String, Allocation> makes;
     final int parameterBytes;
     final long parameterOffset;
     final long scratchBytes;
@@ -54,22 +80,22 @@ final class StagePlan {
       this.scratchBytes = declared.scratchBytes;
     }
 
-    StagePlace in(String array) {
+    Allocation in(String array) {
       return find(reads, array, "reads");
     }
 
-    StagePlace out(String array) {
+    Allocation out(String array) {
       return find(makes, array, "makes");
     }
 
-    StagePlace placeOf(String array) {
-      StagePlace made = makes.get(Objects.requireNonNull(array, "array"));
+    Allocation allocationOf(String array) {
+      Allocation made = makes.get(Objects.requireNonNull(array, "array"));
       return made == null ? find(reads, array, "reads or makes") : made;
     }
 
-    private StagePlace find(Map<String, StagePlace> places, String array, String does) {
-      StagePlace place = places.get(Objects.requireNonNull(array, "name"));
-      if (place == null) {
+    private Allocation find(Map<String, Allocation> declared, String array, String does) {
+      Allocation allocation = declared.get(Objects.requireNonNull(array, "name"));
+      if (allocation == null) {
         throw new IllegalArgumentException(
             "stage '"
                 + name
@@ -78,10 +104,10 @@ final class StagePlan {
                 + " '"
                 + array
                 + "', only "
-                + places.keySet()
+                + declared.keySet()
                 + ": say so in declare()");
       }
-      return place;
+      return allocation;
     }
   }
 
@@ -93,7 +119,8 @@ final class StagePlan {
   final long sharedBytes;
 
   /**
-   * For each delivered array the target's array whose shape it has, or {@link StagePlace#FIXED}.
+   * For each delivered array the index of the target's array whose shape it has, or {@link
+   * Allocation#FIXED}.
    */
   final int[] shapeFrom;
 
@@ -115,40 +142,40 @@ final class StagePlan {
   }
 
   /**
-   * Asks the stages, in their order.
+   * Lets the stages declare what they read and make, in their order.
    *
    * @throws IllegalArgumentException if they do not fit each other or the arrays
    */
   static StagePlan of(BatchSpec target, List<BatchStage> stages) {
-    Map<String, StagePlace> places = new LinkedHashMap<>();
+    Map<String, Allocation> arrays = new LinkedHashMap<>();
     for (int i = 0; i < target.arrays().size(); i++) {
       ArraySpec array = target.array(i);
-      places.put(array.name(), new StagePlace(array, array.isVariable() ? i : StagePlace.FIXED));
+      arrays.put(array.name(), new Allocation(array, array.isVariable() ? i : Allocation.FIXED));
     }
-    Set<StagePlace> targets = Set.copyOf(places.values());
+    Set<Allocation> targets = Set.copyOf(arrays.values());
     List<Step> steps = new ArrayList<>();
     long header = 0;
     for (BatchStage stage : stages) {
       String name = Objects.requireNonNull(stage.name(), "name() of a stage returned null");
-      StageArrays declared = new StageArrays(name, places);
+      StageArrays declared = new StageArrays(name, arrays);
       stage.declare(declared);
       declared.end();
       steps.add(new Step(stage, name, declared, header));
       header += align(declared.parameterBytes);
-      places = declared.after();
+      arrays = declared.after();
     }
-    if (places.isEmpty()) {
+    if (arrays.isEmpty()) {
       throw new IllegalArgumentException(
           "the stages leave no array to deliver: let one of them drop fewer arrays");
     }
-    for (StagePlace place : targets) {
-      place.offset = header + place.spec.offset();
+    for (Allocation array : targets) {
+      array.offset = header + array.spec.offset();
     }
     long slot = header + target.slotBytes();
     long shared = 0;
     for (Step step : steps) {
-      for (StagePlace made : step.makes.values()) {
-        made.isShared = !places.containsValue(made);
+      for (Allocation made : step.makes.values()) {
+        made.isShared = !arrays.containsValue(made);
         String what = "makes '" + made.spec.name() + "', which takes ";
         if (made.isShared) {
           made.offset = shared;
@@ -170,16 +197,16 @@ final class StagePlan {
               + " of a slot: make the batches smaller");
     }
     List<ArraySpec> delivered = new ArrayList<>();
-    int[] shapeFrom = new int[places.size()];
-    for (StagePlace place : places.values()) {
-      shapeFrom[delivered.size()] = place.shapeFrom;
-      delivered.add(place.spec.at(place.offset));
+    int[] shapeFrom = new int[arrays.size()];
+    for (Allocation array : arrays.values()) {
+      shapeFrom[delivered.size()] = array.shapeFrom;
+      delivered.add(array.spec.at(array.offset));
     }
     return new StagePlan(
         target, BatchSpec.of(delivered, slot), steps, header, slot, shared, shapeFrom);
   }
 
-  /** What a {@link Position} of format 1 has a hash of. */
+  /** A {@link Position} of format 1 has the hash of this text. */
   String names() {
     StringBuilder text = new StringBuilder(target.toString());
     for (Step step : steps) {
@@ -188,7 +215,7 @@ final class StagePlan {
     return text.append(" | ").append(delivered).toString();
   }
 
-  /** Where the next thing may begin. */
+  /** The offset behind these bytes, where the next allocation begins. */
   private static long behind(long offset, long bytes, Step step, String what) {
     if (bytes > MAX_BYTES - offset) {
       throw new IllegalArgumentException(

@@ -8,28 +8,29 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A slot of the device ring, as a {@link BatchStage} sees it: where its arrays lie, for as long as
- * the loader lives.
+ * One slot of the device ring, for a {@link BatchStage} to bind its kernels to. The addresses stay
+ * the same until the loader closes.
  *
- * <p><b>Threads.</b> For {@link BatchStage#prepare}, on its thread; any other use throws {@link
- * IllegalStateException}. What it hands out is for {@link StageWork#queue}.
+ * <p><b>Threads.</b> Valid on the thread that calls {@link BatchStage#prepare}, until {@code
+ * prepare} returns. At any other time, and on any other thread, the methods throw {@link
+ * IllegalStateException}. The buffers and kernels that they return are for {@link StageWork#queue}.
  */
 public final class StageSlot {
 
-  private final StageWorks works;
+  private final StageExecutor executor;
   private final StagePlan.Step step;
   private final int number;
 
   /** As in {@link BatchContext}. */
   private @Nullable Thread thread = Thread.currentThread();
 
-  StageSlot(StageWorks works, StagePlan.Step step, int number) {
-    this.works = works;
+  StageSlot(StageExecutor executor, StagePlan.Step step, int number) {
+    this.executor = executor;
     this.step = step;
     this.number = number;
   }
 
-  /** The stage is prepared. */
+  /** {@code prepare} has returned. */
   void end() {
     thread = null;
   }
@@ -47,45 +48,45 @@ public final class StageSlot {
    */
   public Device device() {
     check();
-    return works.device();
+    return executor.device();
   }
 
   /**
-   * A kernel for the work on this slot. Its module is loaded once for the loader; both are closed
-   * with it, not by the stage.
+   * Looks up a kernel for the work on this slot. The first call for a source loads its module on
+   * the device, which may block. The loader closes kernels and modules; the stage must not.
    *
-   * @param source where it stands; the same object for all slots
-   * @param name its name
-   * @return a kernel of this slot alone
-   * @throws IllegalArgumentException if there is no such kernel
-   * @throws io.pentrough.device.DeviceException if the device refuses it
+   * @param source the source of the kernel; pass the same object for all slots
+   * @param name the kernel's name
+   * @return a new kernel, for this slot only
+   * @throws IllegalArgumentException if the source has no kernel of this name
+   * @throws io.pentrough.device.DeviceException if the device cannot load it
    */
   public DeviceKernel kernel(KernelSource source, String name) {
     Objects.requireNonNull(source, "source");
     Objects.requireNonNull(name, "name");
     check();
-    return works.kernel(source, name);
+    return executor.kernel(source, name);
   }
 
   /**
-   * An array the stage reads.
+   * The memory of an array that the stage reads.
    *
-   * @param name as declared with {@link StageArrays#reads}
-   * @return its memory, all of it if it is variable
-   * @throws IllegalArgumentException if it was not declared
+   * @param name the name declared with {@link StageArrays#reads}
+   * @return the memory; for a variable array, that of its maximum shape
+   * @throws IllegalArgumentException if the stage has not declared that it reads the array
    */
   public DeviceBuffer in(String name) {
     Objects.requireNonNull(name, "name");
     check();
-    return works.buffer(number, step.in(name));
+    return executor.buffer(number, step.in(name));
   }
 
   /**
-   * What an array is that the stage reads.
+   * The specification of an array that the stage reads.
    *
-   * @param name as declared with {@link StageArrays#reads}
-   * @return its specification; the offset means nothing
-   * @throws IllegalArgumentException if it was not declared
+   * @param name the name declared with {@link StageArrays#reads}
+   * @return the specification; the offset means nothing
+   * @throws IllegalArgumentException if the stage has not declared that it reads the array
    */
   public ArraySpec inSpec(String name) {
     Objects.requireNonNull(name, "name");
@@ -94,24 +95,25 @@ public final class StageSlot {
   }
 
   /**
-   * An array the stage makes.
+   * The memory of an array that the stage makes.
    *
-   * @param name as declared with {@link StageArrays#makes} or {@link StageArrays#makesLike}
-   * @return its memory, all of it if it is variable; never that of an array that is read
-   * @throws IllegalArgumentException if it was not declared
+   * @param name the name declared with {@link StageArrays#makes} or {@link StageArrays#makesLike}
+   * @return the memory; for a variable array, that of its maximum shape. It never overlaps an array
+   *     that the stage reads
+   * @throws IllegalArgumentException if the stage has not declared that it makes the array
    */
   public DeviceBuffer out(String name) {
     Objects.requireNonNull(name, "name");
     check();
-    return works.buffer(number, step.out(name));
+    return executor.buffer(number, step.out(name));
   }
 
   /**
-   * What an array is that the stage makes.
+   * The specification of an array that the stage makes.
    *
-   * @param name as declared with {@link StageArrays#makes} or {@link StageArrays#makesLike}
-   * @return its specification; the offset means nothing
-   * @throws IllegalArgumentException if it was not declared
+   * @param name the name declared with {@link StageArrays#makes} or {@link StageArrays#makesLike}
+   * @return the specification; the offset means nothing
+   * @throws IllegalArgumentException if the stage has not declared that it makes the array
    */
   public ArraySpec outSpec(String name) {
     Objects.requireNonNull(name, "name");
@@ -120,24 +122,24 @@ public final class StageSlot {
   }
 
   /**
-   * What {@link BatchStage#draw} has written for the batch.
+   * The parameters that {@link BatchStage#draw} has written for the batch in this slot.
    *
-   * @return as many bytes as declared, at a multiple of 256
-   * @throws IllegalArgumentException if none were declared
+   * @return the declared number of bytes; the device address is a multiple of 256
+   * @throws IllegalArgumentException if the stage has declared no parameters
    */
   public DeviceBuffer parameters() {
     check();
-    return works.parameters(number, step);
+    return executor.parameters(number, step);
   }
 
   /**
-   * Memory to work in, common to all batches.
+   * The scratch memory, which all batches share.
    *
-   * @return as many bytes as declared, at a multiple of 256
-   * @throws IllegalArgumentException if none were declared
+   * @return the declared number of bytes; the device address is a multiple of 256
+   * @throws IllegalArgumentException if the stage has declared no scratch memory
    */
   public DeviceBuffer scratch() {
     check();
-    return works.scratch(step);
+    return executor.scratch(step);
   }
 }

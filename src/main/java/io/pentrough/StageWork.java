@@ -1,20 +1,22 @@
 package io.pentrough;
 
-/** What a {@link BatchStage} does with the batches that pass through one slot. */
+/** The work of a {@link BatchStage} on the batches that pass through one device slot. */
 @FunctionalInterface
 public interface StageWork {
 
   /**
-   * Queues the work on {@link StageRun#stream()}, behind the batch's copy and the stages before.
-   * Called for each batch, by one thread of the library, which must not be held up: no waiting, no
-   * allocation on the device.
+   * Queues the work on {@link StageInvocation#stream()}, behind the batch's copy and the work of
+   * the stages before.
    *
-   * <p>What it throws is told at the batch's place in the order, as a {@link TargetException} whose
-   * cause is a {@link StageException}; the next batch is delivered as always. Not so if the device
-   * has failed: then the loader is broken.
+   * <p>The library calls this for every batch, one call at a time. The calling thread serves all
+   * batches, so do not wait here and do not allocate on the device.
    *
-   * @param run the batch and the stream; valid until this method returns
-   * @throws Exception whatever stops it
+   * <p>If this throws, the batch fails. The {@code get} whose turn it is throws a {@link
+   * TargetException} whose cause is a {@link StageException}, and the next batch is delivered as
+   * usual. If the device has failed, the loader is broken instead.
+   *
+   * @param invocation the batch and the stream; valid until this method returns
+   * @throws Exception if the work cannot be queued
    */
-  void queue(StageRun run) throws Exception;
+  void queue(StageInvocation invocation) throws Exception;
 }

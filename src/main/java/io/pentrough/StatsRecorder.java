@@ -3,14 +3,14 @@ package io.pentrough;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps a loader's statistics while it runs.
+ * Records a loader's statistics while it runs.
  *
- * <p>Every method is called under the engine's lock, with times from one {@link System#nanoTime()};
- * none but {@link #snapshot} and the first {@link #firstReady} allocates, and none reads a clock.
+ * <p>The engine calls every method under its lock, with times from {@link System#nanoTime()}. Only
+ * {@link #snapshot} and the first {@link #firstReady} allocate. No method reads a clock.
  *
- * <p>A wait is told twice: when it begins and ends, which gives the shares (an open wait counts up
- * to the snapshot), and as a whole when it is over, which gives the timings. Who need not wait
- * records a timing of 0 only.
+ * <p>A wait is reported twice. Its begin and its end give the shares, and an open wait counts up to
+ * the snapshot. Its length, reported when it is over, gives the timings. A thread that need not
+ * wait reports only a length of 0.
  */
 final class StatsRecorder {
 
@@ -20,7 +20,7 @@ final class StatsRecorder {
   private final Object loader = new Object();
   private long snapshots;
 
-  /** Host memory that could not be pinned. */
+  /** How many bytes of the host memory are not pinned. */
   private long pageableBytes;
 
   private int restingWorkers;
@@ -64,12 +64,12 @@ final class StatsRecorder {
     this.deviceSlots = deviceSlots;
   }
 
-  /** So much of the host memory is not pinned. */
+  /** This many bytes of the host memory are not pinned. */
   void pageable(long ofHostMemory) {
     pageableBytes = ofHostMemory;
   }
 
-  /** The loader starts: the origin of all shares, before anything else is told. */
+  /** The loader starts. All shares count from here. Called before any other report. */
   void started(long now) {
     started = true;
     startedAt = now;
@@ -88,27 +88,27 @@ final class StatsRecorder {
     fills.record(nanos);
   }
 
-  /** A worker has its slot, after waiting so long. */
+  /** A worker has its slot, after this wait. */
   void slotWaited(long nanos) {
     slotWaits.record(nanos);
   }
 
-  /** A copy was seen to be complete so long after it could begin. */
+  /** A copy was seen complete, this long after it could begin. */
   void copied(long nanos) {
     copies.record(nanos);
   }
 
-  /** The stages' work on a batch was seen to be complete so long after its copy. */
+  /** The stages' work on a batch was seen complete, this long after its copy. */
   void staged(long nanos) {
     stages.record(nanos);
   }
 
-  /** A consumer has got its batch, or given up, after waiting so long. */
+  /** A consumer has got its batch, or given up, after this wait. */
   void consumerWaited(long nanos) {
     consumerWaits.record(nanos);
   }
 
-  /** A consumer takes a batch of so many bytes. */
+  /** A consumer takes a batch of this size. */
   void delivered(long batchBytes) {
     batches++;
     bytes += batchBytes;
@@ -142,7 +142,9 @@ final class StatsRecorder {
     watchSlotsInUse(now);
   }
 
-  /** Whether there is no job: then this is what every worker at rest waits for, and no slot. */
+  /**
+   * Whether the loader has no job. If so, all resting workers wait for a job, and not for a slot.
+   */
   void starved(boolean isStarved, long now) {
     if (isStarved == starved) {
       return;
@@ -160,7 +162,7 @@ final class StatsRecorder {
     watchSlotsInUse(now);
   }
 
-  /** For how long there has been no job, all together. */
+  /** The time without a job, all together. */
   long starvedNanos(long now) {
     starvedTimes.advance(now);
     return starvedTimes.busyNanos();
@@ -170,7 +172,7 @@ final class StatsRecorder {
     return forJob ? workersWithoutJob : workersIdle;
   }
 
-  /** The next copy has to wait until a consumer's work lets go of its slot. */
+  /** The next copy has to wait for a consumer's work on its slot. */
   void copyHeldUp(long now) {
     copiesHeldUp.begin(now);
   }
@@ -191,7 +193,7 @@ final class StatsRecorder {
     watchSlotsInUse(now);
   }
 
-  /** Without copies, it is the workers whom the consumer's work holds up. */
+  /** Without copies, the consumer's work holds up the workers. */
   private void watchSlotsInUse(long now) {
     boolean holdUp = slotsInUse > 0 && restingWorkers > 0 && !starved;
     if (holdUp == slotsHeldUp) {
@@ -224,7 +226,7 @@ final class StatsRecorder {
     copiesUnderWay.end(now);
   }
 
-  /** A consumer begins to wait, as nothing is ready. */
+  /** A consumer begins to wait, because no batch is ready. */
   void consumerStarving(long now) {
     consumersStarving.begin(now);
   }

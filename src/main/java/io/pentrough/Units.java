@@ -2,7 +2,7 @@ package io.pentrough;
 
 import java.util.Locale;
 
-/** Figures for people: three digits or so, and a unit. */
+/** Figures for people: about three digits, and a unit. */
 final class Units {
 
   private static final String[] DURATIONS = {"ns", "us", "ms", "s"};
@@ -18,6 +18,16 @@ final class Units {
   /** For example {@code "3.50 MiB"}. */
   static String bytes(long bytes) {
     return scaled(bytes, 1024, SIZES);
+  }
+
+  /** For example {@code "12 %"}. See {@link #wholePercent}. */
+  static String percent(double share) {
+    return wholePercent(share) + " %";
+  }
+
+  /** Rounded down, so that a figure is on the same side of a threshold as its share. */
+  static int wholePercent(double share) {
+    return (int) (share * 100);
   }
 
   private static String scaled(long value, int step, String[] units) {

@@ -186,7 +186,7 @@ class BatchQueueTest {
   }
 
   @Test
-  @DisplayName("workers of a dry queue wait for a job, not for a slot: the verdict is SUBMITTER")
+  @DisplayName("workers of a dry queue wait for a job, not for a slot: the bottleneck is SUBMITTER")
   void dryQueue() throws Exception {
     SteppedTime time = new SteppedTime();
     try (BatchQueue queue = queue().workers(4).warnAfter(Duration.ofDays(1)).time(time).start()) {
@@ -199,7 +199,7 @@ class BatchQueueTest {
       }
       LoaderStats before = queue.stats();
       time.pass(Duration.ofSeconds(10).toNanos());
-      assertEquals(LoaderStats.Verdict.SUBMITTER, queue.stats().verdict());
+      assertEquals(LoaderStats.Bottleneck.SUBMITTER, queue.stats().bottleneck());
       LoaderStats dry = queue.stats().minus(before);
       assertEquals(1, dry.workerJoblessShare());
       assertEquals(0, dry.workerIdleShare());

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.LoaderStats.Bottleneck;
 import io.pentrough.LoaderStats.Timing;
-import io.pentrough.LoaderStats.Verdict;
 import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.Patience;
 import java.util.ArrayList;
@@ -26,8 +26,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * What holds of every verdict, whatever was recorded, and of the verdicts on one program that is
- * run again and again. No thread, no clock: recordings are made up from a seed.
+ * What holds of every bottleneck, whatever was recorded, and of the bottlenecks on one program that
+ * is run again and again. No thread, no clock: recordings are made up from a seed.
  */
 @Timeout(
     value = Patience.TEST_SECONDS,
@@ -57,7 +57,7 @@ class BottleneckAnalysisTest {
     static Told of(LoaderStats stats) {
       List<String> lines = stats.toString().lines().toList();
       String last = lines.get(lines.size() - 1);
-      assertTrue(last.startsWith(stats.verdict() + ": "), last);
+      assertTrue(last.startsWith(stats.bottleneck() + ": "), last);
       Matcher shown = SHARES.matcher(lines.get(lines.size() - 2));
       assertTrue(shown.matches(), lines.get(lines.size() - 2));
       int[] figures =
@@ -125,10 +125,10 @@ class BottleneckAnalysisTest {
 
   @ParameterizedTest
   @MethodSource("seeds")
-  @DisplayName("no verdict contradicts the figures above it, and none advises what cannot gain")
+  @DisplayName("no bottleneck contradicts the figures above it, and none advises what cannot gain")
   void figuresAndAdviceAgree(int seed) {
     Random random = new Random(seed);
-    Map<Verdict, Integer> seen = new EnumMap<>(Verdict.class);
+    Map<Bottleneck, Integer> seen = new EnumMap<>(Bottleneck.class);
     for (int i = 0; i < 500; i++) {
       Recording recording = new Recording(random);
       LoaderStats before = recording.run(1 + random.nextInt(40));
@@ -136,10 +136,11 @@ class BottleneckAnalysisTest {
       for (LoaderStats stats : List.of(before, after, after.minus(before))) {
         checkShares(stats);
         check(stats, Told.of(stats));
-        seen.merge(stats.verdict(), 1, Integer::sum);
+        seen.merge(stats.bottleneck(), 1, Integer::sum);
       }
     }
-    assertEquals(EnumSet.allOf(Verdict.class), seen.keySet(), "nothing is checked that never is");
+    assertEquals(
+        EnumSet.allOf(Bottleneck.class), seen.keySet(), "nothing is checked that never is");
   }
 
   private static void checkShares(LoaderStats stats) {
@@ -184,7 +185,7 @@ class BottleneckAnalysisTest {
     }
 
     Set<Cure> cures = told.cures();
-    if (told.tooLittle() || (told.starved < 10 && stats.verdict() == Verdict.CONSUMER)) {
+    if (told.tooLittle() || (told.starved < 10 && stats.bottleneck() == Bottleneck.CONSUMER)) {
       assertEquals(EnumSet.noneOf(Cure.class), cures, stats::toString);
     }
     if (told.tooLittle()) {
@@ -192,7 +193,7 @@ class BottleneckAnalysisTest {
     }
     if (told.starved < 10) {
       assertTrue(
-          stats.verdict() == Verdict.CONSUMER || stats.verdict() == Verdict.OVERHEAD,
+          stats.bottleneck() == Bottleneck.CONSUMER || stats.bottleneck() == Bottleneck.OVERHEAD,
           stats::toString);
     }
     if (cures.contains(Cure.WORKERS)) {
@@ -208,7 +209,7 @@ class BottleneckAnalysisTest {
     }
     int rest = told.idle + told.jobless;
     boolean rapid = stats.elapsed().toNanos() / 1_000_000 < stats.batches() * 2; // or nearly
-    switch (stats.verdict()) {
+    switch (stats.bottleneck()) {
       case PRODUCER -> {
         assertTrue(told.idle <= told.starved && rest <= 50, stats::toString);
         assertTrue(cures.contains(Cure.TARGET), stats::toString);
@@ -334,7 +335,7 @@ class BottleneckAnalysisTest {
   /** Durations in microseconds. */
   @ParameterizedTest
   @CsvSource({
-    // workers, host, device, fill, copy, stage, step, queued, verdict
+    // workers, host, device, fill, copy, stage, step, queued, bottleneck
     "1, 3, 3, 20000,  1000,     0,  8000, false, PRODUCER",
     "3, 5, 3, 20000,  1000,     0,  8000, false, CONSUMER",
     "2, 4, 3,  4000, 20000,     0,  8000, false, COPY",
@@ -348,8 +349,8 @@ class BottleneckAnalysisTest {
     "4, 6, 3,     1,     2,     0,     1, false, OVERHEAD",
     "1, 3, 3,  1000,    10,     0,   970, false, CONSUMER",
   })
-  @DisplayName("a program gets one verdict, in each of a thousand runs that differ a little")
-  void oneProgramOneVerdict(
+  @DisplayName("a program gets one bottleneck, in each of a thousand runs that differ a little")
+  void oneProgramOneBottleneck(
       int workers,
       int hostSlots,
       int deviceSlots,
@@ -358,11 +359,11 @@ class BottleneckAnalysisTest {
       long stage,
       long step,
       boolean queued,
-      Verdict verdict) {
+      Bottleneck bottleneck) {
     for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
       LoaderStats stats =
           new Program(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
-      assertEquals(verdict, stats.verdict(), stats::toString);
+      assertEquals(bottleneck, stats.bottleneck(), stats::toString);
     }
   }
 
@@ -406,7 +407,7 @@ class BottleneckAnalysisTest {
       long stage,
       long step,
       boolean queued) {
-    Map<Verdict, Told> seen = new EnumMap<>(Verdict.class);
+    Map<Bottleneck, Told> seen = new EnumMap<>(Bottleneck.class);
     for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
       LoaderStats stats =
           new Program(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
@@ -414,7 +415,7 @@ class BottleneckAnalysisTest {
       for (Told other : seen.values()) {
         assertTrue(goTogether(told, other), told.advice + "\n" + other.advice);
       }
-      seen.put(stats.verdict(), told);
+      seen.put(stats.bottleneck(), told);
     }
   }
 

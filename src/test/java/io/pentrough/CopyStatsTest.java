@@ -126,10 +126,10 @@ class CopyStatsTest {
       // A machine with other work may run the loop's stream late, which does hold copies up. Then
       // another run of batches tells.
       LoaderStats stats = copyBoundBatches(loader, slow.wrap(work));
-      for (int run = 1; run < 20 && stats.verdict() != LoaderStats.Verdict.COPY; run++) {
+      for (int run = 1; run < 20 && stats.bottleneck() != LoaderStats.Bottleneck.COPY; run++) {
         stats = copyBoundBatches(loader, slow.wrap(work));
       }
-      assertEquals(LoaderStats.Verdict.COPY, stats.verdict(), stats.toString());
+      assertEquals(LoaderStats.Bottleneck.COPY, stats.bottleneck(), stats.toString());
       assertEquals(0, stats.copyHeldUpShare(), 0.1, stats.toString());
     }
   }

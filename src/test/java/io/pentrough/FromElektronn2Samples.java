@@ -175,7 +175,7 @@ final class FromElektronn2Samples {
         train(batch.array("image"), batch.array("label"));
       }
     }
-    System.out.println(bg.stats().minus(before)); // or a figure: fillTime().p99Nanos(), verdict()
+    System.out.println(bg.stats().minus(before)); // or fillTime().p99Nanos(), bottleneck()
     // [/profile]
   }
 

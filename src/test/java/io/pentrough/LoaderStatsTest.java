@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.LoaderStats.Bottleneck;
 import io.pentrough.LoaderStats.Timing;
-import io.pentrough.LoaderStats.Verdict;
 import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -174,8 +174,9 @@ class LoaderStatsTest {
     "980, 760,   10, OVERHEAD",
     "980, 750,   10, BALANCED",
   })
-  void theVerdictFollowsTheShares(long starved, long idle, long copyBusy, Verdict verdict) {
-    assertEquals(verdict, stats(starved, idle, copyBusy, 1).verdict());
+  void theBottleneckFollowsTheShares(
+      long starved, long idle, long copyBusy, Bottleneck bottleneck) {
+    assertEquals(bottleneck, stats(starved, idle, copyBusy, 1).bottleneck());
   }
 
   private LoaderStats stats(long starved, long idle, long copyBusy, int batches) {
@@ -208,8 +209,8 @@ class LoaderStatsTest {
     "800, 500,  10, 900, 749, CONSUMER",
     "800, 240, 100,  10, 750, PRODUCER",
   })
-  void theVerdictTellsTheLinkFromTheLoopsOwnWorkAndFromStages(
-      long starved, long idle, long copyBusy, long heldUp, long staging, Verdict verdict) {
+  void theBottleneckTellsTheLinkFromTheLoopsOwnWorkAndFromStages(
+      long starved, long idle, long copyBusy, long heldUp, long staging, Bottleneck bottleneck) {
     recorder.started(at(0));
     recorder.firstReady(at(0));
     recorder.copyHeldUp(at(0));
@@ -218,14 +219,14 @@ class LoaderStatsTest {
     recorder.stagesEnded(at(staging));
     recorder.staged(staging * MS);
     LoaderStats stats = stats(starved, idle, copyBusy, 1);
-    assertEquals(verdict, stats.verdict());
+    assertEquals(bottleneck, stats.bottleneck());
     assertEquals(heldUp / 1000.0, stats.copyHeldUpShare());
     assertEquals(staging / 1000.0, stats.stageBusyShare());
     assertEquals(staging * MS, stats.stageTime().sumNanos());
     String text = stats.toString();
     assertTrue(text.contains(" %, held up " + heldUp / 10 + " %, stages at work "), text);
     assertEquals(
-        (verdict == Verdict.CONSUMER && starved > 99) || heldUp == 99,
+        (bottleneck == Bottleneck.CONSUMER && starved > 99) || heldUp == 99,
         text.contains("held up " + heldUp / 10 + " % by the loop's own work on the device"),
         text);
   }
@@ -242,7 +243,7 @@ class LoaderStatsTest {
     oneSlot.copyLetGo(at(400));
     oneSlot.delivered(1);
     LoaderStats stats = oneSlot.snapshot(at(1000));
-    assertEquals(Verdict.BALANCED, stats.verdict());
+    assertEquals(Bottleneck.BALANCED, stats.bottleneck());
     assertTrue(
         stats.toString().contains("add host and device slots (gains at most 40 %)"),
         stats::toString);
@@ -292,7 +293,7 @@ class LoaderStatsTest {
             + " 95 % for a slot, and mostly no part was at work: threads wait for each other or for"
             + " a core, so use fewer threads or larger batches",
       })
-  void eachVerdictGivesItsEvidence(long starved, long idle, long copyBusy, String lastLine) {
+  void eachBottleneckGivesItsEvidence(long starved, long idle, long copyBusy, String lastLine) {
     String text = stats(starved, idle, copyBusy, 1).toString();
     assertEquals(lastLine, text.substring(text.lastIndexOf(System.lineSeparator())).strip());
   }
@@ -326,10 +327,10 @@ class LoaderStatsTest {
     "800,   0, 700, 500, SUBMITTER",
     " 99,   0, 900, 100, CONSUMER",
   })
-  void theVerdictOfADryQueue(
-      long starved, long idle, long jobless, long copyBusy, Verdict verdict) {
+  void theBottleneckOfADryQueue(
+      long starved, long idle, long jobless, long copyBusy, Bottleneck bottleneck) {
     LoaderStats stats = dryStats(starved, idle, jobless, copyBusy);
-    assertEquals(verdict, stats.verdict());
+    assertEquals(bottleneck, stats.bottleneck());
     assertTrue(
         stats.toString().contains("for a slot and " + jobless / 10 + " % for a job"),
         stats::toString);
@@ -377,8 +378,8 @@ class LoaderStatsTest {
     }
     LoaderStats stats = recorder.snapshot(at(1000));
     assertEquals(0.901, stats.starvedShare());
-    assertEquals(Verdict.CONSUMER, stats.verdict());
-    assertEquals(Verdict.CONSUMER, stats.minus(before).verdict());
+    assertEquals(Bottleneck.CONSUMER, stats.bottleneck());
+    assertEquals(Bottleneck.CONSUMER, stats.minus(before).bottleneck());
     assertTrue(
         stats.toString().contains("after the first batch: loop starved 1 %, "), stats::toString);
     assertTrue(
@@ -396,7 +397,7 @@ class LoaderStatsTest {
     "   4096, 99999, OVERHEAD",
     "   4096, 100000, COPY",
   })
-  void ofRapidBatchesOnlyLongCopiesLimitAnything(int bytes, long copyNanos, Verdict verdict) {
+  void ofRapidBatchesOnlyLongCopiesLimitAnything(int bytes, long copyNanos, Bottleneck bottleneck) {
     recorder.started(at(0));
     recorder.firstReady(at(0));
     recorder.workerIdle(at(0));
@@ -408,11 +409,11 @@ class LoaderStatsTest {
       recorder.copied(copyNanos);
       recorder.delivered(bytes);
     }
-    assertEquals(verdict, recorder.snapshot(at(100)).verdict());
+    assertEquals(bottleneck, recorder.snapshot(at(100)).bottleneck());
   }
 
   @Test
-  void whatTheVerdictQuotesIsShownAbove() {
+  void whatTheBottleneckQuotesIsShownAbove() {
     recorder.started(at(0));
     recorder.consumerStarving(at(0));
     LoaderStats nothing = recorder.snapshot(at(100));
@@ -424,7 +425,7 @@ class LoaderStatsTest {
     recorder.stagesStarted(at(100)); // and not over: there is no timing
     recorder.delivered(1);
     LoaderStats stats = recorder.snapshot(at(2000)).minus(nothing);
-    assertEquals(Verdict.STAGE, stats.verdict());
+    assertEquals(Bottleneck.STAGE, stats.bottleneck());
     assertEquals(3, stats.toString().split("stages at work 100 %", -1).length, stats::toString);
   }
 
@@ -437,7 +438,7 @@ class LoaderStatsTest {
     " 499,     24, false",
     " 500,     24, true",
   })
-  void aVerdictNeedsBatchesOrTime(int batches, long millis, boolean enough) {
+  void aBottleneckNeedsBatchesOrTime(int batches, long millis, boolean enough) {
     recorder.started(at(0));
     recorder.firstReady(at(0));
     recorder.consumerStarving(at(0));
@@ -446,13 +447,13 @@ class LoaderStatsTest {
     }
     LoaderStats stats = recorder.snapshot(at(millis));
     assertEquals(!enough, stats.toString().contains("BALANCED: too few"), stats::toString);
-    assertEquals(!enough, stats.verdict() == Verdict.BALANCED);
+    assertEquals(!enough, stats.bottleneck() == Bottleneck.BALANCED);
   }
 
   @Test
-  void withNothingDeliveredThereIsNoVerdictToGive() {
+  void withNothingDeliveredThereIsNoBottleneckToGive() {
     LoaderStats stats = stats(980, 0, 0, 0);
-    assertEquals(Verdict.BALANCED, stats.verdict());
+    assertEquals(Bottleneck.BALANCED, stats.bottleneck());
     assertTrue(
         stats
             .toString()

@@ -124,7 +124,7 @@ class NullArgumentsTest {
       add(BatchLoader.class, queue);
       add(BatchQueue.Builder.class, BatchQueue.builder(device, 1024));
       add(StageSlot.class, Objects.requireNonNull(stage.slot));
-      add(StageRun.class, Objects.requireNonNull(stage.run));
+      add(StageInvocation.class, Objects.requireNonNull(stage.run));
       add(StageArrays.class, new StageArrays("stage", Map.of()));
       add(Augmentation.Builder.class, augmentation);
       add(Augmentation.class, augmentation.build());
@@ -297,7 +297,7 @@ class NullArgumentsTest {
   private static final class Kept implements BatchStage {
 
     private @Nullable StageSlot slot;
-    private volatile @Nullable StageRun run;
+    private volatile @Nullable StageInvocation run;
 
     @Override
     public void declare(StageArrays arrays) {}

@@ -113,7 +113,8 @@ class PagesTest {
           "-XX:+DumpPerfMapAtExit");
 
   /** Names that CHANGELOG.md and docs/decisions.md may tell of, as they say what was before. */
-  private static final Set<String> FORMER = Set.of("Guard", "blurAxis", "handOver", "unordered");
+  private static final Set<String> FORMER =
+      Set.of("Guard", "StageRun", "Verdict", "blurAxis", "handOver", "twin", "unordered");
 
   /** The variables of the pages' prose. */
   private static final Map<String, String> VARIABLES =

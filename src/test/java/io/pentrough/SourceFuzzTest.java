@@ -46,8 +46,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Sources with an end, shards, positions, failure policies and inferred arrays, with real threads:
  * whatever a seed draws of consumers, resets, interrupts, leases held, faults of the device, and
  * lives (each goes on at a position of the one before), a source gives every batch once, bit for
- * bit. {@link LoaderFuzzTest} is the twin for sources without an end; for the seeds see {@link
- * FuzzSeeds}.
+ * bit. {@link LoaderFuzzTest} is the counterpart for sources without an end; for the seeds see
+ * {@link FuzzSeeds}.
  */
 @OnEveryDevice
 @ResourceLock("java.util.logging")

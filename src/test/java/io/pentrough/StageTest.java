@@ -561,7 +561,7 @@ class StageTest {
   @DisplayName("bad declarations are refused in the user's words, before anything is allocated")
   void badDeclarations() {
     assertRefused(
-        "asks for the array 'mask', but there is only 'image', 'label'",
+        "asks for the array 'mask', but the arrays before it are 'image', 'label'",
         arrays -> arrays.reads("mask"));
     assertRefused(
         "reads 'label' as uint8 or float32, but it is int32",
@@ -696,7 +696,7 @@ class StageTest {
   void kept() throws Exception {
     List<StageArrays> arrays = new ArrayList<>();
     List<StageSlot> slot = new ArrayList<>();
-    List<StageRun> run = new ArrayList<>();
+    List<StageInvocation> run = new ArrayList<>();
     BatchStage stage =
         new Line(
             declared -> {

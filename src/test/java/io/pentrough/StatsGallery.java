@@ -1,6 +1,6 @@
 package io.pentrough;
 
-import io.pentrough.LoaderStats.Verdict;
+import io.pentrough.LoaderStats.Bottleneck;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.host.HostDevice;
@@ -14,8 +14,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Provokes each verdict of {@link LoaderStats} on the host device, with targets, copies and steps
- * that only take time, and prints the statistics: what docs/reading-the-stats.md shows.
+ * Provokes each bottleneck of {@link LoaderStats} on the host device, with targets, copies and
+ * steps that only take time, and prints the statistics: what docs/reading-the-stats.md shows.
  *
  * <p>{@code mvn -q test-compile exec:java -Dexec.mainClass=io.pentrough.StatsGallery}
  */
@@ -24,7 +24,7 @@ public final class StatsGallery {
   /**
    * One program: what takes how long, and what the loader was given.
    *
-   * @param verdict what the document says about it
+   * @param bottleneck what the document says about it
    * @param dtype of the elements
    * @param elements how many a batch has
    * @param batches how many the loop takes
@@ -39,7 +39,7 @@ public final class StatsGallery {
    */
   record Exhibit(
       String title,
-      Verdict verdict,
+      Bottleneck bottleneck,
       DType dtype,
       int elements,
       int batches,
@@ -57,20 +57,20 @@ public final class StatsGallery {
 
   static final List<Exhibit> EXHIBITS =
       List.of(
-          exhibit("the target is slow", Verdict.PRODUCER, DType.UINT8, 1, 3, 20, 1, 0, 8),
-          exhibit("three workers", Verdict.CONSUMER, DType.UINT8, 3, 5, 20, 1, 0, 8),
-          exhibit("the copy is slow", Verdict.COPY, DType.FLOAT32, 2, 4, 4, 5, 0, 8),
-          exhibit("uint8 for float32", Verdict.CONSUMER, DType.UINT8, 2, 4, 4, 5, 0, 8),
-          exhibit("the loop is slow", Verdict.CONSUMER, DType.UINT8, 2, 4, 8, 1, 0, 12),
-          pausing("the loop pauses", Verdict.BALANCED, 1),
-          pausing("twelve host slots", Verdict.CONSUMER, 12),
-          exhibit("the stage is slow", Verdict.STAGE, DType.UINT8, 2, 4, 8, 1, 20, 8),
-          queue("one job ahead", Verdict.SUBMITTER, 1),
-          queue("six jobs ahead", Verdict.CONSUMER, 6),
+          exhibit("the target is slow", Bottleneck.PRODUCER, DType.UINT8, 1, 3, 20, 1, 0, 8),
+          exhibit("three workers", Bottleneck.CONSUMER, DType.UINT8, 3, 5, 20, 1, 0, 8),
+          exhibit("the copy is slow", Bottleneck.COPY, DType.FLOAT32, 2, 4, 4, 5, 0, 8),
+          exhibit("uint8 for float32", Bottleneck.CONSUMER, DType.UINT8, 2, 4, 4, 5, 0, 8),
+          exhibit("the loop is slow", Bottleneck.CONSUMER, DType.UINT8, 2, 4, 8, 1, 0, 12),
+          pausing("the loop pauses", Bottleneck.BALANCED, 1),
+          pausing("twelve host slots", Bottleneck.CONSUMER, 12),
+          exhibit("the stage is slow", Bottleneck.STAGE, DType.UINT8, 2, 4, 8, 1, 20, 8),
+          queue("one job ahead", Bottleneck.SUBMITTER, 1),
+          queue("six jobs ahead", Bottleneck.CONSUMER, 6),
           nothingToDo("next to no work", 1 << 10, 20_000),
           new Exhibit(
               "the stream is slow",
-              Verdict.CONSUMER,
+              Bottleneck.CONSUMER,
               DType.UINT8,
               MILLION,
               200,
@@ -88,7 +88,7 @@ public final class StatsGallery {
 
   private static Exhibit exhibit(
       String title,
-      Verdict verdict,
+      Bottleneck bottleneck,
       DType dtype,
       int workers,
       int hostSlots,
@@ -98,7 +98,7 @@ public final class StatsGallery {
       int stepMillis) {
     return new Exhibit(
         title,
-        verdict,
+        bottleneck,
         dtype,
         MILLION,
         200,
@@ -113,19 +113,19 @@ public final class StatsGallery {
         0);
   }
 
-  private static Exhibit pausing(String title, Verdict verdict, int hostSlots) {
+  private static Exhibit pausing(String title, Bottleneck bottleneck, int hostSlots) {
     return new Exhibit(
-        title, verdict, DType.UINT8, MILLION, 200, 1, hostSlots, 10, 1, 0, 4, 100, false, 0);
+        title, bottleneck, DType.UINT8, MILLION, 200, 1, hostSlots, 10, 1, 0, 4, 100, false, 0);
   }
 
-  private static Exhibit queue(String title, Verdict verdict, int jobsAhead) {
+  private static Exhibit queue(String title, Bottleneck bottleneck, int jobsAhead) {
     return new Exhibit(
-        title, verdict, DType.UINT8, MILLION, 200, 3, 5, 20, 1, 0, 8, 0, false, jobsAhead);
+        title, bottleneck, DType.UINT8, MILLION, 200, 3, 5, 20, 1, 0, 8, 0, false, jobsAhead);
   }
 
   private static Exhibit nothingToDo(String title, int elements, int batches) {
     return new Exhibit(
-        title, Verdict.OVERHEAD, DType.UINT8, elements, batches, 2, 4, 0, 0, 0, 0, 0, false, 0);
+        title, Bottleneck.OVERHEAD, DType.UINT8, elements, batches, 2, 4, 0, 0, 0, 0, 0, false, 0);
   }
 
   /**

@@ -3,7 +3,7 @@ package io.pentrough;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.LoaderStats.Verdict;
+import io.pentrough.LoaderStats.Bottleneck;
 import io.pentrough.StatsGallery.Exhibit;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * docs/reading-the-stats.md shows what {@link StatsGallery} printed once. The shares of a new run
  * are up to the machine, so nothing here judges one: it is the shares on the page that must give
- * the verdict, and the words, on the page.
+ * the bottleneck, and the words, on the page.
  */
 class StatsGalleryTest {
 
@@ -35,7 +35,7 @@ class StatsGalleryTest {
 
   @ParameterizedTest
   @MethodSource("exhibits")
-  @DisplayName("the shares that the page shows give the verdict and the advice that it shows")
+  @DisplayName("the shares that the page shows give the bottleneck and the advice that it shows")
   void thePageIsRight(Exhibit exhibit) throws Exception {
     String page = Files.readString(PAGE);
     int begin = page.indexOf("== " + exhibit.title() + "\n");
@@ -43,10 +43,10 @@ class StatsGalleryTest {
     Matcher shown = SHARES.matcher(page.substring(begin, page.indexOf("```", begin)));
     assertTrue(shown.find(), "no shares under: " + exhibit.title());
 
-    // The last line of shares is the one that the verdict comes from.
+    // The last line of shares is the one that the bottleneck comes from.
     LoaderStats stats = stats(exhibit, shown);
     assertEquals(exhibit.workers(), Integer.parseInt(shown.group(5)));
-    assertEquals(exhibit.verdict(), stats.verdict());
+    assertEquals(exhibit.bottleneck(), stats.bottleneck());
     String sinceFirst = "after the first batch ";
     assertEquals(
         shown.group(9).replace(sinceFirst, ""),
@@ -61,17 +61,17 @@ class StatsGalleryTest {
 
   @ParameterizedTest
   @EnumSource
-  @DisplayName("each verdict has a section, with a program that provokes it")
-  void everyVerdictIsShown(Verdict verdict) throws Exception {
+  @DisplayName("each bottleneck has a section, with a program that provokes it")
+  void everyBottleneckIsShown(Bottleneck bottleneck) throws Exception {
     String page = Files.readString(PAGE);
-    int begin = page.indexOf("\n## " + verdict + ": ");
-    assertTrue(begin >= 0, "no section of the page is about " + verdict);
+    int begin = page.indexOf("\n## " + bottleneck + ": ");
+    assertTrue(begin >= 0, "no section of the page is about " + bottleneck);
     String section = page.substring(begin, page.indexOf("\n## ", begin + 1));
     assertTrue(
         exhibits()
-            .filter(exhibit -> exhibit.verdict() == verdict)
+            .filter(exhibit -> exhibit.bottleneck() == bottleneck)
             .anyMatch(exhibit -> section.contains("\n== " + exhibit.title() + "\n")),
-        "the section shows no program that gets " + verdict + ":" + section);
+        "the section shows no program that gets " + bottleneck + ":" + section);
   }
 
   /** A snapshot with these shares, in whole percents and a half, made without a clock. */

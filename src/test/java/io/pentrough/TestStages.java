@@ -8,15 +8,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongPredicate;
 
-/** Stages for tests, with the kernels of stages.cu and their twins. */
+/** Stages for tests, with the kernels of stages.cu and their host implementations. */
 public final class TestStages {
 
   static final KernelSource SOURCE =
       KernelSource.ofResource(TestStages.class, "stages.ptx")
-          .twin("expand", TestStages::expand)
-          .twin("twicePlusOne", TestStages::twicePlusOne)
-          .twin("relay", TestStages::relay)
-          .twin("copyBytes", TestStages::copyBytes);
+          .hostKernel("expand", TestStages::expand)
+          .hostKernel("twicePlusOne", TestStages::twicePlusOne)
+          .hostKernel("relay", TestStages::relay)
+          .hostKernel("copyBytes", TestStages::copyBytes);
 
   private TestStages() {}
 

@@ -9,10 +9,10 @@ import java.nio.ByteBuffer;
 // [stage]
 final class ToFloats implements BatchStage {
   private static final KernelSource SOURCE =
-      KernelSource.ofResource(ToFloats.class, "stages.ptx").twin("expand", ToFloats::twin);
+      KernelSource.ofResource(ToFloats.class, "stages.ptx").hostKernel("expand", ToFloats::expand);
 
   // The same arithmetic as the kernel's.
-  private static void twin(KernelArguments arguments) {
+  private static void expand(KernelArguments arguments) {
     ByteBuffer in = arguments.bytes(0);
     ByteBuffer out = arguments.bytes(1);
     ByteBuffer parameters = arguments.bytes(2);

@@ -1,5 +1,5 @@
 // ptx: src/test/resources/io/pentrough/stages.ptx
-// Kernels for the tests of stages; TestStages.java has their twins.
+// Kernels for the tests of stages; TestStages.java implements them for the host.
 
 // Bytes become floats; scale and bias are the batch's parameters.
 extern "C" __global__ void expand(const unsigned char* in, float* out, const float* parameters, int n) {

@@ -20,43 +20,43 @@ import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A stage that makes float32 images of any integer or float32 images, and int32 labels of any
- * integer labels: geometry, grey values, noise and cut-out in one pass over the output. Each array
- * takes the place of the one it is made of. All samples are treated, also those of a partial batch
- * that do not count.
+ * A stage that augments images and their labels on the device: geometry, grey values, noise and
+ * cut-out, in one pass over the output.
  *
- * <p>For each sample, in this order:
+ * <p>The image may be of any integer type or float32, and becomes float32. The label may be of any
+ * integer type, and becomes int32. The results replace the arrays of the same name. In a partial
+ * batch the stage also processes the samples that do not count.
+ *
+ * <p>Each sample goes through these steps, in this order:
  *
  * <ol>
- *   <li>flips, swaps of axes, a random place in the source, and a {@link Warp}. Without a warp each
- *       output voxel is a source voxel, exactly; with one, images are interpolated linearly, and of
- *       labels the nearest is taken (of two equally near ones the upper).
- *   <li>grey values: value * scale + bias of the channel; that times contrast plus brightness;
- *       clipped to [0, 1]; to the power gamma. NaN stays NaN; an infinity is clipped like any
- *       number, and stays where nothing is clipped. With a warp, a voxel that is not finite makes
- *       those NaN or infinite that have it among the eight about their place.
- *   <li>noise is added; nothing is clipped after it.
- *   <li>boxes are cut out of the image, not of the label.
+ *   <li>Flips, swaps of axes, a random offset in the source, and a {@link Warp}. Without a warp,
+ *       each output voxel is exactly one source voxel. With a warp, images are interpolated
+ *       linearly. Labels take the nearest voxel, the upper one of two that are equally near.
+ *   <li>Grey values: the value times the channel's scale plus its bias, times contrast plus
+ *       brightness, clipped to [0, 1], to the power gamma. NaN stays NaN. An infinity is clipped
+ *       like any number, and stays if nothing is clipped. With a warp, a voxel that is not finite
+ *       makes every output NaN or infinite that is interpolated from it.
+ *   <li>Noise is added. Nothing is clipped after it.
+ *   <li>Boxes are cut out of the image, not of the label.
  * </ol>
  *
- * <p><b>Image and label.</b> Their sources have the same middle, and so have their outputs; so both
- * lengths must differ by an even number along each axis. A label is read at the very place that the
- * image's voxel is, in the same arithmetic, so they stay aligned to the bit.
+ * <p><b>Image and label.</b> Their sources have the same middle, and so have their outputs.
+ * Therefore both lengths must differ by an even number along each axis. A label is read at the same
+ * point as the image's voxel, with the same arithmetic, so they stay aligned to the bit.
  *
  * <p><b>Middle.</b> Without {@link Builder#crop crop(true)} the patch lies in the middle of the
- * source; where that is between two voxels, half a voxel before it.
+ * source. If the middle is between two voxels, the patch begins half a voxel before it.
  *
- * <p><b>How many.</b> A sample takes 104 bytes of parameters, 12 more for each channel and 24 for
- * each box; a stage may have 1 MiB of them in all, some 9,000 samples of one channel.
+ * <p><b>How many samples.</b> A sample takes 104 bytes of parameters, and 12 more for each channel
+ * and 24 for each box. A stage may have 1 MiB of parameters. That allows some 9,000 samples of one
+ * channel.
  *
- * <p>Immutable, and may be used by several loaders at once, from any thread.
+ * <p>Immutable. Any thread may use it, and several loaders at once.
  */
 public final class Augmentation implements BatchStage {
 
-  private static final int MOST_SAMPLES = 65_535;
-
-  /** What a stage may have. */
-  private static final long MOST_PARAMETER_BYTES = 1 << 20;
+  private static final int MAX_SAMPLES = 65_535;
 
   private static final DType[] IMAGE_TYPES = {
     DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.INT32, DType.UINT32, DType.FLOAT32
@@ -76,83 +76,41 @@ public final class Augmentation implements BatchStage {
   private final ArraySpec image;
   private final @Nullable ArraySpec label;
   private final Layout layout;
-  private final int samples;
-  private final int channels;
   private final Size labelPatch;
   final Geometry geometry;
-  private final Border border;
-  private final float imageConstant;
-  private final int labelConstant;
-  private final float[] scale;
-  private final float[] bias;
-  private final Range contrast;
-  private final Range brightness;
-  private final Range gamma;
-  private final boolean clip;
-  private final int noise;
-  private final float amplitude;
-  private final int boxes;
-  private final Size box;
-  private final float cut;
-  private final int words;
+  private final AugmentDraws draws;
+  private final Outside outside;
+  private final Noise noise;
+
+  /** As in {@link AugmentCodes}. */
+  private final int flags;
+
   private final String options;
-
-  /** Scratch of the thread that draws. */
-  private final ThreadLocal<Geometry.Draft> drafts = ThreadLocal.withInitial(Geometry.Draft::new);
-
-  /** A range that is drawn from, both ends included. */
-  private record Range(float low, float high) {
-
-    static Range of(String what, float low, float high) {
-      Check.finite("the lower end of " + what, low);
-      Check.finite("the upper end of " + what, high);
-      if (low > high) {
-        throw new IllegalArgumentException(
-            "the range of "
-                + what
-                + " is empty: "
-                + low
-                + " is above "
-                + high
-                + "; exchange the two");
-      }
-      return new Range(low, high);
-    }
-
-    double at(double unit) {
-      return low + unit * ((double) high - low);
-    }
-
-    @Override
-    public String toString() {
-      return low + " to " + high;
-    }
-  }
 
   private Augmentation(Builder builder, Geometry geometry, Size labelPatch) {
     image = builder.image;
     label = builder.label;
     layout = builder.layout;
-    samples = image.dimension(0);
-    channels = layout.hasChannels ? image.dimension(1) : 1;
-    requireParameters(samples, channels, builder.boxes(), Integer.MAX_VALUE);
-    words = Parameters.words(builder.boxes(), channels);
+    int channels = layout.hasChannels ? image.dimension(1) : 1;
+    requireParameters(image.dimension(0), channels, builder.boxes(), Integer.MAX_VALUE);
     this.labelPatch = labelPatch;
     this.geometry = geometry;
-    border = builder.border;
-    imageConstant = builder.imageConstant;
-    labelConstant = builder.labelConstant;
-    scale = perChannel("scales", builder.scale);
-    bias = perChannel("biases", builder.bias);
-    contrast = builder.contrast;
-    brightness = builder.brightness;
-    gamma = builder.gamma;
-    clip = builder.clip;
-    noise = builder.noise;
-    amplitude = builder.amplitude;
-    boxes = builder.boxes();
-    box = builder.box == null ? new Size(0, 0, 0) : builder.box;
-    cut = builder.cut;
+    GreyValues grey =
+        new GreyValues(
+            perChannel("scales", builder.scale, channels),
+            perChannel("biases", builder.bias, channels),
+            builder.contrast,
+            builder.brightness,
+            builder.clip,
+            builder.gamma);
+    Size box = builder.box == null ? new Size(0, 0, 0) : builder.box;
+    Boxes boxes = new Boxes(builder.boxes(), box, builder.cut);
+    draws = new AugmentDraws(image.dimension(0), channels, geometry, boxes, grey);
+    outside = new Outside(builder.border, builder.imageConstant, builder.labelConstant);
+    noise = new Noise(builder.noise, builder.amplitude);
+    Warp warp = geometry.warp();
+    flags = grey.flags() | (warp != null && warp.perspective > 0 ? AugmentCodes.PERSPECTIVE : 0);
+    // Positions contain this text: another text refuses them.
     options =
         String.join(
             "; ",
@@ -161,25 +119,23 @@ public final class Augmentation implements BatchStage {
             "patch " + geometry.patch() + ", " + labelPatch,
             "place " + geometry.first() + " to " + geometry.last(),
             "flips " + geometry.flips() + ", swaps " + geometry.swaps(),
-            "warp " + (geometry.warp() == null ? "none" : geometry.warp()),
-            "border " + border + ", " + imageConstant + ", " + labelConstant,
-            "scale " + Arrays.toString(scale) + ", bias " + Arrays.toString(bias),
-            "contrast " + contrast + ", brightness " + brightness,
-            "clip " + clip + ", gamma " + gamma,
-            "noise " + noise + " of " + amplitude,
-            "cut-out " + boxes + " of " + box + ", " + cut);
+            "warp " + (warp == null ? "none" : warp),
+            "border " + outside.border() + ", " + outside.image() + ", " + outside.label(),
+            grey.toString(),
+            "noise " + noise.kind() + " of " + noise.amplitude(),
+            "cut-out " + boxes.count() + " of " + boxes.size() + ", " + boxes.value());
   }
 
-  private static void requireParameters(int samples, int channels, int boxes, long most) {
+  private static void requireParameters(int samples, int channels, int boxes, long max) {
     long bytes = Parameters.bytes(samples, boxes, channels);
-    if (bytes > most) {
+    if (bytes > max) {
       throw new IllegalArgumentException(
           "%d samples of %d channels with %d boxes take %d bytes of parameters, and a stage may have %d: take fewer samples in a batch, or fewer boxes"
-              .formatted(samples, channels, boxes, bytes, MOST_PARAMETER_BYTES));
+              .formatted(samples, channels, boxes, bytes, Parameters.MAX_BYTES));
     }
   }
 
-  private float[] perChannel(String what, float[] given) {
+  private float[] perChannel(String what, float[] given, int channels) {
     if (given.length == channels) {
       return given;
     }
@@ -201,20 +157,20 @@ public final class Augmentation implements BatchStage {
   }
 
   /**
-   * Begins with a cast to float32, and nothing else.
+   * Returns a builder of a stage that casts the image to float32 and does nothing else yet.
    *
-   * @param image the array to read, as the batch's spec, or the stage before, has it: int8 to
-   *     uint32, or float32
-   * @param layout what its dimensions mean
+   * @param image the array to read, as the batch's spec or the stage before has it: int8 to uint32,
+   *     or float32, and not variable
+   * @param layout the meaning of its dimensions
    * @return a builder
-   * @throws IllegalArgumentException if type, shape or layout will not do
+   * @throws IllegalArgumentException if the type, the shape or the layout does not fit
    */
   public static Builder builder(ArraySpec image, Layout layout) {
     return new Builder(
         Objects.requireNonNull(image, "image"), Objects.requireNonNull(layout, "layout"));
   }
 
-  /** Made of the image's name and a digest of all options. */
+  /** The image's name, and a hash of all options. */
   @Override
   public String name() {
     return "augmentation of " + image.name() + " " + Integer.toHexString(options.hashCode());
@@ -244,8 +200,8 @@ public final class Augmentation implements BatchStage {
       requireSame(label, arrays.reads(label.name()));
       arrays.makes(label.name(), DType.INT32, shape(labelPatch, false));
     }
-    requireParameters(samples, channels, boxes, MOST_PARAMETER_BYTES);
-    arrays.parameters(Integer.BYTES * words * samples);
+    requireParameters(draws.samples, draws.channels, draws.boxes.count(), Parameters.MAX_BYTES);
+    arrays.parameters(draws.bytes());
   }
 
   private static void requireSame(ArraySpec expected, ArraySpec found) {
@@ -262,9 +218,9 @@ public final class Augmentation implements BatchStage {
   }
 
   private int[] shape(Size size, boolean withChannels) {
-    List<Integer> shape = new ArrayList<>(List.of(samples));
+    List<Integer> shape = new ArrayList<>(List.of(draws.samples));
     if (withChannels) {
-      shape.add(channels);
+      shape.add(draws.channels);
     }
     if (layout.hasZ) {
       shape.add(size.z());
@@ -281,72 +237,37 @@ public final class Augmentation implements BatchStage {
   }
 
   void draw(RandomGenerator random, ByteBuffer parameters) {
-    Geometry.Draft draft = drafts.get();
-    for (int n = 0; n < samples; n++) {
-      int at = Integer.BYTES * words * n;
-      geometry.draw(random, draft, parameters, at);
-      parameters.putInt(at + 4 * Parameters.KEY, random.nextInt());
-      parameters.putInt(at + 4 * (Parameters.KEY + 1), random.nextInt());
-      for (int b = 0; b < boxes; b++) {
-        for (int axis = 0; axis < 3; axis++) {
-          int free = geometry.patch().along(axis) - box.along(axis);
-          int begin = free == 0 ? 0 : random.nextInt(free + 1);
-          int word = Parameters.BOXES + Parameters.BOX_WORDS * b + 2 * axis;
-          parameters.putInt(at + 4 * word, begin);
-          parameters.putInt(at + 4 * (word + 1), begin + box.along(axis));
-        }
-      }
-      for (int c = 0; c < channels; c++) {
-        drawGrey(random, parameters, at, c);
-      }
-    }
-  }
-
-  /** (v * scale + bias) * contrast + brightness as v * gain + offset. */
-  private void drawGrey(RandomGenerator random, ByteBuffer parameters, int at, int c) {
-    double factor = contrast.at(random.nextDouble());
-    double summand = brightness.at(random.nextDouble());
-    // As ELEKTRONN2 does: the logarithm is uniform.
-    double low = StrictMath.log(gamma.low);
-    double high = StrictMath.log(gamma.high);
-    double exponent = StrictMath.exp(low + random.nextDouble() * (high - low));
-    int word = Parameters.BOXES + Parameters.BOX_WORDS * boxes + Parameters.CHANNEL_WORDS * c;
-    parameters.putFloat(at + 4 * word, (float) (scale[c] * factor));
-    parameters.putFloat(at + 4 * (word + 1), (float) (bias[c] * factor + summand));
-    parameters.putFloat(at + 4 * (word + 2), (float) exponent);
+    draws.draw(random, parameters);
   }
 
   /**
-   * Which part of the image's source a sample is made of: a target need not fill what is outside.
+   * The part of the image's source that a sample is made of. A target need not fill the rest.
    *
    * @param batch the batch being filled, of a loader that has this stage
-   * @param sample which sample, from 0
-   * @return a box within the source array, empty if only the border's constant is read; in the
-   *     sample, and the same for all channels
+   * @param sample the index of the sample, from 0
+   * @return a box within the source array, valid for all channels of the sample; empty if the stage
+   *     reads only the border's constant
    * @throws IllegalArgumentException if the loader does not have this stage
    * @throws IllegalStateException as {@link HostBatch#parameters} throws it
-   * @throws IndexOutOfBoundsException if there is no such sample
+   * @throws IndexOutOfBoundsException if a batch has no such sample
    */
   public SourceBox imageBox(HostBatch batch, int sample) {
     return imageBox(Objects.requireNonNull(batch, "batch").parameters(this), sample);
   }
 
   SourceBox imageBox(ByteBuffer parameters, int sample) {
-    int at = Integer.BYTES * words * requireSample(sample);
-    Size origin = new Size(0, 0, 0);
-    return geometry.read(
-        parameters, at, origin, geometry.patch(), false, origin, geometry.source(), border);
+    return SourceReach.ofImage(geometry, outside.border(), parameters, draws.offset(sample));
   }
 
   /**
-   * Which part of the label's source a sample's labels are made of, like {@link #imageBox}.
+   * The part of the label's source that a sample is made of, like {@link #imageBox}.
    *
    * @param batch the batch being filled, of a loader that has this stage
-   * @param sample which sample, from 0
+   * @param sample the index of the sample, from 0
    * @return a box within the label's source array
-   * @throws IllegalArgumentException if the loader does not have this stage, or it has no label
+   * @throws IllegalArgumentException if the loader does not have this stage, or the stage no label
    * @throws IllegalStateException as {@link HostBatch#parameters} throws it
-   * @throws IndexOutOfBoundsException if there is no such sample
+   * @throws IndexOutOfBoundsException if a batch has no such sample
    */
   public SourceBox labelBox(HostBatch batch, int sample) {
     return labelBox(Objects.requireNonNull(batch, "batch").parameters(this), sample);
@@ -356,115 +277,27 @@ public final class Augmentation implements BatchStage {
     if (label == null) {
       throw new IllegalArgumentException("this augmentation has no label: give it one, label(...)");
     }
-    int at = Integer.BYTES * words * requireSample(sample);
-    return geometry.read(
-        parameters,
-        at,
-        geometry.inset(),
-        labelPatch,
-        true,
-        geometry.labelAt(),
-        geometry.labelSource(),
-        border);
-  }
-
-  private int requireSample(int sample) {
-    if (sample < 0 || sample >= samples) {
-      throw new IndexOutOfBoundsException(
-          "there is no sample " + sample + ": a batch has " + samples + ", counted from 0");
-    }
-    return sample;
+    return SourceReach.ofLabel(
+        geometry, labelPatch, outside.border(), parameters, draws.offset(sample));
   }
 
   @Override
   public StageWork prepare(StageSlot slot) {
-    DeviceKernel imageKernel = imageKernel(Objects.requireNonNull(slot, "slot"));
+    AugmentKernels kernels =
+        new AugmentKernels(Objects.requireNonNull(slot, "slot"), geometry, draws, outside, flags);
+    DeviceKernel imageKernel = kernels.image(image, noise);
     if (label == null) {
-      return run -> imageKernel.launch(run.stream());
+      return invocation -> imageKernel.launch(invocation.stream());
     }
-    DeviceKernel labelKernel = labelKernel(slot, label);
-    return run -> {
-      imageKernel.launch(run.stream());
-      labelKernel.launch(run.stream());
+    DeviceKernel labelKernel = kernels.label(label, labelPatch);
+    return invocation -> {
+      imageKernel.launch(invocation.stream());
+      labelKernel.launch(invocation.stream());
     };
   }
 
-  private DeviceKernel imageKernel(StageSlot slot) {
-    boolean warps = geometry.warp() != null;
-    DeviceKernel kernel =
-        slot.kernel(AugmentTwins.SOURCE, warps ? "augmentWarp" : "augmentCrop")
-            .set(0, slot.in(image.name()))
-            .set(1, slot.out(image.name()))
-            .set(2, slot.parameters())
-            .setInt(3, words)
-            .setInt(4, image.dtype().bytes())
-            .setInt(5, kind(image.dtype()))
-            .setInt(6, channels);
-    set(kernel, 7, geometry.source());
-    set(kernel, 10, geometry.patch());
-    kernel
-        .setInt(13, boxes)
-        .setFloat(14, cut)
-        .setInt(15, noise)
-        .setFloat(16, amplitude)
-        .setInt(17, flags());
-    if (warps) {
-      kernel.setInt(18, border.code).setFloat(19, imageConstant);
-    }
-    return spread(kernel, geometry.patch());
-  }
-
-  private DeviceKernel labelKernel(StageSlot slot, ArraySpec label) {
-    boolean warps = geometry.warp() != null;
-    DeviceKernel kernel =
-        slot.kernel(AugmentTwins.SOURCE, warps ? "labelWarp" : "labelCrop")
-            .set(0, slot.in(label.name()))
-            .set(1, slot.out(label.name()))
-            .set(2, slot.parameters())
-            .setInt(3, words)
-            .setInt(4, label.dtype().bytes())
-            .setInt(5, kind(label.dtype()));
-    set(kernel, 6, geometry.labelSource());
-    set(kernel, 9, labelPatch);
-    if (warps) {
-      set(kernel, 12, geometry.inset());
-      set(kernel, 15, geometry.labelAt());
-      kernel.setInt(18, flags()).setInt(19, border.code).setInt(20, labelConstant);
-    }
-    return spread(kernel, labelPatch);
-  }
-
-  private static void set(DeviceKernel kernel, int parameter, Size size) {
-    for (int axis = 0; axis < 3; axis++) {
-      kernel.setInt(parameter + axis, size.along(axis));
-    }
-  }
-
-  private DeviceKernel spread(DeviceKernel kernel, Size size) {
-    boolean scattered = geometry.warp() != null || geometry.swaps().contains(Axis.X.number);
-    return Spread.spread(kernel, size, samples, scattered);
-  }
-
-  private int flags() {
-    Warp warp = geometry.warp();
-    boolean gammas = gamma.low != 1 || gamma.high != 1;
-    return (clip ? AugmentTwins.CLIP : 0)
-        | (gammas ? AugmentTwins.GAMMA : 0)
-        | (warp != null && warp.perspective > 0 ? AugmentTwins.PERSPECTIVE : 0);
-  }
-
-  private static int kind(DType dtype) {
-    return switch (dtype) {
-      case FLOAT32 -> AugmentTwins.FLOAT;
-      case INT8, INT16, INT32, INT64 -> AugmentTwins.SIGNED;
-      default -> AugmentTwins.UNSIGNED;
-    };
-  }
-
-  /** Options of an {@link Augmentation}. Not thread safe. */
+  /** Builds an {@link Augmentation}. Not thread safe. */
   public static final class Builder {
-
-    private static final Range ONE = new Range(1, 1);
 
     private final ArraySpec image;
     private final Layout layout;
@@ -481,11 +314,11 @@ public final class Augmentation implements BatchStage {
     private int labelConstant;
     private float[] scale = {1};
     private float[] bias = {0};
-    private Range contrast = ONE;
-    private Range brightness = new Range(0, 0);
-    private Range gamma = ONE;
+    private Range contrast = Range.ONE;
+    private Range brightness = Range.ZERO;
+    private Range gamma = Range.ONE;
     private boolean clip;
-    private int noise = AugmentTwins.NO_NOISE;
+    private int noise = AugmentCodes.NO_NOISE;
     private float amplitude;
     private @Nullable Size box;
     private int boxes = 1;
@@ -505,17 +338,17 @@ public final class Augmentation implements BatchStage {
                 + image
                 + ": choose the layout of as many");
       }
-      if (image.dimension(0) > MOST_SAMPLES) {
+      if (image.dimension(0) > MAX_SAMPLES) {
         throw new IllegalArgumentException(
             "'"
                 + image.name()
                 + "' has "
                 + image.dimension(0)
                 + " samples; an augmentation takes at most "
-                + MOST_SAMPLES
+                + MAX_SAMPLES
                 + ": make the batch smaller");
       }
-      source = size(image);
+      source = layout.sizeOf(image);
       patch = source;
     }
 
@@ -539,21 +372,13 @@ public final class Augmentation implements BatchStage {
       return array;
     }
 
-    private Size size(ArraySpec array) {
-      int rank = array.rank();
-      return new Size(
-          layout.hasZ ? array.dimension(rank - 3) : 1,
-          array.dimension(rank - 2),
-          array.dimension(rank - 1));
-    }
-
     /**
-     * Treats a label array along with the image.
+     * Augments a label array together with the image.
      *
-     * @param label of any integer type, [n, z, y, x] or [n, y, x], with as many samples as the
-     *     image; of wider ones the lower 32 bits are kept
+     * @param label an array of any integer type, [n, z, y, x] or [n, y, x], with as many samples as
+     *     the image; 64-bit labels lose their upper 32 bits
      * @return this
-     * @throws IllegalArgumentException if type or shape will not do, or it is the image itself
+     * @throws IllegalArgumentException if the type or the shape does not fit, or it is the image
      */
     public Builder label(ArraySpec label) {
       requireType("label", Objects.requireNonNull(label, "label"), LABEL_TYPES);
@@ -578,14 +403,15 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * How large the image's output is. Default: like its source.
+     * Sets the size of the image's output. Default: the size of its source.
      *
-     * @param z slices; 1 in two dimensions
-     * @param y rows
-     * @param x columns
+     * <p>Without a warp it must not be larger than the source. {@link #build} checks that.
+     *
+     * @param z the number of slices; 1 in two dimensions
+     * @param y the number of rows
+     * @param x the number of columns
      * @return this
-     * @throws IllegalArgumentException if a number is below 1, or above the source's while there is
-     *     no warp, which {@link #build} finds
+     * @throws IllegalArgumentException if a number is below 1
      */
     public Builder patch(int z, int y, int x) {
       patch = positive("patch", z, y, x);
@@ -593,11 +419,11 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * How large the label's output is. Default: like the image's.
+     * Sets the size of the label's output. Default: the size of the image's output.
      *
-     * @param z slices; 1 in two dimensions
-     * @param y rows
-     * @param x columns
+     * @param z the number of slices; 1 in two dimensions
+     * @param y the number of rows
+     * @param x the number of columns
      * @return this
      * @throws IllegalArgumentException if a number is below 1
      */
@@ -632,7 +458,7 @@ public final class Augmentation implements BatchStage {
     /**
      * Flips each of these axes with probability 1/2.
      *
-     * @param axes which
+     * @param axes the axes, in addition to those of earlier calls
      * @return this
      */
     public Builder flip(Axis... axes) {
@@ -648,10 +474,10 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Puts these axes into a random order, each equally probable.
+     * Puts these axes into a random order. Each order is equally probable.
      *
-     * @param axes two or three, along which the image's output is equally long, and the label's
-     *     too, or {@link #build} refuses
+     * @param axes two or three axes, in addition to those of earlier calls. The image's output must
+     *     be equally long along them, and so must the label's; {@link #build} checks that
      * @return this
      */
     public Builder swap(Axis... axes) {
@@ -660,11 +486,11 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Whether the patch comes from a random position instead of the middle. Each position where
-     * image and label lie within their sources is equally probable. A warp is applied after that.
-     * Default: false.
+     * Sets whether the patch comes from a random offset in the source instead of its middle. Each
+     * offset at which image and label lie within their sources is equally probable. A warp is
+     * applied after that. Default: false.
      *
-     * @param crop true for a random position
+     * @param crop true for a random offset
      * @return this
      */
     public Builder crop(boolean crop) {
@@ -673,9 +499,9 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Warps.
+     * Warps each sample.
      *
-     * @param warp how
+     * @param warp the warp to draw from
      * @return this
      */
     public Builder warp(Warp warp) {
@@ -684,10 +510,10 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * What a warp reads outside of the source. Default {@link Border#CLAMP}.
+     * Sets what a warp reads outside of the source. Default {@link Border#CLAMP}.
      *
-     * @param border what; with {@link Border#CONSTANT}, the constants of {@link #constantBorder},
-     *     else 0
+     * @param border what to read; with {@link Border#CONSTANT}, the constants of {@link
+     *     #constantBorder}, else 0
      * @return this
      */
     public Builder border(Border border) {
@@ -696,12 +522,13 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Sets the border to {@link Border#CONSTANT} and gives its constants.
+     * Lets a warp read constants outside of the source: sets {@link Border#CONSTANT} and its
+     * constants.
      *
-     * @param image for images, in the source's values; finite
-     * @param label for labels
+     * @param image the constant for images, before grey values change; finite
+     * @param label the constant for labels
      * @return this
-     * @throws IllegalArgumentException if it is not finite
+     * @throws IllegalArgumentException if {@code image} is not finite
      */
     public Builder constantBorder(float image, int label) {
       imageConstant = Check.finite("the border's constant", image);
@@ -710,11 +537,11 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Multiplies the values. Default 1.
+     * Multiplies the values by a factor. Default 1.
      *
      * @param perChannel one factor, or one for each channel; finite
      * @return this
-     * @throws IllegalArgumentException if one is not finite
+     * @throws IllegalArgumentException if a factor is not finite
      */
     public Builder scale(float... perChannel) {
       scale = finite("a scale", Objects.requireNonNull(perChannel, "perChannel"));
@@ -722,11 +549,11 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Is added to the scaled values. Default 0.
+     * Adds a number to the scaled values. Default 0.
      *
      * @param perChannel one number, or one for each channel; finite
      * @return this
-     * @throws IllegalArgumentException if one is not finite
+     * @throws IllegalArgumentException if a number is not finite
      */
     public Builder bias(float... perChannel) {
       bias = finite("a bias", Objects.requireNonNull(perChannel, "perChannel"));
@@ -741,8 +568,8 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * The grey values of ELEKTRONN2's {@code greyAugment}: contrast 0.85 to 1.15, brightness -0.15
-     * to 0.15, clipped to [0, 1], gamma 0.5 to 2; for each sample and channel.
+     * Changes grey values like ELEKTRONN2's {@code greyAugment}, independently for each sample and
+     * channel: contrast 0.85 to 1.15, brightness -0.15 to 0.15, clipped to [0, 1], gamma 0.5 to 2.
      *
      * @return this
      */
@@ -751,10 +578,10 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Multiplies by a uniform number, for each sample and channel. Default 1.
+     * Multiplies by a uniform random number, independent for each sample and channel. Default 1.
      *
-     * @param low the least
-     * @param high the largest
+     * @param low the smallest factor
+     * @param high the largest factor
      * @return this
      * @throws IllegalArgumentException if the range is empty or not finite
      */
@@ -764,10 +591,10 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Adds a uniform number, for each sample and channel. Default 0.
+     * Adds a uniform random number, independent for each sample and channel. Default 0.
      *
-     * @param low the least
-     * @param high the largest
+     * @param low the smallest number
+     * @param high the largest number
      * @return this
      * @throws IllegalArgumentException if the range is empty or not finite
      */
@@ -777,7 +604,7 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Whether values are clipped to [0, 1], after contrast and brightness. Default: false.
+     * Sets whether values are clipped to [0, 1], after contrast and brightness. Default: false.
      *
      * @param clip true to clip
      * @return this
@@ -788,11 +615,11 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Raises to a power whose logarithm is uniform, for each sample and channel. Default 1. Needs
-     * {@link #clip}.
+     * Raises to a random power whose logarithm is uniform, independent for each sample and channel.
+     * Default 1. Needs {@link #clip}.
      *
-     * @param low the least, above 0
-     * @param high the largest
+     * @param low the smallest exponent, above 0
+     * @param high the largest exponent
      * @return this
      * @throws IllegalArgumentException if the range is empty, not finite, or reaches 0
      */
@@ -806,46 +633,46 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * Adds noise that is uniform in (-amplitude, amplitude), independent for each element.
+     * Adds noise that is uniform in (-amplitude, amplitude), independent for each element. Replaces
+     * Gaussian noise.
      *
-     * @param amplitude how much; finite, at least 0
+     * @param amplitude the largest magnitude, in the output's values; finite, at least 0
      * @return this
      * @throws IllegalArgumentException if out of range
      */
     public Builder uniformNoise(float amplitude) {
-      return noise(AugmentTwins.UNIFORM, amplitude);
+      return noise(AugmentCodes.UNIFORM, amplitude);
     }
 
     /**
-     * Adds noise that is normally distributed, independent for each element; it ends at 5.3
-     * standard deviations. Takes the place of uniform noise, and the other way round.
+     * Adds noise that is normally distributed, independent for each element. It ends at 5.3
+     * standard deviations. Replaces uniform noise.
      *
      * @param deviation the standard deviation; finite, at least 0
      * @return this
      * @throws IllegalArgumentException if out of range
      */
     public Builder gaussianNoise(float deviation) {
-      return noise(AugmentTwins.GAUSSIAN, deviation);
+      return noise(AugmentCodes.GAUSSIAN, deviation);
     }
 
     private Builder noise(int kind, float amplitude) {
       Check.range("the noise", amplitude, 0, Float.MAX_VALUE);
-      noise = amplitude == 0 ? AugmentTwins.NO_NOISE : kind;
+      noise = amplitude == 0 ? AugmentCodes.NO_NOISE : kind;
       this.amplitude = amplitude;
       return this;
     }
 
     /**
-     * Puts boxes of this size into the image, at random positions within the output. They may
-     * overlap. Default: none. How many there are and what is in them, {@link #cutOutBoxes} and
-     * {@link #cutOutValue} say.
+     * Fills boxes of this size, at random offsets in the image's output, with a constant. Boxes may
+     * overlap. They must not be larger than the patch; {@link #build} checks that. Default: none.
+     * {@link #cutOutBoxes} sets how many there are, and {@link #cutOutValue} sets their value.
      *
      * @param z their length along z; 1 in two dimensions
      * @param y their length along y
      * @param x their length along x
      * @return this
-     * @throws IllegalArgumentException if out of range, or larger than the patch, which {@link
-     *     #build} finds
+     * @throws IllegalArgumentException if an argument is out of range
      */
     public Builder cutOut(int z, int y, int x) {
       box = positive("box", z, y, x);
@@ -853,9 +680,9 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * How many boxes {@link #cutOut} puts into each sample. Default 1.
+     * Sets how many boxes {@link #cutOut} puts into each sample. Default 1.
      *
-     * @param boxes 0 to 16
+     * @param boxes the number of boxes in each sample, 0 to 16
      * @return this
      * @throws IllegalArgumentException if out of range
      */
@@ -866,9 +693,9 @@ public final class Augmentation implements BatchStage {
     }
 
     /**
-     * What {@link #cutOut} puts into its boxes. Default 0.
+     * Sets the constant that {@link #cutOut} fills its boxes with. Default 0.
      *
-     * @param value in the output's values; finite
+     * @param value the constant, in the output's values; finite
      * @return this
      * @throws IllegalArgumentException if it is not finite
      */
@@ -885,43 +712,25 @@ public final class Augmentation implements BatchStage {
     /**
      * Makes the stage.
      *
-     * @return a stage
-     * @throws IllegalArgumentException if options do not fit each other or the arrays; the message
+     * @return a new stage
+     * @throws IllegalArgumentException if options contradict each other or the arrays; the message
      *     says which
      */
     public Augmentation build() {
-      Size labelSource = label == null ? source : size(label);
       Size labelSize = labelPatch == null ? patch : labelPatch;
       if (label == null && labelPatch != null) {
         throw new IllegalArgumentException(
             "there is a label patch, but no label: give it, label(...)");
       }
-      if (!gamma.equals(ONE) && !clip) {
+      if (!gamma.equals(Range.ONE) && !clip) {
         throw new IllegalArgumentException(
             "gamma needs values in [0, 1]: call clip(true) too, or leave gamma out");
       }
       requireBoxes();
-      requireEqual(swaps, patch, labelSize);
-      Size inset = halfDifference("outputs", patch, labelSize);
-      Size labelAt = halfDifference("sources", source, labelSource);
-      int[] first = new int[3];
-      int[] last = new int[3];
-      for (int a = 0; a < 3; a++) {
-        place(a, inset.along(a), labelAt.along(a), labelSource, labelSize, first, last);
-      }
+      Size labelSource = label == null ? null : layout.sizeOf(label);
       Geometry geometry =
-          new Geometry(
-              source,
-              patch,
-              inset,
-              labelAt,
-              labelSource,
-              new Size(first[0], first[1], first[2]),
-              new Size(last[0], last[1], last[2]),
-              Arrays.stream(Axis.values()).map(flips::contains).toList(),
-              swaps.stream().map(axis -> axis.number).toList(),
-              warp,
-              layout.hasZ);
+          new Placement(source, patch, labelSource, labelSize, warp, crop)
+              .geometry(flips, swaps, layout.hasZ);
       return new Augmentation(this, geometry, labelSize);
     }
 
@@ -944,76 +753,6 @@ public final class Augmentation implements BatchStage {
                   + patch
                   + ": make it smaller");
         }
-      }
-    }
-
-    private static void requireEqual(Set<Axis> swaps, Size patch, Size labelPatch) {
-      long lengths = swaps.stream().mapToInt(a -> patch.along(a.number)).distinct().count();
-      long labels = swaps.stream().mapToInt(a -> labelPatch.along(a.number)).distinct().count();
-      if (lengths > 1 || labels > 1) {
-        throw new IllegalArgumentException(
-            "the axes "
-                + swaps
-                + " cannot be swapped: they are not equally long in patches of "
-                + patch
-                + (lengths > 1 ? "" : " and labels of " + labelPatch)
-                + "; make them so, or swap others");
-      }
-    }
-
-    private static Size halfDifference(String what, Size image, Size label) {
-      int[] half = new int[3];
-      for (int a = 0; a < 3; a++) {
-        int difference = image.along(a) - label.along(a);
-        if (difference % 2 != 0) {
-          throw new IllegalArgumentException(
-              "the "
-                  + what
-                  + " of image and label, "
-                  + image
-                  + " and "
-                  + label
-                  + ", have no common middle: their lengths must differ by an even number");
-        }
-        half[a] = difference / 2;
-      }
-      return new Size(half[0], half[1], half[2]);
-    }
-
-    /** Where the patch may begin along an axis. */
-    private void place(
-        int a, int inset, int labelAt, Size labelSource, Size labelSize, int[] first, int[] last) {
-      int room = source.along(a) - patch.along(a);
-      if (warp == null && room < 0) {
-        throw new IllegalArgumentException(
-            "the patch of "
-                + patch
-                + " is larger than its source of "
-                + source
-                + ": make it smaller");
-      }
-      first[a] = Math.floorDiv(room, 2);
-      last[a] = first[a];
-      if (crop) {
-        first[a] = Math.min(0, room);
-        last[a] = Math.max(0, room);
-      }
-      if (label == null || (warp != null && !crop)) {
-        return;
-      }
-      int least = labelAt - inset;
-      int most = least + labelSource.along(a) - labelSize.along(a);
-      if (crop) {
-        first[a] = Math.max(first[a], least);
-        last[a] = Math.min(last[a], most);
-      }
-      if (first[a] > last[a] || (warp == null && (first[a] < least || last[a] > most))) {
-        throw new IllegalArgumentException(
-            "the label patch of "
-                + labelSize
-                + " is larger than its source of "
-                + labelSource
-                + ", or lies outside of it: make it smaller");
       }
     }
   }

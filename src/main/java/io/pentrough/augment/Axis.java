@@ -2,9 +2,9 @@ package io.pentrough.augment;
 
 /** An axis of space. */
 public enum Axis {
-  /** The slowest; between the slices of a volume. */
+  /** From slice to slice of a volume; the slowest. */
   Z(0),
-  /** Between the rows of a slice. */
+  /** From row to row of a slice. */
   Y(1),
   /** Along a row; the fastest. */
   X(2);

@@ -7,10 +7,8 @@ import io.pentrough.DType;
 import io.pentrough.StageArrays;
 import io.pentrough.StageSlot;
 import io.pentrough.StageWork;
-import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceKernel;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -20,49 +18,47 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A stage that blurs each sample with a Gaussian of its own width.
+ * A stage that blurs each sample with a Gaussian whose width is drawn for the sample.
  *
  * <pre>{@code
  * Blur.builder("image").sigma(0.5, 1.5).sigma(Axis.Z, 0.2, 0.6).border(Border.MIRROR).build()
  * }</pre>
  *
- * <p>The array is float32, [n, c, z, y, x] or [n, c, y, x], of the same shape in every batch; the
- * blurred one takes its place. All channels of a sample are blurred alike.
+ * <p>The array is float32, [n, c, z, y, x] or [n, c, y, x], with the same shape in every batch. The
+ * blurred array replaces it. All channels of a sample are blurred alike.
  *
- * <p><b>What is drawn.</b> One number u from [0, 1) for each sample: along each axis, sigma is
- * {@code least + u * (most - least)}, so that a blur that is to be the same along several axes is.
- * The weights are computed on the host when the batch is drawn, and travel in its copy: host and
- * device use the same numbers, and give the same bits but for the payload of a NaN.
+ * <p><b>Random numbers.</b> The stage draws one number u from [0, 1) for each sample. Along each
+ * axis, sigma is {@code min + u * (max - min)}. So axes with the same range always get the same
+ * sigma. The host computes the weights when it draws a batch, and they travel in the batch's copy.
+ * So all devices use the same weights, and give the same bits except for the payload of a NaN.
  *
- * <p><b>Precision.</b> A voxel differs from the exact result by at most {@code u * m * sum(r + 3)},
- * where u is 2^-24 (and a percent), m the largest magnitude within reach and the sum is over the
- * axes that are blurred, r being their radius; unless two voxels in reach add up to more than the
- * largest float. NaN and infinity spread to all voxels within the radius.
+ * <p><b>Precision.</b> A voxel differs from the exact result by at most {@code u * m * sum(r + 3)}.
+ * Here u is 2^-24 (plus a percent), m is the largest magnitude within the radius, and the sum is
+ * over the blurred axes with their radius r. The bound does not hold if two voxels within the
+ * radius add up to more than the largest float. NaN and infinity spread to all voxels within the
+ * radius.
  *
- * <p>Immutable; may be used from any thread and by several loaders.
+ * <p>Immutable. Any thread may use it, and several loaders at once.
  */
 public final class Blur implements BatchStage {
 
-  /** Where a Gaussian is cut off unless told otherwise, in sigmas. */
+  /** The default radius, in sigmas. */
   private static final double REACH = 3;
-
-  /** What a stage may have. */
-  private static final long MOST_PARAMETER_BYTES = 1 << 20;
 
   private final String array;
   private final Border border;
 
-  /** By axis, those that are blurred. */
+  /** The blurred axes. */
   private final Map<Axis, Range> sigmas;
 
   private final Map<Axis, Integer> radii;
 
-  /** What lies between the weights of two samples. */
+  /** How many weights a sample has. */
   private final long row;
 
-  private record Range(double least, double most) {
+  private record Range(double min, double max) {
     double at(double share) {
-      return least + share * (most - least);
+      return min + share * (max - min);
     }
   }
 
@@ -76,9 +72,9 @@ public final class Blur implements BatchStage {
   }
 
   /**
-   * A blur to be described.
+   * Returns a builder of a blur.
    *
-   * @param array the name of the array
+   * @param array the name of the array to blur
    * @return a builder without a sigma
    */
   public static Builder builder(String array) {
@@ -86,9 +82,9 @@ public final class Blur implements BatchStage {
   }
 
   /**
-   * What it does.
+   * The stage's name.
    *
-   * @return with all options: other options make other batches
+   * @return a text with all options
    */
   @Override
   public String name() {
@@ -98,8 +94,8 @@ public final class Blur implements BatchStage {
                 "%s %s to %s within %d"
                     .formatted(
                         label(of.getKey()),
-                        of.getValue().least,
-                        of.getValue().most,
+                        of.getValue().min,
+                        of.getValue().max,
                         radius(of.getKey())))
         .collect(
             Collectors.joining(
@@ -137,7 +133,7 @@ public final class Blur implements BatchStage {
                 + "': leave sigma(Axis.Z, ...) out for "
                 + spec);
       }
-      int length = spec.dimension(dimension(axis, spec));
+      int length = spec.dimension(BlurKernels.dimension(axis, spec));
       if (radius(axis) >= length) {
         throw new IllegalArgumentException(
             "the blur's radius along "
@@ -151,10 +147,10 @@ public final class Blur implements BatchStage {
       }
     }
     long bytes = (long) spec.dimension(0) * row * Float.BYTES;
-    if (bytes > MOST_PARAMETER_BYTES) {
+    if (bytes > Parameters.MAX_BYTES) {
       throw new IllegalArgumentException(
           "the blur's %d weights for each of %d samples take %d bytes of parameters, and a stage may have %d: set smaller radii, or take fewer samples in a batch, in %s"
-              .formatted(row, spec.dimension(0), bytes, MOST_PARAMETER_BYTES, spec));
+              .formatted(row, spec.dimension(0), bytes, Parameters.MAX_BYTES, spec));
     }
     arrays.parameters((int) bytes);
     if (sigmas.size() > 1) {
@@ -163,94 +159,26 @@ public final class Blur implements BatchStage {
     arrays.makesLike(array, DType.FLOAT32, array);
   }
 
-  private static int dimension(Axis axis, ArraySpec spec) {
-    return spec.rank() - 3 + axis.number;
-  }
-
   @Override
   public void draw(BatchContext context, ByteBuffer parameters) {
     Objects.requireNonNull(context, "context");
     while (Objects.requireNonNull(parameters, "parameters").hasRemaining()) {
       double share = context.random().nextDouble();
       for (Map.Entry<Axis, Range> along : sigmas.entrySet()) {
-        weights(along.getValue().at(share), radius(along.getKey()), parameters);
+        Gaussian.write(along.getValue().at(share), radius(along.getKey()), parameters);
       }
     }
-  }
-
-  /** The half of a Gaussian that lies at 0 and above; both halves add up to 1. */
-  private static void weights(double sigma, int radius, ByteBuffer out) {
-    double sum = 1;
-    for (int k = 1; k <= radius; k++) {
-      sum += 2 * gauss(k, sigma);
-    }
-    for (int k = 0; k <= radius; k++) {
-      out.putFloat((float) (gauss(k, sigma) / sum));
-    }
-  }
-
-  /** Strict: a batch is the same on every machine (I8). */
-  private static double gauss(int k, double sigma) {
-    double x = k / sigma;
-    return StrictMath.exp(-0.5 * x * x);
   }
 
   @Override
   public StageWork prepare(StageSlot slot) {
-    ArraySpec spec = Objects.requireNonNull(slot, "slot").inSpec(array);
-    List<DeviceKernel> passes = new ArrayList<>();
-    DeviceBuffer from = slot.in(array);
-    int first = 0;
-    for (Axis axis : sigmas.keySet()) {
-      // The last pass has to end in the stage's output; the one before it in the scratch memory.
-      int left = sigmas.size() - 1 - passes.size();
-      DeviceBuffer to = left % 2 == 0 ? slot.out(array) : slot.scratch();
-      passes.add(pass(slot, spec, axis, from, to, first));
-      first += radius(axis) + 1;
-      from = to;
-    }
-    return run -> {
+    Objects.requireNonNull(slot, "slot");
+    List<DeviceKernel> passes = new BlurKernels(slot, array, border, row).passes(radii);
+    return invocation -> {
       for (int i = 0; i < passes.size(); i++) {
-        passes.get(i).launch(run.stream());
+        passes.get(i).launch(invocation.stream());
       }
     };
-  }
-
-  private DeviceKernel pass(
-      StageSlot slot, ArraySpec spec, Axis axis, DeviceBuffer from, DeviceBuffer to, int first) {
-    int stride = 1;
-    int dimension = dimension(axis, spec);
-    for (int i = dimension + 1; i < spec.rank(); i++) {
-      stride *= spec.dimension(i);
-    }
-    int samples = spec.dimension(0);
-    int length = spec.dimension(dimension);
-    int blocks = spec.elements() / length / stride;
-    boolean alongX = stride == 1;
-    int threads = Spread.alongX(alongX ? length : stride);
-    int tiles =
-        Spread.ceil(alongX ? blocks / samples : length, BlurTwin.EACH * Spread.rows(threads));
-    DeviceKernel kernel =
-        slot.kernel(BlurTwin.SOURCE, alongX ? "blurAlong" : "blurAcross")
-            .set(0, from)
-            .set(1, to)
-            .set(2, slot.parameters())
-            .setInt(3, (int) row)
-            .setInt(4, first)
-            .setInt(5, length)
-            .setInt(6, blocks / samples)
-            .setInt(7, tiles)
-            .setInt(8, radius(axis))
-            .setInt(9, border == Border.MIRROR ? 1 : 0);
-    if (!alongX) {
-      kernel.setInt(10, stride);
-    }
-    return kernel
-        .block(threads, Spread.rows(threads), 1)
-        .grid(
-            (alongX ? samples : blocks) * tiles,
-            Spread.blocks(alongX ? length : stride, 2 * threads),
-            1);
   }
 
   @Override
@@ -258,7 +186,7 @@ public final class Blur implements BatchStage {
     return name();
   }
 
-  /** Describes a {@link Blur}. Not thread safe. */
+  /** Builds a {@link Blur}. Not thread safe. A method that throws has changed nothing. */
   public static final class Builder {
 
     private final String array;
@@ -272,49 +200,49 @@ public final class Blur implements BatchStage {
     }
 
     /**
-     * How wide the Gaussian is along y and x, in voxels; drawn for each sample, uniformly. With
-     * {@link #sigma(Axis, double, double)} for z, volumes are blurred along z too.
+     * Sets the Gaussian's sigma along y and x. It is drawn uniformly for each sample. To blur
+     * volumes along z too, also call {@link #sigma(Axis, double, double)} for z.
      *
-     * @param least the least sigma
-     * @param most the largest
+     * @param min the smallest sigma, in voxels
+     * @param max the largest sigma, in voxels
      * @return this
-     * @throws IllegalArgumentException unless {@code 0 < least <= most}, both finite
+     * @throws IllegalArgumentException unless {@code 0 < min <= max}, both finite
      */
-    public Builder sigma(double least, double most) {
-      everywhere = range(least, most);
+    public Builder sigma(double min, double max) {
+      everywhere = range(min, max);
       return this;
     }
 
     /**
-     * How wide the Gaussian is along an axis, in voxels; drawn for each sample, uniformly.
+     * Sets the Gaussian's sigma along one axis. It is drawn uniformly for each sample.
      *
-     * @param axis which; the array must have it
-     * @param least the least sigma
-     * @param most the largest
+     * @param axis the axis; the array must have it
+     * @param min the smallest sigma, in voxels
+     * @param max the largest sigma, in voxels
      * @return this
-     * @throws IllegalArgumentException unless {@code 0 < least <= most}, both finite
+     * @throws IllegalArgumentException unless {@code 0 < min <= max}, both finite
      */
-    public Builder sigma(Axis axis, double least, double most) {
-      sigmas.put(Objects.requireNonNull(axis, "axis"), range(least, most));
+    public Builder sigma(Axis axis, double min, double max) {
+      sigmas.put(Objects.requireNonNull(axis, "axis"), range(min, max));
       return this;
     }
 
-    private static Range range(double least, double most) {
-      if (!(least > 0 && least <= most && most < Double.POSITIVE_INFINITY)) {
+    private static Range range(double min, double max) {
+      if (!(min > 0 && min <= max && max < Double.POSITIVE_INFINITY)) {
         throw new IllegalArgumentException(
-            "a blur's sigma must be above 0 and finite, the least not above the largest; not "
-                + least
+            "a blur's sigma must be above 0 and finite, the smallest not above the largest; not "
+                + min
                 + " to "
-                + most);
+                + max);
       }
-      return new Range(least, most);
+      return new Range(min, max);
     }
 
     /**
-     * Where the Gaussian is cut off along an axis. Default: at 3 times the largest sigma, rounded
-     * up.
+     * Sets the radius at which the Gaussian is cut off along an axis. Default: 3 times the largest
+     * sigma, rounded up.
      *
-     * @param axis which; it must have a sigma
+     * @param axis the axis; it must have a sigma
      * @param radius in voxels, at least 1 and less than the array's length there
      * @return this
      * @throws IllegalArgumentException if less than 1
@@ -328,7 +256,7 @@ public final class Blur implements BatchStage {
     }
 
     /**
-     * What is taken for voxels outside. Default {@link Border#CLAMP}.
+     * Sets what the blur reads outside of the array. Default {@link Border#CLAMP}.
      *
      * @param border {@link Border#CLAMP} or {@link Border#MIRROR}
      * @return this
@@ -344,11 +272,11 @@ public final class Blur implements BatchStage {
     }
 
     /**
-     * The blur.
+     * Makes the stage.
      *
      * @return a new stage
-     * @throws IllegalArgumentException if there is no sigma, a radius without a sigma, or a sigma
-     *     that needs a radius of its own, being so large
+     * @throws IllegalArgumentException if no sigma is set, an axis has a radius but no sigma, or
+     *     the default radius would be too large
      */
     public Blur build() {
       EnumMap<Axis, Range> blurred = new EnumMap<>(sigmas);
@@ -372,11 +300,11 @@ public final class Blur implements BatchStage {
     }
 
     private static int defaultRadius(Axis axis, Range range) {
-      double radius = Math.ceil(REACH * range.most);
+      double radius = Math.ceil(REACH * range.max);
       if (radius > Short.MAX_VALUE) {
         throw new IllegalArgumentException(
             "a blur with a sigma of "
-                + range.most
+                + range.max
                 + " along "
                 + label(axis)
                 + " reaches too far: set a radius of at most "

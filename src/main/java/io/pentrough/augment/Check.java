@@ -1,15 +1,15 @@
 package io.pentrough.augment;
 
-/** Numbers that users give. */
+/** Checks numbers that users give. */
 final class Check {
 
   private Check() {}
 
-  /** A number within its bounds, NaN never being. */
-  static double range(String what, double value, double least, double most) {
-    if (!(least <= value && value <= most)) {
+  /** Refuses a number outside of its bounds, and NaN. */
+  static double range(String what, double value, double min, double max) {
+    if (!(min <= value && value <= max)) {
       throw new IllegalArgumentException(
-          what + " must be between " + least + " and " + most + ", not " + value);
+          what + " must be between " + min + " and " + max + ", not " + value);
     }
     return value;
   }

@@ -7,18 +7,20 @@ import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the voxels of the output come from: draws the map of a sample and writes it as steps and as
- * a matrix. Immutable.
+ * Maps the voxels of the output to the source: draws the map of a sample, and writes it as steps
+ * and as a matrix. Immutable.
  *
- * @param source lengths of the image's source
- * @param patch lengths of the image's output
- * @param inset how far the label's output begins inside the image's
- * @param labelAt where the label's source begins in the image's; may be negative
- * @param labelSource lengths of the label's source
- * @param first the least place of the patch in the source
- * @param last the largest place of the patch in the source
+ * @param source the size of the image's source
+ * @param patch the size of the image's output
+ * @param inset the offset of the label's output in the image's output
+ * @param labelAt the offset of the label's source in the image's source; may be negative
+ * @param labelSource the size of the label's source
+ * @param first the smallest offset of the patch in the source
+ * @param last the largest offset of the patch in the source
  * @param flips whether each axis may be flipped
  * @param swaps the axes that may be swapped
+ * @param warp null for none
+ * @param hasZ whether the arrays have an axis z
  */
 record Geometry(
     Size source,
@@ -36,9 +38,7 @@ record Geometry(
   private static final int AXES = 3;
   private static final double DEGREE = Math.PI / 180;
 
-  /**
-   * What is worked on while a sample is drawn; one for each thread, so that nothing is allocated.
-   */
+  /** Scratch for drawing a sample. Each thread keeps one, so that drawing allocates nothing. */
   static final class Draft {
     final int[] from = new int[AXES]; // the output axis that a source axis follows
     final int[] sign = new int[AXES];
@@ -49,7 +49,7 @@ record Geometry(
     final double[] perspective = new double[AXES];
   }
 
-  /** Draws a sample's map; always as many numbers, in the same order. */
+  /** Draws a sample's map. Always draws as many numbers, in the same order. */
   void draw(RandomGenerator random, Draft draft, ByteBuffer parameters, int at) {
     drawExact(random, draft);
     writeSteps(draft, parameters, at);
@@ -69,9 +69,9 @@ record Geometry(
     for (int a = 0; a < AXES; a++) {
       draft.from[a] = a;
       draft.sign[a] = flips.get(a) && random.nextBoolean() ? -1 : 1;
-      int least = first.along(a);
-      int most = last.along(a);
-      draft.offset[a] = least == most ? least : least + random.nextInt(most - least + 1);
+      int min = first.along(a);
+      int max = last.along(a);
+      draft.offset[a] = min == max ? min : min + random.nextInt(max - min + 1);
     }
     for (int i = swaps.size() - 1; i > 0; i--) { // Fisher and Yates
       int a = swaps.get(i);
@@ -109,7 +109,7 @@ record Geometry(
   }
 
   /**
-   * L = A^-1 R T H S F' A, where F' are flips and swaps: what they do in voxels, F, is A^-1 F' A.
+   * L = A^-1 R T H S F' A, where F' stands for flips and swaps. In voxels they are F = A^-1 F' A.
    */
   private void drawWarp(RandomGenerator random, Draft draft, Warp warp) {
     boolean locked = warp.zLocked || !hasZ;
@@ -142,8 +142,8 @@ record Geometry(
     multiply(draft);
 
     identity(factor);
-    double low = StrictMath.log(warp.leastScale);
-    double high = StrictMath.log(warp.mostScale);
+    double low = StrictMath.log(warp.minScale);
+    double high = StrictMath.log(warp.maxScale);
     for (int a = 0; a < AXES; a++) {
       double scale = StrictMath.exp(low + random.nextDouble() * (high - low));
       factor[AXES * a + a] = a == 0 && locked ? 1 : 1 / scale;
@@ -187,8 +187,8 @@ record Geometry(
     m[8] = cos + x * x * (1 - cos);
   }
 
-  private static double symmetric(RandomGenerator random, double most) {
-    return most * (2 * random.nextDouble() - 1);
+  private static double symmetric(RandomGenerator random, double max) {
+    return max * (2 * random.nextDouble() - 1);
   }
 
   private static void identity(double[] m) {
@@ -213,8 +213,8 @@ record Geometry(
   }
 
   /**
-   * With m the middle of the output, c that of its place in the source: c + L (p - m) / h, where h
-   * = 1 + q (p - m), is (c h + L (p - m)) / h.
+   * Let m be the middle of the output, and c the middle of the patch in the source. An output voxel
+   * p is read at c + L (p - m) / h, where h = 1 + q (p - m). That is (c h + L (p - m)) / h.
    */
   private void writeMatrix(Draft draft, ByteBuffer parameters, int at) {
     double divisor = 1;
@@ -236,80 +236,5 @@ record Geometry(
 
   private double middle(int axis) {
     return (patch.along(axis) - 1) / 2.0;
-  }
-
-  /**
-   * The voxels of the image's source that a part of the image's output is made of. A projective map
-   * whose divisor is positive takes a box into the hull of its corners.
-   *
-   * @param begin where the part begins
-   * @param size how large it is
-   * @param nearest whether it reads the nearest voxel instead of the two about it
-   * @param offset where the source that is read begins in the image's
-   * @param extent how large that is
-   */
-  SourceBox read(
-      ByteBuffer parameters,
-      int at,
-      Size begin,
-      Size size,
-      boolean nearest,
-      Size offset,
-      Size extent,
-      Border border) {
-    int[] ends = new int[2 * AXES];
-    for (int a = 0; a < AXES; a++) {
-      double low = Double.POSITIVE_INFINITY;
-      double high = Double.NEGATIVE_INFINITY;
-      for (int corner = 0; corner < 8; corner++) {
-        int z = begin.z() + (corner & 1) * (size.z() - 1);
-        int y = begin.y() + (corner >> 1 & 1) * (size.y() - 1);
-        int x = begin.x() + (corner >> 2 & 1) * (size.x() - 1);
-        double to = row(parameters, at, a, z, y, x) / row(parameters, at, AXES, z, y, x);
-        low = Math.min(low, to);
-        high = Math.max(high, to);
-      }
-      // The kernel's place has float's precision.
-      double slack = warp == null ? 0 : 1e-3 + 1e-5 * Math.max(Math.abs(low), Math.abs(high));
-      double half = warp != null && nearest ? 0.5 : 0;
-      int most = 1 << 29;
-      int from = (int) Math.max(-most, Math.floor(low - slack + half)) - offset.along(a);
-      int to = (int) Math.min(most, Math.floor(high + slack + half)) - offset.along(a);
-      if (warp != null && !nearest) {
-        to++;
-      }
-      hull(from, to, extent.along(a), border, ends, 2 * a);
-    }
-    return new SourceBox(ends[0], ends[1], ends[2], ends[3], ends[4], ends[5]);
-  }
-
-  /** The range that the indices from..to lead to, the border considered. */
-  private static void hull(int from, int to, int n, Border border, int[] ends, int at) {
-    int low = n;
-    int high = -1;
-    // What is farther out than two lengths comes again in a mirror, and is all the same otherwise.
-    int last = (int) Math.min(to, from + 4L * n);
-    for (int i = from; i <= last; i++) {
-      int read = AugmentTwins.resolve(i, n, border.code);
-      if (read >= 0) {
-        low = Math.min(low, read);
-        high = Math.max(high, read);
-      }
-    }
-    if (last < to && border != Border.MIRROR) { // what lies between is jumped over
-      boolean meets = from < n && to >= 0;
-      low = meets ? 0 : low;
-      high = meets ? n - 1 : high;
-    }
-    ends[at] = Math.min(low, high + 1);
-    ends[at + 1] = high + 1;
-  }
-
-  private static double row(ByteBuffer parameters, int at, int row, int z, int y, int x) {
-    int from = at + 4 * (Parameters.MATRIX + 4 * row);
-    return (double) parameters.getFloat(from) * z
-        + (double) parameters.getFloat(from + 4) * y
-        + (double) parameters.getFloat(from + 8) * x
-        + parameters.getFloat(from + 12);
   }
 }

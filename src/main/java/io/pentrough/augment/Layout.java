@@ -1,6 +1,11 @@
 package io.pentrough.augment;
 
-/** What the dimensions of an image array mean, slowest first: n samples, c channels, z, y, x. */
+import io.pentrough.ArraySpec;
+
+/**
+ * The meaning of an image array's dimensions, slowest first: n samples, c channels, and the axes z,
+ * y, x.
+ */
 public enum Layout {
   /** Pictures of one channel. Labels are [n, y, x]. */
   NYX(3, false, false),
@@ -19,5 +24,12 @@ public enum Layout {
     this.rank = rank;
     this.hasChannels = hasChannels;
     this.hasZ = hasZ;
+  }
+
+  /** The lengths of an image or a label along the axes of space. */
+  Size sizeOf(ArraySpec array) {
+    int rank = array.rank();
+    return new Size(
+        hasZ ? array.dimension(rank - 3) : 1, array.dimension(rank - 2), array.dimension(rank - 1));
   }
 }

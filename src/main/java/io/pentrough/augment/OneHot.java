@@ -11,15 +11,15 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * A stage that makes an array with a channel for each class from labels: 1 where the label is that
- * class, 0 elsewhere. Labels [n, ...] become [n, classes, ...].
+ * A stage that makes one-hot labels: an array with a channel for each class, which is 1 where the
+ * label is that class and 0 elsewhere. Labels [n, ...] become [n, classes, ...].
  *
- * <p>Labels may be of any integer type. A label that is no class, being negative or too large, is 0
- * in all channels: so a voxel that is not to count (often 255 or -1) adds nothing to a loss that is
- * a sum over classes. They are not counted; check labels in the target, where the file's name is
- * known.
+ * <p>Labels may be of any integer type. A label that is negative or too large is no class, and is 0
+ * in all channels. So a voxel to be ignored (often labelled 255 or -1) adds nothing to a loss that
+ * sums over classes. The stage does not report such labels. Check labels in the target, which knows
+ * the file's name.
  *
- * <p>Immutable; may be used from any thread and by several loaders.
+ * <p>Immutable. Any thread may use it, and several loaders at once.
  */
 public final class OneHot implements BatchStage {
 
@@ -47,23 +47,24 @@ public final class OneHot implements BatchStage {
   }
 
   /**
-   * One-hot labels in an array of their own.
+   * Makes the stage.
    *
-   * @param labels the name of the labels, which stay
-   * @param into the name of what is made; if it is that of the labels, it takes their place
-   * @param classes how many there are, from 0
+   * @param labels the name of the array with the labels
+   * @param into the name of the array to make. If it is {@code labels}, the result replaces the
+   *     labels; otherwise they stay
+   * @param classes the number of classes, at least 1; they are counted from 0
    * @param dtype {@link DType#FLOAT32} or {@link DType#UINT8}
    * @return a new stage
-   * @throws IllegalArgumentException if there is no class, or for another type
+   * @throws IllegalArgumentException if {@code classes} is below 1, or {@code dtype} another type
    */
   public static OneHot of(String labels, String into, int classes, DType dtype) {
     return new OneHot(labels, into, classes, dtype);
   }
 
   /**
-   * What it does.
+   * The stage's name.
    *
-   * @return with all options: other options make other batches
+   * @return a text with all options
    */
   @Override
   public String name() {
@@ -95,9 +96,9 @@ public final class OneHot implements BatchStage {
               + "' is variable: declare it with array(...)");
     }
     if (!into.equals(labels)
-        && arrays.all().stream().anyMatch(there -> there.name().equals(into))) {
+        && arrays.all().stream().anyMatch(other -> other.name().equals(into))) {
       throw new IllegalArgumentException(
-          "OneHot is to make '" + into + "', but there is such an array already: take a new name");
+          "OneHot cannot make '" + into + "', because that array exists already: take a new name");
     }
     int[] shape = new int[spec.rank() + 1];
     shape[0] = spec.dimension(0);
@@ -110,7 +111,7 @@ public final class OneHot implements BatchStage {
   public StageWork prepare(StageSlot slot) {
     ArraySpec spec = Objects.requireNonNull(slot, "slot").inSpec(labels);
     DeviceKernel kernel =
-        slot.kernel(OneHotTwin.SOURCE, "oneHot")
+        slot.kernel(OneHotHostKernel.SOURCE, "oneHot")
             .set(0, slot.in(labels))
             .set(1, slot.out(into))
             .setInt(2, spec.elements())
@@ -120,7 +121,7 @@ public final class OneHot implements BatchStage {
             .setInt(6, SIGNED.contains(spec.dtype()) ? 1 : 0)
             .setInt(7, dtype.bytes())
             .cover(spec.elements(), 256);
-    return run -> kernel.launch(run.stream());
+    return invocation -> kernel.launch(invocation.stream());
   }
 
   @Override

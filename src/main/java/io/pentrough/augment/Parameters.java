@@ -1,7 +1,7 @@
 package io.pentrough.augment;
 
 /**
- * What is drawn for a sample: a row of 32-bit words. augment.cu has the same numbers.
+ * The layout of what is drawn for a sample: a row of 32-bit words. augment.cu has the same numbers.
  *
  * <pre>
  * word
@@ -22,6 +22,9 @@ final class Parameters {
   static final int BOXES = 26;
   static final int BOX_WORDS = 6;
   static final int CHANNEL_WORDS = 3;
+
+  /** What a stage may have. */
+  static final long MAX_BYTES = 1 << 20;
 
   private Parameters() {}
 

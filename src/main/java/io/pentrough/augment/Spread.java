@@ -3,46 +3,46 @@ package io.pentrough.augment;
 import io.pentrough.device.DeviceKernel;
 
 /**
- * How a kernel's work is spread over threads. Blocks have threads along x, which make neighbours in
- * memory, and rows of them; a thread goes on along x by all threads there, so any number of blocks
- * will do.
+ * Spreads a kernel's work over threads. A block has rows of threads. The threads of a row lie along
+ * x and compute neighbours in memory. A thread steps along x by the number of all threads there, so
+ * any number of blocks covers a line.
  */
 final class Spread {
 
   private static final int THREADS = 256;
   private static final int WARP = 32;
 
-  /** As many as fill a sector of memory, 32 bytes, with floats. */
-  private static final int LEAST_ALONG_X = 8;
+  /** The floats in a sector of memory, which has 32 bytes. */
+  private static final int MIN_ALONG_X = 8;
 
-  /** How many steps a row should have at least, to be worth what a thread does before the first. */
+  /** A thread should take at least this many steps, to be worth its work before the first one. */
   private static final int STEPS = 5;
 
-  /** How many voxels of a row a thread makes. */
+  /** How many voxels of a row a thread computes. */
   private static final int EACH = 8;
 
-  /** What a grid may have along y and z. */
-  private static final int MOST_BLOCKS = 65_535;
+  /** The largest grid along y and z. */
+  private static final int MAX_BLOCKS = 65_535;
 
   private Spread() {}
 
-  /** Threads along x: a warp, or a half or a quarter of one on short lines. */
+  /** Threads along x: a warp, or half or a quarter of a warp for short lines. */
   static int alongX(int length) {
     int threads = WARP;
-    while (threads > LEAST_ALONG_X && length < STEPS * threads) {
+    while (threads > MIN_ALONG_X && length < STEPS * threads) {
       threads /= 2;
     }
     return threads;
   }
 
-  /** Rows of threads in a block that has so many along x. */
+  /** Rows in a block with this many threads along x. */
   static int rows(int alongX) {
     return THREADS / alongX;
   }
 
-  /** Blocks along a line, or fewer, if a grid has not so many. */
+  /** Blocks along a line, or fewer if a grid cannot have so many. */
   static int blocks(int length, int voxels) {
-    return Math.min(ceil(length, voxels), MOST_BLOCKS);
+    return Math.min(ceil(length, voxels), MAX_BLOCKS);
   }
 
   static int ceil(int length, int unit) {
@@ -52,11 +52,11 @@ final class Spread {
   /**
    * Spreads a kernel of augment.cu.
    *
-   * @param scattered whether neighbours along x may read far from each other: then the rows of a
-   *     warp share what is fetched
+   * @param scattered whether neighbours along x may read far from each other; then short rows let
+   *     the threads of a warp share what is fetched
    */
   static DeviceKernel spread(DeviceKernel kernel, Size patch, int samples, boolean scattered) {
-    int alongX = scattered ? LEAST_ALONG_X : alongX(patch.x());
+    int alongX = scattered ? MIN_ALONG_X : alongX(patch.x());
     return kernel
         .block(alongX, rows(alongX), 1)
         .grid(ceil(patch.z() * patch.y(), rows(alongX)), samples, blocks(patch.x(), EACH * alongX));

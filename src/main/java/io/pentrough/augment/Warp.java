@@ -1,18 +1,18 @@
 package io.pentrough.augment;
 
 /**
- * How a sample is warped: a random map from the output to the source, for each sample its own.
+ * A warp: a random map from the output to the source, drawn for each sample.
  *
- * <p>A voxel that lies at d from the middle of the output is read at s from the middle of its place
- * in the source:
+ * <p>Let d be a voxel's offset from the middle of the output, and s the offset of the point where
+ * it is read from the middle of the patch in the source:
  *
  * <pre>
  * s = A^-1 R T H S A d / (1 + q d)
  * </pre>
  *
  * <p>A multiplies z by the anisotropy, R turns within the slices, T tilts the slices, H shears, S
- * divides by the scale, q is the perspective. What is not asked for is the identity. In a picture
- * of two dimensions, or with {@link Builder#lockZ}, z is left alone.
+ * divides by the scale, and q is the perspective. Each is the identity unless the builder sets it.
+ * In two dimensions, and with {@link Builder#lockZ}, z does not change.
  *
  * <p>Immutable; may be used from any thread.
  */
@@ -21,8 +21,8 @@ public final class Warp {
   final double rotation;
   final double tilt;
   final double shear;
-  final double leastScale;
-  final double mostScale;
+  final double minScale;
+  final double maxScale;
   final double perspective;
   final double anisotropy;
   final boolean zLocked;
@@ -31,15 +31,15 @@ public final class Warp {
     rotation = builder.rotation;
     tilt = builder.tilt;
     shear = builder.shear;
-    leastScale = builder.leastScale;
-    mostScale = builder.mostScale;
+    minScale = builder.minScale;
+    maxScale = builder.maxScale;
     perspective = builder.perspective;
     anisotropy = builder.anisotropy;
     zLocked = builder.zLocked;
   }
 
   /**
-   * Begins with a warp that does nothing.
+   * Returns a builder of a warp that does nothing yet.
    *
    * @return a builder
    */
@@ -54,24 +54,24 @@ public final class Warp {
             rotation,
             tilt,
             shear,
-            leastScale,
-            mostScale,
+            minScale,
+            maxScale,
             perspective,
             anisotropy,
             zLocked ? ", z locked" : "");
   }
 
-  /** Options of a {@link Warp}. Not thread safe. */
+  /** Builds a {@link Warp}. Not thread safe. */
   public static final class Builder {
 
-    /** Beyond this nothing of an image is left. */
-    private static final double MOST_FACTOR = 64;
+    /** A larger factor leaves nothing of an image. */
+    private static final double MAX_FACTOR = 64;
 
     private double rotation;
     private double tilt;
     private double shear;
-    private double leastScale = 1;
-    private double mostScale = 1;
+    private double minScale = 1;
+    private double maxScale = 1;
     private double perspective;
     private double anisotropy = 1;
     private boolean zLocked;
@@ -79,7 +79,7 @@ public final class Warp {
     private Builder() {}
 
     /**
-     * Turns within the slices, about z.
+     * Turns within the slices, about the axis z.
      *
      * @param degrees the angle is uniform in [-degrees, degrees]; 0 to 180
      * @return this
@@ -91,7 +91,7 @@ public final class Warp {
     }
 
     /**
-     * Tilts the slices about an axis in them, of uniform direction.
+     * Tilts the slices about an axis within them, whose direction is uniform.
      *
      * @param degrees the angle is uniform in [-degrees, degrees]; 0 to 180
      * @return this
@@ -103,59 +103,62 @@ public final class Warp {
     }
 
     /**
-     * Shears: the six entries beside the diagonal are uniform, each for itself.
+     * Shears. Each of the six entries beside the diagonal is drawn independently.
      *
-     * @param most they are in [-most, most]; 0 to 0.49, as the matrix could be singular from 0.5 on
+     * @param max each entry is uniform in [-max, max]; 0 to 0.49, as the matrix could be singular
+     *     from 0.5 on
      * @return this
      * @throws IllegalArgumentException if out of range
      */
-    public Builder shear(double most) {
-      shear = Check.range("the shear", most, 0, 0.49);
+    public Builder shear(double max) {
+      shear = Check.range("the shear", max, 0, 0.49);
       return this;
     }
 
     /**
-     * Makes larger or smaller, each axis for itself; the logarithm is uniform.
+     * Scales each axis by an independent factor, whose logarithm is uniform. A factor above 1 makes
+     * things larger.
      *
-     * @param least the least factor, 1/64 to 64
-     * @param most the largest factor, least to 64; above 1 things come out larger
-     * @return this
-     * @throws IllegalArgumentException if out of range: near 0 the matrix would be singular
-     */
-    public Builder scale(double least, double most) {
-      leastScale = Check.range("the least scale", least, 1 / MOST_FACTOR, MOST_FACTOR);
-      mostScale = Check.range("the largest scale", most, least, MOST_FACTOR);
-      return this;
-    }
-
-    /**
-     * Lets what is on one side appear larger than what is on the other.
-     *
-     * @param most how much the divisor changes, at most, from the middle of the output to its edge,
-     *     along each axis; 0 to 0.3, as the divisor could vanish from 1/3 on
+     * @param min the smallest factor, 1/64 to 64
+     * @param max the largest factor, {@code min} to 64
      * @return this
      * @throws IllegalArgumentException if out of range
      */
-    public Builder perspective(double most) {
-      perspective = Check.range("the perspective", most, 0, 0.3);
+    public Builder scale(double min, double max) {
+      minScale = Check.range("the smallest scale", min, 1 / MAX_FACTOR, MAX_FACTOR);
+      maxScale = Check.range("the largest scale", max, min, MAX_FACTOR);
       return this;
     }
 
     /**
-     * How much farther slices are apart than voxels in them, so that a tilted sphere stays one.
+     * Adds perspective: one side of the output appears larger than the other.
      *
-     * @param factor spacing along z by that along y and x, 1/64 to 64
+     * @param max the largest change of the divisor from the middle of the output to its edge, along
+     *     each axis; 0 to 0.3, as the divisor could vanish from 1/3 on
+     * @return this
+     * @throws IllegalArgumentException if out of range
+     */
+    public Builder perspective(double max) {
+      perspective = Check.range("the perspective", max, 0, 0.3);
+      return this;
+    }
+
+    /**
+     * Sets how much farther slices are apart than the voxels within them, so that a tilted sphere
+     * stays a sphere. Default 1.
+     *
+     * @param factor the spacing along z divided by the spacing along y and x, 1/64 to 64
      * @return this
      * @throws IllegalArgumentException if out of range
      */
     public Builder anisotropy(double factor) {
-      anisotropy = Check.range("the anisotropy", factor, 1 / MOST_FACTOR, MOST_FACTOR);
+      anisotropy = Check.range("the anisotropy", factor, 1 / MAX_FACTOR, MAX_FACTOR);
       return this;
     }
 
     /**
-     * Whether z stays as it is, so that slices stay slices. Not together with a tilt or a
-     * perspective, which would bend them. Default: false.
+     * Sets whether z stays unchanged, so that slices stay slices. Cannot be combined with a tilt or
+     * a perspective. Default: false.
      *
      * @param lockZ true to lock z
      * @return this
@@ -169,8 +172,7 @@ public final class Warp {
      * Makes the warp.
      *
      * @return a warp
-     * @throws IllegalArgumentException if it tilts slices that are locked, or puts them into
-     *     perspective
+     * @throws IllegalArgumentException if z is locked and the warp has a tilt or a perspective
      */
     public Warp build() {
       if (zLocked && tilt > 0) {

@@ -1,5 +1,5 @@
 /**
- * Augmentation on the device: bytes cross the bus, floats are made behind it.
+ * Augmentation on the device: bytes cross the bus, and the device makes floats of them.
  *
  * <pre>{@code
  * BatchSpec spec = BatchSpec.builder()
@@ -21,12 +21,12 @@
  * BackgroundLoader.builder(device, spec, target).stage(augmentation).start();
  * }</pre>
  *
- * <p>What is drawn for a batch is a function of the loader's seed, the epoch and the index (I8),
- * and travels in the batch's own copy. The kernels in {@code kernels/augment.cu} have twins in
- * Java, which the host device runs; both give the same bits.
+ * <p>The random numbers of a batch are a function of the loader's seed, the epoch and the index
+ * (I8). They travel in the batch's own copy. Each kernel in {@code kernels/augment.cu} has a host
+ * implementation in Java, which the host device runs. Both give the same bits.
  *
- * <p>Lengths and indices of axes are always in the order z, y, x, x being the fastest; a picture of
- * two dimensions is a volume whose z is 1. No argument may be null, and nothing returns null.
+ * <p>Lengths and indices are always in the order z, y, x. The axis x is the fastest. A picture of
+ * two dimensions is a volume whose z is 1. No argument may be null, and no method returns null.
  *
  * <p>Nothing here may import an implementation of a device.
  */

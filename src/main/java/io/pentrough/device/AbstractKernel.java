@@ -5,10 +5,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the kernels of all devices have in common: the arguments and the grid, and the checks of
- * both. For those who implement a device.
+ * The base class of the kernels of all devices: arguments and grid, and the checks of both. For
+ * implementations of {@link Device}.
  *
- * <p><b>Threads.</b> As {@link DeviceKernel}: one at a time.
+ * <p><b>Threads.</b> Only one thread at a time may use it, see {@link DeviceKernel}.
  */
 public abstract class AbstractKernel implements DeviceKernel {
 
@@ -29,8 +29,8 @@ public abstract class AbstractKernel implements DeviceKernel {
   /**
    * A kernel with no argument set.
    *
-   * @param name as in the PTX
-   * @param types its parameters, see {@link KernelSource#parameters}
+   * @param name the name in the PTX
+   * @param types the types of its parameters, see {@link KernelSource#parameters}
    */
   protected AbstractKernel(String name, List<KernelParameter> types) {
     this.name = name;
@@ -43,7 +43,7 @@ public abstract class AbstractKernel implements DeviceKernel {
   /**
    * Refuses memory of another device.
    *
-   * @param buffer what shall be set
+   * @param buffer the buffer to be set
    * @throws IllegalArgumentException if it belongs to another device
    */
   protected abstract void requireOwn(DeviceBuffer buffer);
@@ -180,8 +180,8 @@ public abstract class AbstractKernel implements DeviceKernel {
   /**
    * The value that was set.
    *
-   * @param parameter which, from 0
-   * @return its bits; those of 32-bit types in the lower half, 0 for a buffer
+   * @param parameter the index of the parameter, from 0
+   * @return the bits of the value; 32-bit types use the lower half, and a buffer is 0
    */
   protected final long bits(int parameter) {
     return bits[parameter];
@@ -190,15 +190,15 @@ public abstract class AbstractKernel implements DeviceKernel {
   /**
    * The buffer that was set.
    *
-   * @param parameter which, from 0
-   * @return null if it is a number
+   * @param parameter the index of the parameter, from 0
+   * @return the buffer; null if a number was set
    */
   protected final @Nullable DeviceBuffer buffer(int parameter) {
     return buffers[parameter];
   }
 
   /**
-   * How many blocks there are along an axis.
+   * The number of blocks along an axis.
    *
    * @param axis 0 for x, 1 for y, 2 for z
    * @return at least 1
@@ -208,7 +208,7 @@ public abstract class AbstractKernel implements DeviceKernel {
   }
 
   /**
-   * How many threads a block has along an axis.
+   * The number of threads in a block along an axis.
    *
    * @param axis 0 for x, 1 for y, 2 for z
    * @return at least 1
@@ -218,16 +218,16 @@ public abstract class AbstractKernel implements DeviceKernel {
   }
 
   /**
-   * How much shared memory a block has besides what the kernel declares.
+   * How much shared memory a block has in addition to what the kernel declares.
    *
-   * @return bytes
+   * @return the number of bytes
    */
   protected final int sharedBytes() {
     return sharedBytes;
   }
 
   /**
-   * Refuses a launch for which something is missing.
+   * Refuses a launch if an argument is missing.
    *
    * @throws IllegalStateException if an argument was never set
    */
@@ -241,7 +241,7 @@ public abstract class AbstractKernel implements DeviceKernel {
     }
   }
 
-  /** Lets go of the buffers; for close(). What was given counts as never set from then on. */
+  /** Drops the references to the buffers. For close(). Every argument then counts as never set. */
   protected final void forgetArguments() {
     for (int i = 0; i < given.length; i++) {
       buffers[i] = null;
@@ -253,7 +253,7 @@ public abstract class AbstractKernel implements DeviceKernel {
     return x + " x " + y + " x " + z;
   }
 
-  /** What is launched, for messages: the name, grid, block and shared memory. */
+  /** The name, grid, block and shared memory, for messages. */
   @Override
   public String toString() {
     return "kernel %s, grid %s, block %s, %d bytes of shared memory"

@@ -1,31 +1,31 @@
 package io.pentrough.device;
 
 /**
- * A device with its own memory, fed over asynchronous streams: a GPU, or the host playing one.
+ * A device with its own memory and asynchronous streams: a GPU, or the host in its place.
  *
- * <p>The operations are those of the CUDA driver API and mean the same: a stream runs its
- * operations in order, an event marks a place in a stream, copies from and to {@linkplain
- * PinnedBuffer pinned} memory return before they are done.
+ * <p>The operations are those of the CUDA driver API and mean the same. A stream runs its
+ * operations in order. An event marks a point in a stream. Copies from and to {@linkplain
+ * PinnedBuffer pinned} memory return before they have run.
  *
- * <p><b>Threads.</b> All methods may be called from any thread. On a device with a current context
- * per thread (CUDA) a call from a thread whose current context is another one makes the device's
- * context current for the length of the call.
+ * <p><b>Threads.</b> All methods may be called from any thread. On CUDA each thread has a current
+ * context. If that is another one, a call makes the device's context current until it returns.
  *
- * <p><b>Closing.</b> {@link #close()} refuses new allocations, streams and events from then on;
- * what was handed out before stays valid until it is closed itself, and the device's own resources
- * go with the last of it. So a loader that had to leave memory behind under a stuck target does not
- * see it vanish.
+ * <p><b>Closing.</b> After {@link #close()} the device refuses new allocations, streams and events.
+ * Everything that it has handed out stays valid until it is closed itself. The device's own
+ * resources are freed with the last of it. So memory that a loader leaks under a stuck target
+ * remains valid.
  */
 public interface Device extends AutoCloseable {
 
   /**
-   * Opens the best device of this machine: the first CUDA device where there is one, else the host.
+   * Opens the best device of this machine: the first CUDA device, or the host if CUDA cannot be
+   * used.
    *
-   * <p>{@link #description()} of the result says which it is and, if it is the host, why. Asks the
-   * registered {@link DeviceProvider}s anew at each call; keeps nothing.
+   * <p>{@link #description()} of the result says which device it is, and why it is the host. Each
+   * call asks the registered {@link DeviceProvider}s again.
    *
    * @return an open device, to be closed by the caller
-   * @throws DeviceException if every provider refuses; the message has the reason of each
+   * @throws DeviceException if every provider refuses; the message has all reasons
    */
   static Device best() {
     return Providers.best();
@@ -39,8 +39,7 @@ public interface Device extends AutoCloseable {
   String name();
 
   /**
-   * One line for people: the name, and what else they should know, such as the GPU's model or why
-   * there is no GPU.
+   * One line for people: the name, and the GPU's model, or why no GPU is used.
    *
    * @return for example {@code "host (no CUDA: no NVIDIA driver found)"}
    */
@@ -52,7 +51,7 @@ public interface Device extends AutoCloseable {
    * @param bytes the size, 1 byte to 1 GiB
    * @return memory whose first byte is aligned to 256 bytes, with undefined content
    * @throws IllegalArgumentException if the size is out of range
-   * @throws DeviceException if there is not enough memory, or the device failed
+   * @throws DeviceException if the memory does not suffice, or the device failed
    * @throws IllegalStateException if this device is closed
    */
   PinnedBuffer allocatePinned(long bytes);
@@ -63,20 +62,19 @@ public interface Device extends AutoCloseable {
    * @param bytes the size, at least 1
    * @return memory whose first byte is aligned to 256 bytes, with undefined content
    * @throws IllegalArgumentException if the size is out of range
-   * @throws DeviceException if there is not enough memory, or the device failed
+   * @throws DeviceException if the memory does not suffice, or the device failed
    * @throws IllegalStateException if this device is closed
    */
   DeviceBuffer allocate(long bytes);
 
   /**
-   * The device's own view of pinned memory, for devices that can work in host memory without a
-   * copy.
+   * Maps pinned memory for the device, so that it works in host memory without a copy.
    *
-   * <p>The view lives as long as the pinned buffer; closing the view does nothing.
+   * <p>The view is valid until the pinned buffer is closed. Closing the view does nothing.
    *
-   * @param pinned memory of this device
+   * @param pinned pinned memory of this device
    * @return the same bytes, as device memory
-   * @throws UnsupportedOperationException if this device cannot
+   * @throws UnsupportedOperationException if this device cannot map memory
    * @throws IllegalArgumentException if the memory belongs to another device
    * @throws IllegalStateException if the memory is closed
    */
@@ -95,19 +93,19 @@ public interface Device extends AutoCloseable {
    * True if the calling thread performs a copy itself when it queues the copy on an idle stream. A
    * thread with other work to do should then leave copies to another thread.
    *
-   * @return false for a device that has engines for copies
+   * @return false for a device with copy engines
    */
   default boolean copiesInCaller() {
     return false;
   }
 
   /**
-   * The stream that work goes to when no stream is named: CUDA's legacy default stream, which waits
-   * for, and is waited for by, <em>blocking</em> streams only.
+   * The stream for work that names no stream. On CUDA this is the legacy default stream. It
+   * synchronises with <em>blocking</em> streams only.
    *
-   * <p>Closing it does nothing, so it cannot keep the device's resources: it works as long as the
-   * device or anything else that was handed out is open. A call under way keeps the resources until
-   * it returns. On a device whose resources are gone (CUDA) its methods throw {@link
+   * <p>Closing it does nothing, and it does not keep the device's resources alive. It works while
+   * the device, or anything that the device has handed out, is open. A running call keeps the
+   * resources until it returns. After that, on CUDA, its methods throw {@link
    * IllegalStateException}.
    *
    * @return always the same stream
@@ -124,13 +122,14 @@ public interface Device extends AutoCloseable {
   DeviceEvent newEvent();
 
   /**
-   * Loads kernels: on CUDA the PTX, compiled by the driver for this GPU; on the host the twins.
+   * Loads kernels. On CUDA the driver compiles the PTX for this GPU. The host uses the host
+   * implementations.
    *
-   * <p>May take long, up to seconds for much PTX; nothing of it is kept for the next call.
+   * <p>Blocks while the driver compiles, up to seconds for much PTX. The result is not cached.
    *
    * @param source the kernels
-   * @return them on this device, to be closed by the caller
-   * @throws DeviceException if the driver refuses the PTX; the message has what its compiler says
+   * @return the kernels on this device, to be closed by the caller
+   * @throws DeviceException if the driver refuses the PTX; the message has its compiler's words
    * @throws UnsupportedOperationException if this device has no kernels
    * @throws IllegalStateException if this device is closed
    */
@@ -140,41 +139,40 @@ public interface Device extends AutoCloseable {
   }
 
   /**
-   * Binds the calling thread to this device until the thread ends or binds to another, so that its
-   * later calls here need not. For threads that belong to a library; cheap, and harmless when
-   * repeated. If code of the application that runs on the thread undoes it, later calls still go to
-   * the device that they name.
+   * Binds the calling thread to this device, until the thread ends or binds to another device.
+   * Later calls from the thread are cheaper. For threads that belong to a library. Cheap, and
+   * harmless when repeated. If the application's code on the thread undoes it, later calls still
+   * work.
    *
    * @throws DeviceException if the device failed
    */
   void bindThread();
 
   /**
-   * Announces calls of this device on the calling thread, up to {@link #endCalls}, with no code of
-   * the application between them. A device with a current context per thread (CUDA) then checks
-   * only once whether its context is current, and not at each call. For libraries; calls also work
-   * without it. Never throws: if the device cannot be used, the calls throw.
+   * Announces that the calling thread will call this device several times, up to {@link #endCalls}.
+   * CUDA then checks only once whether the device's context is current. For libraries; calls also
+   * work without it. Never throws: if the device cannot be used, the calls throw.
    *
-   * <p>Call {@link #endCalls} before code of the application runs, and this method again after it.
-   * A nested announcement ends the effect of the outer one, and does no harm.
+   * <p>Call {@link #endCalls} before the application's code runs on the thread, and this method
+   * again after it. A nested announcement ends the effect of the outer one, and is harmless.
    *
-   * @return what {@link #endCalls} needs to know
+   * @return the argument for {@link #endCalls}
    */
   default boolean beginCalls() {
     return false;
   }
 
   /**
-   * Ends what {@link #beginCalls} began, and restores the thread's current context. Never throws.
+   * Ends an announcement, and restores the thread's current context. Never throws.
    *
-   * @param begun what {@link #beginCalls} returned
+   * @param begun the result of {@link #beginCalls}
    */
   default void endCalls(boolean begun) {}
 
   /**
-   * Refuses new work and gives the device back once everything handed out is closed. Does not wait
-   * for that, but a driver may wait while it takes the device back (see {@code
-   * CudaDevice.close()}). Idempotent.
+   * Closes the device. Its resources are freed once everything that it has handed out is closed.
+   * This call does not wait for that, but the driver may block while it frees the resources (see
+   * {@code CudaDevice.close()}). Idempotent.
    */
   @Override
   void close();

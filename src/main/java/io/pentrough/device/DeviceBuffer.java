@@ -3,8 +3,8 @@ package io.pentrough.device;
 /**
  * Device memory, or a slice of it.
  *
- * <p><b>Threads.</b> The object may be used from any thread; who may touch the bytes when is the
- * business of its owner.
+ * <p><b>Threads.</b> The object may be used from any thread. The owner of the bytes must order the
+ * accesses to them.
  */
 public interface DeviceBuffer extends AutoCloseable {
 
@@ -23,9 +23,10 @@ public interface DeviceBuffer extends AutoCloseable {
   long bytes();
 
   /**
-   * A part of this buffer. The memory belongs to this buffer: closing the slice does nothing.
+   * Returns a part of this buffer. The memory belongs to this buffer: closing the slice does
+   * nothing.
    *
-   * @param offset the first byte
+   * @param offset the offset of the first byte
    * @param bytes the size, at least 0
    * @param guard run before every use of the slice, on the using thread; it throws {@link
    *     IllegalStateException}, with a message that says why, if the slice may no longer be used
@@ -36,7 +37,7 @@ public interface DeviceBuffer extends AutoCloseable {
   DeviceBuffer slice(long offset, long bytes, Runnable guard);
 
   /**
-   * Frees the memory; does nothing for a slice. No queued work may use it. Idempotent.
+   * Frees the memory. No queued work may use it any more. Does nothing for a slice. Idempotent.
    *
    * @throws DeviceException if the device refuses; the memory then counts as leaked
    */

@@ -3,8 +3,9 @@ package io.pentrough.device;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A device refused a call, or work queued on it failed. The message names the device and what it
- * said.
+ * A device refused a call, or queued work failed. The message names the device and its answer.
+ *
+ * <p><b>Threads.</b> May be used from any thread.
  */
 public class DeviceException extends RuntimeException {
 
@@ -13,7 +14,7 @@ public class DeviceException extends RuntimeException {
   /**
    * Makes an exception.
    *
-   * @param message what failed, where, in the user's words
+   * @param message what failed and where, in the user's words
    */
   public DeviceException(String message) {
     super(message);
@@ -22,8 +23,8 @@ public class DeviceException extends RuntimeException {
   /**
    * Makes an exception with a cause.
    *
-   * @param message what failed, where, in the user's words
-   * @param cause what was behind it, or null
+   * @param message what failed and where, in the user's words
+   * @param cause the cause, or null
    */
   public DeviceException(String message, @Nullable Throwable cause) {
     super(message, cause);

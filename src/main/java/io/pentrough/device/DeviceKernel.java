@@ -1,89 +1,88 @@
 package io.pentrough.device;
 
 /**
- * A kernel, with the arguments and the grid it is launched with. They stay as they are until they
- * are set again, so what does not change from launch to launch is set once. Setting and launching
- * allocate nothing.
+ * A kernel, with the arguments and the grid for its launches. They keep their values until they are
+ * set again. So set what does not change only once. Setting and launching allocate nothing.
  *
  * <pre>{@code
  * DeviceKernel scale = module.kernel("scale");
  * scale.set(0, buffer).setInt(1, count).setFloat(2, 0.5f).cover(count, 256).launch(stream);
  * }</pre>
  *
- * <p>Parameters are counted from 0, and their types are those of the PTX ({@link
- * KernelSource#parameters}), on every device: an argument of another type is refused when it is
- * set.
+ * <p>Parameters are counted from 0. On every device their types are those of the PTX ({@link
+ * KernelSource#parameters}). An argument of another type is refused when it is set. A setter that
+ * throws has changed nothing.
  *
- * <p><b>Threads.</b> Not thread safe: one thread at a time.
+ * <p><b>Threads.</b> Not thread safe: only one thread at a time may use it.
  */
 public interface DeviceKernel extends AutoCloseable {
 
   /**
-   * Its name.
+   * The kernel's name.
    *
-   * @return as in the PTX
+   * @return the name in the PTX
    */
   String name();
 
   /**
    * Sets a pointer.
    *
-   * @param parameter which, from 0
-   * @param buffer memory of this device, or a slice; its guard is asked at each launch. Kept until
-   *     another is set or this kernel is closed
+   * @param parameter the index of the parameter, from 0
+   * @param buffer memory of this device, or a slice, whose guard is asked at each launch. The
+   *     kernel refers to it until another buffer is set or the kernel is closed
    * @return this
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type, or the buffer belongs to another
-   *     device
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type, or the buffer belongs to
+   *     another device
    */
   DeviceKernel set(int parameter, DeviceBuffer buffer);
 
   /**
    * Sets a 32-bit integer, signed or not.
    *
-   * @param parameter which, from 0
+   * @param parameter the index of the parameter, from 0
    * @param value the value
    * @return this
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type
    */
   DeviceKernel setInt(int parameter, int value);
 
   /**
    * Sets a 64-bit integer, signed or not.
    *
-   * @param parameter which, from 0
+   * @param parameter the index of the parameter, from 0
    * @param value the value
    * @return this
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type
    */
   DeviceKernel setLong(int parameter, long value);
 
   /**
    * Sets a 32-bit floating-point number.
    *
-   * @param parameter which, from 0
+   * @param parameter the index of the parameter, from 0
    * @param value the value
    * @return this
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type
    */
   DeviceKernel setFloat(int parameter, float value);
 
   /**
    * Sets a 64-bit floating-point number.
    *
-   * @param parameter which, from 0
+   * @param parameter the index of the parameter, from 0
    * @param value the value
    * @return this
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type
    */
   DeviceKernel setDouble(int parameter, double value);
 
   /**
-   * Sets how many blocks of threads there are.
+   * Sets the number of blocks. Default 1 by 1 by 1.
    *
    * @param x blocks along x, 1 to 2,147,483,647
    * @param y blocks along y, 1 to 65,535
@@ -94,7 +93,7 @@ public interface DeviceKernel extends AutoCloseable {
   DeviceKernel grid(int x, int y, int z);
 
   /**
-   * Sets how many threads a block has.
+   * Sets the number of threads in a block. Default 1 by 1 by 1.
    *
    * @param x threads along x, 1 to 1,024
    * @param y threads along y, 1 to 1,024
@@ -105,12 +104,12 @@ public interface DeviceKernel extends AutoCloseable {
   DeviceKernel block(int x, int y, int z);
 
   /**
-   * Sets blocks along x, as many as it takes to have a thread for each element.
+   * Sets as many blocks along x as give each element a thread.
    *
-   * @param elements how many elements, at least 1; the last block may reach beyond them
-   * @param threads how many threads a block has, 1 to 1,024
+   * @param elements the number of elements, at least 1; the last block may reach beyond them
+   * @param threads the number of threads in a block, 1 to 1,024
    * @return this
-   * @throws IllegalArgumentException if a number is out of range; grid and block stay as they were
+   * @throws IllegalArgumentException if a number is out of range
    */
   default DeviceKernel cover(long elements, int threads) {
     if (elements < 1) {
@@ -130,19 +129,19 @@ public interface DeviceKernel extends AutoCloseable {
   }
 
   /**
-   * Sets how much shared memory a block has besides what the kernel declares.
+   * Sets how much shared memory a block has in addition to what the kernel declares. Default 0.
    *
-   * @param bytes how many bytes, 0 to 49,152; 0 unless set
+   * @param bytes the number of bytes, 0 to 49,152
    * @return this
    * @throws IllegalArgumentException if the number is out of range
    */
   DeviceKernel sharedBytes(int bytes);
 
   /**
-   * Queues the kernel with the arguments as they are now: setting them anew does not change what is
-   * queued. Returns before it has run. None of the buffers may be closed before that.
+   * Queues the kernel with its present arguments. To set them again does not change what is queued.
+   * Returns before the kernel has run. Close no buffer before that.
    *
-   * <p>If the kernel fails when it runs, the stream fails with it; on CUDA the whole context does.
+   * <p>If the kernel fails when it runs, the stream fails. On CUDA the whole context fails.
    *
    * @param stream a stream of this device
    * @throws IllegalArgumentException if the stream belongs to another device
@@ -154,7 +153,7 @@ public interface DeviceKernel extends AutoCloseable {
   void launch(DeviceStream stream);
 
   /**
-   * Gives the argument memory back. What is queued runs all the same. Idempotent.
+   * Frees the memory of the arguments. Queued launches still run. Idempotent.
    *
    * @throws DeviceException if the device refuses; the argument memory then counts as leaked
    */

@@ -6,8 +6,8 @@ import java.util.Optional;
  * Announces an implementation of {@link Device} to {@link Device#best()}, through {@link
  * java.util.ServiceLoader}.
  *
- * <p>A provider is asked only when somebody looks for a device: loading it must not load native
- * code, and no answer may leave a class behind whose initialiser has failed.
+ * <p>Loading a provider must not load native code. No method may leave a class behind whose
+ * initialiser has failed.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
@@ -21,24 +21,25 @@ public interface DeviceProvider {
   String kind();
 
   /**
-   * Where this provider stands among others: the highest available one wins.
+   * The provider's priority. {@link Device#best()} opens the available provider with the highest
+   * one.
    *
    * @return 0 for the host, more for anything faster
    */
   int priority();
 
   /**
-   * Why there is no such device here, in plain words that complete the sentence "no CUDA: ...".
+   * Why this machine has no such device, in plain words that complete the sentence "no CUDA: ...".
    * Never throws.
    *
-   * @return empty if there is one
+   * @return empty if it has one
    */
   Optional<String> whyUnavailable();
 
   /**
    * Opens the first device of this kind.
    *
-   * @param whyNoBetter why the providers of higher priority were passed over, for the device's
+   * @param whyNoBetter why the providers of higher priority are not available, for the device's
    *     description; may be empty
    * @return an open device
    * @throws DeviceException if it cannot be opened

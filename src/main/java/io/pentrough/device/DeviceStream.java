@@ -3,18 +3,18 @@ package io.pentrough.device;
 import java.nio.ByteBuffer;
 
 /**
- * A queue of device operations that run one after another, in the order they were queued.
+ * A queue of device operations. They run one after another, in the order in which they were queued.
  *
  * <p>All methods but {@link #read} and {@link #synchronize()} only queue an operation and may
  * return before it has run. The host device may also run it before the call returns, on the calling
  * thread.
  *
- * <p>If an operation fails when it runs, every later operation of this stream fails too, and {@link
- * DeviceEvent#isComplete()} throws. A stream that waits for an event recorded behind the failure
- * fails with it. Queueing more on a failed stream is harmless: the call throws a {@link
+ * <p><b>Failure.</b> If an operation fails when it runs, all later operations of this stream fail,
+ * and {@link DeviceEvent#isComplete()} throws. A stream that waits for an event recorded behind the
+ * failure fails too. To queue more on a failed stream is harmless: the call throws a {@link
  * DeviceException}, or the operation never runs.
  *
- * <p><b>Threads.</b> Any thread may queue; operations of one thread keep their order. Two streams
+ * <p><b>Threads.</b> Any thread may queue. Operations of one thread keep their order. Two streams
  * are {@linkplain Object#equals equal} if they are the same queue of the device.
  */
 public interface DeviceStream extends AutoCloseable {
@@ -27,14 +27,14 @@ public interface DeviceStream extends AutoCloseable {
   Device device();
 
   /**
-   * Queues a copy from pinned host memory to the device. Neither buffer may be closed, nor the
-   * source written, before it has run.
+   * Queues a copy from pinned host memory to the device. Before it has run, close neither buffer,
+   * and do not write the source.
    *
    * @param source pinned memory of the same device
-   * @param sourceOffset first byte to read
+   * @param sourceOffset the offset of the first byte to read
    * @param target device memory
-   * @param targetOffset first byte to write
-   * @param bytes how many bytes, at least 0
+   * @param targetOffset the offset of the first byte to write
+   * @param bytes the number of bytes, at least 0
    * @throws IndexOutOfBoundsException if the range leaves a buffer
    * @throws IllegalArgumentException if a buffer belongs to another device
    * @throws IllegalStateException if a buffer or this stream is closed
@@ -44,14 +44,14 @@ public interface DeviceStream extends AutoCloseable {
       PinnedBuffer source, long sourceOffset, DeviceBuffer target, long targetOffset, long bytes);
 
   /**
-   * Queues a copy from the device to pinned host memory. Neither buffer may be closed, nor the
-   * target touched, before it has run.
+   * Queues a copy from the device to pinned host memory. Before it has run, close neither buffer,
+   * and do not access the target.
    *
    * @param source device memory
-   * @param sourceOffset first byte to read
+   * @param sourceOffset the offset of the first byte to read
    * @param target pinned memory of the same device
-   * @param targetOffset first byte to write
-   * @param bytes how many bytes, at least 0
+   * @param targetOffset the offset of the first byte to write
+   * @param bytes the number of bytes, at least 0
    * @throws IndexOutOfBoundsException if the range leaves a buffer
    * @throws IllegalArgumentException if a buffer belongs to another device
    * @throws IllegalStateException if a buffer or this stream is closed
@@ -61,16 +61,16 @@ public interface DeviceStream extends AutoCloseable {
       DeviceBuffer source, long sourceOffset, PinnedBuffer target, long targetOffset, long bytes);
 
   /**
-   * Queues the writing of zeros. The buffer may not be closed before it has run.
+   * Queues the writing of zeros. Do not close the buffer before it has run.
    *
    * @param target device memory
-   * @param offset first byte to write
-   * @param bytes how many bytes, at least 0
+   * @param offset the offset of the first byte to write
+   * @param bytes the number of bytes, at least 0
    * @throws IndexOutOfBoundsException if the range leaves the buffer
    * @throws IllegalArgumentException if the buffer belongs to another device
    * @throws IllegalStateException if the buffer or this stream is closed
-   * @throws UnsupportedOperationException if this device cannot; a loader with stages asks for it
-   *     behind a batch that is not full
+   * @throws UnsupportedOperationException if this device cannot write zeros; a loader with stages
+   *     needs it for batches that are not full
    * @throws DeviceException if the device refuses
    */
   default void fillZero(DeviceBuffer target, long offset, long bytes) {
@@ -78,10 +78,10 @@ public interface DeviceStream extends AutoCloseable {
   }
 
   /**
-   * Copies device memory into any buffer behind everything queued so far, and waits for it: for
-   * tests and for looking.
+   * Copies device memory into any buffer, after everything queued so far, and waits for the copy.
+   * For tests and for inspection.
    *
-   * @param source all of it is read
+   * @param source the memory to read, all of it
    * @param target receives the bytes at its position, which moves behind them
    * @throws java.nio.BufferOverflowException if the target has too little room
    * @throws java.nio.ReadOnlyBufferException if the target is read-only
@@ -92,8 +92,8 @@ public interface DeviceStream extends AutoCloseable {
   void read(DeviceBuffer source, ByteBuffer target);
 
   /**
-   * Queues a mark: the event is complete when everything queued before it has run. Replaces the
-   * event's earlier mark.
+   * Records an event: it completes when everything queued so far has run. Replaces the point at
+   * which the event was recorded before.
    *
    * @param event an event of the same device
    * @throws IllegalArgumentException if the event belongs to another device
@@ -103,8 +103,8 @@ public interface DeviceStream extends AutoCloseable {
   void record(DeviceEvent event);
 
   /**
-   * Lets everything queued from now on wait until the event's latest mark, as of this call, is
-   * complete. The calling thread does not wait. An event never recorded holds up nothing.
+   * Lets everything that is queued later wait for an event, as it is recorded now. The calling
+   * thread does not wait. If the event was never recorded, nothing waits.
    *
    * @param event an event of the same device, recorded on any stream
    * @throws IllegalArgumentException if the event belongs to another device
@@ -114,10 +114,10 @@ public interface DeviceStream extends AutoCloseable {
   void waitFor(DeviceEvent event);
 
   /**
-   * Whether what is queued now is written down for later instead of being run (CUDA's stream
-   * capture).
+   * Whether this stream is being captured: CUDA then records operations into a graph instead of
+   * running them.
    *
-   * @return true while a capture is under way; a device without such a thing says false
+   * @return true during a capture; always false on a device without captures
    * @throws IllegalStateException if this stream is closed
    * @throws DeviceException if the device failed
    */
@@ -130,11 +130,11 @@ public interface DeviceStream extends AutoCloseable {
    *
    * @throws IllegalStateException if this stream is closed
    * @throws WorkFailedException if something queued has failed
-   * @throws DeviceException if the device refused to wait: what is queued may still run
+   * @throws DeviceException if the device refused to wait; queued work may still run
    */
   void synchronize();
 
-  /** Gives the stream back once what is queued has run. Does not block; idempotent. */
+  /** Closes the stream. Queued work still runs. Does not block. Idempotent. */
   @Override
   void close();
 }

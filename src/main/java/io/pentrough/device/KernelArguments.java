@@ -3,20 +3,22 @@ package io.pentrough.device;
 import java.nio.ByteBuffer;
 
 /**
- * The arguments and the grid of a launch, for a {@link HostKernel}. Valid while it runs, on its
- * thread; used later it throws {@link IllegalStateException}, or has become those of another
- * launch.
+ * The arguments and the grid of a launch, for a {@link HostKernel}.
+ *
+ * <p>Valid while the kernel runs, on its thread. After that the methods throw {@link
+ * IllegalStateException}, or return values of a later launch.
  */
 public interface KernelArguments {
 
   /**
-   * The memory a pointer points to. The first launch on a range makes an object for it; those of
-   * the 64 latest ranges of an allocation are kept for the next.
+   * The memory that a pointer points to.
    *
-   * @param parameter which, from 0
-   * @return exactly the buffer that was set, writable, in native byte order, position 0; the same
-   *     object may be handed out again, its position, limit and order reset
-   * @throws IndexOutOfBoundsException if there is no such parameter
+   * <p>The first launch on a range allocates an object for it. The device keeps the objects of the
+   * 64 latest ranges of an allocation, and returns them again with position, limit and order reset.
+   *
+   * @param parameter the index of the parameter, from 0
+   * @return exactly the buffer that was set, writable, in native byte order, at position 0
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
    * @throws IllegalArgumentException if no buffer was set there
    */
   ByteBuffer bytes(int parameter);
@@ -24,56 +26,58 @@ public interface KernelArguments {
   /**
    * A 32-bit integer.
    *
-   * @param parameter which, from 0
+   * @param parameter the index of the parameter, from 0
    * @return the value
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type
    */
   int getInt(int parameter);
 
   /**
    * A 64-bit integer.
    *
-   * @param parameter which, from 0
+   * @param parameter the index of the parameter, from 0
    * @return the value
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type, or a buffer was set
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type, or a buffer was set
    */
   long getLong(int parameter);
 
   /**
    * A 32-bit floating-point number.
    *
-   * @param parameter which, from 0
+   * @param parameter the index of the parameter, from 0
    * @return the value
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type
    */
   float getFloat(int parameter);
 
   /**
    * A 64-bit floating-point number.
    *
-   * @param parameter which, from 0
+   * @param parameter the index of the parameter, from 0
    * @return the value
-   * @throws IndexOutOfBoundsException if there is no such parameter
-   * @throws IllegalArgumentException if it is of another type
+   * @throws IndexOutOfBoundsException if the kernel has no such parameter
+   * @throws IllegalArgumentException if the parameter has another type
    */
   double getDouble(int parameter);
 
   /**
-   * How many blocks there are along an axis.
+   * The number of blocks along an axis.
    *
    * @param axis 0 for x, 1 for y, 2 for z
    * @return at least 1
+   * @throws IndexOutOfBoundsException for another axis
    */
   int grid(int axis);
 
   /**
-   * How many threads a block has along an axis.
+   * The number of threads in a block along an axis.
    *
    * @param axis 0 for x, 1 for y, 2 for z
    * @return at least 1
+   * @throws IndexOutOfBoundsException for another axis
    */
   int block(int axis);
 }

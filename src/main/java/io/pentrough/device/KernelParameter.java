@@ -4,7 +4,7 @@ package io.pentrough.device;
 public enum KernelParameter {
   /** 32 bits, an integer. */
   INT32(4),
-  /** 64 bits, a pointer or an integer: PTX does not always tell them apart. */
+  /** 64 bits, a pointer or an integer. PTX does not always distinguish the two. */
   POINTER_OR_INT64(8),
   /** 32 bits, a floating-point number. */
   FLOAT32(4),

@@ -18,9 +18,10 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kernels for any device: the PTX text for CUDA, and for each kernel a twin in Java for the host.
+ * Kernels for any device: the PTX text for CUDA, and a Java implementation of each kernel for the
+ * host.
  *
- * <p>Immutable; may be used from any thread and loaded on any number of devices.
+ * <p>Immutable. Any thread may use it, and any number of devices may load it.
  */
 public final class KernelSource {
 
@@ -34,27 +35,27 @@ public final class KernelSource {
   private final String name;
   private final String ptx;
   private final Map<String, List<KernelParameter>> kernels;
-  private final Map<String, HostKernel> twins;
+  private final Map<String, HostKernel> hostKernels;
 
   private KernelSource(
       String name,
       String ptx,
       Map<String, List<KernelParameter>> kernels,
-      Map<String, HostKernel> twins) {
+      Map<String, HostKernel> hostKernels) {
     this.name = name;
     this.ptx = ptx;
     this.kernels = kernels;
-    this.twins = twins;
+    this.hostKernels = hostKernels;
   }
 
   /**
-   * Kernels from a text.
+   * Reads kernels from a text.
    *
-   * @param name for messages
-   * @param ptx the text, as nvcc makes it with {@code -ptx}; see the guide for its header
-   * @return kernels without twins
-   * @throws IllegalArgumentException if it has no kernel, or one with a parameter that is neither a
-   *     pointer nor a 32-bit or 64-bit number
+   * @param name a name for messages
+   * @param ptx the text, as nvcc makes it with {@code -ptx}; the guide says which header it needs
+   * @return the kernels, without host implementations
+   * @throws IllegalArgumentException if the text has no kernel, or a kernel has a parameter that is
+   *     neither a pointer nor a 32-bit or 64-bit number
    */
   public static KernelSource of(String name, String ptx) {
     Objects.requireNonNull(name, "name");
@@ -73,14 +74,14 @@ public final class KernelSource {
   }
 
   /**
-   * Kernels from a resource in UTF-8.
+   * Reads kernels from a resource in UTF-8.
    *
-   * @param beside the class the resource lies beside
-   * @param resource its name, as for {@link Class#getResourceAsStream}
-   * @return kernels without twins
+   * @param beside the class whose package contains the resource
+   * @param resource the resource's name, as for {@link Class#getResourceAsStream}
+   * @return the kernels, without host implementations
    * @throws IllegalArgumentException as for {@link #of}
-   * @throws UncheckedIOException if there is no such resource, it cannot be read, or the class lies
-   *     in a module that does not open its package
+   * @throws UncheckedIOException if the resource is missing or cannot be read, or the class is in a
+   *     module that does not open its package
    */
   public static KernelSource ofResource(Class<?> beside, String resource) {
     Objects.requireNonNull(beside, "beside");
@@ -107,27 +108,32 @@ public final class KernelSource {
   }
 
   /**
-   * These kernels, one of them with a twin.
+   * Adds the host implementation of a kernel. This object does not change.
    *
-   * @param kernel its name in the PTX
-   * @param twin what stands for it on the host; must be free of state, or keep it apart for each
-   *     stream
-   * @return a new source
-   * @throws IllegalArgumentException if there is no such kernel, or it has a twin already
+   * @param kernel the kernel's name in the PTX
+   * @param implementation runs in the kernel's place on the host; several streams may run it at the
+   *     same time
+   * @return a new source with the implementation
+   * @throws IllegalArgumentException if the source has no such kernel, or the kernel already has a
+   *     host implementation
    */
-  public KernelSource twin(String kernel, HostKernel twin) {
-    Objects.requireNonNull(twin, "twin");
+  public KernelSource hostKernel(String kernel, HostKernel implementation) {
+    Objects.requireNonNull(implementation, "implementation");
     parameters(kernel);
-    Map<String, HostKernel> more = new LinkedHashMap<>(twins);
-    if (more.put(kernel, twin) != null) {
+    Map<String, HostKernel> more = new LinkedHashMap<>(hostKernels);
+    if (more.put(kernel, implementation) != null) {
       throw new IllegalArgumentException(
-          "kernel " + kernel + " of " + name + " has a twin already");
+          "kernel "
+              + kernel
+              + " of "
+              + name
+              + " has a host implementation already: leave out one of the two");
     }
     return new KernelSource(name, ptx, kernels, Collections.unmodifiableMap(more));
   }
 
   /**
-   * Its name, for messages.
+   * The source's name, for messages.
    *
    * @return the name
    */
@@ -145,9 +151,9 @@ public final class KernelSource {
   }
 
   /**
-   * The kernels there are.
+   * The names of the kernels.
    *
-   * @return their names, in the order of the text
+   * @return the names, in the order of the text
    */
   public Set<String> kernels() {
     return kernels.keySet();
@@ -156,9 +162,10 @@ public final class KernelSource {
   /**
    * The parameters of a kernel.
    *
-   * @param kernel its name
-   * @return their types, in order
-   * @throws IllegalArgumentException if there is no such kernel; the message lists those there are
+   * @param kernel the kernel's name
+   * @return the types of its parameters, in order
+   * @throws IllegalArgumentException if the source has no such kernel; the message lists its
+   *     kernels
    */
   public List<KernelParameter> parameters(String kernel) {
     List<KernelParameter> parameters = kernels.get(Objects.requireNonNull(kernel, "kernel"));
@@ -170,13 +177,13 @@ public final class KernelSource {
   }
 
   /**
-   * What stands for a kernel on the host.
+   * The host implementation of a kernel.
    *
-   * @param kernel its name
-   * @return the twin; empty if it has none
+   * @param kernel the kernel's name
+   * @return the implementation; empty if the kernel has none, or the source no such kernel
    */
-  public Optional<HostKernel> twin(String kernel) {
-    return Optional.ofNullable(twins.get(Objects.requireNonNull(kernel, "kernel")));
+  public Optional<HostKernel> hostKernel(String kernel) {
+    return Optional.ofNullable(hostKernels.get(Objects.requireNonNull(kernel, "kernel")));
   }
 
   private static List<KernelParameter> parameters(

@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 /**
  * Page-locked host memory.
  *
- * <p><b>Threads.</b> The object may be used from any thread; who may touch the bytes when is the
- * business of its owner.
+ * <p><b>Threads.</b> The object may be used from any thread. The owner of the bytes must order the
+ * accesses to them.
  */
 public interface PinnedBuffer extends AutoCloseable {
 
@@ -18,25 +18,25 @@ public interface PinnedBuffer extends AutoCloseable {
   long bytes();
 
   /**
-   * The bytes themselves, unguarded: touching the result after {@link #close()} may end the JVM.
+   * The bytes themselves, unguarded. An access after {@link #close()} may crash the JVM.
    *
-   * @return a new view of all bytes, direct, in native byte order, position 0
+   * @return a new direct buffer over all bytes, in native byte order, at position 0
    * @throws IllegalStateException if closed
    */
   ByteBuffer unsafeBuffer();
 
   /**
-   * Whether the device had to fall back to ordinary memory, whose copies hold up the thread that
-   * queues them. Only where the application allowed it.
+   * Whether this is ordinary memory, because the device could not pin memory and the application
+   * allowed that. A copy from such memory blocks the thread that queues it.
    *
-   * @return false for memory as it should be
+   * @return false if the memory is pinned
    */
   default boolean isPageable() {
     return false;
   }
 
   /**
-   * Frees the memory. No copy may be under way from or to it. Idempotent.
+   * Frees the memory. No queued copy may use it any more. Idempotent.
    *
    * @throws DeviceException if the device refuses; the memory then counts as leaked
    */

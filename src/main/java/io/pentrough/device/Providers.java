@@ -18,8 +18,8 @@ final class Providers {
   }
 
   /**
-   * Opens the available provider of the highest priority; the reasons of those before it become
-   * part of its description.
+   * Opens the available provider with the highest priority. The reasons why better ones are not
+   * available become part of the device's description.
    */
   static Device best(List<DeviceProvider> providers) {
     List<DeviceProvider> inOrder = new ArrayList<>(providers);
@@ -37,7 +37,7 @@ final class Providers {
       } catch (DeviceException e) {
         refusals.add(label + e.getMessage());
         failures.add(e);
-      } catch (LinkageError e) { // jars that do not go together
+      } catch (LinkageError e) { // incompatible jars
         refusals.add(label + e);
         failures.add(e);
       }
@@ -54,8 +54,8 @@ final class Providers {
   }
 
   /**
-   * The interface's own class loader, so that it works where the thread's context loader knows
-   * nothing of us.
+   * Uses the interface's own class loader, as the thread's context loader may not find this
+   * library.
    */
   private static List<DeviceProvider> load() {
     List<DeviceProvider> providers = new ArrayList<>();

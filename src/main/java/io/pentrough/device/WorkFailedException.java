@@ -3,11 +3,11 @@ package io.pentrough.device;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Work that was queued on the device failed when it ran. That work is over, and so is what was
- * queued behind it: none of it will touch memory again. A plain {@link DeviceException} says less:
- * the device refused the call, and what is queued may still run.
+ * Work that was queued on the device failed when it ran. Neither that work nor what was queued
+ * behind it will access memory again. After a plain {@link DeviceException}, which says only that
+ * the device refused a call, queued work may still run.
  *
- * <p><b>Threads.</b> Any.
+ * <p><b>Threads.</b> May be used from any thread.
  */
 public class WorkFailedException extends DeviceException {
 
@@ -16,7 +16,7 @@ public class WorkFailedException extends DeviceException {
   /**
    * Makes an exception.
    *
-   * @param message what failed, where, in the user's words
+   * @param message what failed and where, in the user's words
    */
   public WorkFailedException(String message) {
     super(message);
@@ -25,7 +25,7 @@ public class WorkFailedException extends DeviceException {
   /**
    * Makes an exception with a cause.
    *
-   * @param message what failed, where, in the user's words
+   * @param message what failed and where, in the user's words
    * @param cause what the work threw, or null
    */
   public WorkFailedException(String message, @Nullable Throwable cause) {

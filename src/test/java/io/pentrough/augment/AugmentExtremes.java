@@ -7,7 +7,8 @@ import java.util.Random;
 
 /**
  * Launches of the kernels of augment.cu with arguments made by hand: what options allow but random
- * cases seldom draw, and what they do not allow but a kernel is to do right as its twin does.
+ * cases seldom draw, and what they do not allow but a kernel is to do right as its host
+ * implementation does.
  */
 final class AugmentExtremes {
 
@@ -107,8 +108,8 @@ final class AugmentExtremes {
     }
     if (kernel.equals("labelCrop")) {
       for (int width = 1; width <= 8; width *= 2) {
-        extremes.rowsOfLabels(width, AugmentTwins.SIGNED);
-        extremes.rowsOfLabels(width, AugmentTwins.UNSIGNED);
+        extremes.rowsOfLabels(width, AugmentCodes.SIGNED);
+        extremes.rowsOfLabels(width, AugmentCodes.UNSIGNED);
       }
     }
   }
@@ -123,8 +124,8 @@ final class AugmentExtremes {
     final ByteBuffer parameters;
     ByteBuffer in = Staged.bytes(0);
     int width = Float.BYTES;
-    int kind = AugmentTwins.FLOAT;
-    int noise = AugmentTwins.NO_NOISE;
+    int kind = AugmentCodes.FLOAT;
+    int noise = AugmentCodes.NO_NOISE;
     int flags;
     Border border = Border.MIRROR;
 
@@ -182,7 +183,7 @@ final class AugmentExtremes {
         arguments.addAll(List.of(border.code, 0.75f));
       }
       to.record(
-          AugmentTwins.SOURCE,
+          AugmentHostKernels.SOURCE,
           warp ? "augmentWarp" : "augmentCrop",
           run -> Spread.spread(run, new Size(patch[0], patch[1], patch[2]), samples, warp),
           arguments.toArray());
@@ -216,7 +217,7 @@ final class AugmentExtremes {
       0.5f, 1, 2, 0.9f, 0.6f, 1.3f, 1.7f, Math.nextDown(atTheEnd), atTheEnd, Math.nextUp(atTheEnd)
     };
     for (int flags = 0; flags < 4; flags++) {
-      if (flags == AugmentTwins.GAMMA) {
+      if (flags == AugmentCodes.GAMMA) {
         continue; // an option that is refused without clip
       }
       Image image =
@@ -244,7 +245,7 @@ final class AugmentExtremes {
   private void rareDeviates(boolean warp) {
     Image image = new Image(RARE_KEYS.length + 1, 1, 0, new int[] {1, 1, 1}, new int[] {1, 1, 1});
     image.in = floats(RARE_KEYS.length + 1, new Random(3), true);
-    image.noise = AugmentTwins.GAUSSIAN;
+    image.noise = AugmentCodes.GAUSSIAN;
     for (int n = 0; n < RARE_KEYS.length; n++) {
       image.key(n, RARE_KEYS[n], 0);
     }
@@ -256,7 +257,7 @@ final class AugmentExtremes {
     Random random = new Random(seed * 0x9E3779B97F4A7C15L);
     Image image = new Image(4, 1, 0, new int[] {1, 1, 9000}, new int[] {1, 1, 9000});
     image.in = floats(4 * 9000, random, false);
-    image.flags = AugmentTwins.CLIP | AugmentTwins.GAMMA;
+    image.flags = AugmentCodes.CLIP | AugmentCodes.GAMMA;
     for (int n = 0; n < 4; n++) {
       image.grey(n, 0, 1, 0, (float) Math.pow(2, 2 * random.nextFloat() - 1));
     }
@@ -269,8 +270,8 @@ final class AugmentExtremes {
     Image image = new Image(4, 1, 0, size, size);
     image.in = Staged.bytes(4 * 9000);
     image.width = 1;
-    image.kind = AugmentTwins.UNSIGNED;
-    image.noise = AugmentTwins.GAUSSIAN;
+    image.kind = AugmentCodes.UNSIGNED;
+    image.noise = AugmentCodes.GAUSSIAN;
     for (int n = 0; n < 4; n++) {
       image.key(n, random.nextInt(), random.nextInt());
     }
@@ -308,7 +309,7 @@ final class AugmentExtremes {
     }
     image.in = floats(12 * image.source[0] * image.source[1] * image.source[2], random, false);
     image.border = BORDERS.get(random.nextInt(3));
-    image.flags = random.nextInt(8) & ~AugmentTwins.GAMMA;
+    image.flags = random.nextInt(8) & ~AugmentCodes.GAMMA;
     image.launch(launches, true);
   }
 
@@ -330,7 +331,7 @@ final class AugmentExtremes {
         size(random),
         inset,
         place,
-        random.nextInt(8) & ~AugmentTwins.GAMMA,
+        random.nextInt(8) & ~AugmentCodes.GAMMA,
         BORDERS.get(random.nextInt(3)));
   }
 
@@ -356,13 +357,13 @@ final class AugmentExtremes {
     }
     List<Object> arguments = new ArrayList<>();
     arguments.addAll(List.of(in, Staged.bytes(4 * matrices.length * voxels), parameters));
-    arguments.addAll(List.of(words, 1, AugmentTwins.UNSIGNED));
+    arguments.addAll(List.of(words, 1, AugmentCodes.UNSIGNED));
     for (int[] each : new int[][] {source, patch, inset, place}) {
       arguments.addAll(List.of(each[0], each[1], each[2]));
     }
     arguments.addAll(List.of(flags, border.code, -9));
     launches.record(
-        AugmentTwins.SOURCE,
+        AugmentHostKernels.SOURCE,
         "labelWarp",
         run -> Spread.spread(run, new Size(patch[0], patch[1], patch[2]), matrices.length, true),
         arguments.toArray());
@@ -378,7 +379,7 @@ final class AugmentExtremes {
       matrices[i][15] = 1;
     }
     int[] zero = new int[3];
-    for (int flags : new int[] {0, AugmentTwins.PERSPECTIVE}) {
+    for (int flags : new int[] {0, AugmentCodes.PERSPECTIVE}) {
       label(matrices, new int[] {4, 6, 6}, new int[] {1, 1, 1}, zero, zero, flags, Border.MIRROR);
     }
   }
@@ -410,7 +411,7 @@ final class AugmentExtremes {
         arguments.add(size[i % 3]);
       }
       launches.record(
-          AugmentTwins.SOURCE,
+          AugmentHostKernels.SOURCE,
           "labelCrop",
           run -> Spread.spread(run, new Size(size[0], size[1], size[2]), 2, false),
           arguments.toArray());

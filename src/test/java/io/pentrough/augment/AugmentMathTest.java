@@ -10,7 +10,7 @@ import java.util.Random;
 import java.util.function.DoubleSupplier;
 import org.junit.jupiter.api.Test;
 
-/** The functions of the kernels, by their twins, against double precision. */
+/** The functions of the kernels, by their host implementations, against double precision. */
 class AugmentMathTest {
 
   private static final int TRIALS = 1_000_000;
@@ -22,12 +22,12 @@ class AugmentMathTest {
     for (int i = 0; i < TRIALS; i++) {
       float v = (float) Math.pow(random.nextFloat(), 1 + 3 * random.nextInt(2));
       float g = (float) Math.pow(2, 2 * random.nextFloat() - 1);
-      worst = Math.max(worst, Math.abs(AugmentTwins.power(v, g) - Math.pow(v, g)));
+      worst = Math.max(worst, Math.abs(AugmentMath.power(v, g) - Math.pow(v, g)));
     }
     double error = worst;
     assertTrue(error < 2.5e-7, () -> "error " + error);
-    assertEquals(0, AugmentTwins.power(0, 0.5f));
-    assertEquals(1, AugmentTwins.power(1, 0.7f));
+    assertEquals(0, AugmentMath.power(0, 0.5f));
+    assertEquals(1, AugmentMath.power(1, 0.7f));
   }
 
   @Test
@@ -40,28 +40,28 @@ class AugmentMathTest {
     }
     double error = worst;
     assertTrue(error < 5e-6, () -> "error " + error);
-    assertEquals(-AugmentTwins.normal(0.3f), AugmentTwins.normal(-0.3f));
-    assertEquals(-AugmentTwins.normal(0.49f), AugmentTwins.normal(-0.49f));
-    assertTrue(Math.abs(AugmentTwins.normal(AugmentTwins.centred(0))) < 5.4);
+    assertEquals(-AugmentMath.normal(0.3f), AugmentMath.normal(-0.3f));
+    assertEquals(-AugmentMath.normal(0.49f), AugmentMath.normal(-0.49f));
+    assertTrue(Math.abs(AugmentMath.normal(AugmentMath.centred(0))) < 5.4);
   }
 
   private static double error(int word) {
-    float q = AugmentTwins.centred(word);
+    float q = AugmentMath.centred(word);
     assertEquals(((word >>> 9) + 0.5) / (1 << 23) - 0.5, q);
-    double z = AugmentTwins.normal(q);
+    double z = AugmentMath.normal(q);
     return Math.abs(AugmentReference.distribution(z) - q) / AugmentReference.density(z);
   }
 
   /** The known answer of Random123's kat_vectors for philox4x32-10, all zero. */
   @Test
   void philoxIsPhilox() {
-    assertEquals(0x6627E8D5, AugmentTwins.philox(0, 0, 0, 0));
+    assertEquals(0x6627E8D5, AugmentMath.philox(0, 0, 0, 0));
     Random random = new Random(3);
     for (int i = 0; i < 1000; i++) {
       int[] key = {random.nextInt(), random.nextInt()};
       int voxel = random.nextInt();
       assertEquals(
-          AugmentReference.philox(voxel, i, key), AugmentTwins.philox(voxel, i, key[0], key[1]));
+          AugmentReference.philox(voxel, i, key), AugmentMath.philox(voxel, i, key[0], key[1]));
     }
   }
 
@@ -71,7 +71,7 @@ class AugmentMathTest {
       for (int n = 1; n < 6; n++) {
         for (int i = -20; i < 20; i++) {
           assertEquals(
-              AugmentReference.inside(i, n, border), AugmentTwins.resolve(i, n, border.code));
+              AugmentReference.inside(i, n, border), AugmentSampling.resolve(i, n, border.code));
         }
       }
     }
@@ -119,7 +119,7 @@ class AugmentMathTest {
           for (int a = 0; a < 3; a++) {
             double exact = exact(draft, patch, p, a);
             float place =
-                AugmentTwins.place(drawn, 0, a, AugmentTwins.PERSPECTIVE, p[0], p[1], p[2]);
+                AugmentSampling.coordinate(drawn, 0, a, AugmentCodes.PERSPECTIVE, p[0], p[1], p[2]);
             // Farther out than a source's length the last bit of a place is itself as large.
             if (-200 < exact && exact < 600) {
               worst = Math.max(worst, Math.abs(place - exact));

@@ -141,7 +141,7 @@ class AugmentationBuilderTest {
   @Test
   void warpsThatCouldBeSingular() {
     refuses("the shear must be between 0.0 and 0.49, not 0.5", () -> Warp.builder().shear(0.5));
-    refuses("the least scale", () -> Warp.builder().scale(0, 1));
+    refuses("the smallest scale", () -> Warp.builder().scale(0, 1));
     refuses("the largest scale", () -> Warp.builder().scale(2, 1));
     refuses("the perspective", () -> Warp.builder().perspective(0.34));
     refuses("the anisotropy", () -> Warp.builder().anisotropy(0));

@@ -27,8 +27,8 @@ import javax.imageio.ImageIO;
 
 /**
  * Writes the pictures of docs/augmentation.md: each operation on a slice of the example's volume.
- * From left to right: the original, what the host's twin makes of it, what the CUDA device makes of
- * it, and in white where the two differ in any bit.
+ * From left to right: the original, what the host implementation makes of it, what the CUDA device
+ * makes of it, and in white where the two differ in any bit.
  *
  * <p>{@code mvn -q process-test-classes exec:java
  * -Dexec.mainClass=io.pentrough.augment.AugmentationGallery}, on the software driver; with {@code
@@ -257,21 +257,21 @@ public final class AugmentationGallery {
     for (Exhibit exhibit : exhibits()) {
       try (Device host = HostDevice.open();
           Device cuda = CudaDevice.open(0)) {
-        Result twin = run(host, volume, exhibit);
+        Result hostResult = run(host, volume, exhibit);
         Result result = run(cuda, volume, exhibit);
         List<int[]> panels =
             List.of(
                 original(volume, exhibit),
-                twin.panel(exhibit.channel),
+                hostResult.panel(exhibit.channel),
                 result.panel(exhibit.channel),
-                twin.difference(result, exhibit.channel));
+                hostResult.difference(result, exhibit.channel));
         ImageIO.write(picture(panels), "png", exhibit.path().toFile());
         System.out.printf(
             "%s: %d bytes, %s, results are %s%n",
             exhibit.path(),
             Files.size(exhibit.path()),
             cuda.name(),
-            twin.equals(result) ? "the same bit for bit" : "not the same");
+            hostResult.equals(result) ? "the same bit for bit" : "not the same");
       }
     }
   }

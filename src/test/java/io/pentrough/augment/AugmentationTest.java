@@ -39,7 +39,7 @@ class AugmentationTest {
 
   private final Device device = TestDevice.open();
 
-  // --- kernel, twin and reference
+  // --- kernel, host implementation and reference
 
   @Test
   void randomOptionsGiveWhatTheReferenceSaysAndTheSameBitsOnTheHost() throws Exception {
@@ -50,8 +50,8 @@ class AugmentationTest {
     assertTrue(compared > 50_000, "compared " + compared);
     nearlyBlackBecomesBlack();
     if (TestDevice.IS_CUDA && !CudaRuns.REAL) {
-      List<CudaSim.Coverage> kernels = CudaSim.coverage(AugmentTwins.SOURCE.ptx());
-      assertEquals(AugmentTwins.SOURCE.kernels().size(), kernels.size());
+      List<CudaSim.Coverage> kernels = CudaSim.coverage(AugmentHostKernels.SOURCE.ptx());
+      assertEquals(AugmentHostKernels.SOURCE.kernels().size(), kernels.size());
       for (CudaSim.Coverage kernel : kernels) {
         assertEquals(List.of(), kernel.missing(), () -> "never run in " + kernel.kernel());
       }

@@ -29,7 +29,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The blur, on every device: against its twin bit for bit, and that against the definition. */
+/**
+ * The blur, on every device: against its host implementation bit for bit, and that against the
+ * definition.
+ */
 @OnEveryDevice(everySchedule = false)
 class BlurTest {
 
@@ -96,8 +99,9 @@ class BlurTest {
   }
 
   @Test
-  @DisplayName("the device gives the twin's bits, over random shapes, widths, radii and borders")
-  void deviceAndTwin() throws Exception {
+  @DisplayName(
+      "the device gives the host implementation's bits, over random shapes, widths, radii and borders")
+  void deviceAndHost() throws Exception {
     for (long seed = 0; seed < TestDevice.effort(40) + 16; seed++) {
       Sample sample = Sample.of(seed, false);
       try (HostDevice host = HostDevice.open()) {

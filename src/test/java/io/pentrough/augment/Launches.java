@@ -22,8 +22,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The launches of kernels on the host, with what the twins were given and what they made of it: to
- * be repeated on a device.
+ * The launches of kernels on the host, with what the kernels were given and what they made of it:
+ * to be repeated on a device.
  */
 final class Launches {
 
@@ -32,7 +32,7 @@ final class Launches {
    *
    * @param bits of a number
    * @param before what is in a buffer; null for a number
-   * @param after what the twin has left there
+   * @param after what the host implementation has left there
    */
   private record Argument(
       KernelParameter type, long bits, @Nullable ByteBuffer before, @Nullable ByteBuffer after) {}
@@ -40,7 +40,10 @@ final class Launches {
   /** One of them. */
   record Launch(String kernel, List<Integer> grid, List<Integer> block, List<Argument> arguments) {
 
-    /** Whether a device leaves the same in all buffers as the twin; a mutant's number goes last. */
+    /**
+     * Whether a device leaves the same in all buffers as the host implementation; a mutant's number
+     * goes last.
+     */
     boolean agrees(Device device, DeviceModule module, int mutant) {
       List<DeviceBuffer> buffers = new ArrayList<>();
       DeviceStream stream = device.defaultStream();
@@ -104,7 +107,7 @@ final class Launches {
   }
 
   /**
-   * Runs a kernel's twin on arguments made by hand, and takes it down.
+   * Runs a kernel's host implementation on arguments made by hand, and takes it down.
    *
    * @param spread sets block and grid
    * @param arguments each a ByteBuffer, an Integer or a Float
@@ -153,8 +156,10 @@ final class Launches {
         KernelSource recording = KernelSource.of(source.name(), source.ptx());
         for (String kernel : source.kernels()) {
           List<KernelParameter> types = source.parameters(kernel);
-          HostKernel twin = source.twin(kernel).orElseThrow();
-          recording = recording.twin(kernel, arguments -> record(kernel, types, twin, arguments));
+          HostKernel implementation = source.hostKernel(kernel).orElseThrow();
+          recording =
+              recording.hostKernel(
+                  kernel, arguments -> record(kernel, types, implementation, arguments));
         }
         return super.load(recording);
       }
@@ -162,13 +167,16 @@ final class Launches {
   }
 
   private void record(
-      String kernel, List<KernelParameter> types, HostKernel twin, KernelArguments arguments)
+      String kernel,
+      List<KernelParameter> types,
+      HostKernel implementation,
+      KernelArguments arguments)
       throws Exception {
     List<Argument> before = new ArrayList<>();
     for (int i = 0; i < types.size(); i++) {
       before.add(argument(types.get(i), arguments, i));
     }
-    twin.run(arguments);
+    implementation.run(arguments);
     List<Argument> all = new ArrayList<>();
     for (int i = 0; i < types.size(); i++) {
       Argument was = before.get(i);

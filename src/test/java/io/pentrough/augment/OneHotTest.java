@@ -133,7 +133,7 @@ class OneHotTest {
     refuses(
         OneHot.of("label", "image", 2, DType.UINT8),
         label.array("image", DType.UINT8, 2).build(),
-        "there is such an array already");
+        "that array exists already");
     refuses(
         stage,
         BatchSpec.builder().array("label", DType.FLOAT32, 2, 3).build(),

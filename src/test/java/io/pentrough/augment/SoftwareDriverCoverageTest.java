@@ -32,7 +32,7 @@ class SoftwareDriverCoverageTest {
         Staged.run(device, sample.array(), sample.blur(), "image", BlurTest::noise, seed, 1, 1);
       }
     }
-    covered(BlurTwin.SOURCE);
+    covered(BlurHostKernels.SOURCE);
   }
 
   @Test
@@ -50,7 +50,7 @@ class SoftwareDriverCoverageTest {
         }
       }
     }
-    covered(OneHotTwin.SOURCE);
+    covered(OneHotHostKernel.SOURCE);
   }
 
   private static void covered(KernelSource source) {

@@ -39,8 +39,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Single instructions of a kernel, changed one at a time: on the inputs of the kernel's tests the
- * result is another than the twin's, or the kernel fails. What is not noticed must be listed in
- * {@link #LIST}, with the reason.
+ * result is another than the host implementation's, or the kernel fails. What is not noticed must
+ * be listed in {@link #LIST}, with the reason.
  *
  * <p>Where tests are {@link Exhaustive} it takes every mutant, else a sample.
  */
@@ -73,9 +73,9 @@ class SoftwareDriverMutationTest {
 
   static Stream<Mutated> kernels() {
     return Stream.of(
-        new Mutated("blurAlong", BlurTwin.SOURCE, SoftwareDriverMutationTest::blurs),
-        new Mutated("blurAcross", BlurTwin.SOURCE, SoftwareDriverMutationTest::blurs),
-        new Mutated("oneHot", OneHotTwin.SOURCE, SoftwareDriverMutationTest::oneHots),
+        new Mutated("blurAlong", BlurHostKernels.SOURCE, SoftwareDriverMutationTest::blurs),
+        new Mutated("blurAcross", BlurHostKernels.SOURCE, SoftwareDriverMutationTest::blurs),
+        new Mutated("oneHot", OneHotHostKernel.SOURCE, SoftwareDriverMutationTest::oneHots),
         augmentation("augmentCrop"),
         augmentation("augmentWarp"),
         augmentation("labelCrop"),
@@ -83,7 +83,8 @@ class SoftwareDriverMutationTest {
   }
 
   private static Mutated augmentation(String kernel) {
-    return new Mutated(kernel, AugmentTwins.SOURCE, launches -> augmentations(launches, kernel));
+    return new Mutated(
+        kernel, AugmentHostKernels.SOURCE, launches -> augmentations(launches, kernel));
   }
 
   private static void augmentations(Launches launches, String kernel) throws Exception {
@@ -169,7 +170,9 @@ class SoftwareDriverMutationTest {
     List<Integer> chosen = chosen(mutants, mutated.kernel);
     TreeSet<String> unnoticed = new TreeSet<>();
     try (Subject subject = new Subject(KernelSource.of("mutants of " + mutated, mutants.ptx()))) {
-      assertTrue(subject.agrees(launches, 0), "without a mutation the result is the twin's");
+      assertTrue(
+          subject.agrees(launches, 0),
+          "without a mutation the result is the host implementation's");
       for (int mutant : chosen) {
         if (subject.agrees(launches, mutant)) {
           unnoticed.add(mutants.mutants().get(mutant - 1));

@@ -36,7 +36,7 @@ class SpreadTest {
     int most = 1 << 29;
     Size[] sizes = {new Size(most, 1, 1), new Size(1, most, 1), new Size(1, 1, most)};
     try (Device device = HostDevice.open();
-        DeviceModule module = device.load(AugmentTwins.SOURCE);
+        DeviceModule module = device.load(AugmentHostKernels.SOURCE);
         DeviceKernel kernel = module.kernel("augmentCrop")) {
       for (Size size : sizes) {
         Spread.spread(kernel, size, 65_535, true);

@@ -31,8 +31,8 @@ class CommandsTest {
   @ValueSource(
       strings = {
         "overhead --rounds 1 --seconds 0.001 --forks 0",
-        "badnews --repetitions 1 --warmup 0 --busy 0.001 --stuck 0.01 --idle 0.01",
-        "twins --rounds 1 --seconds 0.001",
+        "failure-latency --repetitions 1 --warmup 0 --busy 0.001 --stuck 0.01 --idle 0.01",
+        "host-kernels --rounds 1 --seconds 0.001",
         "transfer --to 16384 --seconds 0.001 --out OUT",
         "unwritten --rounds 1 --seconds 0.001 --workers 1 --workloads null_small",
       })
@@ -63,7 +63,7 @@ class CommandsTest {
   @Test
   void allGoesOnBehindACommandThatFails() throws Exception {
     List<String> commands =
-        List.of("twins --none", "transfer --to 4096 --seconds 0.001 --out " + folder);
+        List.of("host-kernels --none", "transfer --to 4096 --seconds 0.001 --out " + folder);
     Path report = folder.resolve("reports").resolve("all.md");
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
@@ -76,7 +76,7 @@ class CommandsTest {
     assertTrue(text.contains("| 4 KiB"), text);
     List<String> lines = text.lines().toList();
     assertEquals(
-        List.of("FAILED: twins --none (exit status 2)", "report: " + report),
+        List.of("FAILED: host-kernels --none (exit status 2)", "report: " + report),
         lines.subList(lines.size() - 2, lines.size()));
     assertEquals(lines.subList(0, lines.size() - 1), Files.readAllLines(report));
   }
@@ -84,15 +84,15 @@ class CommandsTest {
   @Test
   void allIsWellIfEveryCommandIs() throws Exception {
     Path report = folder.resolve("all.md");
-    assertTrue(All.run(List.of("twins --help"), "One", System.out, report));
+    assertTrue(All.run(List.of("host-kernels --help"), "One", System.out, report));
   }
 
   @Test
-  void badNewsThatWarmUpAreThrownAway() throws Exception {
+  void failuresThatWarmUpAreThrownAway() throws Exception {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
 
-    new BadNews(1, 2, 0.001, 0.01, 0.01).run(out);
+    new FailureLatency(1, 2, 0.001, 0.01, 0.01).run(out);
 
     String text = bytes.toString(StandardCharsets.UTF_8);
     List<String[]> rows =

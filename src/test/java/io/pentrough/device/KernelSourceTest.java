@@ -171,19 +171,19 @@ class KernelSourceTest {
   }
 
   @Test
-  void twinsAreAddedToANewSource() {
+  void hostKernelsAreAddedToANewSource() {
     KernelSource bare = of(".entry k() { ret; } .entry l() { ret; }");
-    HostKernel twin = arguments -> {};
-    KernelSource one = bare.twin("k", twin);
-    assertEquals(Optional.empty(), bare.twin("k"));
-    assertSame(twin, one.twin("k").orElseThrow());
-    assertEquals(Optional.empty(), one.twin("l"));
+    HostKernel kernel = arguments -> {};
+    KernelSource one = bare.hostKernel("k", kernel);
+    assertEquals(Optional.empty(), bare.hostKernel("k"));
+    assertSame(kernel, one.hostKernel("k").orElseThrow());
+    assertEquals(Optional.empty(), one.hostKernel("l"));
     assertSame(bare.ptx(), one.ptx());
     assertEquals(
-        "kernel k of test has a twin already",
-        message(IllegalArgumentException.class, () -> one.twin("k", twin)));
+        "kernel k of test has a host implementation already: leave out one of the two",
+        message(IllegalArgumentException.class, () -> one.hostKernel("k", kernel)));
     assertEquals(
         "no kernel m in test: it has k, l",
-        message(IllegalArgumentException.class, () -> one.twin("m", twin)));
+        message(IllegalArgumentException.class, () -> one.hostKernel("m", kernel)));
   }
 }

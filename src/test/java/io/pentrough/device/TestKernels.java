@@ -2,19 +2,19 @@ package io.pentrough.device;
 
 import java.nio.ByteBuffer;
 
-/** The kernels of launches.cu, with their twins. */
+/** The kernels of launches.cu, with their host implementations. */
 public final class TestKernels {
 
-  /** With a twin for each kernel but {@code stray}. */
+  /** With a host implementation for each kernel but {@code stray}. */
   public static final KernelSource SOURCE =
       KernelSource.ofResource(TestKernels.class, "cuda/launches.ptx")
-          .twin("saxpy", TestKernels::saxpy)
-          .twin("arguments", TestKernels::arguments)
-          .twin("shape", TestKernels::shape)
-          .twin("affine", TestKernels::affine)
-          .twin("reverse", TestKernels::reverse)
-          .twin("foreign", TestKernels::foreign)
-          .twin("nothing", arguments -> {});
+          .hostKernel("saxpy", TestKernels::saxpy)
+          .hostKernel("arguments", TestKernels::arguments)
+          .hostKernel("shape", TestKernels::shape)
+          .hostKernel("affine", TestKernels::affine)
+          .hostKernel("reverse", TestKernels::reverse)
+          .hostKernel("foreign", TestKernels::foreign)
+          .hostKernel("nothing", arguments -> {});
 
   private TestKernels() {}
 

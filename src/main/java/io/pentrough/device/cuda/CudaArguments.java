@@ -16,25 +16,26 @@ import jcuda.driver.CUresult;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The native memory that a device's kernels pass their arguments in, from the device's start to its
- * end. A driver may let an allocation or a free of pinned memory wait for all work of the context,
- * so a kernel takes a block here, and gives it back here.
+ * Native memory for the arguments of a device's kernels, allocated when the device opens and freed
+ * at its end. A driver may let an allocation or a free of pinned memory wait for all work of the
+ * context. So a kernel takes a block of this memory and returns it.
  *
  * <p>The driver reads a launch's arguments before the launch returns, so this memory need not be
- * pinned. But JCuda tells the address only of memory that the driver allocated, and a launch from
- * an address takes a seventh of one from JCuda's pointer objects (docs/decisions.md).
+ * pinned. But JCuda gives the address only of memory that the driver allocated. A launch from an
+ * address takes a seventh of the time of one from JCuda's pointer objects (docs/decisions.md).
  *
- * <p><b>Threads.</b> Any. A lock is held for a few instructions, never for a call of the driver.
+ * <p><b>Threads.</b> May be used from any thread. The lock is held for a few instructions, and
+ * never during a call of the driver.
  */
 final class CudaArguments {
 
   /** Room for 1,024 kernels of up to 16 parameters. */
   static final int CHUNK_BYTES = 256 << 10;
 
-  /** A cache line: two kernels that are launched at once do not share one. */
+  /** A cache line, so that two kernels that are launched at once do not share one. */
   private static final int SMALLEST_BLOCK = 64;
 
-  /** A piece of the memory; one kernel's until it is given back. */
+  /** A piece of the memory. It belongs to one kernel until it is returned. */
   record Block(RawPointer address, ByteBuffer bytes) {}
 
   private record Chunk(RawPointer address, int bytes) {}
@@ -53,10 +54,10 @@ final class CudaArguments {
   }
 
   /**
-   * Allocates what usually suffices; with the context current.
+   * Allocates what usually suffices. The context must be current.
    *
-   * @param mayBeRefused whether a driver that has no pinned memory is asked again for the first
-   *     kernel, instead of being an error now
+   * @param mayBeRefused if the driver has no pinned memory, whether to ask again at the first
+   *     kernel instead of throwing now
    */
   static CudaArguments allocate(String device, boolean mayBeRefused) {
     CudaArguments made = new CudaArguments(device);
@@ -76,13 +77,13 @@ final class CudaArguments {
   }
 
   /**
-   * A block of at least so many bytes, with any content; with the context current. Allocates, which
-   * may wait for the context, only if more kernels are open than ever before.
+   * Takes a block of at least this size, with undefined content. The context must be current.
+   * Allocates, and so may wait for the context, only if more kernels are open than ever before.
    */
   Block take(int bytes, String kernel) {
     int size = Math.max(SMALLEST_BLOCK, 2 * Integer.highestOneBit(bytes - 1));
     Block block = takeFree(size);
-    while (block == null) { // again if others have taken all of a new chunk
+    while (block == null) { // again if other threads have taken the whole new chunk
       Chunk chunk = new Chunk(new RawPointer(), Math.max(size, CHUNK_BYTES));
       int code = allocate(chunk);
       if (code != CUresult.CUDA_SUCCESS) {
@@ -100,7 +101,7 @@ final class CudaArguments {
 
   private synchronized void add(Chunk chunk) {
     chunks.add(chunk);
-    cut = 0; // what is left of the chunk before is too small for a block
+    cut = 0; // the rest of the previous chunk is too small for a block
   }
 
   private synchronized @Nullable Block takeFree(int size) {
@@ -125,7 +126,7 @@ final class CudaArguments {
     freeBySize.computeIfAbsent(block.bytes.capacity(), size -> new ArrayDeque<>()).push(block);
   }
 
-  /** Frees it; with the context current, when no block is out any more. */
+  /** Frees the memory. The context must be current, and all blocks returned. */
   synchronized void free() {
     for (Chunk chunk : chunks) {
       CudaDriver.call(device, "cuMemFreeHost", p -> cuMemFreeHost(p), chunk.address);

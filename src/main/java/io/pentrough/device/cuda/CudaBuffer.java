@@ -8,21 +8,21 @@ import jcuda.driver.CUdeviceptr;
 abstract sealed class CudaBuffer implements DeviceBuffer permits CudaMemory, CudaMapped, CudaSlice {
 
   /**
-   * Keeps the memory from being freed until {@link CudaHandle#done()} of the result; throws if it
-   * is closed or a guard refuses.
+   * Keeps the memory from being freed until {@link CudaHandle#done()} of the result. Throws if the
+   * memory is closed or a guard refuses.
    */
   abstract CudaHandle useMemory();
 
-  /** Where the allocation begins. */
+  /** The address of the allocation. */
   abstract DeviceAddress base();
 
-  /** Where this buffer begins in its allocation. */
+  /** The offset of this buffer in its allocation. */
   abstract long start();
 
   @Override
   public abstract CudaDevice device();
 
-  /** The address of a byte; allocates only if it is not the first of the allocation. */
+  /** The address of a byte. Allocates only if it is not the first of the allocation. */
   final CUdeviceptr address(long offset) {
     long from = start() + offset;
     return from == 0 ? base() : base().withByteOffset(from);

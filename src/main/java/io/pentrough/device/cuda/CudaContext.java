@@ -19,29 +19,29 @@ import jcuda.driver.CUstreamCaptureMode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A context of the driver, on which threads it is current, and how long it is needed: a primary
- * context is given back when its device is closed and the last handle in it is gone; one of the
- * application's stays the application's.
+ * A context of the driver: makes it current for calls, and counts what needs it. A primary context
+ * is released when its device is closed and its last handle is gone. A context of the application
+ * is never released.
  */
 final class CudaContext {
 
   private static final Logger LOG = System.getLogger("io.pentrough");
 
-  /** What is known of the calling thread. */
+  /** The state of the calling thread. */
   private static final ThreadLocal<Calls> CALLS = ThreadLocal.withInitial(Calls::new);
 
-  /** Where the driver writes what was popped. Nobody reads it, so all threads may share it. */
+  /** The driver writes the popped context here. It is never read, so all threads may share it. */
   private static final CUcontext POPPED = new CUcontext();
 
   private static final class Calls {
 
-    /** Current from {@link #beginCalls} to {@link #endCalls}, so that it need not be asked for. */
+    /** Whether the context is current from {@link #beginCalls} to {@link #endCalls}. */
     @Nullable CudaContext known;
 
-    /** Where the driver writes its answer: no heap for a question asked at each batch (I6). */
+    /** The driver writes its answer here, so that asking allocates nothing (I6). */
     final CUcontext current = new CUcontext();
 
-    /** A thread of the library: no query of it harms a capture. */
+    /** Whether this is a thread of the library, whose queries harm no capture. */
     boolean isRelaxed;
 
     final int[] captureMode = new int[1];
@@ -56,19 +56,19 @@ final class CudaContext {
   private final Object lock = new Object();
   private boolean closed;
 
-  /** What was handed out and is open. */
+  /** How many handles are open. */
   private int handles;
 
-  /** Calls under way that no handle counts for: those on the default stream. */
+  /** How many calls run that no handle counts for: those on the default stream. */
   private int calls;
 
-  /** To be given back: closed, and neither a handle nor a call was left. */
+  /** Whether the context must be released: closed, without a handle or a call. */
   private boolean gone;
 
-  /** Given back. */
+  /** Whether the context has been released. */
   private boolean released;
 
-  /** What frees the device's own memory in the end. */
+  /** Frees the device's own memory at the end. */
   private final List<Runnable> frees = new ArrayList<>();
 
   CudaContext(String name, CUcontext handle, @Nullable CUdevice primaryOf) {
@@ -78,12 +78,11 @@ final class CudaContext {
   }
 
   /**
-   * Makes the context current for a call, unless it is; what it returns goes to {@link #exit}. The
-   * caller holds the context, by a handle or by {@link #callComes}.
+   * Makes the context current for a call, unless it is already. The result goes to {@link #exit}.
+   * The caller must hold the context, by a handle or by {@link #callComes}.
    *
-   * <p>The driver is asked each time which context is current: the application may have changed
-   * that by calls that nobody sees here, on a thread of the library too (a target that calls {@code
-   * cudaSetDevice}).
+   * <p>This asks the driver each time which context is current. The application may have changed
+   * it, also on a thread of the library (for example, a target may call {@code cudaSetDevice}).
    */
   boolean enter() {
     Calls calls = CALLS.get();
@@ -95,8 +94,8 @@ final class CudaContext {
   }
 
   /**
-   * Like {@link #enter}, before something is freed: a driver that does not say which context is
-   * current must not keep us from freeing, so the context is pushed then.
+   * Like {@link #enter}, before something is freed. If the driver does not say which context is
+   * current, this pushes the context, so that freeing goes on.
    */
   boolean enterToFree() {
     Calls calls = CALLS.get();
@@ -104,7 +103,7 @@ final class CudaContext {
       if (calls.known == this || isCurrent(calls)) {
         return false;
       }
-    } catch (DeviceException e) { // if it lasts, the push fails too, and says so
+    } catch (DeviceException e) { // if the fault persists, the push throws
       LOG.log(Level.DEBUG, "pushed without knowing what is current: " + e.getMessage());
     }
     push();
@@ -128,12 +127,12 @@ final class CudaContext {
 
   /**
    * See {@link io.pentrough.device.Device#beginCalls()}. If the context cannot be made current,
-   * each call will find out by itself, and say so.
+   * each call throws.
    */
   boolean beginCalls() {
     Calls calls = CALLS.get();
     if (calls.known == this || VirtualThreads.isCurrent()) {
-      return false; // a virtual thread may wait, and go on where another context is current
+      return false; // a virtual thread may move to a carrier with another context
     }
     try {
       boolean pushes = !isCurrent(calls);
@@ -148,7 +147,7 @@ final class CudaContext {
   }
 
   private void pushUntilEndCalls() {
-    callComes(); // or the context might be given back while it is pushed
+    callComes(); // so that the context is not released while it is pushed
     try {
       push();
     } catch (Throwable t) {
@@ -163,12 +162,12 @@ final class CudaContext {
     if (begun) {
       try {
         exit(true);
-      } catch (DeviceException e) { // the caller has got what it came for
+      } catch (DeviceException e) { // the caller's work is done
         LOG.log(Level.WARNING, "a thread keeps a context as its current one: " + e.getMessage(), e);
       }
       try {
         callGone();
-      } catch (DeviceException e) { // as before; this was the last call of a closed device
+      } catch (DeviceException e) { // likewise, at the last call of a closed device
         LOG.log(Level.WARNING, "not given back: " + e.getMessage(), e);
       }
     }
@@ -179,7 +178,7 @@ final class CudaContext {
     callComes();
     try {
       makeCurrent();
-      // Else a query of ours would invalidate a capture that a thread of the application began.
+      // Otherwise our queries would invalidate a capture that the application began.
       exchangeCaptureMode(new int[] {CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED});
       CALLS.get().isRelaxed = true;
     } finally {
@@ -188,8 +187,8 @@ final class CudaContext {
   }
 
   /**
-   * On a thread of the application: a query would invalidate a capture in its mode, also one that
-   * another thread began. Until {@link #restoreCaptureMode} it does not.
+   * Relaxes the capture mode on a thread of the application, until {@link #restoreCaptureMode}.
+   * Otherwise a query would invalidate a capture, also one that another thread began.
    */
   void relaxCaptureMode() {
     Calls calls = CALLS.get();
@@ -216,7 +215,7 @@ final class CudaContext {
     CudaDriver.call(name, "cuCtxSetCurrent", c -> cuCtxSetCurrent(c), handle);
   }
 
-  /** Before a handle is made: none is from close() on. */
+  /** Counts a handle before it is made. Throws after close(). */
   void handleComes() {
     synchronized (lock) {
       if (closed) {
@@ -226,7 +225,7 @@ final class CudaContext {
     }
   }
 
-  /** Before a handle is made on behalf of one that exists, which may be after close(). */
+  /** Counts a handle before it is made for an existing one. Works after close() too. */
   void handleComesLate() {
     synchronized (lock) {
       requireNotGone();
@@ -245,7 +244,7 @@ final class CudaContext {
     }
   }
 
-  /** Before a call that no handle counts for; keeps the context until {@link #callGone}. */
+  /** Keeps the context for a call that no handle counts for, until {@link #callGone}. */
   void callComes() {
     synchronized (lock) {
       requireNotGone();
@@ -264,14 +263,14 @@ final class CudaContext {
     }
   }
 
-  /** How many handles are open; while the context is being given back it is one itself. */
+  /** How many handles are open. The context counts as one while it is being released. */
   int handles() {
     synchronized (lock) {
       return gone && !released ? 1 : handles;
     }
   }
 
-  /** For memory that the device keeps for itself; only while the device is being made. */
+  /** For the device's own memory. Called only while the device is being made. */
   void freesInTheEnd(Runnable free) {
     frees.add(free);
   }
@@ -296,7 +295,7 @@ final class CudaContext {
     }
   }
 
-  /** True once: from then on neither a handle nor a call comes, so that none can go. */
+  /** Returns true once. After that no handle and no call can come, so none can go. */
   private boolean goesNow() {
     gone = closed && handles == 0 && calls == 0;
     return gone;
@@ -327,7 +326,7 @@ final class CudaContext {
         try {
           free.run();
         } catch (WorkFailedException e) {
-          // The context runs nothing any more, and its memory goes with it.
+          // The context has failed, and its memory is freed with it.
         } catch (DeviceException e) {
           refusal = e;
         }

@@ -1,18 +1,8 @@
 package io.pentrough.device.cuda;
 
-import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
-import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
 import static jcuda.driver.JCudaDriver.CU_STREAM_LEGACY;
 import static jcuda.driver.JCudaDriver.CU_STREAM_PER_THREAD;
-import static jcuda.driver.JCudaDriver.cuCtxGetDevice;
-import static jcuda.driver.JCudaDriver.cuCtxPopCurrent;
-import static jcuda.driver.JCudaDriver.cuCtxPushCurrent;
-import static jcuda.driver.JCudaDriver.cuDeviceGet;
-import static jcuda.driver.JCudaDriver.cuDeviceGetAttribute;
-import static jcuda.driver.JCudaDriver.cuDeviceGetName;
 import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
-import static jcuda.driver.JCudaDriver.cuDeviceTotalMem;
-import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
 import static jcuda.driver.JCudaDriver.cuStreamGetCtx;
 
@@ -24,13 +14,10 @@ import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.Supplier;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
@@ -42,30 +29,34 @@ import org.jspecify.annotations.Nullable;
 /**
  * An NVIDIA GPU, through the CUDA <em>driver</em> API and JCuda.
  *
- * <p><b>Contexts.</b> {@link #open(int)} uses the device's primary context, which CUDA's runtime
- * API, cuBLAS and other libraries in the process share; it stays current on the thread that opened
- * the device, so that JCuda's own calls work there, unless {@link Builder#makeCurrent} says
- * otherwise. {@link #attach(CUcontext)} uses a context of the application, and never destroys it:
- * it must outlive everything made here. Threads of the loader bind the context once and relax their
- * stream capture mode, so that they cannot break a capture under way. A call from a thread on which
- * another context is current, or none, makes this device's context current for its own length, and
- * leaves the thread's current context as it found it.
+ * <p><b>Contexts.</b> {@link #open(int)} uses the device's primary context. CUDA's runtime API,
+ * cuBLAS and other libraries in the process share it. It stays current on the thread that opened
+ * the device, so that JCuda's own calls work there; {@link Builder#makeCurrent} turns that off.
+ * {@link #attach(CUcontext)} uses a context of the application and never destroys it. That context
+ * must outlive everything made here.
+ *
+ * <p>If another context is current on a thread, or none, a call makes this device's context current
+ * until it returns, and then restores the thread's own. Threads of the loader bind the context
+ * once. They relax their stream capture mode, so that they cannot break a running capture.
  *
  * <p><b>Streams.</b> {@link #newStream()} makes a non-blocking stream. {@link #wrap(CUstream)}
- * makes the application's stream known to the loader, and {@link #stream(DeviceStream)} returns any
- * stream's handle. {@link #defaultStream()} is CUDA's legacy default stream: work queued on it
- * waits for, and is waited for by, <em>blocking</em> streams of this context (those made with flag
- * 0). It does not cover non-blocking streams, nor CUDA's per-thread default stream: a loop that
- * works on one of those must name it to the loader.
+ * makes the application's stream usable here, and {@link #stream(DeviceStream)} returns any
+ * stream's handle.
  *
- * <p><b>JCuda.</b> Its switch for exceptions and its log level are the application's and are not
- * touched. The switch should stay off: with it, each poll of a pending event makes an exception.
+ * <p>{@link #defaultStream()} is CUDA's legacy default stream. It synchronises with the
+ * <em>blocking</em> streams of this context, which are made with flag 0. It does not synchronise
+ * with non-blocking streams, nor with CUDA's per-thread default stream. A loop that works on one of
+ * those must name it to the loader.
+ *
+ * <p><b>JCuda.</b> This library does not change JCuda's log level, nor its switch for exceptions.
+ * Leave the switch off: otherwise each poll of a pending event throws an exception inside JCuda.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
 public final class CudaDevice implements Device {
 
   private final CudaContext context;
+  private final CudaHandles handles;
   private final Info info;
   private final int driverVersion;
   private final int eventFlags;
@@ -76,7 +67,7 @@ public final class CudaDevice implements Device {
   private final CudaStaging staging;
   private final @Nullable CudaWords words;
 
-  /** What a device is. Immutable; equal if all of it is equal. */
+  /** A description of a device. Immutable; equal if all of it is equal. */
   public static final class Info {
 
     private final int ordinal;
@@ -94,7 +85,7 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Its number, for {@link #open(int)}.
+     * The device's number, for {@link #open(int)}.
      *
      * @return the number, from 0
      */
@@ -103,16 +94,16 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Its model.
+     * The device's model.
      *
-     * @return as the driver calls it
+     * @return the name that the driver gives
      */
     public String name() {
       return name;
     }
 
     /**
-     * All its memory.
+     * The size of the device's memory.
      *
      * @return the number of bytes
      */
@@ -130,7 +121,7 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * The compute capability, behind the dot.
+     * The compute capability, after the dot.
      *
      * @return the minor number
      */
@@ -156,7 +147,7 @@ public final class CudaDevice implements Device {
     /** Number, model, memory and compute capability, for people. */
     @Override
     public String toString() {
-      return nameOf(ordinal) + " (" + details() + ")";
+      return CudaDevices.nameOf(ordinal) + " (" + details() + ")";
     }
 
     private String details() {
@@ -171,7 +162,7 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * What a device has handed out and not got back yet. The default stream does not count.
+   * What a device has handed out that is not closed yet. The default stream does not count.
    * Immutable; equal if the numbers are equal.
    */
   public static final class Usage {
@@ -186,9 +177,9 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Open buffers, streams (wrapped ones too), events, modules and kernels.
+     * The number of open buffers, streams (including wrapped ones), events, modules and kernels.
      *
-     * @return how many
+     * @return the number
      */
     public int handles() {
       return handles;
@@ -211,7 +202,7 @@ public final class CudaDevice implements Device {
     }
   }
 
-  /** Options for opening a device. Not thread-safe. */
+  /** Options for opening a device. Not thread safe. */
   public static final class Builder {
 
     private boolean timing;
@@ -221,11 +212,11 @@ public final class CudaDevice implements Device {
     private Builder() {}
 
     /**
-     * Whether {@link #open} leaves the device's context current on the calling thread, so that
-     * JCuda's own calls work there. On by default. If several devices are opened this way, the last
-     * one is current. Calls of this library never need it.
+     * Sets whether {@link #open} leaves the device's context current on the calling thread, so that
+     * JCuda's own calls work there. On by default. If a thread opens several devices, the last one
+     * is current. This library's own calls never need it.
      *
-     * @param current false to leave the thread's current context as it is
+     * @param current false to leave the thread's current context unchanged
      * @return this
      */
     public Builder makeCurrent(boolean current) {
@@ -234,10 +225,10 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Makes events that measure time, see {@link CudaDevice#elapsedMillis}. Off by default, as such
-     * events cost the device a little.
+     * Sets whether events measure time, see {@link CudaDevice#elapsedMillis}. Off by default, as
+     * such events cost the device a little time.
      *
-     * @param measure whether they do
+     * @param measure true to measure
      * @return this
      */
     public Builder timing(boolean measure) {
@@ -246,13 +237,14 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Whether ordinary memory is used where the driver refuses pinned memory. Copies from it are
-     * staged by the driver and hold up the thread that queues them; {@link
-     * PinnedBuffer#isPageable()} and the loader's statistics say so. Off by default: a refusal is
-     * an error, in {@code open} and {@code attach} too. Kernels always need pinned memory for their
-     * arguments.
+     * Sets whether ordinary memory is used if the driver refuses pinned memory. Off by default: a
+     * refusal is an error, also in {@code open} and {@code attach}.
      *
-     * @param allow whether it may be used
+     * <p>The driver stages copies from ordinary memory, and they block the thread that queues them.
+     * {@link PinnedBuffer#isPageable()} and the loader's statistics report such memory. The
+     * arguments of kernels always need pinned memory.
+     *
+     * @param allow true to use it
      * @return this
      */
     public Builder allowPageable(boolean allow) {
@@ -261,20 +253,21 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Opens a device by its number: retains its primary context and makes it current on the calling
-     * thread, unless {@link #makeCurrent makeCurrent(false)} was called.
+     * Opens the device with this number. Retains its primary context, and makes it current on the
+     * calling thread unless {@link #makeCurrent makeCurrent(false)} was called. Blocks while the
+     * driver makes the context, if the process has none yet.
      *
      * @param ordinal the number, from 0
      * @return an open device, to be closed by the caller
-     * @throws IllegalArgumentException if there is no device of this number
+     * @throws IllegalArgumentException if this machine has no device with this number
      * @throws DeviceException if CUDA cannot be used here; the message says why
      */
     public CudaDevice open(int ordinal) {
       int version = CudaNatives.start();
-      Info info = info(ordinal);
-      CUdevice device = device(ordinal);
+      Info info = CudaDevices.info(ordinal);
+      CUdevice device = CudaDevices.device(ordinal);
       CUcontext primary = new CUcontext();
-      String name = nameOf(ordinal);
+      String name = CudaDevices.nameOf(ordinal);
       CudaDriver.call(
           name,
           "cuDevicePrimaryCtxRetain",
@@ -285,31 +278,25 @@ public final class CudaDevice implements Device {
     }
 
     /**
-     * Uses a context of the application.
+     * Uses a context of the application. The calling thread's current context does not change.
      *
-     * @param context made by the application, and destroyed by it, after this device and everything
-     *     made here is closed; the calling thread's current context stays what it is
-     * @return an open device, to be closed by the caller, which leaves the context alone
-     * @throws DeviceException if CUDA cannot be used here, or the context not; the message says why
+     * @param context a context that the application has made. The application must not destroy it
+     *     before this device and everything made here is closed
+     * @return an open device, to be closed by the caller; closing it does not destroy the context
+     * @throws DeviceException if CUDA or the context cannot be used; the message says why
      */
     public CudaDevice attach(CUcontext context) {
       Objects.requireNonNull(context, "context");
       int version = CudaNatives.start();
-      CUdevice device = new CUdevice();
-      CudaDriver.call("cuda", "cuCtxPushCurrent", c -> cuCtxPushCurrent(c), context);
-      try {
-        CudaDriver.call("cuda", "cuCtxGetDevice", d -> cuCtxGetDevice(d), device);
-      } finally {
-        CudaDriver.call("cuda", "cuCtxPopCurrent", c -> cuCtxPopCurrent(c), new CUcontext());
-      }
-      Info info = ordinalOf(device);
-      return make(
-          new CudaContext(nameOf(info.ordinal()), context, null), false, info, version, this);
+      Info info = CudaDevices.of(context);
+      String name = CudaDevices.nameOf(info.ordinal());
+      return make(new CudaContext(name, context, null), false, info, version, this);
     }
   }
 
   private CudaDevice(CudaContext context, Info info, int driverVersion, Builder options) {
     this.context = context;
+    handles = new CudaHandles(context);
     this.info = info;
     this.driverVersion = driverVersion;
     timing = options.timing;
@@ -362,12 +349,12 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * Opens a device by its number: retains its primary context and makes it current on the calling
-   * thread.
+   * Opens the device with this number. Retains its primary context, and makes it current on the
+   * calling thread. Blocks while the driver makes the context, if the process has none yet.
    *
    * @param ordinal the number, from 0
    * @return an open device, to be closed by the caller
-   * @throws IllegalArgumentException if there is no device of this number
+   * @throws IllegalArgumentException if this machine has no device with this number
    * @throws DeviceException if CUDA cannot be used here; the message says why
    */
   public static CudaDevice open(int ordinal) {
@@ -377,60 +364,63 @@ public final class CudaDevice implements Device {
   /**
    * Uses a context of the application, see {@link Builder#attach}.
    *
-   * @param context made by the application, and destroyed by it, after this device and everything
-   *     made here is closed
-   * @return an open device, to be closed by the caller, which leaves the context alone
-   * @throws DeviceException if CUDA cannot be used here, or the context not; the message says why
+   * @param context a context that the application has made. The application must not destroy it
+   *     before this device and everything made here is closed
+   * @return an open device, to be closed by the caller; closing it does not destroy the context
+   * @throws DeviceException if CUDA or the context cannot be used; the message says why
    */
   public static CudaDevice attach(CUcontext context) {
     return builder().attach(context);
   }
 
   /**
-   * The CUDA devices of this machine.
+   * Lists the CUDA devices of this machine.
    *
-   * @return all of them, in the order of their numbers
+   * @return all devices, in the order of their numbers
    * @throws DeviceException if CUDA cannot be used here; the message says why
    */
   public static List<Info> list() {
     CudaNatives.start();
-    List<Info> devices = new ArrayList<>();
-    for (int i = 0; i < CudaNatives.deviceCount(); i++) {
-      devices.add(info(i));
-    }
-    return List.copyOf(devices);
+    return CudaDevices.list();
   }
 
   /**
-   * Why CUDA cannot be used here, in plain words: no driver, one that is too old, no device, one
-   * that another process holds exclusively, or JCuda's libraries missing. The answer is found anew
-   * at each call, and asking breaks nothing that would work later. It makes a context on device 0
-   * and gives it back, which takes as long as {@link #open} unless the process has one already.
+   * Why CUDA cannot be used here, in plain words. For example, there is no driver, it is too old,
+   * another process holds the device exclusively, or JCuda's libraries are missing.
    *
-   * @return empty if it can be used
+   * <p>Each call tries again, and a failed try breaks nothing that would work later. The call makes
+   * a context on device 0 and releases it. That takes as long as {@link #open}, unless the process
+   * has a context already.
+   *
+   * @return empty if CUDA can be used
    */
   public static Optional<String> whyUnavailable() {
     return CudaNatives.whyUnavailable();
   }
 
   /**
-   * Loads the native library of one of JCuda's other classes, such as {@code JCublas2}, with the
-   * same care as JCuda's own. Left to itself such a class unpacks its library to a fixed name in
-   * the shared folder for temporary files, trusts what it finds there, and fails in its static
-   * initialiser, for good, if CUDA's library is not installed. Call this before its first use:
+   * Loads the native library of one of JCuda's other classes, such as {@code JCublas2}. Call this
+   * before the first use of the class:
    *
    * <pre>{@code
    * CudaDevice.loadLibrary(JCublas2.class); // a class literal initialises nothing
    * }</pre>
    *
-   * <p>A refusal breaks nothing on Linux: once the library is there, the next call finds it. On
-   * Windows it is final, as it is if the class failed before this was called. If the class works
-   * already, nothing happens. The first call takes some 0.1 s. For this time the property {@code
-   * java.io.tmpdir} names another folder. May be called from any thread; calls wait for each other
-   * and for an {@link #open} under way, those in other class loaders too.
+   * <p>Without this call, such a class unpacks its library to a fixed name in the shared folder for
+   * temporary files, and trusts a file that it finds there. If CUDA's library is not installed, its
+   * static initialiser fails, and the class cannot be used any more.
    *
-   * @param binding the class, such as {@code jcuda.jcublas.JCublas2.class}; initialised by this
-   * @throws IllegalArgumentException if it is no class of JCuda's
+   * <p>On Linux a refusal breaks nothing: once the library is installed, the next call finds it. On
+   * Windows a refusal is final. It is also final if the class failed before this call. If the class
+   * works already, nothing happens.
+   *
+   * <p>The first call takes some 0.1 s. During that time the property {@code java.io.tmpdir} names
+   * another folder. May be called from any thread. Calls wait for each other and for a running
+   * {@link #open}, also in other class loaders.
+   *
+   * @param binding the class, such as {@code jcuda.jcublas.JCublas2.class}; this call initialises
+   *     it
+   * @throws IllegalArgumentException if it is not a class of JCuda
    * @throws DeviceException if CUDA cannot be used here, or the library is missing or does not
    *     load; the message says what to install
    */
@@ -442,85 +432,28 @@ public final class CudaDevice implements Device {
     CudaNatives.loadLibrary(binding);
   }
 
-  private static Info info(int ordinal) {
-    CUdevice device = device(ordinal);
-    String where = nameOf(ordinal);
-    byte[] name = new byte[256];
-    CudaDriver.call(
-        where, "cuDeviceGetName", (n, d) -> cuDeviceGetName(n, n.length, d), name, device);
-    int length = 0;
-    while (length < name.length && name[length] != 0) {
-      length++;
-    }
-    long[] bytes = {0};
-    CudaDriver.call(where, "cuDeviceTotalMem", (b, d) -> cuDeviceTotalMem(b, d), bytes, device);
-    return new Info(
-        ordinal,
-        new String(name, 0, length, StandardCharsets.UTF_8),
-        bytes[0],
-        attribute(where, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device),
-        attribute(where, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device));
-  }
-
-  private static int attribute(String where, int attribute, CUdevice device) {
-    int[] value = {0};
-    CudaDriver.call(
-        where,
-        "cuDeviceGetAttribute",
-        (v, d) -> cuDeviceGetAttribute(v, attribute, d),
-        value,
-        device);
-    return value[0];
-  }
-
-  private static CUdevice device(int ordinal) {
-    int count = CudaNatives.deviceCount();
-    if (ordinal < 0 || ordinal >= count) {
-      throw new IllegalArgumentException(
-          "there is no CUDA device "
-              + ordinal
-              + ": this machine has "
-              + (count == 1 ? "one, number 0" : count + ", numbers 0 to " + (count - 1)));
-    }
-    CUdevice device = new CUdevice();
-    CudaDriver.call(nameOf(ordinal), "cuDeviceGet", (d, i) -> cuDeviceGet(d, i), device, ordinal);
-    return device;
-  }
-
-  /** The driver gives a context's device as a handle only. */
-  private static Info ordinalOf(CUdevice device) {
-    for (int i = 0; i < CudaNatives.deviceCount(); i++) {
-      if (device(i).equals(device)) {
-        return info(i);
-      }
-    }
-    throw new DeviceException(
-        "cuda: the context belongs to a device that is not listed; attach to one of the devices of"
-            + " CudaDevice.list()");
-  }
-
-  private static String nameOf(int ordinal) {
-    return "cuda:" + ordinal;
-  }
-
   CudaContext context() {
     return context;
   }
 
-  /** For kernels; as long as one is open. */
+  CudaHandles handles() {
+    return handles;
+  }
+
+  /** For open kernels. */
   CudaArguments arguments() {
     return arguments;
   }
 
-  /** For reads; as long as one is under way. */
+  /** For running reads. */
   CudaStaging staging() {
     return staging;
   }
 
   /**
-   * What this device is.
+   * Describes this device.
    *
-   * @return number, model, memory and compute capability
+   * @return its number, model, memory and compute capability
    */
   public Info info() {
     return info;
@@ -538,14 +471,15 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * Makes a stream of the application known here, so that it can be named to a loader. The result
-   * stands for the stream and does not own it: closing the result leaves the stream as it is.
+   * Wraps a stream of the application, so that it can be named to a loader. Closing the result does
+   * not destroy the stream.
    *
-   * @param stream made in this device's context, and not destroyed before every batch got for it is
-   *     closed and every wrapper out of use: a driver need not notice (undefined behaviour)
-   * @return the stream; equal to any other wrapper of the same one
-   * @throws IllegalArgumentException if the stream belongs to another context; or is CUDA's
-   *     per-thread default stream, which is another one on each thread
+   * @param stream a stream made in this device's context. Do not destroy it before all batches that
+   *     name it are closed and no wrapper is used any more. The driver need not notice a destroyed
+   *     stream, and its behaviour is undefined
+   * @return the wrapped stream; equal to any other wrapper of the same stream
+   * @throws IllegalArgumentException if the stream belongs to another context, or is CUDA's
+   *     per-thread default stream, which is a different stream on each thread
    * @throws DeviceException if the driver does not know the stream
    * @throws IllegalStateException if this device is closed
    */
@@ -560,7 +494,7 @@ public final class CudaDevice implements Device {
     if (stream.equals(CU_STREAM_LEGACY) || stream.equals(new CUstream())) {
       return defaultStream;
     }
-    return make(
+    return handles.make(
         () -> {
           requireOwn(stream);
           return new CudaStream(this, stream, CudaStream.Owner.APPLICATION);
@@ -580,12 +514,12 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * Where a buffer lies, for kernels and libraries. Asks the guards of a slice now, and never again
-   * for the pointer: it must not be used behind the close of the batch.
+   * The address of a buffer, for kernels and libraries. The call asks the guards of a slice once;
+   * the pointer itself is not guarded. Do not use it after the batch is closed.
    *
    * @param buffer memory of a CUDA device, or a slice of it
-   * @return the address of its first byte; a new object of 40 bytes
-   * @throws IllegalArgumentException if the buffer belongs to no CUDA device
+   * @return the address of the first byte; a new object of 40 bytes
+   * @throws IllegalArgumentException if the buffer belongs to another kind of device
    * @throws IllegalStateException if the buffer is closed, or a guard of the slice refuses
    */
   public static CUdeviceptr pointer(DeviceBuffer buffer) {
@@ -600,14 +534,14 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * The driver's handle of a stream, for JCuda and other libraries. Those on the runtime API take
-   * {@code new cudaStream_t(CudaDevice.stream(stream))}. Work queued there runs after what is
-   * queued already, as on {@code stream} itself.
+   * The driver's handle of a stream, for JCuda and other libraries. For libraries on the runtime
+   * API, use {@code new cudaStream_t(CudaDevice.stream(stream))}. Work that is queued through the
+   * handle runs in the order of the stream.
    *
-   * @param stream a stream of a CUDA device, of whatever origin; must outlive the use of the handle
-   * @return the handle, which is not to be destroyed; {@code CU_STREAM_LEGACY} for the default
+   * @param stream a stream of a CUDA device; do not close it while the handle is used
+   * @return the handle, which must not be destroyed; {@code CU_STREAM_LEGACY} for the default
    *     stream
-   * @throws IllegalArgumentException if the stream belongs to no CUDA device
+   * @throws IllegalArgumentException if the stream belongs to another kind of device
    * @throws IllegalStateException if the stream is closed
    */
   public static CUstream stream(DeviceStream stream) {
@@ -623,15 +557,15 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * The time between two marks, as the device measured it.
+   * The time between two recorded events, as the device measured it.
    *
-   * @param from recorded first, complete
-   * @param to recorded later, complete
-   * @return milliseconds, to about half a microsecond
+   * @param from a complete event
+   * @param to a complete event that was recorded later
+   * @return the time in milliseconds, accurate to about half a microsecond
    * @throws IllegalStateException if the device was not opened with {@code timing(true)}, or an
    *     event was never recorded or is closed
    * @throws IllegalArgumentException if an event belongs to another device
-   * @throws DeviceException if a mark is not complete yet, or the work before it failed
+   * @throws DeviceException if an event is not complete yet, or the work before it failed
    */
   public float elapsedMillis(DeviceEvent from, DeviceEvent to) {
     Objects.requireNonNull(from, "from");
@@ -640,29 +574,7 @@ public final class CudaDevice implements Device {
       throw new IllegalStateException(
           name() + " does not measure time: open it with CudaDevice.builder().timing(true)");
     }
-    CudaEvent first = own(from);
-    CudaEvent second = own(to);
-    if (!first.isCompleteByDriver() || !second.isCompleteByDriver()) {
-      throw new DeviceException(name() + ": the marks are not complete yet: synchronise first");
-    }
-    boolean pushed = first.begin();
-    try {
-      second.use();
-      try {
-        float[] millis = {0};
-        CudaDriver.call(
-            name(),
-            "cuEventElapsedTime",
-            (ms, end) -> cuEventElapsedTime(ms, first.handle, end),
-            millis,
-            second.handle);
-        return millis[0];
-      } finally {
-        second.done();
-      }
-    } finally {
-      first.end(pushed);
-    }
+    return own(from).elapsedMillis(own(to));
   }
 
   @Override
@@ -675,7 +587,7 @@ public final class CudaDevice implements Device {
               + bytes
               + "; split it");
     }
-    return make(() -> CudaPinned.allocate(this, (int) bytes, allowPageable));
+    return handles.make(() -> CudaPinned.allocate(this, (int) bytes, allowPageable));
   }
 
   @Override
@@ -684,7 +596,7 @@ public final class CudaDevice implements Device {
       throw new IllegalArgumentException(
           "a device buffer has at least 1 byte, not " + bytes + ": ask for what it shall hold");
     }
-    return make(() -> CudaMemory.allocate(this, bytes));
+    return handles.make(() -> CudaMemory.allocate(this, bytes));
   }
 
   @Override
@@ -700,7 +612,7 @@ public final class CudaDevice implements Device {
 
   @Override
   public DeviceStream newStream() {
-    return make(
+    return handles.make(
         () -> {
           CUstream stream = new CUstream();
           CudaDriver.call(
@@ -721,52 +633,13 @@ public final class CudaDevice implements Device {
 
   @Override
   public DeviceEvent newEvent() {
-    return make(() -> CudaEvent.create(context, eventFlags, words));
+    return handles.make(() -> CudaEvent.create(context, eventFlags, words));
   }
 
   @Override
   public DeviceModule load(KernelSource source) {
     Objects.requireNonNull(source, "source");
-    return make(() -> CudaModule.load(this, source));
-  }
-
-  private <T extends AutoCloseable> T make(Supplier<T> maker) {
-    return makeCounted(context::handleComes, maker);
-  }
-
-  /** Makes a handle on behalf of one that exists: also on a device that is closed. */
-  <T extends AutoCloseable> T makeLate(Supplier<T> maker) {
-    return makeCounted(context::handleComesLate, maker);
-  }
-
-  /** Counts a handle before it is made, so that the context cannot go meanwhile. */
-  private <T extends AutoCloseable> T makeCounted(Runnable count, Supplier<T> maker) {
-    count.run();
-    @Nullable T made = null;
-    try {
-      boolean pushed = context.enter();
-      try {
-        made = maker.get();
-      } finally {
-        context.exit(pushed);
-      }
-      return Objects.requireNonNull(made);
-    } catch (Throwable t) {
-      giveUp(made, t);
-      throw t;
-    }
-  }
-
-  private void giveUp(@Nullable AutoCloseable made, Throwable why) {
-    try {
-      if (made == null) {
-        context.handleGone();
-      } else {
-        made.close();
-      }
-    } catch (Exception e) {
-      why.addSuppressed(e);
-    }
+    return handles.make(() -> CudaModule.load(this, source));
   }
 
   @Override
@@ -785,9 +658,9 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * What this device has handed out and not got back: zero when everything is closed.
+   * What this device has handed out that is not closed yet.
    *
-   * @return a consistent snapshot
+   * @return a consistent snapshot; 0 handles when everything is closed
    */
   public Usage liveResources() {
     return new Usage(context.handles());
@@ -796,11 +669,11 @@ public final class CudaDevice implements Device {
   /**
    * {@inheritDoc}
    *
-   * <p>Then the memory that the device keeps for itself is freed (1.25 MiB of pinned memory, for
-   * the arguments of kernels and the bytes of reads), and the primary context is released. In both
-   * a driver may wait until all work queued in the context has run, including that of others. A
-   * thread on which the context is current keeps it. From then on the driver refuses that context,
-   * unless somebody else retains it.
+   * <p>The device then frees its own memory (1.25 MiB of pinned memory, for the arguments of
+   * kernels and the bytes of reads) and releases the primary context. In both the driver may block
+   * until all work queued in the context has run, including the work of others. The context stays
+   * current on threads where it was. The driver refuses to use it from then on, unless it is
+   * retained elsewhere.
    *
    * @throws DeviceException if the driver refuses to release the context
    */

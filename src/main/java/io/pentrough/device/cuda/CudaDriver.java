@@ -17,14 +17,14 @@ import jcuda.driver.CUstream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one place that calls JCuda: each call's code is looked at, and what fails is told with the
- * call, the number, CUDA's name and text, and the device.
+ * Makes all calls of JCuda, and checks each call's code. The message of a failure has the call, the
+ * number, CUDA's name and text, and the device.
  *
- * <p>Whether JCuda throws by itself is one switch for the JVM and the application's business: both
- * ways lead to the same code here. With the switch on, a poll of a pending event costs an exception
- * inside JCuda.
+ * <p>A switch of the JVM, which belongs to the application, decides whether JCuda throws by itself.
+ * Both settings lead to the same code here. With the switch on, a poll of a pending event costs an
+ * exception inside JCuda.
  *
- * <p>The arguments go in one by one, not captured by a lambda, so that a call allocates nothing.
+ * <p>Arguments are passed one by one, not captured by a lambda, so that a call allocates nothing.
  */
 final class CudaDriver {
 
@@ -70,7 +70,7 @@ final class CudaDriver {
     check(device, name, code);
   }
 
-  /** True if complete, false if pending; throws if it has failed. */
+  /** Returns true if complete, false if pending. Throws if the work has failed. */
   static boolean isComplete(String device, CUevent event) {
     int code = code(e -> cuEventQuery(e), event);
     if (code == CUresult.CUDA_ERROR_NOT_READY) {
@@ -80,7 +80,7 @@ final class CudaDriver {
     return true;
   }
 
-  /** The plain code of a launch; whoever looks at it has more to say than the code. */
+  /** The plain code of a launch, for a caller with a better message. */
   static int launch(
       CUfunction function,
       int gridX,
@@ -110,7 +110,7 @@ final class CudaDriver {
     }
   }
 
-  /** The plain code of a call, for callers to whom more than success is an answer. */
+  /** The plain code of a call, for callers that expect more codes than success. */
   static <A> int code(Call1<A> call, A a) {
     try {
       return call.run(a);
@@ -119,7 +119,7 @@ final class CudaDriver {
     }
   }
 
-  /** The plain code of a call, for callers to whom more than success is an answer. */
+  /** The plain code of a call, for callers that expect more codes than success. */
   static <A, B> int code(Call2<A, B> call, A a, B b) {
     try {
       return call.run(a, b);
@@ -134,7 +134,7 @@ final class CudaDriver {
     }
   }
 
-  /** What there is to say about a call that failed; the rest may name what was asked for. */
+  /** The message about a call that failed. {@code rest} may name its arguments. */
   static DeviceException failure(String device, String call, int code, String rest) {
     String message =
         device
@@ -151,10 +151,10 @@ final class CudaDriver {
   }
 
   /**
-   * Whether the code is about work that ran before, and not about the call: the context runs
-   * nothing any more. These are the codes of which CUDA's manual says that "the process must be
-   * terminated and relaunched" (CUDA Driver API, CUresult), and that of an assertion, of which it
-   * says so of the context.
+   * Whether the code is about earlier work and not about the call, so that the context has failed.
+   * These are the codes of which CUDA's manual says that "the process must be terminated and
+   * relaunched" (CUDA Driver API, CUresult), and the code of a failed assertion, which ends the
+   * context.
    */
   private static boolean isOfFailedWork(int code) {
     return switch (code) {
@@ -176,7 +176,7 @@ final class CudaDriver {
     };
   }
 
-  /** CUDA's name of a code; JCuda 12.6 does not know those of later drivers. */
+  /** CUDA's name of a code. JCuda 12.6 does not know the codes of later drivers. */
   private static String nameOf(int code) {
     return switch (code) {
       case CONTAINED -> "CUDA_ERROR_CONTAINED";
@@ -195,7 +195,7 @@ final class CudaDriver {
     return text[0] == null ? "" : " (" + text[0] + ")";
   }
 
-  /** What to do next, for codes of which the call and its arguments do not say it. */
+  /** What to do next, for codes that need an explanation. */
   private static String advice(int code) {
     return switch (code) {
       case CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
@@ -262,7 +262,7 @@ final class CudaDriver {
     };
   }
 
-  /** JCuda's exception has the name of its code as its message, and nothing else. */
+  /** The message of JCuda's exception is the name of its code. */
   private static int codeOf(CudaException e) {
     String name = String.valueOf(e.getMessage());
     @Nullable Integer code = Codes.BY_NAME.get(name);
@@ -276,14 +276,14 @@ final class CudaDriver {
   }
 
   /**
-   * Loads the classes that only a failure needs. It may come while things are given back, when the
-   * class loader has been closed.
+   * Loads the classes that only a failure needs. A failure may come during close, when the class
+   * loader has been closed.
    */
   static void prepareForFailures() {
     codeOf(new CudaException(CUresult.stringFor(SUCCESS)));
   }
 
-  /** For the way back from a name. */
+  /** Finds a code by its name. */
   private static final class Codes {
 
     static final Map<String, Integer> BY_NAME = new HashMap<>();

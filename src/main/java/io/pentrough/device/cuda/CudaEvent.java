@@ -2,6 +2,7 @@ package io.pentrough.device.cuda;
 
 import static jcuda.driver.JCudaDriver.cuEventCreate;
 import static jcuda.driver.JCudaDriver.cuEventDestroy;
+import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
 import static jcuda.driver.JCudaDriver.cuEventSynchronize;
 
 import io.pentrough.device.DeviceEvent;
@@ -14,13 +15,13 @@ import org.jspecify.annotations.Nullable;
 /** An event of the driver. */
 final class CudaEvent extends CudaHandle implements DeviceEvent {
 
-  /** A park shorter than this comes back no sooner. */
-  private static final long SHORTEST_PARK_NANOS = 20_000;
+  /** A shorter park returns no sooner. */
+  private static final long MIN_PARK_NANOS = 20_000;
 
-  /** A poll comes at most this part of the waiting time too late. */
+  /** Polling adds at most this fraction to the waiting time. */
   private static final int LATE_BY = 8;
 
-  /** With a word, the driver is asked this often only: it alone knows of a failure. */
+  /** With a word, only every so many queries ask the driver, which alone knows of a failure. */
   private static final int ASK_DRIVER = 16;
 
   final CUevent handle;
@@ -36,14 +37,14 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
     this.word = word;
   }
 
-  /** Makes an event; for a handle that is counted already. */
+  /** Makes an event. The handle is counted already. */
   static CudaEvent create(CudaContext context, int flags, @Nullable CudaWords words) {
     CUevent handle = new CUevent();
     CudaDriver.call(context.name, "cuEventCreate", (e, f) -> cuEventCreate(e, f), handle, flags);
     return new CudaEvent(context, handle, words == null ? null : words.take());
   }
 
-  /** Its mark has been queued on the stream. */
+  /** The event was recorded on the stream. */
   void recorded(CUstream stream) {
     if (word != null) {
       word.write(stream);
@@ -65,7 +66,7 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
     return isCompleteByDriver();
   }
 
-  /** Without a look at the word, which the stream writes a little later. */
+  /** Does not read the word, which the stream writes a little later. */
   boolean isCompleteByDriver() {
     boolean pushed = begin();
     try {
@@ -82,8 +83,8 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
   }
 
   /**
-   * The driver cannot wake a thread with a deadline, so this parks for a part of the time that has
-   * been waited already: a short copy is noticed soon, a long wait costs few polls.
+   * The driver cannot wake a thread with a deadline. So this parks for a fraction of the time since
+   * the event was recorded. A short copy is noticed soon, and a long wait costs few polls.
    */
   @Override
   public void park(long maxNanos) {
@@ -91,15 +92,14 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
       return;
     }
     long waited = System.nanoTime() - recordedNanos;
-    LockSupport.parkNanos(
-        this, Math.min(maxNanos, Math.max(SHORTEST_PARK_NANOS, waited / LATE_BY)));
+    LockSupport.parkNanos(this, Math.min(maxNanos, Math.max(MIN_PARK_NANOS, waited / LATE_BY)));
   }
 
   private boolean mayBeOver() {
     try {
       return isComplete();
     } catch (DeviceException | IllegalStateException e) {
-      return true; // isComplete() will tell the caller
+      return true; // the caller gets it from isComplete()
     }
   }
 
@@ -109,6 +109,32 @@ final class CudaEvent extends CudaHandle implements DeviceEvent {
     try {
       requireRecorded();
       CudaDriver.call(context.name, "cuEventSynchronize", e -> cuEventSynchronize(e), handle);
+    } finally {
+      end(pushed);
+    }
+  }
+
+  /** See {@link CudaDevice#elapsedMillis}. */
+  float elapsedMillis(CudaEvent to) {
+    if (!isCompleteByDriver() || !to.isCompleteByDriver()) {
+      throw new DeviceException(
+          context.name + ": an event is not complete yet: synchronise both first");
+    }
+    boolean pushed = begin();
+    try {
+      to.use();
+      try {
+        float[] millis = {0};
+        CudaDriver.call(
+            context.name,
+            "cuEventElapsedTime",
+            (ms, end) -> cuEventElapsedTime(ms, handle, end),
+            millis,
+            to.handle);
+        return millis[0];
+      } finally {
+        to.done();
+      }
     } finally {
       end(pushed);
     }

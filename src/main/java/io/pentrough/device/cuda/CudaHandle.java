@@ -5,10 +5,10 @@ import java.lang.System.Logger.Level;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Something of the driver that has to be given back: a stream, an event, memory.
+ * An object of the driver that must be destroyed: a stream, an event, memory.
  *
- * <p>To a driver, a handle that another thread destroys during a call is a wild pointer. So each
- * use is counted, and whoever is last, a user or the one who closes, gives it back.
+ * <p>If another thread destroyed it during a call, the driver would use a dangling pointer. So each
+ * use is counted. The last thread, a user or the one that closes it, destroys it.
  */
 abstract class CudaHandle {
 
@@ -18,40 +18,40 @@ abstract class CudaHandle {
 
   final CudaContext context;
 
-  /** How many calls use the handle, and {@link #CLOSED} from close() on. */
+  /** How many calls use the handle, plus {@link #CLOSED} after close(). */
   private final AtomicInteger uses = new AtomicInteger();
 
-  /** Whether the context counts this as long as it is open, or each use of it. */
+  /** Whether the context counts the open handle, or each use of it. */
   private final boolean closable;
 
-  /** For a handle that exists, and is counted already. */
+  /** For an existing handle that is counted already. */
   CudaHandle(CudaContext context) {
     this(context, true);
   }
 
   /**
-   * For a handle that exists.
+   * For an existing handle.
    *
-   * @param closable whether it will be closed, and is counted already; else each use of it keeps
-   *     the context
+   * @param closable whether it will be closed, and is counted already; otherwise each use of it
+   *     keeps the context
    */
   CudaHandle(CudaContext context, boolean closable) {
     this.context = context;
     this.closable = closable;
   }
 
-  /** Gives it back to the driver; called once, with the context current. */
+  /** Destroys it. Called once, with the context current. */
   abstract void destroy();
 
-  /** For messages: what this is. */
+  /** What this is, for messages. */
   abstract String what();
 
-  /** For messages: what should have been done. */
+  /** What to do about it, for messages. */
   String afterClose() {
     return "close it only after everything that uses it";
   }
 
-  /** Keeps the handle until {@link #done()}; throws if it is closed. */
+  /** Keeps the handle until {@link #done()}. Throws if it is closed. */
   final void use() {
     if (!closable) {
       context.callComes();
@@ -68,10 +68,7 @@ abstract class CudaHandle {
     }
   }
 
-  /**
-   * Keeps the handle, and makes the context current, for the length of a call; what it returns goes
-   * to {@link #end}.
-   */
+  /** Keeps the handle and makes the context current for a call. The result goes to {@link #end}. */
   final boolean begin() {
     use();
     try {
@@ -98,7 +95,7 @@ abstract class CudaHandle {
     if (uses.decrementAndGet() == CLOSED) {
       try {
         giveBack();
-      } catch (RuntimeException e) { // close() has returned long since, and cannot say so
+      } catch (RuntimeException e) { // close() has returned already, so it cannot throw
         LOG.log(Level.WARNING, "a " + what() + " closed while it was in use: " + e.getMessage(), e);
       }
     }

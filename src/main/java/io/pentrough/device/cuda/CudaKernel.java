@@ -13,11 +13,12 @@ import jcuda.driver.CUresult;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A function of a module, and the native memory its arguments are passed in.
+ * A function of a module, and native memory for its arguments.
  *
- * <p>The driver takes a table of pointers, one to each argument. Built of JCuda's objects, it costs
- * 440 bytes and 2.7 us a launch. So this object has a block of the device's {@link CudaArguments}
- * with both, written anew at each launch, and the driver reads it before the launch returns:
+ * <p>The driver takes a table of pointers, one for each argument. Made of JCuda's objects, the
+ * table costs 440 bytes and 2.7 us a launch. So this object has a block of the device's {@link
+ * CudaArguments} with the table and the values. Each launch writes it, and the driver reads it
+ * before the launch returns:
  *
  * <pre>
  *   table[0] ... table[n-1] | value[0] ... value[n-1]     8 bytes each; table[i] points to value[i]
@@ -30,10 +31,10 @@ final class CudaKernel extends AbstractKernel {
   private final RawPointer table;
   private final ByteBuffer block;
 
-  /** The count of uses; closing it gives the block back. */
+  /** Counts uses. Closing it returns the block. */
   private final CudaHandle handle;
 
-  /** The memory held for the length of a launch. */
+  /** The memory that is held during a launch. */
   private final @Nullable CudaHandle[] held;
 
   private CudaKernel(
@@ -65,7 +66,7 @@ final class CudaKernel extends AbstractKernel {
     }
   }
 
-  /** Looks it up; for a handle that is counted already. */
+  /** Looks up the kernel. The handle is counted already. */
   static CudaKernel create(CudaModule module, String name, List<KernelParameter> types) {
     CUfunction function = new CUfunction();
     int code = CudaDriver.code((f, m) -> cuModuleGetFunction(f, m, name), function, module.handle);

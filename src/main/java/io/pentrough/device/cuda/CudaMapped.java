@@ -1,6 +1,6 @@
 package io.pentrough.device.cuda;
 
-/** Pinned memory as the device sees it. */
+/** The device's view of pinned memory. */
 final class CudaMapped extends CudaBuffer {
 
   private final CudaPinned pinned;

@@ -32,7 +32,7 @@ final class CudaMemory extends CudaBuffer {
         };
   }
 
-  /** Allocates; for a handle that is counted already. */
+  /** Allocates. The handle is counted already. */
   static CudaMemory allocate(CudaDevice device, long bytes) {
     DeviceAddress base = new DeviceAddress();
     int code = CudaDriver.code((p, n) -> cuMemAlloc(p, n), base, bytes);

@@ -39,7 +39,7 @@ final class CudaModule extends CudaHandle implements DeviceModule {
     this.source = source;
   }
 
-  /** Loads; for a handle that is counted already. */
+  /** Loads the module. The handle is counted already. */
   static CudaModule load(CudaDevice device, KernelSource source) {
     byte[] text = source.ptx().getBytes(StandardCharsets.UTF_8);
     // Not an array: JCuda would keep the garbage collector from running while the driver compiles.
@@ -66,7 +66,7 @@ final class CudaModule extends CudaHandle implements DeviceModule {
     return new CudaModule(device, handle, source);
   }
 
-  /** What the compiler in the driver wrote, its errors first. */
+  /** The log of the driver's compiler, errors first. */
   private static String said(ByteBuffer... logs) {
     StringBuilder said = new StringBuilder();
     for (ByteBuffer log : logs) {
@@ -94,7 +94,7 @@ final class CudaModule extends CudaHandle implements DeviceModule {
     List<KernelParameter> parameters = source.parameters(Objects.requireNonNull(name, "name"));
     use();
     try {
-      return device.makeLate(() -> CudaKernel.create(this, name, parameters));
+      return device.handles().makeLate(() -> CudaKernel.create(this, name, parameters));
     } finally {
       done();
     }

@@ -14,13 +14,13 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 
 /**
- * The way to a driver that answers, one step after another, each of which can say no: natives, the
- * version, the first call, a device.
+ * Makes the driver ready, step by step: the native libraries, the driver's version, its first call,
+ * and a device. Each step can fail.
  */
 final class CudaNatives {
 
-  /** What JCuda's natives are built for. */
-  private static final int LEAST_DRIVER = 12_000;
+  /** The version that JCuda's native libraries are built for. */
+  private static final int MIN_DRIVER = 12_000;
 
   private static boolean loaded;
 
@@ -36,12 +36,12 @@ final class CudaNatives {
       return Optional.of(e.why);
     } catch (DeviceException e) {
       return Optional.of(String.valueOf(e.getMessage()));
-    } catch (Throwable t) { // LinkageError: whatever else a foreign native library thinks of
+    } catch (Throwable t) { // LinkageError, or anything else from a foreign native library
       return Optional.of("JCuda does not work here (" + t + ")");
     }
   }
 
-  /** A device that is listed may be kept by another process, which only a try tells. */
+  /** Another process may hold a listed device. Only a try shows that. */
   private static void requireContext() {
     CUdevice first = new CUdevice();
     CudaDriver.call("cuda:0", "cuDeviceGet", (d, i) -> cuDeviceGet(d, i), first, 0);
@@ -73,7 +73,7 @@ final class CudaNatives {
       loaded = true;
     }
     int version = version(); // first: in an old driver other functions are missing, which is fatal
-    if (version < LEAST_DRIVER) {
+    if (version < MIN_DRIVER) {
       throw new NoCuda(
           "the NVIDIA driver is too old: it is made for CUDA %s, and 12.0 or newer is needed"
                   .formatted(versionText(version))

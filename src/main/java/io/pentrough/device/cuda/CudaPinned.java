@@ -14,24 +14,23 @@ import jcuda.Pointer;
 import jcuda.driver.CUresult;
 
 /**
- * Page-locked memory; or, where the application allowed it and the driver refused, ordinary memory
- * in its place.
+ * Page-locked memory, or ordinary memory if the driver refused and the application allowed that.
  */
 final class CudaPinned extends CudaHandle implements PinnedBuffer {
 
-  /** JCuda cuts off what does not fit into an int, silently from 4 GiB on. */
+  /** JCuda truncates larger sizes to an int, without an error from 4 GiB on. */
   static final long MAX_BYTES = 1L << 30;
 
   private static final int ALIGNMENT = 256;
 
   /**
-   * The memory itself, which whoever allocated it has to free.
+   * The memory itself. Its owner must free it.
    *
-   * @param pageable whether it is ordinary memory, which is not to be freed
+   * @param pageable whether it is ordinary memory, which must not be freed
    */
   record Memory(Pointer pointer, ByteBuffer bytes, boolean pageable) {
 
-    /** Allocates; with the context current. */
+    /** Allocates. The context must be current. */
     static Memory allocate(String device, int bytes, boolean allowPageable) {
       Pointer pointer = new Pointer();
       int code =
@@ -53,7 +52,7 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
       throw refused(device, code, bytes);
     }
 
-    /** Frees it; with the context current. */
+    /** Frees the memory. The context must be current. */
     void free(String device) {
       if (!pageable) {
         CudaDriver.call(device, "cuMemFreeHost", p -> cuMemFreeHost(p), pointer);
@@ -72,7 +71,7 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
     pointer = memory.pointer;
   }
 
-  /** Allocates; for a handle that is counted already. */
+  /** Allocates. The handle is counted already. */
   static CudaPinned allocate(CudaDevice device, int bytes, boolean allowPageable) {
     return new CudaPinned(device, Memory.allocate(device.name(), bytes, allowPageable));
   }
@@ -88,14 +87,14 @@ final class CudaPinned extends CudaHandle implements PinnedBuffer {
             + " (ulimit -l), or allow ordinary memory with CudaDevice.builder().allowPageable(true)");
   }
 
-  /** Whether the driver has no pinned memory to give, and has not failed. */
+  /** Whether the driver only lacks pinned memory, and has not failed. */
   static boolean isRefusal(int code) {
     return code == CUresult.CUDA_ERROR_OUT_OF_MEMORY
         || code == CUresult.CUDA_ERROR_NOT_PERMITTED
         || code == CUresult.CUDA_ERROR_NOT_SUPPORTED;
   }
 
-  /** What the device calls this memory. */
+  /** The address of this memory on the device. */
   DeviceAddress devicePointer() {
     if (memory.pageable) {
       throw new UnsupportedOperationException(

@@ -9,8 +9,8 @@ import java.util.Optional;
 /**
  * Announces CUDA to {@link Device#best()}.
  *
- * <p>Asking it loads native code where there is some, and never leaves a class behind whose
- * initialiser has failed. Classes that mention JCuda are touched only where JCuda is.
+ * <p>Its methods load native code if the machine has it. They never leave a class behind whose
+ * initialiser has failed. They touch classes that mention JCuda only if JCuda is on the class path.
  */
 public final class CudaProvider implements DeviceProvider {
 
@@ -45,6 +45,6 @@ public final class CudaProvider implements DeviceProvider {
     if (impossible.isPresent()) {
       throw new DeviceException("no CUDA: " + impossible.get());
     }
-    return CudaDevice.open(0); // without asking again, which would make a context twice
+    return CudaDevice.open(0); // does not ask again, as that would make a second context
   }
 }

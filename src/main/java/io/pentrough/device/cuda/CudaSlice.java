@@ -1,8 +1,8 @@
 package io.pentrough.device.cuda;
 
 /**
- * A part of a buffer. One is made for each array of each batch, so it has no field it could do
- * without: 40 bytes.
+ * A part of a buffer. Each array of each batch makes one, so it has only the fields that it needs:
+ * 40 bytes.
  */
 final class CudaSlice extends CudaBuffer {
 

@@ -7,25 +7,25 @@ import java.util.Deque;
 import jcuda.Pointer;
 
 /**
- * The pinned memory through which {@link CudaStream#read} brings bytes over, from the device's
- * start to its end. A driver may let an allocation or a free of pinned memory wait for all work of
- * the context, so no read makes any.
+ * Pinned memory for {@link CudaStream#read}, allocated when the device opens and freed at its end.
+ * A driver may let an allocation or a free of pinned memory wait for all work of the context, so a
+ * read does neither.
  *
- * <p>It is cut into parts. A read waits for its stream first, then takes a part, and gives it back
- * behind its last copy; if all are taken, it waits for one. So it waits for another read only as
- * long as that one copies, or as long as other threads queue work on that one's stream between.
+ * <p>The memory has several parts. A read waits for its stream, then takes a part, and returns it
+ * after its last copy. If all parts are taken, it waits for one. So it waits for another read only
+ * while that one copies, or while other threads queue work on that one's stream.
  *
- * <p><b>Threads.</b> Any.
+ * <p><b>Threads.</b> May be used from any thread.
  */
 final class CudaStaging {
 
-  /** How many reads may copy at a time. */
+  /** How many reads may copy at the same time. */
   static final int PARTS = 4;
 
-  /** How much a read brings over at once. */
+  /** How many bytes a read copies at once. */
   static final int PART_BYTES = 256 << 10;
 
-  /** Where a read's bytes arrive. */
+  /** Receives the bytes of a read. */
   record Part(Pointer address, ByteBuffer bytes) {}
 
   private final String device;
@@ -46,13 +46,13 @@ final class CudaStaging {
     }
   }
 
-  /** Allocates; with the context current. */
+  /** Allocates. The context must be current. */
   static CudaStaging allocate(String device, boolean allowPageable) {
     return new CudaStaging(
         device, CudaPinned.Memory.allocate(device, PARTS * PART_BYTES, allowPageable));
   }
 
-  /** Waits for a part that is free. Not interruptible; keeps the flag. */
+  /** Waits for a free part. Not interruptible, but keeps the interrupt flag. */
   synchronized Part take() {
     boolean interrupted = false;
     while (free.isEmpty() && lost < PARTS) {
@@ -81,13 +81,13 @@ final class CudaStaging {
     notify();
   }
 
-  /** Nobody knows whether a copy into it may still come: it is not used again. */
+  /** A copy into this part may still run, so it is never used again. */
   synchronized void lose() {
     lost++;
     notifyAll();
   }
 
-  /** Frees it; with the context current, when nobody reads any more. */
+  /** Frees the memory. The context must be current, and no read may run. */
   void free() {
     memory.free(device);
   }

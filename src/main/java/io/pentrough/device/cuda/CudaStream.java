@@ -22,20 +22,20 @@ import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureStatus;
 import org.jspecify.annotations.Nullable;
 
-/** A stream of the driver: one of our own, or the application's in a wrapper. */
+/** A stream of the driver: one made here, or a wrapped stream of the application. */
 final class CudaStream extends CudaHandle implements DeviceStream {
 
-  /** Where the driver writes its answer: no heap for a question asked at each batch (I6). */
+  /** The driver writes its answer here, so that asking allocates nothing (I6). */
   private static final ThreadLocal<int[]> CAPTURE_STATUS =
       ThreadLocal.withInitial(() -> new int[1]);
 
-  /** Whom a close concerns. */
+  /** Who made the stream, and so what closing it does. */
   enum Owner {
-    /** The driver's default stream: nobody can close it. */
+    /** The driver's default stream: closing does nothing. */
     DRIVER,
-    /** The application's: closing ends the wrapper only. */
+    /** The application's stream: closing does not destroy it. */
     APPLICATION,
-    /** Ours: closing destroys it. */
+    /** A stream made here: closing destroys it. */
     PENTROUGH
   }
 
@@ -159,18 +159,18 @@ final class CudaStream extends CudaHandle implements DeviceStream {
   /**
    * {@inheritDoc}
    *
-   * <p>By way of the device's {@link CudaStaging}: a copy into ordinary memory would not be ordered
-   * behind this stream's work in the same way.
+   * <p>Copies through the device's {@link CudaStaging}. A copy into ordinary memory would not be
+   * ordered behind this stream's work in the same way.
    */
   @Override
   public void read(DeviceBuffer source, ByteBuffer target) {
     CudaBuffer from = device.own(source, "source");
     long bytes = from.bytes();
     ReadTarget.require(target, bytes);
-    boolean pushed = begin(); // for all of it, even if this stream is closed meanwhile
+    boolean pushed = begin(); // keeps the stream, even if it is closed meanwhile
     try {
       from.useMemory().done();
-      await(); // without a part of the staging memory, for which other streams' reads may wait
+      await(); // before taking staging memory, so that other reads can have it
       if (bytes > 0) {
         readAll(from, bytes, target);
       }
@@ -213,16 +213,16 @@ final class CudaStream extends CudaHandle implements DeviceStream {
 
   @Override
   public void record(DeviceEvent event) {
-    CudaEvent mark = device.own(event);
+    CudaEvent own = device.own(event);
     boolean pushed = begin();
     try {
-      mark.use();
+      own.use();
       try {
         CudaDriver.call(
-            context.name, "cuEventRecord", (e, s) -> cuEventRecord(e, s), mark.handle, handle);
-        mark.recorded(handle);
+            context.name, "cuEventRecord", (e, s) -> cuEventRecord(e, s), own.handle, handle);
+        own.recorded(handle);
       } finally {
-        mark.done();
+        own.done();
       }
     } finally {
       end(pushed);
@@ -231,19 +231,19 @@ final class CudaStream extends CudaHandle implements DeviceStream {
 
   @Override
   public void waitFor(DeviceEvent event) {
-    CudaEvent mark = device.own(event);
+    CudaEvent own = device.own(event);
     boolean pushed = begin();
     try {
-      mark.use();
+      own.use();
       try {
         CudaDriver.call(
             context.name,
             "cuStreamWaitEvent",
             (s, e) -> cuStreamWaitEvent(s, e, 0),
             handle,
-            mark.handle);
+            own.handle);
       } finally {
-        mark.done();
+        own.done();
       }
     } finally {
       end(pushed);
@@ -305,7 +305,7 @@ final class CudaStream extends CudaHandle implements DeviceStream {
         + " batches, first";
   }
 
-  /** The same queue: two wrappers of one stream are equal. */
+  /** Two wrappers of the same stream are equal. */
   @Override
   public boolean equals(@Nullable Object other) {
     return other instanceof CudaStream stream

@@ -14,14 +14,15 @@ import jcuda.driver.CUstream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Words of pinned memory in which a stream writes that it has come to an event, so that a host
- * thread can look without a call of the driver. Only with {@code -Dpentrough.cuda.words=true}, to
- * measure whether that is worth two more calls for each batch; the event stays what counts.
+ * Words of pinned memory in which a stream writes that it has reached an event. So a host thread
+ * can read the state without a call of the driver. Only with {@code -Dpentrough.cuda.words=true},
+ * to measure whether that is worth two more calls for each batch. The event itself stays
+ * authoritative.
  *
- * <p>Each record has a number of its own. So a word that is used again after its event was closed
- * can be overwritten by an old write, but never hold a number that was not reached.
+ * <p>Each recording has its own number. An old write may overwrite a word that is used again after
+ * its event was closed, but the word never holds a number that was not reached.
  *
- * <p><b>Threads.</b> Any.
+ * <p><b>Threads.</b> May be used from any thread.
  */
 final class CudaWords {
 
@@ -43,7 +44,7 @@ final class CudaWords {
     this.memory = memory;
     ByteBuffer bytes = memory.bytes();
     for (int i = 0; i < bytes.capacity(); i++) {
-      bytes.put(i, (byte) 0); // old data may be a number that is yet to come
+      bytes.put(i, (byte) 0); // old data might equal a later number
     }
     CUdeviceptr base = new CUdeviceptr();
     CudaDriver.call(
@@ -57,7 +58,7 @@ final class CudaWords {
     }
   }
 
-  /** Allocates if they are asked for; with the context current. */
+  /** Allocates if the property asks for it. The context must be current. */
   static @Nullable CudaWords allocateIfAsked(String device) {
     return areAsked()
         ? new CudaWords(device, CudaPinned.Memory.allocate(device, WORDS * BYTES_EACH, false))
@@ -68,12 +69,12 @@ final class CudaWords {
     return Boolean.getBoolean("pentrough.cuda.words");
   }
 
-  /** One event's; null if they are not asked for any more, or there is none left. */
+  /** A word for an event; null if all are taken or the memory is freed. */
   @Nullable Word take() {
     return areAsked() ? free.poll() : null;
   }
 
-  /** Frees the memory; with the context current, when no stream writes any more. */
+  /** Frees the memory. The context must be current, and no stream may write any more. */
   void free() {
     memory.free(device);
   }
@@ -83,7 +84,7 @@ final class CudaWords {
     private final int offset;
     private final CUdeviceptr address;
 
-    /** What the word holds when the latest record was reached. */
+    /** The word's value once the stream has reached the latest recording. */
     private volatile int awaited;
 
     private Word(int offset, CUdeviceptr address) {
@@ -91,7 +92,7 @@ final class CudaWords {
       this.address = address;
     }
 
-    /** Queues a write behind the record; with the context current. */
+    /** Queues a write behind the recording. The context must be current. */
     void write(CUstream stream) {
       int number = numbers.incrementAndGet();
       CudaDriver.call(
@@ -103,7 +104,7 @@ final class CudaWords {
       awaited = number;
     }
 
-    /** Whether the latest record was reached; what was written before it can be seen then. */
+    /** Whether the latest recording was reached. If so, memory written before it is visible. */
     boolean isWritten() {
       ByteBuffer bytes = memory.bytes();
       return (int) INT.getAcquire(bytes, offset) == awaited;

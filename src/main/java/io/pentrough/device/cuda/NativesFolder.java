@@ -15,12 +15,12 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A folder of this process alone, with a random name and mode 700, that a native library is
- * unpacked to. Closing deletes it: what is loaded from it stays loaded.
+ * A folder for unpacking a native library. It belongs to this process, with a random name and mode
+ * 700. Closing deletes it. A library that was loaded from it stays loaded.
  */
 final class NativesFolder implements AutoCloseable {
 
-  /** Names the folder to make it in, for machines whose temporary files cannot be executed. */
+  /** Names the parent folder, for machines whose temporary files cannot be executed. */
   private static final String ASKED = "pentrough.nativesFolder";
 
   final Path path;
@@ -58,56 +58,56 @@ final class NativesFolder implements AutoCloseable {
     }
   }
 
-  /** What is to be done with a folder. */
+  /** Uses a folder. */
   interface Use {
-    /** Throws {@link IOException} if another folder may do. */
+    /** Throws {@link IOException} to try another folder. */
     void run(NativesFolder folder) throws IOException, ReflectiveOperationException;
   }
 
   /**
-   * Makes a folder in the first place that can be used, and deletes it behind the use: the place
-   * that was asked for, or else the one for temporary files and those that Linux has besides.
+   * Makes a folder in the first parent that works, uses it, and deletes it. The parents are the one
+   * that the property names, or else the folder for temporary files and Linux's other ones.
    */
   static void use(Use use) throws Refused, ReflectiveOperationException {
     List<IOException> reasons = new ArrayList<>();
     List<String> tried = new ArrayList<>();
-    for (String place : places()) {
-      try (NativesFolder folder = in(place)) {
+    for (String parent : parents()) {
+      try (NativesFolder folder = in(parent)) {
         use.run(folder);
         return;
       } catch (IOException e) {
         reasons.add(e);
-        tried.add(place + " (" + (e instanceof NotExecutable ? e.getMessage() : e) + ")");
+        tried.add(parent + " (" + (e instanceof NotExecutable ? e.getMessage() : e) + ")");
       }
     }
     throw new Refused(reasons, tried);
   }
 
-  private static Set<String> places() {
+  private static Set<String> parents() {
     @Nullable String asked = System.getProperty(ASKED);
     if (asked != null) {
       return Set.of(asked);
     }
-    Set<String> places = new LinkedHashSet<>();
-    places.add(System.getProperty("java.io.tmpdir", "."));
+    Set<String> parents = new LinkedHashSet<>();
+    parents.add(System.getProperty("java.io.tmpdir", "."));
     if (File.separatorChar == '/') {
-      places.addAll(List.of("/var/tmp", "/dev/shm", System.getProperty("user.home", "/")));
+      parents.addAll(List.of("/var/tmp", "/dev/shm", System.getProperty("user.home", "/")));
     }
-    return places;
+    return parents;
   }
 
-  private static NativesFolder in(String place) throws IOException {
+  private static NativesFolder in(String parent) throws IOException {
     try {
-      return new NativesFolder(Files.createTempDirectory(Path.of(place), "pentrough-"));
+      return new NativesFolder(Files.createTempDirectory(Path.of(parent), "pentrough-"));
     } catch (InvalidPathException e) {
       throw new IOException(e);
     }
   }
 
-  /** Writes a file and looks whether that is what can be read, and may be executed. */
+  /** Writes a file, and checks that it can be read back and executed. */
   void unpack(String name, byte[] content) throws IOException {
     File file = path.resolve(name).toFile();
-    // Not by Files, whose channels would keep direct memory of this size with the thread.
+    // Does not use Files, whose channels would keep direct memory of this size per thread.
     try (FileOutputStream out = new FileOutputStream(file)) {
       out.write(content);
     }
@@ -116,13 +116,13 @@ final class NativesFolder implements AutoCloseable {
         throw new IOException("what was written is not what can be read");
       }
     }
-    // Where the folder is mounted with noexec, the system says no whatever the file's mode.
+    // If the folder is mounted with noexec, no file in it can be executed, whatever its mode.
     if (!file.setExecutable(true) || !file.canExecute()) {
       throw new NotExecutable("it is mounted noexec", null);
     }
   }
 
-  /** A system that keeps loaded files from being deleted keeps them. */
+  /** Some systems do not delete loaded files. */
   @Override
   public void close() {
     @Nullable File[] inside = path.toFile().listFiles();

@@ -17,7 +17,7 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The host as a device: direct memory, and streams that run on threads of their own.
+ * The host as a device: direct memory, and streams with a thread each.
  *
  * <p>It behaves like a GPU where behaviour matters. The operations of a stream run in order, and in
  * parallel with other streams. Only events order one stream behind another. {@linkplain #launch
@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
  * thread.
  *
  * <p><b>Memory</b> is direct and counts against {@code -XX:MaxDirectMemorySize}. A pinned buffer
- * holds at most 1 GiB and a device buffer at most 2,147,483,392 bytes (2 GiB less 256 bytes, what a
- * {@link ByteBuffer} can hold aligned). Closing a buffer makes it unusable; its memory comes back
- * when the garbage collector finds that no view of it is left.
+ * holds at most 1 GiB. A device buffer holds at most 2,147,483,392 bytes, which is the largest
+ * aligned {@link ByteBuffer}. A closed buffer throws. Its memory is freed when the garbage
+ * collector finds that no view of it is left.
  *
  * <p><b>Threads.</b> Any thread may call any method. A stream starts a daemon thread for its first
  * operation that cannot complete at once.
@@ -41,7 +41,7 @@ public final class HostDevice implements Device {
   /** The largest multiple of the alignment that leaves room for aligning it. */
   private static final int MAX_BYTES = (Integer.MAX_VALUE - (ALIGNMENT - 1)) & -ALIGNMENT;
 
-  /** Counts over all devices, so that no two threads in a dump have the same name. */
+  /** Counts the streams of all devices, so that the names of their threads differ. */
   private static final AtomicInteger STREAMS_MADE = new AtomicInteger();
 
   private final String description;
@@ -59,8 +59,8 @@ public final class HostDevice implements Device {
   private int liveModules;
 
   /**
-   * What a device has handed out and not got back yet. The default stream does not count: nobody
-   * can close it. Immutable; equal if all numbers are equal.
+   * What a device has handed out that is not closed yet. The default stream does not count, as it
+   * cannot be closed. Immutable; equal if all numbers are equal.
    */
   public static final class Usage {
 
@@ -82,16 +82,16 @@ public final class HostDevice implements Device {
     }
 
     /**
-     * Open buffers, pinned and device memory together.
+     * The number of open buffers, pinned and device memory together.
      *
-     * @return how many
+     * @return the number
      */
     public int buffers() {
       return buffers;
     }
 
     /**
-     * The size of the open buffers, as asked for.
+     * The requested size of the open buffers.
      *
      * @return the number of bytes
      */
@@ -100,27 +100,27 @@ public final class HostDevice implements Device {
     }
 
     /**
-     * Open streams.
+     * The number of open streams.
      *
-     * @return how many
+     * @return the number
      */
     public int streams() {
       return streams;
     }
 
     /**
-     * Open events.
+     * The number of open events.
      *
-     * @return how many
+     * @return the number
      */
     public int events() {
       return events;
     }
 
     /**
-     * Open modules and kernels together.
+     * The number of open modules and kernels together.
      *
-     * @return how many
+     * @return the number
      */
     public int modules() {
       return modules;
@@ -154,9 +154,9 @@ public final class HostDevice implements Device {
   }
 
   /**
-   * Opens the host as a device.
+   * Opens the host as a device. Each call opens another device.
    *
-   * @return an open device with memory and streams of its own, to be closed by the caller
+   * @return an open device, to be closed by the caller
    */
   public static HostDevice open() {
     return open("");
@@ -167,13 +167,14 @@ public final class HostDevice implements Device {
   }
 
   /**
-   * The bytes of a buffer of a host device, to look at. Asks the guards of a slice now, and never
-   * again for the view: it stays readable, but what it shows is only meaningful for as long as the
-   * slice may be used, and behind the work that writes it.
+   * Shows the bytes of a buffer of a host device.
+   *
+   * <p>The call asks the guards of a slice once. The result stays readable after that. It is valid
+   * only while the slice may be used, and after the work that writes the slice has run.
    *
    * @param buffer memory of a host device, or a slice of it
-   * @return a new read-only view of exactly these bytes, in native byte order, position 0
-   * @throws IllegalArgumentException if the buffer belongs to no host device
+   * @return a new read-only buffer over exactly these bytes, in native byte order, at position 0
+   * @throws IllegalArgumentException if the buffer belongs to another kind of device
    * @throws IllegalStateException if the buffer is closed, or a guard of the slice refuses
    */
   public static ByteBuffer bytes(DeviceBuffer buffer) {
@@ -191,16 +192,16 @@ public final class HostDevice implements Device {
   }
 
   /**
-   * Queues work on a stream of a host device: what launching a kernel is on a GPU. The work runs on
-   * the stream's thread, behind everything queued before and ahead of everything queued after. It
-   * may block (and blocks its stream), but must not wait for its own stream.
+   * Queues work on a stream of a host device, like a kernel launch on a GPU. The work runs on the
+   * stream's thread, after everything queued before it. If it blocks, it blocks the stream. It must
+   * not wait for its own stream.
    *
-   * <p>If it throws, whatever it is, the stream fails: nothing queued behind it runs, and marks
-   * behind it report a {@link DeviceException} whose cause is what was thrown.
+   * <p>If the work throws anything, the stream fails. Nothing queued behind it runs, and events
+   * recorded behind it throw a {@link DeviceException} with the cause.
    *
    * @param stream a stream of a host device
-   * @param work run once, later, on another thread
-   * @throws IllegalArgumentException if the stream belongs to no host device
+   * @param work runs once, later, on another thread
+   * @throws IllegalArgumentException if the stream belongs to another kind of device
    * @throws IllegalStateException if the stream is closed
    */
   public static void launch(DeviceStream stream, Runnable work) {
@@ -263,7 +264,7 @@ public final class HostDevice implements Device {
     }
   }
 
-  /** Rounded up first: {@link ByteBuffer#alignedSlice} cuts the end down to the alignment too. */
+  /** Rounds up first, because {@link ByteBuffer#alignedSlice} also aligns the end, downwards. */
   private ByteBuffer alignedBytes(int size) {
     int rounded = (size + ALIGNMENT - 1) & -ALIGNMENT;
     return allocator
@@ -273,7 +274,7 @@ public final class HostDevice implements Device {
         .order(ByteOrder.nativeOrder());
   }
 
-  /** Takes a buffer off the books. */
+  /** Counts a closed buffer. */
   Usage release(int bytes) {
     synchronized (lock) {
       liveBuffers--;
@@ -310,7 +311,7 @@ public final class HostDevice implements Device {
   /**
    * {@inheritDoc}
    *
-   * <p>On the host it is one more stream, which synchronises with no other.
+   * <p>On the host it does not synchronise with any other stream.
    */
   @Override
   public DeviceStream defaultStream() {
@@ -335,7 +336,7 @@ public final class HostDevice implements Device {
   /**
    * {@inheritDoc}
    *
-   * <p>On the host a kernel is its twin, so one that has none cannot be looked up.
+   * <p>The host runs the kernels' host implementations. A kernel without one cannot be looked up.
    */
   @Override
   public DeviceModule load(KernelSource source) {
@@ -347,7 +348,7 @@ public final class HostDevice implements Device {
     return new HostModule(this, source);
   }
 
-  /** A kernel of a module that exists: also on a device that is closed. */
+  /** Counts a kernel of an existing module, also on a closed device. */
   void moduleComes() {
     synchronized (lock) {
       liveModules++;
@@ -360,14 +361,14 @@ public final class HostDevice implements Device {
     }
   }
 
-  /** Does nothing: the host has no context to bind. */
+  /** Does nothing, as the host has no context to bind. */
   @Override
   public void bindThread() {}
 
   /**
-   * What this device has handed out and not got back: all zero when everything is closed.
+   * What this device has handed out that is not closed yet.
    *
-   * @return a consistent snapshot
+   * @return a consistent snapshot; equal to {@link Usage#NONE} when everything is closed
    */
   public Usage liveResources() {
     synchronized (lock) {

@@ -5,10 +5,10 @@ import io.pentrough.device.DeviceProvider;
 import java.util.Objects;
 import java.util.Optional;
 
-/** Announces the host to {@link Device#best()}; always available, and the last to be asked. */
+/** Announces the host to {@link Device#best()}. Always available, with the lowest priority. */
 public final class HostDeviceProvider implements DeviceProvider {
 
-  /** For {@link java.util.ServiceLoader}; others call {@link HostDevice#open()}. */
+  /** For {@link java.util.ServiceLoader}. To open the host, call {@link HostDevice#open()}. */
   public HostDeviceProvider() {}
 
   @Override

@@ -4,17 +4,16 @@ import io.pentrough.device.DeviceEvent;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A mark: a stream, and how many of its operations must have run.
+ * A recorded event is a queue and a ticket: how many of its operations must have run.
  *
- * <p>A stream runs its operations in order and never un-runs one, so that pair says all there is to
- * know about a mark. Nothing is queued to set it, nothing has to be told to complete it, and on an
- * idle stream it is complete from the start.
+ * <p>A stream runs its operations in order, so this pair says everything about the event. Recording
+ * queues nothing, and completing it notifies nobody. On an idle stream the event is complete at
+ * once.
  *
- * <p><b>Who writes what.</b> The recording threads write the pair, under {@link #lock}; every
- * reader takes both from under it, else a wait could join one stream to another's ticket. The
- * ticket is also taken there: two threads that record at once would otherwise leave the older mark
- * standing. What the stream has run is never asked of this object, only of the stream. No other
- * lock is taken while this one is held.
+ * <p><b>Locking.</b> Threads write and read the pair under {@link #lock}. Otherwise a wait could
+ * combine one stream with another's ticket. Recording also takes the ticket under the lock.
+ * Otherwise, of two threads that record at the same time, the older ticket could win. Only the
+ * queue knows which operations have run. No other lock is taken while this one is held.
  */
 final class HostEvent implements DeviceEvent {
 
@@ -22,7 +21,7 @@ final class HostEvent implements DeviceEvent {
   private final Object lock = new Object();
 
   /** Null until recorded. */
-  private @Nullable HostStream stream;
+  private @Nullable HostQueue queue;
 
   private long ticket;
   private boolean closed;
@@ -35,62 +34,62 @@ final class HostEvent implements DeviceEvent {
     return device;
   }
 
-  /** Marks everything queued on the stream so far. */
-  void mark(HostStream on) {
+  /** Records everything queued so far. */
+  void record(HostQueue on) {
     synchronized (lock) {
       checkOpen();
-      stream = on;
+      queue = on;
       ticket = on.queued();
     }
   }
 
-  /** Lets a stream wait for the mark as it is now. */
-  void holdUp(HostStream waiting) {
-    HostStream on;
-    long mark;
+  /** Lets a queue wait for the event as it is recorded now. */
+  void holdUp(HostQueue waiting) {
+    HostQueue on;
+    long recorded;
     synchronized (lock) {
       checkOpen();
-      on = stream;
-      mark = ticket;
+      on = queue;
+      recorded = ticket;
     }
     if (on != null) {
-      waiting.waitFor(on, mark);
+      waiting.waitFor(on, recorded);
     }
   }
 
   @Override
   public boolean isComplete() {
-    HostStream on;
-    long mark;
+    HostQueue on;
+    long recorded;
     synchronized (lock) {
       on = recordedOn();
-      mark = ticket;
+      recorded = ticket;
     }
-    return on.isComplete(mark);
+    return on.progress.isComplete(recorded);
   }
 
   @Override
   public void park(long maxNanos) {
-    HostStream on;
-    long mark;
+    HostQueue on;
+    long recorded;
     synchronized (lock) {
-      on = closed ? null : stream;
-      mark = ticket;
+      on = closed ? null : queue;
+      recorded = ticket;
     }
     if (on != null && maxNanos > 0) {
-      on.park(mark, maxNanos);
+      on.progress.park(recorded, maxNanos);
     }
   }
 
   @Override
   public void synchronize() {
-    HostStream on;
-    long mark;
+    HostQueue on;
+    long recorded;
     synchronized (lock) {
       on = recordedOn();
-      mark = ticket;
+      recorded = ticket;
     }
-    on.synchronize(mark);
+    on.synchronize(recorded);
   }
 
   @Override
@@ -104,12 +103,12 @@ final class HostEvent implements DeviceEvent {
     device.eventClosed();
   }
 
-  private HostStream recordedOn() {
+  private HostQueue recordedOn() {
     checkOpen();
-    if (stream == null) {
+    if (queue == null) {
       throw new IllegalStateException("this event was never recorded on a stream: record it first");
     }
-    return stream;
+    return queue;
   }
 
   private void checkOpen() {

@@ -11,9 +11,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A launch as it was when it was queued: setting the kernel's arguments anew does not change it.
- * Belongs to a place in a stream's queue and is filled again and again; its arrays grow with the
- * first kernels that need them longer.
+ * A launch as it was when it was queued: later changes of the kernel's arguments do not affect it.
+ * Belongs to an entry of a stream's queue, which fills it again and again. Its arrays grow at the
+ * first kernel with more parameters.
  */
 final class HostLaunch implements KernelArguments {
 
@@ -21,7 +21,7 @@ final class HostLaunch implements KernelArguments {
   private final int[] grid = new int[3];
   private final int[] block = new int[3];
 
-  private @Nullable HostKernel twin;
+  private @Nullable HostKernel kernel;
   private String name = "";
   private List<KernelParameter> types = List.of();
   private long[] bits = {};
@@ -33,9 +33,9 @@ final class HostLaunch implements KernelArguments {
     this.stream = stream;
   }
 
-  void begin(String name, HostKernel twin, List<KernelParameter> types) {
+  void begin(String name, HostKernel kernel, List<KernelParameter> types) {
     this.name = name;
-    this.twin = twin;
+    this.kernel = kernel;
     this.types = types;
     int count = types.size();
     if (count > bits.length) {
@@ -62,7 +62,7 @@ final class HostLaunch implements KernelArguments {
     block[axis] = threads;
   }
 
-  /** Runs the twin. */
+  /** Runs the kernel. */
   void run() throws Exception {
     for (int i = 0; i < types.size(); i++) {
       HostMemory memory = memories[i];
@@ -74,17 +74,17 @@ final class HostLaunch implements KernelArguments {
                 + " closing");
       }
     }
-    Objects.requireNonNull(twin).run(this);
+    Objects.requireNonNull(kernel).run(this);
   }
 
-  /** Which kernel this is, for messages. */
+  /** The kernel's name, for messages. */
   String name() {
     return name;
   }
 
-  /** Lets go of everything it refers to. */
+  /** Drops all references. */
   void clear() {
-    twin = null;
+    kernel = null;
     types = List.of();
     Arrays.fill(memories, null);
   }
@@ -138,7 +138,7 @@ final class HostLaunch implements KernelArguments {
   }
 
   private void requireRunning() {
-    if (twin == null) {
+    if (kernel == null) {
       throw new IllegalStateException(
           "the arguments of a launch are used after its kernel has returned: copy out what must"
               + " live longer");

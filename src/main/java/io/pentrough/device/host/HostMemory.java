@@ -6,17 +6,16 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One allocation. Closing it drops the only reference that this package keeps to the bytes, so the
- * collector frees them when the last view handed out is gone; nothing that comes too late can touch
- * freed memory.
+ * One allocation. Closing it drops this package's only reference to the bytes. The garbage
+ * collector frees them when the last view is gone, so a late access cannot touch freed memory.
  */
 final class HostMemory {
 
   /**
-   * Kernels' views kept, beyond which old ones give way; a power of two. Whoever launches on more
-   * ranges than that pays for each launch with a new view.
+   * How many kernels' views are kept; a power of two. New ones replace the oldest. A program that
+   * launches on more ranges makes a new view at each launch.
    */
-  private static final int MOST_VIEWS = 64;
+  private static final int MAX_VIEWS = 64;
 
   private static final View[] NO_VIEWS = {};
 
@@ -25,17 +24,17 @@ final class HostMemory {
   private final HostDevice device;
   private final int size;
 
-  /** Null once closed. Written under this object's monitor, so that one close releases. */
+  /** Null once closed. Written under this object's monitor, so that only one close releases it. */
   private volatile @Nullable ByteBuffer bytes;
 
-  /** Never changed, only replaced, under this object's monitor; empty once closed. */
+  /** Empty once closed. Replaced under this object's monitor, and never changed. */
   private volatile View[] views = NO_VIEWS;
 
   private int viewsMade;
 
   /**
-   * What a kernel's twin sees of this memory. As a buffer has a position of its own, each stream
-   * and parameter have one of their own.
+   * What a kernel sees of this memory. A buffer has a position, so each stream and parameter has
+   * its own buffer.
    */
   private record View(String stream, int parameter, int start, ByteBuffer bytes) {
 
@@ -61,7 +60,7 @@ final class HostMemory {
     return size;
   }
 
-  /** All of it, native order; callers use absolute positions only. */
+  /** All bytes, in native order. Callers use absolute positions only. */
   ByteBuffer bytes() {
     ByteBuffer open = bytes;
     if (open == null) {
@@ -78,8 +77,8 @@ final class HostMemory {
   }
 
   /**
-   * A part of it for a parameter of a kernel on a stream: the same object each time, so that a
-   * launch allocates nothing (I6).
+   * A part of this memory, for a parameter of a kernel on a stream. Returns the same object each
+   * time, so that a launch allocates nothing (I6).
    *
    * @param stream the stream's name, which no other stream has
    */
@@ -92,15 +91,15 @@ final class HostMemory {
     synchronized (this) {
       ByteBuffer made = bytes().slice(start, length).order(ByteOrder.nativeOrder());
       View[] now = views;
-      int place = viewsMade++ & (MOST_VIEWS - 1);
-      View[] more = place < now.length ? now.clone() : Arrays.copyOf(now, place + 1);
-      more[place] = new View(stream, parameter, start, made);
+      int index = viewsMade++ & (MAX_VIEWS - 1);
+      View[] more = index < now.length ? now.clone() : Arrays.copyOf(now, index + 1);
+      more[index] = new View(stream, parameter, start, made);
       views = more;
       return made;
     }
   }
 
-  /** Copies within or between allocations, on a stream's thread or on the thread that queues it. */
+  /** Copies within or between allocations. Runs on the stream's thread, or on the caller's. */
   static void copy(HostMemory source, int from, HostMemory target, int to, int count) {
     ByteBuffer in = source.bytes;
     ByteBuffer out = target.bytes;
@@ -115,7 +114,7 @@ final class HostMemory {
     out.put(to, in, from, count);
   }
 
-  /** Runs on a stream's thread. */
+  /** Runs on the stream's thread. */
   static void fillZero(HostMemory target, int to, int count) {
     ByteBuffer out = target.bytes;
     if (out == null) {

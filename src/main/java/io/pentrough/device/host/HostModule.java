@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Kernels on the host: their twins. */
+/** Kernels loaded on the host: their implementations in Java. */
 final class HostModule implements DeviceModule {
 
   final HostDevice device;
@@ -31,16 +31,16 @@ final class HostModule implements DeviceModule {
   public DeviceKernel kernel(String name) {
     List<KernelParameter> types = source.parameters(Objects.requireNonNull(name, "name"));
     checkOpen();
-    HostKernel twin =
+    HostKernel implementation =
         source
-            .twin(name)
+            .hostKernel(name)
             .orElseThrow(
                 () ->
                     new UnsupportedOperationException(
-                        "kernel %s of %s has no twin, and the host runs nothing but Java: give it one with KernelSource.twin(\"%s\", ...)"
+                        "kernel %s of %s has no host implementation, and the host runs only Java: give it one with KernelSource.hostKernel(\"%s\", ...)"
                             .formatted(name, source.name(), name)));
     device.moduleComes();
-    return new HostTwin(this, name, types, twin);
+    return new HostDeviceKernel(this, name, types, implementation);
   }
 
   void checkOpen() {

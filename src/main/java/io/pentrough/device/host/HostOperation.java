@@ -4,9 +4,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An entry of a stream's queue. The queueing thread fills it. The stream's thread runs and clears
+ * An entry of a stream's queue. The queueing thread fills it. The queue's thread runs and clears
  * it; a copy on an idle stream is run by the thread that queued it. Then the entry is filled again.
- * Each hand-over is under the stream's lock.
+ * Each hand-over is under the queue's lock.
  */
 final class HostOperation {
 
@@ -29,10 +29,10 @@ final class HostOperation {
 
   private @Nullable Runnable work;
 
-  /** Made with the first kernel launched from this place, and kept. */
+  /** Made at the first launch of a kernel in this entry, and kept. */
   private @Nullable HostLaunch kernel;
 
-  private @Nullable HostStream awaited;
+  private @Nullable HostQueue awaited;
   private long ticket;
 
   void copy(HostMemory source, int from, HostMemory target, int to, int count) {
@@ -56,26 +56,26 @@ final class HostOperation {
     this.work = work;
   }
 
-  void launch(HostTwin twin, String stream) {
+  void launch(HostDeviceKernel launched, String stream) {
     HostLaunch snapshot = kernel;
     if (snapshot == null) {
       snapshot = new HostLaunch(stream);
       kernel = snapshot;
     }
-    twin.snapshot(snapshot);
+    launched.snapshot(snapshot);
     kind = Kind.KERNEL;
   }
 
-  void waitFor(HostStream awaited, long ticket) {
+  void waitFor(HostQueue awaited, long ticket) {
     kind = Kind.WAIT;
     this.awaited = awaited;
     this.ticket = ticket;
   }
 
   /**
-   * Runs it.
+   * Runs the operation.
    *
-   * @return null, or what stopped it: what it threw, or what stopped the stream it waited for
+   * @return null, or why it failed: what it threw, or what failed the stream that it waited for
    */
   @Nullable Throwable run() {
     try {
@@ -87,17 +87,17 @@ final class HostOperation {
         case LAUNCH -> Objects.requireNonNull(work).run();
         case KERNEL -> Objects.requireNonNull(kernel).run();
         case WAIT -> {
-          return Objects.requireNonNull(awaited).await(ticket);
+          return Objects.requireNonNull(awaited).progress.await(ticket);
         }
         case NONE -> throw new AssertionError("an operation that was never filled");
       }
       return null;
-    } catch (Throwable t) { // a stream's thread must outlive whatever runs on it
+    } catch (Throwable t) { // the stream's thread must go on
       return t;
     }
   }
 
-  /** What happened, once {@link #run()} has returned a failure. */
+  /** A message about the failure that {@link #run()} has returned. */
   String describeFailure(String stream, Throwable failure) {
     return switch (kind) {
       case COPY -> "a copy on " + stream + " failed: " + failure.getMessage();
@@ -115,12 +115,12 @@ final class HostOperation {
               + " waited for "
               + awaited
               + ": "
-              + Objects.requireNonNull(awaited).describeFailure(failure);
+              + Objects.requireNonNull(awaited).progress.describeFailure(failure);
       case NONE -> throw new AssertionError("an operation that was never filled");
     };
   }
 
-  /** Lets go of everything it refers to. */
+  /** Drops all references. */
   void clear() {
     if (kind == Kind.KERNEL) {
       Objects.requireNonNull(kernel).clear();

@@ -4,7 +4,7 @@ import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/** Pinned memory: on the host, memory like any other. */
+/** Pinned memory, which is ordinary memory on the host. */
 final class HostPinned implements PinnedBuffer {
 
   private final HostMemory memory;

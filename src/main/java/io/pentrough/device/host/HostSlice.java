@@ -1,8 +1,8 @@
 package io.pentrough.device.host;
 
 /**
- * A part of a buffer. One is made for each array of each batch, so it has no field it could do
- * without: 32 bytes, 40 without compressed references.
+ * A part of a buffer. Each array of each batch makes one, so it has only the fields that it needs:
+ * 32 bytes, 40 without compressed references.
  */
 final class HostSlice extends HostBuffer {
 

@@ -5,8 +5,8 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The threads parked until a stream has run so many operations. Allocates only when more threads
- * park at once than ever before. Guarded by the stream's lock.
+ * The threads that are parked until a stream has run a number of operations. Allocates only when
+ * more threads park at the same time than ever before. Guarded by the queue's lock.
  */
 final class ParkedThreads {
 
@@ -24,7 +24,7 @@ final class ParkedThreads {
     count++;
   }
 
-  /** Forgets a thread; harmless if it is not here any more. */
+  /** Removes a thread, if it is still here. */
   void remove(Thread thread) {
     for (int i = 0; i < count; i++) {
       if (threads[i] == thread) {
@@ -34,7 +34,7 @@ final class ParkedThreads {
     }
   }
 
-  /** Wakes and forgets the threads that wait for at most so many operations. */
+  /** Wakes and removes the threads that wait for at most this many operations. */
   void unpark(long finished) {
     for (int i = count - 1; i >= 0; i--) {
       if (tickets[i] <= finished) {

@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
 import java.util.Objects;
 
-/** What a read goes into; the JDK's exceptions for one that will not do have no words. */
+/** Checks the target of a read, because the JDK's own exceptions have no message. */
 final class ReadTarget {
 
   private ReadTarget() {}

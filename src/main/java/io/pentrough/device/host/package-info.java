@@ -1,9 +1,9 @@
 /**
- * The host playing a device, in pure Java: the default where there is no GPU.
+ * The host as a device, in pure Java: the default on machines without a GPU.
  *
- * <p>Here live direct memory, streams that are real queues on threads of their own, and events that
- * mark a place in them. Nothing here may import anything but {@link io.pentrough.device} and the
- * JDK, nor use {@code Unsafe} or native code: this is the device that works everywhere.
+ * <p>It has direct memory, streams that are real queues with a thread each, and events. It must
+ * work everywhere. So nothing here may import anything but {@link io.pentrough.device} and the JDK,
+ * nor use {@code Unsafe} or native code.
  */
 @NullMarked
 package io.pentrough.device.host;

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What kernels do on the host only: their twins run, and may fail. */
+/** What kernels do on the host only: their implementations run, and may fail. */
 @Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostKernelTest {
 
@@ -54,8 +54,8 @@ class HostKernelTest {
     return k.set(0, buffer).setLong(1, 5).setInt(2, 6).setDouble(3, 0.5);
   }
 
-  private void run(HostKernel twin) {
-    try (DeviceModule module = device.load(BARE.twin("k", twin));
+  private void run(HostKernel kernel) {
+    try (DeviceModule module = device.load(BARE.hostKernel("k", kernel));
         DeviceKernel k = module.kernel("k")) {
       withArguments(k, buffer.slice(8, 16, () -> {})).launch(stream);
     }
@@ -66,18 +66,18 @@ class HostKernelTest {
   }
 
   @Test
-  void aKernelWithoutATwinIsRefusedWhenItIsLookedUp() {
+  void aKernelWithoutAnImplementationIsRefusedWhenItIsLookedUp() {
     try (DeviceModule module = device.load(TestKernels.SOURCE)) {
       assertEquals(
-          "kernel stray of cuda/launches.ptx has no twin, and the host runs nothing but Java: give"
-              + " it one with KernelSource.twin(\"stray\", ...)",
+          "kernel stray of cuda/launches.ptx has no host implementation, and the host runs only Java:"
+              + " give it one with KernelSource.hostKernel(\"stray\", ...)",
           messageOf(UnsupportedOperationException.class, () -> module.kernel("stray")));
       module.kernel("affine").close();
     }
   }
 
   @Test
-  void whatATwinThrowsFailsTheStreamAtItsMarkWithTheKernelsName() {
+  void whatAKernelThrowsFailsTheStreamAtItsMarkWithTheKernelsName() {
     Exception thrown = new Exception("out of luck");
     try (DeviceEvent before = device.newEvent();
         DeviceEvent behind = device.newEvent();
@@ -103,7 +103,7 @@ class HostKernelTest {
   @Test
   void aBufferClosedBeforeTheKernelRunsFailsTheStream() {
     DeviceBuffer closed = device.allocate(8);
-    try (DeviceModule module = device.load(BARE.twin("k", arguments -> {}));
+    try (DeviceModule module = device.load(BARE.hostKernel("k", arguments -> {}));
         DeviceKernel k = module.kernel("k");
         TestDevice.Gate gate = TestDevice.gate(stream)) {
       withArguments(k, closed).launch(stream);
@@ -119,7 +119,7 @@ class HostKernelTest {
   }
 
   @Test
-  void aTwinSeesExactlyItsArgumentsAndIsToldWhatItAsksForWrongly() {
+  void aKernelSeesExactlyItsArgumentsAndIsToldWhatItAsksForWrongly() {
     List<String> told = new ArrayList<>();
     List<KernelArguments> kept = new ArrayList<>();
     run(
@@ -153,7 +153,7 @@ class HostKernelTest {
             "kernel k: parameter 2 is INT32, not FLOAT32",
             "kernel k: parameter 3 is FLOAT64, not INT32"),
         told);
-    // Valid until the twin has returned.
+    // Valid until the kernel has returned.
     for (Runnable use :
         List.<Runnable>of(
             () -> kept.get(0).getInt(2), () -> kept.get(0).bytes(0), () -> kept.get(0).grid(0))) {
@@ -167,7 +167,7 @@ class HostKernelTest {
   @Test
   void twoParametersOfOneBufferHavePositionsOfTheirOwn() {
     KernelSource source =
-        BARE.twin(
+        BARE.hostKernel(
             "k",
             arguments -> {
               ByteBuffer a = arguments.bytes(0);
@@ -187,7 +187,7 @@ class HostKernelTest {
   @DisplayName("a view is kept for its stream, start and length, and given out for no other")
   void eachRangeHasAViewOfItsOwnOnEachStream() {
     List<ByteBuffer> seen = new ArrayList<>();
-    try (DeviceModule module = device.load(BARE.twin("k", a -> seen.add(a.bytes(0))));
+    try (DeviceModule module = device.load(BARE.hostKernel("k", a -> seen.add(a.bytes(0))));
         DeviceKernel k = module.kernel("k");
         DeviceStream other = device.newStream()) {
       int[][] ranges = {{0, 16}, {0, 8}, {8, 8}, {0, 16}};
@@ -212,7 +212,7 @@ class HostKernelTest {
     byte[] seen = new byte[64];
     try (DeviceBuffer large = device.allocate(200);
         DeviceModule module =
-            device.load(BARE.twin("k", a -> a.bytes(0).put(0, (byte) (a.getInt(2) + 1))));
+            device.load(BARE.hostKernel("k", a -> a.bytes(0).put(0, (byte) (a.getInt(2) + 1))));
         DeviceKernel k = module.kernel("k")) {
       for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 200; i++) {
@@ -235,7 +235,7 @@ class HostKernelTest {
   void aClosedBuffersBytesAreNotKeptByALaunch() {
     List<WeakReference<ByteBuffer>> views = new ArrayList<>();
     try (DeviceModule module =
-            device.load(BARE.twin("k", a -> views.add(new WeakReference<>(a.bytes(0)))));
+            device.load(BARE.hostKernel("k", a -> views.add(new WeakReference<>(a.bytes(0)))));
         DeviceKernel k = module.kernel("k")) {
       DeviceBuffer closed = device.allocate(8);
       withArguments(k, closed).launch(stream);

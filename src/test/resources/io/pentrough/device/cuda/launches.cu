@@ -1,5 +1,5 @@
 // ptx: src/test/resources/io/pentrough/device/cuda/launches.ptx
-// Kernels for the tests of modules and launches; TestKernels.java has their twins.
+// Kernels for the tests of modules and launches; TestKernels.java implements them for the host.
 
 extern "C" __global__ void saxpy(int n, float a, const float* x, float* y) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;

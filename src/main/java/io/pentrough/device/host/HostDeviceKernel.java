@@ -9,20 +9,21 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/** A kernel on the host: its twin, and what it is launched with. */
-final class HostTwin extends AbstractKernel {
+/** A kernel of the host device: its implementation in Java, and the arguments of its launches. */
+final class HostDeviceKernel extends AbstractKernel {
 
-  final HostKernel twin;
+  private final HostKernel implementation;
   private final HostModule module;
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  /** What the buffers are at this launch; asked for before the stream's lock is taken. */
+  /** The memory of the buffers at this launch, looked up before the stream's lock is taken. */
   private final @Nullable HostMemory[] memories;
 
-  HostTwin(HostModule module, String name, List<KernelParameter> types, HostKernel twin) {
+  HostDeviceKernel(
+      HostModule module, String name, List<KernelParameter> types, HostKernel implementation) {
     super(name, types);
     this.module = module;
-    this.twin = twin;
+    this.implementation = implementation;
     memories = new @Nullable HostMemory[types.size()];
   }
 
@@ -47,9 +48,9 @@ final class HostTwin extends AbstractKernel {
     on.launch(this);
   }
 
-  /** Takes down what is launched now; under the stream's lock. */
+  /** Writes down the present arguments and grid. Called under the stream's lock. */
   void snapshot(HostLaunch launch) {
-    launch.begin(name(), twin, types());
+    launch.begin(name(), implementation, types());
     for (int i = 0; i < memories.length; i++) {
       HostBuffer buffer = (HostBuffer) buffer(i);
       HostMemory memory = memories[i];

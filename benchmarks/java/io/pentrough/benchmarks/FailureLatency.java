@@ -16,8 +16,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
-/** How long it takes to hear of a failure, to begin, to begin anew, and to end. */
-final class BadNews {
+/** The time until a consumer gets a failure, and until a loader starts, resets and closes. */
+final class FailureLatency {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int WORKERS = 2;
@@ -47,7 +47,7 @@ final class BadNews {
     }
   }
 
-  BadNews(
+  FailureLatency(
       int repetitions, int warmup, double busySeconds, double stuckSeconds, double idleSeconds) {
     this.repetitions = repetitions;
     this.warmup = warmup;
@@ -84,7 +84,7 @@ final class BadNews {
     out.println(machine.others());
     out.println();
     Table table =
-        new Table("what", "first ms", "thrown away", "times", "p50 ms", "p99 ms", "most ms");
+        new Table("what", "first ms", "thrown away", "times", "p50 ms", "p99 ms", "max ms");
     seen.forEach(
         (what, all) ->
             table.row(

@@ -17,12 +17,12 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The work of a loader's stages, bound to each slot of the device ring; with the stream it is
- * queued on, what it shares, and the kernels it launches.
+ * Runs a loader's stages. It owns their stream, the memory that all slots share, their modules and
+ * kernels, and the {@link StageWork} that each stage has prepared for each device slot.
  *
- * <p>Made with the loader's memory by the thread that starts the loader; then the copy thread's.
+ * <p>The thread that starts the loader makes it. From then on it belongs to the thread that copies.
  */
-final class StageWorks {
+final class StageExecutor {
 
   @SuppressWarnings("UnnecessaryLambda") // no guard, by a name
   private static final Runnable ALWAYS = () -> {};
@@ -34,20 +34,20 @@ final class StageWorks {
   private final @Nullable DeviceBuffer shared;
   private final List<DeviceBuffer> slots = new ArrayList<>();
   private final StageWork[][] works;
-  private final StageRun run;
+  private final StageInvocation invocation;
 
-  /** What is to be closed in the end; the last first. */
+  /** To be closed at the end, the latest first. */
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
   private final Map<KernelSource, DeviceModule> modules = new HashMap<>();
 
-  private StageWorks(Device device, StagePlan plan, int depth) {
+  private StageExecutor(Device device, StagePlan plan, int depth) {
     this.device = device;
     this.plan = plan;
     works = new StageWork[depth][plan.steps.size()];
     stream = device.newStream();
     opened.push(stream);
-    run = new StageRun(stream);
+    invocation = new StageInvocation(stream);
     try {
       shared = plan.sharedBytes == 0 ? null : device.allocate(plan.sharedBytes);
     } catch (Throwable t) {
@@ -59,9 +59,9 @@ final class StageWorks {
     }
   }
 
-  /** Prepares every stage for every slot; nothing is left if one cannot be. */
-  static StageWorks prepare(Device device, StagePlan plan, List<DeviceSlotMemory> slots) {
-    StageWorks made = new StageWorks(device, plan, slots.size());
+  /** Prepares every stage for every slot. If one cannot be prepared, everything is closed. */
+  static StageExecutor prepare(Device device, StagePlan plan, List<DeviceSlotMemory> slots) {
+    StageExecutor made = new StageExecutor(device, plan, slots.size());
     try {
       for (DeviceSlotMemory slot : slots) {
         made.slots.add(slot.buffer);
@@ -90,31 +90,31 @@ final class StageWorks {
   }
 
   /**
-   * Queues the work for a batch, whose copy the stream is behind.
+   * Queues the stages' work on a batch. The stream already waits for the batch's copy.
    *
-   * @return null; or what a stage threw, behind whose place nothing is queued
+   * @return null, or what a stage threw; the stages behind that one are not queued
    */
   @Nullable Throwable queue(DeviceSlot slot, DeviceSlotMemory memory) {
     StageWork[] ofSlot = works[slot.number];
     for (int i = 0; i < ofSlot.length; i++) {
       StagePlan.Step step = plan.steps.get(i);
       try {
-        ofSlot[i].queue(run.of(slot, memory, step));
+        ofSlot[i].queue(invocation.of(slot, memory, step));
         if (!memory.isFull()) {
           clearOtherRows(slot.number, memory, step);
         }
       } catch (Throwable t) { // an Error too belongs to its batch (I5)
         return new StageException(step.name, "failed", t);
       } finally {
-        run.end();
+        invocation.end();
       }
     }
     return null;
   }
 
-  /** Lets zeros stand in the rows that do not count of what a stage has made. */
+  /** Fills the rows that do not count with zeros, in the arrays that a stage has made. */
   private void clearOtherRows(int number, DeviceSlotMemory memory, StagePlan.Step step) {
-    for (StagePlace made : step.makes.values()) {
+    for (StagePlan.Allocation made : step.makes.values()) {
       if (memory.hasRowPerSample(made.spec)) {
         long counted = made.spec.dtype().bytes();
         for (int axis = 0; axis < made.spec.rank(); axis++) {
@@ -142,12 +142,12 @@ final class StageWorks {
     return kernel;
   }
 
-  DeviceBuffer buffer(int number, StagePlace place) {
-    return memoryOf(number, place).slice(place.offset, place.spec.bytes(), ALWAYS);
+  DeviceBuffer buffer(int number, StagePlan.Allocation array) {
+    return memoryOf(number, array).slice(array.offset, array.spec.bytes(), ALWAYS);
   }
 
-  private DeviceBuffer memoryOf(int number, StagePlace place) {
-    return place.isShared ? Objects.requireNonNull(shared) : slots.get(number);
+  private DeviceBuffer memoryOf(int number, StagePlan.Allocation array) {
+    return array.isShared ? Objects.requireNonNull(shared) : slots.get(number);
   }
 
   DeviceBuffer parameters(int number, StagePlan.Step step) {
@@ -166,24 +166,24 @@ final class StageWorks {
     return Objects.requireNonNull(shared).slice(step.scratchOffset, step.scratchBytes, ALWAYS);
   }
 
-  /** Waits for what is queued. */
+  /** Waits for the queued work. */
   void synchronize() throws DeviceException {
     stream.synchronize();
   }
 
-  /** Told of what could not be given back. */
+  /** Receives what could not be closed, and why. */
   @FunctionalInterface
   interface Refusal {
     void of(String what, Throwable why);
   }
 
-  /** Gives everything back; no work may be queued any more. */
+  /** Closes everything. No work may be queued any more. */
   void close(Refusal refusal) {
     while (!opened.isEmpty()) {
       AutoCloseable resource = opened.pop();
       try {
         resource.close();
-      } catch (Throwable t) { // an Error too: there is more to give back
+      } catch (Throwable t) { // an Error too: the rest must be closed
         refusal.of("what a stage uses", t);
       }
     }

@@ -5,10 +5,13 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One batch on its way through a stage. One object per loader, used again: valid until {@link
- * StageWork#queue} returns, on its thread. Any other use throws {@link IllegalStateException}.
+ * One call of {@link StageWork#queue}: the batch, and the stream to queue its work on.
+ *
+ * <p>A loader has one object of this type and uses it for every batch. It is valid on the thread
+ * that calls {@code queue}, until {@code queue} returns. At any other time, and on any other
+ * thread, its methods throw {@link IllegalStateException}. They do not block.
  */
-public final class StageRun {
+public final class StageInvocation {
 
   private final DeviceStream stream;
 
@@ -19,11 +22,11 @@ public final class StageRun {
   private @Nullable DeviceSlotMemory memory;
   private StagePlan.@Nullable Step step;
 
-  StageRun(DeviceStream stream) {
+  StageInvocation(DeviceStream stream) {
     this.stream = stream;
   }
 
-  StageRun of(DeviceSlot slot, DeviceSlotMemory memory, StagePlan.Step step) {
+  StageInvocation of(DeviceSlot slot, DeviceSlotMemory memory, StagePlan.Step step) {
     this.slot = slot;
     this.memory = memory;
     this.step = step;
@@ -38,14 +41,14 @@ public final class StageRun {
 
   private void check() {
     if (thread != Thread.currentThread()) {
-      throw BatchContext.misuse("a stage's run", thread);
+      throw BatchContext.misuse("a stage's invocation", thread);
     }
   }
 
   /**
-   * The stream to queue the work on: it is behind the batch's copy.
+   * The stream to queue the work on. The batch's copy is queued ahead of it.
    *
-   * @return a stream of the loader's own; always the same
+   * @return a stream of the loader; always the same one
    */
   public DeviceStream stream() {
     check();
@@ -73,8 +76,8 @@ public final class StageRun {
   }
 
   /**
-   * How many samples of the batch count, see {@link HostBatch#size}. A stage may work on the others
-   * too: what it reads of them is zero, and what it makes of them is set to zero behind it.
+   * How many samples of the batch count, see {@link HostBatch#size}. A stage may process the other
+   * rows too: it reads zeros there, and zeros replace what it writes there.
    *
    * @return 1 to the first dimension of the target's first array
    */
@@ -84,18 +87,19 @@ public final class StageRun {
   }
 
   /**
-   * One dimension of the shape that an array has in this batch; of rows, those that count.
+   * One dimension of an array's shape in this batch. Rows of samples that do not count are left
+   * out.
    *
-   * @param array one that the stage reads or makes; where it does both, the one it makes
+   * @param array an array that the stage reads or makes; if it does both, this is the one it makes
    * @param axis the axis, 0 is the slowest
-   * @return its length
-   * @throws IllegalArgumentException if the stage neither reads nor makes such an array
-   * @throws IndexOutOfBoundsException if there is no such axis
+   * @return the length along that axis
+   * @throws IllegalArgumentException if the stage neither reads nor makes the array
+   * @throws IndexOutOfBoundsException if the array has no such axis
    */
   public int dimension(String array, int axis) {
     Objects.requireNonNull(array, "array");
     check();
-    StagePlace place = Objects.requireNonNull(step).placeOf(array);
-    return Objects.requireNonNull(memory).dimension(place, axis);
+    StagePlan.Allocation allocation = Objects.requireNonNull(step).allocationOf(array);
+    return Objects.requireNonNull(memory).dimension(allocation, axis);
   }
 }

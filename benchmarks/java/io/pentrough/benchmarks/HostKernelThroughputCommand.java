@@ -4,14 +4,13 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Runs {@link TwinThroughput}. */
+/** Runs {@link HostKernelThroughput}. */
 @Command(
-    name = "twins",
+    name = "host-kernels",
     mixinStandardHelpOptions = true,
     description =
-        "Voxels per second of the augmentations on the host device: their twins in Java, on one"
-            + " thread.")
-final class TwinThroughputCommand implements Callable<Integer> {
+        "Voxels per second of the augmentations' host implementations in Java, on one thread.")
+final class HostKernelThroughputCommand implements Callable<Integer> {
 
   @Option(names = "--rounds", description = "times each is measured (default: ${DEFAULT-VALUE})")
   private int rounds = 5;
@@ -21,7 +20,7 @@ final class TwinThroughputCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    new TwinThroughput(rounds, seconds).run(System.out);
+    new HostKernelThroughput(rounds, seconds).run(System.out);
     return 0;
   }
 }

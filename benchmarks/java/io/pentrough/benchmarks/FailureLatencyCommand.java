@@ -4,14 +4,14 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Runs {@link BadNews}. */
+/** Runs {@link FailureLatency}. */
 @Command(
-    name = "badnews",
+    name = "failure-latency",
     mixinStandardHelpOptions = true,
     description =
-        "Milliseconds until a failure is told, a loader begins, begins anew, and ends; and what one"
-            + " uses while nobody consumes.")
-final class BadNewsCommand implements Callable<Integer> {
+        "Milliseconds until a consumer gets a failure, and until a loader starts, resets and"
+            + " closes; and what an idle loader uses.")
+final class FailureLatencyCommand implements Callable<Integer> {
 
   @Option(names = "--repetitions", description = "how often (default: ${DEFAULT-VALUE})")
   private int repetitions = 100;
@@ -39,7 +39,7 @@ final class BadNewsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    new BadNews(repetitions, warmup, busySeconds, stuckSeconds, idleSeconds).run(System.out);
+    new FailureLatency(repetitions, warmup, busySeconds, stuckSeconds, idleSeconds).run(System.out);
     return 0;
   }
 }

@@ -4,18 +4,18 @@ import io.pentrough.device.KernelArguments;
 import io.pentrough.device.KernelSource;
 import java.nio.ByteBuffer;
 
-/** The kernels of blur.cu and their twin: the same operations in the same order. */
-final class BlurTwin {
+/** The kernels of blur.cu, and their host implementation: the same operations in the same order. */
+final class BlurHostKernels {
 
-  /** How many voxels a thread makes at a time. */
+  /** How many voxels a thread computes at a time. */
   static final int EACH = 4;
 
   static final KernelSource SOURCE =
-      KernelSource.ofResource(BlurTwin.class, "blur.ptx")
-          .twin("blurAlong", arguments -> blur(arguments, true))
-          .twin("blurAcross", arguments -> blur(arguments, false));
+      KernelSource.ofResource(BlurHostKernels.class, "blur.ptx")
+          .hostKernel("blurAlong", arguments -> blur(arguments, true))
+          .hostKernel("blurAcross", arguments -> blur(arguments, false));
 
-  private BlurTwin() {}
+  private BlurHostKernels() {}
 
   private static void blur(KernelArguments arguments, boolean alongX) {
     ByteBuffer in = arguments.bytes(0);
@@ -42,7 +42,7 @@ final class BlurTwin {
     }
   }
 
-  /** The voxels of a block whose place along the axis is the same. */
+  /** Blurs the voxels of a block that have the same index along the axis. */
   private static void blurRow(
       ByteBuffer in,
       ByteBuffer out,
@@ -56,8 +56,8 @@ final class BlurTwin {
     int[] below = new int[radius + 1];
     int[] above = new int[radius + 1];
     for (int k = 1; k <= radius; k++) {
-      below[k] = block + stride * place(at - k, length, mirror);
-      above[k] = block + stride * place(at + k, length, mirror);
+      below[k] = block + stride * inside(at - k, length, mirror);
+      above[k] = block + stride * inside(at + k, length, mirror);
     }
     int start = block + stride * at;
     for (int i = 0; i < stride; i++) {
@@ -71,7 +71,8 @@ final class BlurTwin {
     }
   }
 
-  private static int place(int at, int length, boolean mirror) {
+  /** The index that is read for an index that may lie outside. */
+  private static int inside(int at, int length, boolean mirror) {
     if (mirror) {
       return length - 1 - Math.abs(length - 1 - Math.abs(at));
     }

@@ -9,10 +9,10 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * How fast the host's twins of the augmentations are: a loader on the host device, whose target
- * fills nothing, so that the one thread of the stages' stream is what there is to wait for.
+ * The speed of the augmentations' host implementations. A loader on the host device has a target
+ * that does nothing, so the one thread of the stages' stream limits it.
  */
-final class TwinThroughput {
+final class HostKernelThroughput {
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
@@ -21,9 +21,9 @@ final class TwinThroughput {
   private final int rounds;
   private final long measureNanos;
   private final Table table =
-      new Table("stage", "million voxels/s", "least", "most", "read B/voxel", "written B/voxel");
+      new Table("stage", "million voxels/s", "min", "max", "read B/voxel", "written B/voxel");
 
-  TwinThroughput(int rounds, double seconds) {
+  HostKernelThroughput(int rounds, double seconds) {
     this.rounds = rounds;
     measureNanos = (long) (seconds * 1e9);
   }

@@ -4,13 +4,14 @@ import io.pentrough.device.KernelArguments;
 import io.pentrough.device.KernelSource;
 import java.nio.ByteBuffer;
 
-/** The kernel of onehot.cu and its twin. */
-final class OneHotTwin {
+/** The kernel of onehot.cu, and its host implementation. */
+final class OneHotHostKernel {
 
   static final KernelSource SOURCE =
-      KernelSource.ofResource(OneHotTwin.class, "onehot.ptx").twin("oneHot", OneHotTwin::oneHot);
+      KernelSource.ofResource(OneHotHostKernel.class, "onehot.ptx")
+          .hostKernel("oneHot", OneHotHostKernel::oneHot);
 
-  private OneHotTwin() {}
+  private OneHotHostKernel() {}
 
   private static void oneHot(KernelArguments arguments) {
     ByteBuffer in = arguments.bytes(0);
@@ -33,7 +34,7 @@ final class OneHotTwin {
     }
   }
 
-  /** No class if it is below 0, as a number without a sign of 64 bits may seem to be. */
+  /** A negative label is no class. Large unsigned 64-bit labels appear negative too. */
   private static long label(ByteBuffer in, int bytes, boolean signed, int i) {
     return switch (bytes) {
       case 1 -> signed ? in.get(i) : Byte.toUnsignedLong(in.get(i));
