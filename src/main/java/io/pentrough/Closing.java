@@ -61,7 +61,9 @@ final class Closing {
     synchronized (core) {
       again = reported;
       if (!again) {
-        closers.add(Thread.currentThread());
+        if (closers.add(Thread.currentThread())) {
+          core.notifyAll(); // who closes already does not wait for what this thread holds
+        }
         core.beginClosing(started);
       }
     }

@@ -63,36 +63,41 @@ final class Copier {
     begunCalls = false;
   }
 
-  /** Queues every copy that can be queued; whether there was any. */
-  boolean queueAll() {
-    boolean any = false;
-    for (DeviceSlot next = progress.next(); next != null; next = progress.next()) {
-      queue(next);
-      any = true;
-    }
-    return any;
-  }
-
-  /** The next batch to copy, its slots reserved, for {@link #run} or {@link #queue}. */
+  /** The next batch to copy, its slots reserved; null if there is none. Has to be copied then. */
   @Nullable DeviceSlot next() {
     return progress.next();
   }
 
-  /** Whether the call that queues the copy would run it, as nothing is ahead of it. */
-  boolean runsAtOnce(DeviceSlot to) {
-    return isIdle() && isComplete(core.memory(to).fence.latest());
-  }
-
   /**
-   * Copies now, in the caller.
+   * Queues a copy, or runs it at once where the call that queues it does so, and nothing comes
+   * before or behind it.
    *
-   * @param wakes whether to wake a worker for the host slot: unless the caller is one
+   * @param wake for the host slot
    * @param more whether to go on with the next
    * @return the next batch to copy, its slots reserved; null if there is none
    */
-  @Nullable DeviceSlot run(DeviceSlot to, boolean wakes, boolean more) {
+  @Nullable DeviceSlot copy(DeviceSlot to, Wake wake, boolean more) {
+    DeviceSlotMemory target = register(to);
+    boolean alone = copied == queued - 1 && ready == queued - 1;
+    if (alone && isComplete(target.fence.latest())) {
+      return run(to, target, wake, more);
+    }
+    queue(to, target);
+    return more ? progress.next() : null;
+  }
+
+  void queue(DeviceSlot to) {
+    queue(to, register(to));
+  }
+
+  /** First of all: if anything behind this throws, {@link #abandon} gives the slots back. */
+  private DeviceSlotMemory register(DeviceSlot to) {
     inFlight[(int) (queued++ % inFlight.length)] = to;
-    DeviceSlotMemory target = core.memory(to);
+    return core.memory(to);
+  }
+
+  private @Nullable DeviceSlot run(
+      DeviceSlot to, DeviceSlotMemory target, Wake wake, boolean more) {
     copy(to, target);
     memory.copyStream.record(target.ready);
     if (!target.ready.isComplete()) { // after all; its end is seen later
@@ -102,12 +107,10 @@ final class Copier {
     begun++;
     copied++;
     ready++;
-    return progress.ran(to, wakes, more);
+    return progress.ran(to, wake, more);
   }
 
-  void queue(DeviceSlot to) {
-    inFlight[(int) (queued++ % inFlight.length)] = to;
-    DeviceSlotMemory target = core.memory(to);
+  private void queue(DeviceSlot to, DeviceSlotMemory target) {
     boolean begins = copied == queued - 1 && isComplete(target.fence.latest());
     if (begins && runsInCaller) {
       begin(to); // now, as the call does the copy
@@ -151,14 +154,13 @@ final class Copier {
   /**
    * Sees which copies and stages have ended.
    *
-   * @param wakes whether to wake a worker for the first host slot that gets free: unless the caller
-   *     is one
+   * @param wake for the first host slot that gets free; for the others a worker is woken now
    * @return whether any has
    */
-  boolean complete(boolean wakes) {
+  boolean complete(Wake wake) {
     boolean moved = false;
     while (copied < queued && copiedEvent(oldest(copied)).isComplete()) { // I1: asked by the host
-      completeCopy(oldest(copied), wakes || moved);
+      completeCopy(oldest(copied), moved ? Wake.NOW : wake);
       moved = true;
     }
     if (copied < queued && begun == copied) {
@@ -171,7 +173,7 @@ final class Copier {
     return moved;
   }
 
-  private void completeCopy(DeviceSlot slot, boolean wakes) {
+  private void completeCopy(DeviceSlot slot, Wake wake) {
     if (begun == copied) {
       begin(slot);
     }
@@ -183,9 +185,9 @@ final class Copier {
     copied++;
     if (memory.stages == null) {
       ready++;
-      progress.completed(slot, wakes, next);
+      progress.completed(slot, wake, next);
     } else {
-      progress.copied(slot, wakes, next);
+      progress.copied(slot, wake, next);
     }
   }
 
@@ -265,7 +267,7 @@ final class Copier {
       begin(slot);
     }
     copied++;
-    progress.copied(slot, true, null);
+    progress.copied(slot, Wake.NOW, null);
   }
 
   /** What kept the device from answering; null if the work is over. */

@@ -90,28 +90,30 @@ final class CopyProgress {
   /**
    * The copy has run, and read the host slot; stages come behind it.
    *
-   * @param wakes whether to wake a worker for that slot: unless the caller is one
+   * @param wake for that slot
    * @param next the copy that has nothing left to wait for now; null if there is none
    */
-  void copied(DeviceSlot slot, boolean wakes, @Nullable DeviceSlot next) {
+  void copied(DeviceSlot slot, Wake wake, @Nullable DeviceSlot next) {
     synchronized (core) {
       long now = core.time.now();
-      copied(slot, wakes, now);
+      copied(slot, wake, now);
       if (next != null) {
         begins(next, now);
       }
     }
   }
 
-  private void copied(DeviceSlot slot, boolean wakes, long now) {
+  private void copied(DeviceSlot slot, Wake wake, long now) {
     slot.copiedNanos = now;
     core.stats.copyEnded(now);
     if (hasStages) {
       core.stats.stagesStarted(now);
     }
     core.ledger.copied(slot.source(), now);
-    if (wakes) {
+    if (wake == Wake.NOW) {
       core.workerSignaller.wakeOne();
+    } else if (wake == Wake.LATER) {
+      core.workerSignaller.wakeLater();
     }
   }
 
@@ -147,10 +149,10 @@ final class CopyProgress {
   }
 
   /** The copy has run, and no stage comes behind it: {@link #copied} and {@link #ready} at once. */
-  void completed(DeviceSlot slot, boolean wakes, @Nullable DeviceSlot next) {
+  void completed(DeviceSlot slot, Wake wake, @Nullable DeviceSlot next) {
     synchronized (core) {
       long now = core.time.now();
-      copied(slot, wakes, now);
+      copied(slot, wake, now);
       ready(slot, now);
       if (next != null) {
         begins(next, now);
@@ -161,16 +163,16 @@ final class CopyProgress {
   /**
    * The caller has run the copy itself, and nothing is queued behind it.
    *
-   * @param wakes as for {@link #copied}
+   * @param wake as for {@link #copied}
    * @param more whether to go on with the next
    * @return the next batch to copy, its slots reserved; null if there is none now
    */
-  @Nullable DeviceSlot ran(DeviceSlot slot, boolean wakes, boolean more) {
+  @Nullable DeviceSlot ran(DeviceSlot slot, Wake wake, boolean more) {
     synchronized (core) {
       long now = core.time.now();
       slot.copySinceNanos = slot.sinceNanos; // it was reserved then
       core.stats.copyStarted(slot.copySinceNanos);
-      copied(slot, wakes, now);
+      copied(slot, wake, now);
       ready(slot, now);
       return more ? reserve(now) : null;
     }

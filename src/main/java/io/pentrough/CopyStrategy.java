@@ -27,8 +27,9 @@ interface CopyStrategy {
    * A worker has published a slot.
    *
    * @param claimed whether it has the next slot already; else it waits for one
+   * @return whether the caller has copied, which takes time
    */
-  void published(boolean claimed);
+  boolean published(boolean claimed);
 
   /**
    * Whether the device can already tell that a consumer's work has run, so that a mapped slot is

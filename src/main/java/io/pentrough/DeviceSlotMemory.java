@@ -42,7 +42,7 @@ final class DeviceSlotMemory {
 
   /**
    * The stream a lease was closed on in vain; null unless the slot is {@link
-   * DeviceSlot.State#LOST}.
+   * DeviceSlot.State#POISONED}.
    */
   @Nullable DeviceStream lostOn;
 

@@ -33,12 +33,14 @@ final class InlineCopies extends StreamCopies {
   }
 
   @Override
-  public void published(boolean claimed) {
+  public boolean published(boolean claimed) {
     if (small) {
-      copyAll(claimed);
-    } else if (!leaveToConsumer()) {
+      return copyAll(claimed ? Wake.NOW : Wake.NONE, Integer.MAX_VALUE);
+    }
+    if (!leaveToConsumer()) {
       core.copySignal.wakeCopyThread();
     }
+    return false;
   }
 
   private boolean leaveToConsumer() {
@@ -55,7 +57,8 @@ final class InlineCopies extends StreamCopies {
   @Override
   public void released(boolean canCopy) {
     if (canCopy && small) {
-      copyAll(true);
+      // At most a ring: others may close and publish for as long as this thread copies.
+      copyAll(Wake.NOW, core.ledger.deviceSlots().size());
     } else if (canCopy) {
       core.copySignal.wakeCopyThread();
     }
@@ -83,37 +86,43 @@ final class InlineCopies extends StreamCopies {
   /**
    * Copies what there is, unless another thread does so.
    *
-   * @param wakes whether to wake a worker for the first host slot that gets free: unless the caller
-   *     is one that wants it
+   * @param wake for the first host slot that gets free
+   * @param most how many batches; the copy thread copies the others
+   * @return whether the caller has copied anything
    */
-  private void copyAll(boolean wakes) {
+  private boolean copyAll(Wake wake, int most) {
     if (!turn.tryAcquire()) {
-      return; // the thread that has the turn looks again
+      return false; // the thread that has the turn looks again
     }
+    int copies = 0;
     boolean mustAwait;
+    boolean released;
     try {
-      boolean any = wakes;
+      Wake next = wake;
       do {
-        DeviceSlot next = copier.next();
-        while (next != null) {
-          if (copier.runsAtOnce(next)) {
-            next = copier.run(next, any, true);
-          } else {
-            copier.queue(next);
-            next = copier.next();
-          }
-          any = true;
+        DeviceSlot slot = copies < most ? copier.next() : null;
+        while (slot != null) {
+          copies++;
+          slot = copier.copy(slot, next, copies < most);
+          next = Wake.NOW;
         }
-        any |= copier.complete(any);
+        if (copier.complete(next)) {
+          next = Wake.NOW;
+        }
         mustAwait = copier.awaited() != null;
-      } while (!turn.release());
+        released = turn.release();
+      } while (!released && copies < most);
     } catch (Throwable t) {
       fail(t);
-      return;
+      return true;
     }
-    if (mustAwait || core.isStopped()) {
+    if (!released) {
+      turn.releaseAnyway();
+    }
+    if (mustAwait || !released || core.isStopped() || (copies == most && canCopy())) {
       core.copySignal.wakeCopyThread();
     }
+    return copies > 0;
   }
 
   /** Copies the next batch; false if there was none, or another thread is at it. */
@@ -130,7 +139,7 @@ final class InlineCopies extends StreamCopies {
         copier.queue(next);
         moved = true;
       }
-      moved |= copier.complete(true);
+      moved |= copier.complete(Wake.NOW);
       mustAwait = copier.awaited() != null;
       released = turn.release();
     } catch (Throwable t) {

@@ -26,7 +26,7 @@ final class MappedBatches implements CopyStrategy {
   }
 
   @Override
-  public void published(boolean claimed) {
+  public boolean published(boolean claimed) {
     synchronized (core) {
       long now = core.time.now();
       for (DeviceSlot slot = core.ledger.startCopy(now);
@@ -37,6 +37,7 @@ final class MappedBatches implements CopyStrategy {
         core.consumers.tell();
       }
     }
+    return false;
   }
 
   @Override

@@ -59,11 +59,22 @@ final class Producers {
         core.stats.slotWaited(0);
       }
     }
-    copies.published(next != null);
+    boolean copied = copies.published(next != null);
     if (core.isStopped()) {
       core.copySignal.wakeCopyThread(); // to free the slot
     }
-    return next == null ? awaitSlot(worker, now, starvedBefore) : next;
+    if (next == null) {
+      return awaitSlot(worker, now, starvedBefore);
+    }
+    if (core.isStopped()) {
+      return null; // nobody wants what the target would make; ended() frees the slot
+    }
+    if (copied) {
+      synchronized (core) {
+        worker.sinceNanos = core.time.now(); // the copies are not the target's time
+      }
+    }
+    return next;
   }
 
   private @Nullable HostSlot awaitSlot(WorkerState worker, long asked, long starvedBefore) {

@@ -11,16 +11,14 @@ import io.pentrough.device.DeviceEvent;
  */
 final class QueuedCopies extends StreamCopies {
 
-  /** The watcher's: whether it has seen a copy end, and so a host slot get free. */
-  private boolean sawEnd;
-
   QueuedCopies(Core core) {
     super(core);
   }
 
   @Override
-  public void published(boolean claimed) {
+  public boolean published(boolean claimed) {
     core.copySignal.wakeCopyThread();
+    return false;
   }
 
   @Override
@@ -64,7 +62,7 @@ final class QueuedCopies extends StreamCopies {
     }
     boolean released;
     try {
-      sawEnd = copier.complete(false);
+      copier.complete(Wake.LATER); // a wake takes some ten microseconds, and the batch is awaited
       released = turn.release();
     } catch (Throwable t) {
       fail(t);
@@ -79,22 +77,20 @@ final class QueuedCopies extends StreamCopies {
 
   @Override
   public void helped() {
-    if (sawEnd) {
-      sawEnd = false;
-      core.workerSignaller.wakeLater();
-    }
     core.consumers.watch.ended();
     core.consumers.tellOfRunningCopy(); // another consumer may watch the next one
   }
 
   @Override
   public Progress work() {
+    Progress progress = super.work();
+    // Behind the look: what a watcher has put off before it gave the turn back is seen here.
     if (core.workerSignaller.areWakesOwed()) {
       synchronized (core) {
         core.workerSignaller.wakeOwed();
       }
     }
-    return super.work();
+    return progress;
   }
 
   @Override

@@ -6,15 +6,17 @@ import java.util.List;
 
 /**
  * Failures that a {@link FailurePolicy} leaves out, from when a consumer gets to them until it has
- * reported them to the policy's listener. Guarded by the {@link Core}, but for {@link #arePending}
- * and {@link #reportPending}.
+ * reported them to the policy's listener. Guarded by the {@link Core}, but for {@link #reportPending}.
  */
 final class Skips {
 
   private final FailurePolicy policy;
   private final StatsRecorder stats;
-  private final List<Failure> pending = new ArrayList<>();
-  private volatile boolean arePending;
+  private final List<Skip> pending = new ArrayList<>();
+  private volatile boolean anyPending;
+
+  /** A failure, and whose {@code get} has left it out and reports it. */
+  private record Skip(Failure failure, Thread consumer) {}
 
   Skips(FailurePolicy policy, StatsRecorder stats) {
     this.policy = policy;
@@ -26,27 +28,39 @@ final class Skips {
     boolean leftOut = !failure.contradicts() && stats.skips() < policy.skips();
     if (leftOut) {
       stats.skipped();
-      pending.add(failure);
-      arePending = true;
+      pending.add(new Skip(failure, Thread.currentThread()));
+      anyPending = true;
     }
     return leftOut;
   }
 
+  /** Whether the caller has something to report. */
   boolean arePending() {
-    return arePending;
+    if (anyPending) {
+      for (int i = 0; i < pending.size(); i++) {
+        if (pending.get(i).consumer == Thread.currentThread()) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   /** What the caller has to report. */
   List<Failure> takePending() {
-    List<Failure> taken = List.copyOf(pending);
-    pending.clear();
-    arePending = false;
+    List<Failure> taken = new ArrayList<>();
+    for (int i = pending.size() - 1; i >= 0; i--) {
+      if (pending.get(i).consumer == Thread.currentThread()) {
+        taken.add(0, pending.remove(i).failure);
+      }
+    }
+    anyPending = !pending.isEmpty();
     return taken;
   }
 
-  /** Takes what is pending, and reports it. */
+  /** Reports what the caller has left out, before its {@code get} returns. */
   void reportPending(Core core) {
-    if (!arePending) {
+    if (!anyPending) {
       return;
     }
     List<Failure> taken;

@@ -42,7 +42,7 @@ abstract class StreamCopies implements CopyStrategy {
     boolean moved = false;
     while (hasTurn) {
       moved = copyNext();
-      moved |= copier.complete(true);
+      moved |= copier.complete(Wake.NOW);
       awaited = copier.awaited();
       hasTurn = !turn.release();
     }
@@ -83,7 +83,8 @@ abstract class StreamCopies implements CopyStrategy {
   @Override
   public void end() {
     copier.endCalls();
-    while (!hasTurn) { // another thread may have it
+    hasTurn = hasTurn || turn.tryAcquireAfterFailure();
+    while (!hasTurn) { // another thread has it
       core.park(this, POLL_NANOS);
       hasTurn = turn.tryAcquireAfterFailure();
     }

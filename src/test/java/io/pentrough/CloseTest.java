@@ -280,7 +280,8 @@ class CloseTest {
   @Test
   @DisplayName("I5: two threads that hold leases and both close do not wait for each other")
   void closeByTwoHolders() throws Exception {
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
+    BackgroundLoader loader =
+        Bench.loader(device, new Numbers()).time(SteppedTime.withoutBounds()).start();
     CountDownLatch bothHold = new CountDownLatch(2);
     CountDownLatch bothClosed = new CountDownLatch(2);
     List<Caller<Boolean>> holders = new ArrayList<>();

@@ -247,6 +247,32 @@ class FaultsTest {
   }
 
   @Test
+  @DisplayName("I7: a kernel that has failed before its slot is reserved again leaves nothing behind")
+  void kernelFailsBeforeTheNextCopy() throws Exception {
+    ScriptedDevice device = new ScriptedDevice().copyInCaller();
+    RuntimeException cause = new DeviceException("misaligned address");
+    CountDownLatch hasFailed = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() == 1) {
+            hasFailed.await();
+          }
+          Bench.write(out, context);
+        };
+    try (BackgroundLoader loader = Bench.loader(device, target).deviceSlots(1).start()) {
+      Stream consumer = device.heldStream("consumer");
+      DeviceBatch batch = Bench.get(loader, consumer);
+      device.launch(consumer, batch.array(0).buffer(), bytes -> sneakyThrow(cause));
+      batch.close();
+      device.runAll();
+      hasFailed.countDown();
+      DeviceException thrown = assertThrows(DeviceException.class, () -> Bench.get(loader));
+      assertTrue(causes(thrown).contains(cause), () -> "the cause of " + thrown);
+    }
+    Bench.assertAllGone(device);
+  }
+
+  @Test
   @DisplayName("I5: a copy that fails ends the wait of a consumer, though the only worker is stuck")
   void endsAWait() throws Exception {
     ScriptedDevice device = new ScriptedDevice().holdNewStreams();

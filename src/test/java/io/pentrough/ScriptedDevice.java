@@ -80,6 +80,7 @@ final class ScriptedDevice implements Device {
   private boolean holdNewStreams;
   private int made;
   private int pendingAnswers;
+  private boolean copiesInCaller;
   private int synchronizing;
   private @Nullable Event latestRelease;
 
@@ -269,6 +270,12 @@ final class ScriptedDevice implements Device {
     }
   }
 
+  /** A loader's streams, which are not held, run copies in their callers anyway: now it says so. */
+  ScriptedDevice copyInCaller() {
+    copiesInCaller = true;
+    return this;
+  }
+
   /** How many threads wait in {@code synchronize}. */
   int synchronizing() {
     synchronized (lock) {
@@ -314,7 +321,7 @@ final class ScriptedDevice implements Device {
   @Override
   public boolean copiesInCaller() {
     called("copiesInCaller", "device");
-    return false;
+    return copiesInCaller;
   }
 
   @Override

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Caller;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
@@ -30,5 +31,23 @@ class SkipsTest {
     skips.takePending().forEach(skips::report);
     assertFalse(skips.arePending());
     assertEquals(List.of(1L, 2L), told);
+  }
+
+  @Test
+  @DisplayName("whoever leaves a failure out reports it, and nobody else")
+  void byWhoever() throws Exception {
+    StatsRecorder stats = new StatsRecorder(1, 1, 1);
+    Skips skips = new Skips(FailurePolicy.skip(9, (epoch, index, cause) -> {}), stats);
+    assertTrue(skips.leavesOut(failure(1, false)));
+    assertTrue(
+        Caller.run(
+                () -> {
+                  assertTrue(skips.leavesOut(failure(2, false)));
+                  assertEquals(List.of(2L), skips.takePending().stream().map(Failure::index).toList());
+                  assertFalse(skips.arePending());
+                })
+            .result());
+    assertTrue(skips.arePending());
+    assertEquals(List.of(1L), skips.takePending().stream().map(Failure::index).toList());
   }
 }

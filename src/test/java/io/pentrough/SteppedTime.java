@@ -12,6 +12,21 @@ final class SteppedTime implements Time {
   private final Set<Thread> parked = ConcurrentHashMap.newKeySet();
   private final Set<Object> locks = ConcurrentHashMap.newKeySet();
 
+  private final boolean waitsForever;
+
+  SteppedTime() {
+    this(false);
+  }
+
+  private SteppedTime(boolean waitsForever) {
+    this.waitsForever = waitsForever;
+  }
+
+  /** No wait on the lock ends by itself: whoever waits there has to be told. */
+  static SteppedTime withoutBounds() {
+    return new SteppedTime(true);
+  }
+
   /** So much time passes at once. */
   void pass(long nanos) {
     ahead.addAndGet(nanos);
@@ -37,6 +52,6 @@ final class SteppedTime implements Time {
   @Override
   public void await(Object lock, long nanos) throws InterruptedException {
     locks.add(lock);
-    SYSTEM.await(lock, nanos);
+    SYSTEM.await(lock, waitsForever ? Long.MAX_VALUE : nanos);
   }
 }
