@@ -6,7 +6,8 @@ import java.util.List;
 
 /**
  * Failures that a {@link FailurePolicy} leaves out, from when a consumer gets to them until it has
- * reported them to the policy's listener. Guarded by the {@link Core}, but for {@link #reportPending}.
+ * reported them to the policy's listener. Guarded by the {@link Core}, but for {@link
+ * #reportPending}.
  */
 final class Skips {
 

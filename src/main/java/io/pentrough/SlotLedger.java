@@ -108,8 +108,8 @@ final class SlotLedger {
   }
 
   /**
-   * The target's answer contradicts an earlier one. Reported like a failure, but also behind
-   * the end of its epoch.
+   * The target's answer contradicts an earlier one. Reported like a failure, but also behind the
+   * end of its epoch.
    */
   boolean contradict(HostSlot slot, Throwable failure, long now) {
     slot.contradicts = fail(slot, failure, now);
@@ -180,8 +180,8 @@ final class SlotLedger {
   // ---- the consumer's side
 
   /**
-   * Frees the slots that a consumer has reached and that bring no batch: empty ones, those behind the
-   * end of their epoch, and what was thrown there. True if there were any.
+   * Frees the slots that a consumer has reached and that bring no batch: empty ones, those behind
+   * the end of their epoch, and what was thrown there. True if there were any.
    */
   boolean passOver(long now) {
     boolean any = false;

@@ -278,10 +278,35 @@ class CloseTest {
   }
 
   @Test
+  @DisplayName("I5: a holder that closes is told when the other holder closes, too")
+  void closeBySecondHolder() throws Exception {
+    BackgroundLoader loader =
+        Bench.loader(device, new Numbers())
+            .interruptTargets(false)
+            .time(SteppedTime.withoutBounds())
+            .start();
+    try (DeviceBatch mine = Bench.get(loader)) {
+      Caller<Boolean> other =
+          Caller.run(
+              () -> {
+                try (DeviceBatch batch = Bench.get(loader)) {
+                  loader.close();
+                }
+              });
+      Patience.until(
+          "the other one to wait for this one's lease",
+          () -> Bench.threads().size() == 1 && Threads.isWaiting(other.thread));
+      Threads.untilWaiting(Bench.threads().get(0)); // the copy thread has nothing more to tell
+      loader.close();
+      other.result();
+    }
+    Bench.assertAllGone(device);
+  }
+
+  @Test
   @DisplayName("I5: two threads that hold leases and both close do not wait for each other")
   void closeByTwoHolders() throws Exception {
-    BackgroundLoader loader =
-        Bench.loader(device, new Numbers()).time(SteppedTime.withoutBounds()).start();
+    BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
     CountDownLatch bothHold = new CountDownLatch(2);
     CountDownLatch bothClosed = new CountDownLatch(2);
     List<Caller<Boolean>> holders = new ArrayList<>();

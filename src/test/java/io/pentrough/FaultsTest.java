@@ -247,7 +247,8 @@ class FaultsTest {
   }
 
   @Test
-  @DisplayName("I7: a kernel that has failed before its slot is reserved again leaves nothing behind")
+  @DisplayName(
+      "I7: a kernel that has failed before its slot is reserved again leaves nothing behind")
   void kernelFailsBeforeTheNextCopy() throws Exception {
     ScriptedDevice device = new ScriptedDevice().copyInCaller();
     RuntimeException cause = new DeviceException("misaligned address");

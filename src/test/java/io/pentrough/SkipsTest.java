@@ -43,7 +43,8 @@ class SkipsTest {
         Caller.run(
                 () -> {
                   assertTrue(skips.leavesOut(failure(2, false)));
-                  assertEquals(List.of(2L), skips.takePending().stream().map(Failure::index).toList());
+                  assertEquals(
+                      List.of(2L), skips.takePending().stream().map(Failure::index).toList());
                   assertFalse(skips.arePending());
                 })
             .result());

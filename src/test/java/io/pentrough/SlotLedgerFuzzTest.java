@@ -260,8 +260,7 @@ class SlotLedgerFuzzTest {
         return true;
       }
       boolean early = random.nextInt(3) == 0;
-      DeviceSlot slot =
-          ledger.take(Thread.currentThread(), early, now);
+      DeviceSlot slot = ledger.take(Thread.currentThread(), early, now);
       if (slot == null) {
         return false;
       }
@@ -399,7 +398,8 @@ class SlotLedgerFuzzTest {
       generation++; // whatever comes back now is unwanted
       assertNull(ledger.claim(99, now), "a stopped ledger gives no slot");
       assertNull(ledger.startCopy(now), "a stopped ledger copies nothing");
-      assertNull(ledger.take(Thread.currentThread(), false, now), "a stopped ledger delivers nothing");
+      assertNull(
+          ledger.take(Thread.currentThread(), false, now), "a stopped ledger delivers nothing");
       assertNull(ledger.take(Thread.currentThread(), true, now), "nor anything early");
       while (!filling.isEmpty()) {
         endFill(random.nextBoolean());
