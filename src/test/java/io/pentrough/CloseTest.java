@@ -285,21 +285,21 @@ class CloseTest {
             .interruptTargets(false)
             .time(SteppedTime.withoutBounds())
             .start();
-    try (DeviceBatch mine = Bench.get(loader)) {
-      Caller<Boolean> other =
-          Caller.run(
-              () -> {
-                try (DeviceBatch batch = Bench.get(loader)) {
-                  loader.close();
-                }
-              });
-      Patience.until(
-          "the other one to wait for this one's lease",
-          () -> Bench.threads().size() == 1 && Threads.isWaiting(other.thread));
-      Threads.untilWaiting(Bench.threads().get(0)); // the copy thread has nothing more to tell
-      loader.close();
-      other.result();
-    }
+    DeviceBatch mine = Bench.get(loader);
+    Caller<Boolean> other =
+        Caller.run(
+            () -> {
+              DeviceBatch batch = Bench.get(loader);
+              loader.close();
+              batch.close();
+            });
+    Patience.until(
+        "the other one to wait for this one's lease",
+        () -> Bench.threads().size() == 1 && Threads.isWaiting(other.thread));
+    Threads.untilWaiting(Bench.threads().get(0)); // the copy thread has nothing more to tell
+    loader.close();
+    other.result();
+    mine.close();
     Bench.assertAllGone(device);
   }
 
