@@ -10,6 +10,7 @@ import io.pentrough.augment.Border;
 import io.pentrough.augment.Layout;
 import io.pentrough.augment.OneHot;
 import io.pentrough.augment.Warp;
+import io.pentrough.data.Permutation;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
@@ -132,6 +133,7 @@ class NullArgumentsTest {
       add(Blur.class, Blur.builder("floats").sigma(1, 1).build());
       add(Blur.Builder.class, Blur.builder("floats"));
       add(Warp.Builder.class, Warp.builder());
+      add(Permutation.class, Permutation.of(1, 1, 1));
       add(HostDeviceProvider.class, new HostDeviceProvider());
       add(DeviceProvider.class, new HostDeviceProvider());
       add(HostDevice.class, hostDevice);
