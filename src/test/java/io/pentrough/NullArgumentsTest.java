@@ -11,6 +11,7 @@ import io.pentrough.augment.Layout;
 import io.pentrough.augment.OneHot;
 import io.pentrough.augment.Warp;
 import io.pentrough.data.Permutation;
+import io.pentrough.data.Sampler;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
@@ -134,6 +135,8 @@ class NullArgumentsTest {
       add(Blur.Builder.class, Blur.builder("floats"));
       add(Warp.Builder.class, Warp.builder());
       add(Permutation.class, Permutation.of(1, 1, 1));
+      add(Sampler.class, Sampler.shuffled());
+      add(Sampler.Order.class, Sampler.shuffled().order(1));
       add(HostDeviceProvider.class, new HostDeviceProvider());
       add(DeviceProvider.class, new HostDeviceProvider());
       add(HostDevice.class, hostDevice);
@@ -145,6 +148,8 @@ class NullArgumentsTest {
       samples.put(String.class, "a");
       samples.put(String[].class, new String[] {"a"});
       samples.put(int[].class, new int[] {1});
+      samples.put(long[].class, new long[] {0});
+      samples.put(double[].class, new double[] {1});
       samples.put(DType.class, DType.INT8);
       samples.put(DType[].class, new DType[0]);
       samples.put(Duration.class, Duration.ofSeconds(1));
