@@ -140,7 +140,7 @@ class SamplerTest {
     double[] weights = {0, 1, 2, 3, 0, 10, 0.5, 1e-12, 0};
     double sum = Arrays.stream(weights).sum();
     int draws = 1_000_000;
-    long[] counts = new long[weights.length];
+    int[] counts = new int[weights.length];
     for (long sample : epoch(Sampler.weighted(weights, draws), weights.length, 9, 1)) {
       counts[(int) sample]++;
     }
@@ -163,7 +163,7 @@ class SamplerTest {
     int draws = 1_000_000;
     long[] samples = epoch(Sampler.weighted(weights, draws), kinds, 3, 0);
     for (int distance : new int[] {1, 2, 7}) {
-      long[] pairs = new long[kinds * kinds];
+      int[] pairs = new int[kinds * kinds];
       for (int i = distance; i < draws; i++) {
         pairs[(int) (samples[i - distance] * kinds + samples[i])]++;
       }
