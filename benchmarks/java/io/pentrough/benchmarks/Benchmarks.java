@@ -19,6 +19,7 @@ import picocli.CommandLine.Command;
       HostKernelThroughputCommand.class,
       TransferCommand.class,
       UnwrittenCommand.class,
+      PermutationCommand.class,
       CopyWaitsCommand.class,
       GpuCommand.class,
       PublishCommand.class
