@@ -189,7 +189,7 @@ final class Access {
     if (fill != OWN) {
       return new IllegalStateException(
           what
-              + " is used through a shared view whose fill has returned: call out.shared() in each"
+              + " is used through a shared view whose fill has returned: call out.concurrentView() in each"
               + " fill, and let its threads end before fill returns");
     }
     Thread thread = running.thread;
@@ -203,6 +203,6 @@ final class Access {
             + Thread.currentThread().getName()
             + " while it belongs to a fill on thread "
             + thread.getName()
-            + ": for threads of your own use out.shared()");
+            + ": for threads of your own use out.concurrentView()");
   }
 }

@@ -14,12 +14,12 @@ public interface ArraySource {
   /**
    * Makes one batch.
    *
-   * @param context which batch, and its random numbers; {@link BatchContext#noMore()} works here
-   *     too
+   * @param context which batch, and its random numbers; {@link BatchContext#endOfEpoch()} works
+   *     here too
    * @return the arrays, in the order of their names: each a {@code byte[]}, {@code short[]}, {@code
    *     int[]}, {@code long[]}, {@code float[]} or {@code double[]}, or nested arrays of one of
    *     these, all rows of an axis equally long. The caller keeps nothing. Null only behind {@code
-   *     noMore()}, where what is returned is ignored
+   *     endOfEpoch()}, where what is returned is ignored
    * @throws Exception whatever goes wrong; told as a {@link TargetException} at this batch
    */
   Object[] arrays(BatchContext context) throws Exception;

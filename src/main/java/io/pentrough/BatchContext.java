@@ -24,7 +24,7 @@ public final class BatchContext {
   private int epoch;
   private long index;
   private int attempt;
-  private boolean noMore;
+  private boolean endOfEpoch;
 
   BatchContext(int worker, long seed) {
     this.worker = worker;
@@ -36,7 +36,7 @@ public final class BatchContext {
     this.epoch = epoch;
     this.index = index;
     this.attempt = attempt;
-    noMore = false;
+    endOfEpoch = false;
     random.begin(epoch, index);
     thread = Thread.currentThread();
   }
@@ -141,14 +141,14 @@ public final class BatchContext {
    *
    * @throws IllegalStateException if used after the fill, or on another thread
    */
-  public void noMore() {
+  public void endOfEpoch() {
     check();
-    noMore = true;
+    endOfEpoch = true;
   }
 
   /** Also after the end. */
-  boolean saidNoMore() {
-    return noMore;
+  boolean saidEndOfEpoch() {
+    return endOfEpoch;
   }
 
   /** For the target's own messages; never throws. */

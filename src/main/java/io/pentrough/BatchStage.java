@@ -75,7 +75,7 @@ public interface BatchStage {
    *
    * @param context of the batch. Its random numbers belong to this stage alone. They are a function
    *     of the seed, the epoch, the index, and the stage's index among the stages (I8). {@link
-   *     BatchContext#noMore()} has no effect
+   *     BatchContext#endOfEpoch()} has no effect
    * @param parameters the declared number of bytes, in native order, at position 0, with undefined
    *     content
    * @throws Exception if the parameters cannot be drawn

@@ -15,9 +15,9 @@ public interface BatchTarget {
    * <p>The arrays hold whatever the slot's last batch left in them: write every element, or call
    * {@link HostArray#fillZero()} first. The result should depend on nothing but the context's
    * epoch, index and random numbers: then the same seed gives the same batches with any number of
-   * workers (I8). May block, and may use threads of its own on {@link HostBatch#shared()} as long
-   * as they are done when it returns. A target that waits for a batch of its own loader waits for
-   * itself as soon as every worker does.
+   * workers (I8). May block, and may use threads of its own on {@link HostBatch#concurrentView()}
+   * as long as they are done when it returns. A target that waits for a batch of its own loader
+   * waits for itself as soon as every worker does.
    *
    * @param out the arrays to fill, valid until this call returns
    * @param context which batch this is, and its random numbers, valid until this call returns

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>{@link IllegalStateException} if another thread than the fill's uses the array, or the fill
- *       has returned (for threads of your own, see {@link HostBatch#shared()}),
+ *       has returned (for threads of your own, see {@link HostBatch#concurrentView()}),
  *   <li>{@link IllegalArgumentException} if the method's primitive is not that of this array's
  *       type,
  *   <li>{@link IndexOutOfBoundsException} if an index lies outside this array in its present shape

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Threads.</b> This object and its arrays may be used on the thread that called {@code fill},
  * until {@code fill} returns. Any other use throws {@link IllegalStateException}. For threads of
- * your own, call {@link #shared()}. No method blocks.
+ * your own, call {@link #concurrentView()}. No method blocks.
  */
 public final class HostBatch {
 
@@ -226,7 +226,7 @@ public final class HostBatch {
               + spec.samples()
               + " samples, not "
               + samples
-              + ": for none at all, say context.noMore()");
+              + ": for none at all, say context.endOfEpoch()");
     }
     own.size = samples;
   }
@@ -248,7 +248,7 @@ public final class HostBatch {
    * @return a new, small object
    * @throws IllegalStateException if called on another thread than the fill's, or after the fill
    */
-  public HostBatch shared() {
+  public HostBatch concurrentView() {
     return new HostBatch(this, access.share());
   }
 

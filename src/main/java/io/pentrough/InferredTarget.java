@@ -70,8 +70,8 @@ final class InferredTarget implements BatchTarget {
     long index = first.index;
     while (true) {
       arrays = trial(source, context, epoch, index);
-      boolean empty = context.saidNoMore() && index == first.indexOfLaterEpochs;
-      if (!context.saidNoMore()
+      boolean empty = context.saidEndOfEpoch() && index == first.indexOfLaterEpochs;
+      if (!context.saidEndOfEpoch()
           || epoch + 1 == first.epochs
           || (empty && first.epochs == Schedule.FOR_EVER)) {
         break; // the first batch; or the last epoch; or there would be empty epochs for ever
@@ -79,7 +79,7 @@ final class InferredTarget implements BatchTarget {
       epoch++;
       index = first.indexOfLaterEpochs;
     }
-    if (context.saidNoMore() || arrays.length == 0) {
+    if (context.saidEndOfEpoch() || arrays.length == 0) {
       throw new IllegalArgumentException(
           "the source made no arrays at index "
               + index
@@ -140,11 +140,11 @@ final class InferredTarget implements BatchTarget {
     if (arrays != null) {
       return arrays;
     }
-    if (context.saidNoMore()) {
+    if (context.saidEndOfEpoch()) {
       return new Object[0];
     }
     throw new IllegalArgumentException(
-        "the source returned null instead of its arrays: at an epoch's end it must say noMore() too");
+        "the source returned null instead of its arrays: at an epoch's end it must say endOfEpoch() too");
   }
 
   BatchSpec spec() {
@@ -154,7 +154,7 @@ final class InferredTarget implements BatchTarget {
   @Override
   public void fill(HostBatch out, BatchContext context) throws Exception {
     Object[] arrays = arrays(context);
-    if (context.saidNoMore()) {
+    if (context.saidEndOfEpoch()) {
       return;
     }
     if (arrays.length != spec.arrays().size()) {

@@ -81,8 +81,8 @@ final class JobQueue implements JobSource {
   }
 
   @Override
-  public @Nullable String returned(HostSlot slot, boolean noMore) {
-    return noMore ? "a job of a queue cannot say \"no more\": make its batch, or throw" : null;
+  public @Nullable String returned(HostSlot slot, boolean endOfEpoch) {
+    return endOfEpoch ? "a job of a queue has no epoch to end: make its batch, or throw" : null;
   }
 
   @Override

@@ -31,7 +31,7 @@ interface JobSource {
    *
    * @return what is wrong with that, in words; null if nothing is
    */
-  @Nullable String returned(HostSlot slot, boolean noMore);
+  @Nullable String returned(HostSlot slot, boolean endOfEpoch);
 
   /** Whether so many workers have just run short of jobs; true once for each shortage. */
   boolean runsShort(int workers);

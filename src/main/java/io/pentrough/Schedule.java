@@ -135,16 +135,16 @@ final class Schedule implements JobSource {
   }
 
   @Override
-  public @Nullable String returned(HostSlot slot, boolean noMore) {
-    if (noMore && epochs == FOR_EVER && slot.sequence == start[at(slot.sequence)]) {
-      return "the target said \"no more\" at the first index of epoch "
+  public @Nullable String returned(HostSlot slot, boolean endOfEpoch) {
+    if (endOfEpoch && epochs == FOR_EVER && slot.sequence == start[at(slot.sequence)]) {
+      return "the target called endOfEpoch() at the first index of epoch "
           + slot.epoch
           + ": epochs without a batch would follow each other for ever; say how many epochs there are";
     }
-    if (noMore) {
-      return noMore(slot.sequence)
+    if (endOfEpoch) {
+      return endOfEpoch(slot.sequence)
           ? null
-          : "the target said \"no more\" at index "
+          : "the target called endOfEpoch() at index "
               + slot.index
               + ", but has made a batch for a higher index of epoch "
               + slot.epoch
@@ -154,7 +154,7 @@ final class Schedule implements JobSource {
         ? null
         : "the target made a batch for index "
             + slot.index
-            + ", but has said \"no more\" at a lower index of epoch "
+            + ", but has called endOfEpoch() at a lower index of epoch "
             + slot.epoch
             + ": it must say so for every index behind an epoch's end";
   }
@@ -217,7 +217,7 @@ final class Schedule implements JobSource {
    * The target has said "no more" at the number. False if it has filled a higher one of the same
    * epoch before.
    */
-  boolean noMore(long sequence) {
+  boolean endOfEpoch(long sequence) {
     int at = at(sequence);
     long step = sequence - start[at];
     if (step < dataSteps[at]) {

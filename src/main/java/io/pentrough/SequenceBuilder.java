@@ -48,7 +48,7 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
 
   /**
    * How many indexes an epoch has, over all shards. Default: as many as the target makes before it
-   * calls {@link BatchContext#noMore}, so an endless first epoch if it never does.
+   * calls {@link BatchContext#endOfEpoch}, so an endless first epoch if it never does.
    *
    * @param batches at least 1
    * @return this

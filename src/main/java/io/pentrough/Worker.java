@@ -40,7 +40,7 @@ final class Worker implements Runnable {
       HostSlot slot = producers.claim(state);
       while (slot != null) {
         Throwable thrown = fill(slot);
-        slot = producers.publishAndClaim(state, slot, thrown, context.saidNoMore());
+        slot = producers.publishAndClaim(state, slot, thrown, context.saidEndOfEpoch());
       }
     } catch (Throwable t) {
       core.breakDown(t);
@@ -80,7 +80,7 @@ final class Worker implements Runnable {
       context.begin(slot.epoch, slot.index, attempt);
       job.target().fill(batch, context);
       batch.clearOtherRows();
-      if (checks && !context.saidNoMore()) {
+      if (checks && !context.saidEndOfEpoch()) {
         check.look(batch, slot.epoch, slot.index);
         memory.checked = true;
       }

@@ -179,7 +179,7 @@ class BatchQueueTest {
               throw new AssertionError("skipped " + index, cause);
             });
     try (BatchQueue queue = queue().onFailure(policy).start()) {
-      queue.submit(Numbered.SPEC, (out, context) -> context.noMore());
+      queue.submit(Numbered.SPEC, (out, context) -> context.endOfEpoch());
       assertThrows(TargetException.class, () -> queue.get(patience()));
       assertEquals(0, queue.stats().skips());
     }
@@ -283,14 +283,14 @@ class BatchQueueTest {
           (out, context) -> {
             throw failure;
           });
-      queue.submit(Numbered.SPEC, (out, context) -> context.noMore());
+      queue.submit(Numbered.SPEC, (out, context) -> context.endOfEpoch());
       submit(queue);
       check(0, queue.get(patience()));
       assertSame(
           failure, assertThrows(TargetException.class, () -> queue.get(patience())).getCause());
-      TargetException noMore = assertThrows(TargetException.class, () -> queue.get(patience()));
-      assertEquals(2, noMore.index());
-      assertSays(noMore, "cannot say \"no more\"");
+      TargetException endOfEpoch = assertThrows(TargetException.class, () -> queue.get(patience()));
+      assertEquals(2, endOfEpoch.index());
+      assertSays(endOfEpoch, "a job of a queue has no epoch to end");
       check(3, queue.get(patience()));
     }
   }

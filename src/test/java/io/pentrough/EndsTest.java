@@ -52,7 +52,7 @@ class EndsTest {
   private static BatchTarget endingAfter(int... lengths) {
     return (out, context) -> {
       if (context.index() >= lengths[context.epoch()]) {
-        context.noMore();
+        context.endOfEpoch();
         return;
       }
       Numbered.fill(out, context);
@@ -204,7 +204,7 @@ class EndsTest {
         (out, context) -> {
           if (context.index() >= 1) {
             await(gate);
-            context.noMore();
+            context.endOfEpoch();
           }
           Numbered.fill(out, context);
         };
@@ -271,7 +271,7 @@ class EndsTest {
         (out, context) -> {
           if (context.index() == 1) {
             await(gate);
-            context.noMore();
+            context.endOfEpoch();
             return;
           }
           Numbered.fill(out, context);
@@ -296,7 +296,7 @@ class EndsTest {
         (out, context) -> {
           out.array("x").setInt(0, (int) context.index());
           if (context.index() == 2) {
-            out.shared().size(3);
+            out.concurrentView().size(3);
           }
         };
     try (BackgroundLoader loader =
@@ -396,7 +396,7 @@ class EndsTest {
         (out, context) -> {
           if (context.index() == 1) {
             await(made);
-            context.noMore();
+            context.endOfEpoch();
             return;
           }
           Numbered.fill(out, context);
@@ -410,7 +410,7 @@ class EndsTest {
       TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       assertEquals(1, e.index());
       assertSays(
-          cause(e), "said \"no more\" at index 1", "made a batch for a higher index of epoch 0");
+          cause(e), "called endOfEpoch() at index 1", "made a batch for a higher index of epoch 0");
       check(2, loader.get(patience()));
     }
   }
@@ -427,7 +427,7 @@ class EndsTest {
           if (context.epoch() == 0 && context.index() == 1) {
             await(claimed);
             calls.incrementAndGet();
-            context.noMore();
+            context.endOfEpoch();
             return;
           }
           if (context.epoch() == 0 && context.index() == 2) {
@@ -437,7 +437,7 @@ class EndsTest {
           }
           Numbered.fill(out, context);
           if (context.epoch() == 1 && context.index() >= 1) {
-            context.noMore();
+            context.endOfEpoch();
           }
         };
     try (BackgroundLoader loader = loader(target).workers(2).epochs(epochs).hostSlots(6).start()) {
@@ -450,7 +450,7 @@ class EndsTest {
       assertEquals(2, e.index());
       assertEquals(0, e.epoch());
       assertSays(
-          cause(e), "made a batch for index 2", "said \"no more\" at a lower index of epoch 0");
+          cause(e), "made a batch for index 2", "called endOfEpoch() at a lower index of epoch 0");
       assertEquals(epochs == 1 ? List.of() : List.of("1.0"), drain(loader));
     }
   }
@@ -462,7 +462,7 @@ class EndsTest {
     BatchTarget target =
         (out, context) -> {
           if (context.index() == 1) {
-            context.noMore();
+            context.endOfEpoch();
             ended.countDown();
             return;
           }
@@ -524,13 +524,13 @@ class EndsTest {
           } else if (context.epoch() == 0 && context.index() == 1) {
             await(claimed);
             ends.incrementAndGet();
-            context.noMore();
+            context.endOfEpoch();
           } else if (context.epoch() == 0 && context.index() == 2) {
             claimed.countDown(); // before the end is known
             await(gate);
-            context.noMore();
+            context.endOfEpoch();
           } else {
-            context.noMore();
+            context.endOfEpoch();
           }
         };
     try (BackgroundLoader loader = loader(target).workers(2).hostSlots(8).epochs(2).start()) {

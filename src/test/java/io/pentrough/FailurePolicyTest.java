@@ -119,7 +119,7 @@ class FailurePolicyTest {
     BatchTarget target =
         (out, context) -> {
           if (context.index() == 0 && context.attempt() == 0) {
-            context.noMore();
+            context.endOfEpoch();
             throw new IOException("first");
           }
           Numbered.fill(out, context);
@@ -363,13 +363,13 @@ class FailurePolicyTest {
           long index = context.index();
           if (context.epoch() == 0 && index == 1) {
             await(behindHasFailed);
-            context.noMore();
+            context.endOfEpoch();
           } else if (context.epoch() == 0 && index > 1) {
             throw new IOException("behind the end, as it will turn out");
           } else if (index == 1) {
             throw failure;
           } else if (index > 1) {
-            context.noMore();
+            context.endOfEpoch();
           } else {
             Numbered.fill(out, context);
           }

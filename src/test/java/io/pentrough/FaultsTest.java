@@ -356,7 +356,7 @@ class FaultsTest {
                 device,
                 (out, context) -> {
                   if (context.index() > 0) {
-                    context.noMore();
+                    context.endOfEpoch();
                   }
                 })
             .closeTimeout(Duration.ZERO)

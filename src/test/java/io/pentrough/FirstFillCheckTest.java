@@ -269,13 +269,13 @@ class FirstFillCheckTest {
   }
 
   @Test
-  @DisplayName("a fill that says noMore() need write nothing")
-  void noMore() throws Exception {
+  @DisplayName("a fill that says endOfEpoch() need write nothing")
+  void endOfEpoch() throws Exception {
     BatchSpec spec = BatchSpec.builder().array("x", DType.FLOAT32, 5).build();
     BatchTarget target =
         (out, context) -> {
           if (context.epoch() == 0 || context.index() == 1) { // so it is what the first fill says
-            context.noMore();
+            context.endOfEpoch();
           } else {
             write(out.array("x"), new Random(1), 0, 5);
           }

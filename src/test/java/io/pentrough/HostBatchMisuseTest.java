@@ -43,17 +43,17 @@ class HostBatchMisuseTest {
           IllegalStateException arrayRefused =
               Caller.start(() -> setLong(mine, 99)).failure(IllegalStateException.class);
           IllegalStateException shareRefused =
-              Caller.start(out::shared).failure(IllegalStateException.class);
+              Caller.start(out::concurrentView).failure(IllegalStateException.class);
           assertSays(
               arrayRefused,
               "'number'",
               "thread caller",
               Thread.currentThread().getName(),
-              "out.shared()");
+              "out.concurrentView()");
           assertSays(batchRefused, "thread caller");
           assertSays(shareRefused, "thread caller");
           if (context.index() == 1) {
-            HostBatch shared = out.shared();
+            HostBatch shared = out.concurrentView();
             Caller.start(() -> setLong(shared.array(0), 77)).result();
           }
         };
@@ -108,7 +108,7 @@ class HostBatchMisuseTest {
           Numbered.fill(out, context);
           if (context.index() == 0) {
             kept.set(out.array(0));
-            shared.set(out.shared());
+            shared.set(out.concurrentView());
           } else if (context.index() == 2) {
             third.countDown(); // one host slot: this fill has the slot of the first
             await(tried);
@@ -137,7 +137,7 @@ class HostBatchMisuseTest {
     BatchSpec spec = BatchSpec.builder().array("rows", DType.INT64, rows, 100).build();
     BatchTarget target =
         (out, context) -> {
-          HostBatch shared = out.shared();
+          HostBatch shared = out.concurrentView();
           long index = context.index();
           List<Caller<Integer>> helpers = new ArrayList<>();
           for (int row = 0; row < rows; row++) {

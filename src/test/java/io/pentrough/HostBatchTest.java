@@ -380,7 +380,7 @@ class HostBatchTest {
     String message =
         "array 'image' is used on thread helper while it belongs to a fill on thread "
             + Thread.currentThread().getName()
-            + ": for threads of your own use out.shared()";
+            + ": for threads of your own use out.concurrentView()";
     for (Executable use : usesOf(image)) {
       onThread("helper", () -> assertMessage(IllegalStateException.class, message, use));
     }
@@ -419,14 +419,14 @@ class HostBatchTest {
     String message =
         "array 'image' is used on thread "
             + Thread.currentThread().getName()
-            + " while it belongs to a fill on thread next: for threads of your own use out.shared()";
+            + " while it belongs to a fill on thread next: for threads of your own use out.concurrentView()";
     assertMessage(IllegalStateException.class, message, () -> image.setByte(0, (byte) 1));
   }
 
   @Test
   void aSharedViewServesAnyThreadUntilTheFillReturns() throws Exception {
     batch.array("points").resize(4, 3);
-    HostBatch shared = batch.shared();
+    HostBatch shared = batch.concurrentView();
     HostArray points = shared.array("points");
     assertEquals(12, points.elements(), "shapes are common");
     onThread(
@@ -445,19 +445,19 @@ class HostBatchTest {
 
   @Test
   void aKeptSharedViewIsFoundForEverAfter() throws Exception {
-    HostBatch shared = batch.shared();
+    HostBatch shared = batch.concurrentView();
     HostArray image = shared.array("image");
     batch.close();
     assertSharedRefused(shared, image);
     batch.open(); // a later fill, same slot, same thread
     assertSharedRefused(shared, image);
-    batch.shared().array("image").setByte(0, (byte) 1);
+    batch.concurrentView().array("image").setByte(0, (byte) 1);
     assertSharedRefused(shared, image);
   }
 
   private static void assertSharedRefused(HostBatch shared, HostArray image) throws Exception {
     String message =
-        "array 'image' is used through a shared view whose fill has returned: call out.shared() in"
+        "array 'image' is used through a shared view whose fill has returned: call out.concurrentView() in"
             + " each fill, and let its threads end before fill returns";
     for (Executable use : usesOf(image)) {
       assertMessage(IllegalStateException.class, message, use);
@@ -470,7 +470,7 @@ class HostBatchTest {
 
   @Test
   void sharedIsCalledOnTheFillsThread() throws Exception {
-    HostBatch shared = batch.shared();
+    HostBatch shared = batch.concurrentView();
     onThread(
         "helper",
         () ->
@@ -478,8 +478,8 @@ class HostBatchTest {
                 IllegalStateException.class,
                 "shared() is called on thread helper: call it on the fill's own thread "
                     + "and hand the view to the others",
-                shared::shared));
-    shared.shared().array(0).fillZero();
+                shared::concurrentView));
+    shared.concurrentView().array(0).fillZero();
   }
 
   @Test
@@ -509,7 +509,9 @@ class HostBatchTest {
   }
 
   private static Executable[] usesOf(HostBatch batch) {
-    return new Executable[] {() -> batch.array(0), () -> batch.array("image"), batch::shared};
+    return new Executable[] {
+      () -> batch.array(0), () -> batch.array("image"), batch::concurrentView
+    };
   }
 
   // ---- channels -----------------------------------------------------------------------------
@@ -554,7 +556,7 @@ class HostBatchTest {
     Path file = Files.writeString(folder.resolve("data"), "0123456789abcdefghijklmnop");
     try (FileChannel channel = FileChannel.open(file)) {
       batch.array("image").readFrom(channel, 5);
-      HostArray shared = batch.shared().array("image");
+      HostArray shared = batch.concurrentView().array("image");
       onThread("helper", () -> shared.readFrom(channel, 6));
     }
     assertEquals((byte) '6', batch.array("image").getByte(0));
@@ -580,7 +582,7 @@ class HostBatchTest {
   /** The fill returns while a helper still blocks in the channel: no second portion is read. */
   @Test
   void aReadThatOutlivesItsFillStops() {
-    HostArray image = batch.shared().array("image");
+    HostArray image = batch.concurrentView().array("image");
     ReadableByteChannel ending =
         new Portions(channelOf(20)) {
           @Override

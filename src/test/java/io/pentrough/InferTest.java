@@ -166,7 +166,7 @@ class InferTest {
     public Object[] arrays(BatchContext context) {
       places.add(context.epoch() + "." + context.index());
       if (context.index() >= length) {
-        context.noMore();
+        context.endOfEpoch();
         return new Object[0];
       }
       return new Object[] {
@@ -279,7 +279,7 @@ class InferTest {
     ArraySource source =
         context -> {
           if (context.epoch() < 3) {
-            context.noMore();
+            context.endOfEpoch();
             return new Object[0];
           }
           return new Asked(2).arrays(context);

@@ -42,7 +42,7 @@ class KeptContextTest {
         kept::attempt,
         kept::worker,
         kept::random,
-        kept::noMore,
+        kept::endOfEpoch,
         generator::nextInt,
         generator::nextLong,
         generator::nextBoolean,

@@ -114,7 +114,16 @@ class PagesTest {
 
   /** Names that CHANGELOG.md and docs/decisions.md may tell of, as they say what was before. */
   private static final Set<String> FORMER =
-      Set.of("Guard", "StageRun", "Verdict", "blurAxis", "handOver", "twin", "unordered");
+      Set.of(
+          "Guard",
+          "StageRun",
+          "Verdict",
+          "blurAxis",
+          "handOver",
+          "noMore",
+          "shared",
+          "twin",
+          "unordered");
 
   /** The variables of the pages' prose. */
   private static final Map<String, String> VARIABLES =

@@ -42,7 +42,7 @@ class PositionTest {
 
   private static void fill(HostBatch out, BatchContext context) {
     if (context.index() >= LENGTHS[context.epoch()]) {
-      context.noMore();
+      context.endOfEpoch();
       return;
     }
     for (int i = 0; i < 4; i++) {

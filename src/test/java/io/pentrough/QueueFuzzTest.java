@@ -378,7 +378,7 @@ class QueueFuzzTest {
                 case FAILS_TWICE -> fail(context.attempt() < 2, job);
                 case FAILS -> fail(true, job);
                 case SAYS_NO_MORE -> {
-                  context.noMore();
+                  context.endOfEpoch();
                   return;
                 }
               }

@@ -46,7 +46,7 @@ class ScheduleTest {
       schedule.claimed(i);
     }
     assertTrue(schedule.data(2));
-    assertTrue(schedule.noMore(3)); // so that 3, 4 and 5 stand for nothing
+    assertTrue(schedule.endOfEpoch(3)); // so that 3, 4 and 5 stand for nothing
     for (int lowestOpen = 3; lowestOpen < 6; lowestOpen++) {
       Position position = schedule.position(lowestOpen, new long[0]);
       assertEquals(0, position.epoch());
@@ -73,8 +73,8 @@ class ScheduleTest {
       schedule.claimed(i);
     }
     assertTrue(schedule.data(2));
-    assertTrue(schedule.noMore(5));
-    assertTrue(schedule.noMore(3));
+    assertTrue(schedule.endOfEpoch(5));
+    assertTrue(schedule.endOfEpoch(3));
     assertEquals(Schedule.ENDLESS, schedule.end());
     assertTrue(schedule.exists(2));
     assertFalse(schedule.exists(3));
@@ -83,7 +83,7 @@ class ScheduleTest {
     assertEquals(0, schedule.index(6));
     schedule.claimed(6);
     schedule.claimed(7);
-    assertTrue(schedule.noMore(7));
+    assertTrue(schedule.endOfEpoch(7));
     assertEquals(7, schedule.end());
   }
 
@@ -94,8 +94,8 @@ class ScheduleTest {
       schedule.claimed(i);
     }
     assertTrue(schedule.data(4));
-    assertFalse(schedule.noMore(3), "there was data at 4");
-    assertTrue(schedule.noMore(5));
+    assertFalse(schedule.endOfEpoch(3), "there was data at 4");
+    assertTrue(schedule.endOfEpoch(5));
     assertFalse(schedule.data(5), "there was to be no more at 5");
   }
 
@@ -142,7 +142,7 @@ class ScheduleTest {
       if (schedule.index(sequence) < lengths[epoch]) {
         assertTrue(schedule.data(sequence));
       } else {
-        assertTrue(schedule.noMore(sequence));
+        assertTrue(schedule.endOfEpoch(sequence));
       }
       while (told < next && !answers.contains(told)) {
         if (schedule.exists(told)) {

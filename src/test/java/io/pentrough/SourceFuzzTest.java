@@ -416,7 +416,7 @@ class SourceFuzzTest {
         }
         Place place = new Place(context.epoch(), context.index());
         if (place.index >= draw.lengths[place.epoch]) {
-          context.noMore();
+          context.endOfEpoch();
           return false;
         }
         if (isTrial()) {

@@ -204,7 +204,7 @@ class StageTest {
           assertTrue(parameters.isReadOnly());
           assertEquals(8, parameters.remaining());
           out.array("label").setInt(0, Float.floatToRawIntBits(parameters.getFloat(0)));
-          out.shared().parameters(stage);
+          out.concurrentView().parameters(stage);
           assertSays(
               assertThrows(IllegalArgumentException.class, () -> out.parameters(new Expand())),
               "'Expand' is not one of this loader's stages");
