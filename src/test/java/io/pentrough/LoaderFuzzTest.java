@@ -53,7 +53,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @OnEveryDevice
 class LoaderFuzzTest {
 
-  /** A wait that takes as long as this has no end (I5). */
   /** A wait of this length ended by its deadline, not by a wake-up call. */
   private static final Duration TOO_LONG = patience().dividedBy(2);
 
