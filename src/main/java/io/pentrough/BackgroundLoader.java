@@ -88,7 +88,7 @@ public final class BackgroundLoader extends AbstractLoader {
      * What {@link #start()} would allocate. Allocates nothing.
      *
      * @return the plan, whatever the budget
-     * @throws IllegalArgumentException if a stage does not fit the arrays or {@link #zeroCopy}
+     * @throws IllegalArgumentException if a stage does not fit the arrays or {@code zeroCopy}
      */
     public MemoryPlan plan() {
       return plan(job.spec());

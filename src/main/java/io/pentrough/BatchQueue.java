@@ -205,7 +205,7 @@ public final class BatchQueue extends AbstractLoader {
      * @throws IllegalStateException if the consumer stream is closed
      * @throws io.pentrough.device.DeviceException if the device refuses memory, a stream or an
      *     event; what had been allocated is given back
-     * @throws UnsupportedOperationException if the device cannot do {@link #zeroCopy}
+     * @throws UnsupportedOperationException if the device cannot do {@code zeroCopy}
      */
     public BatchQueue start() {
       MemoryPlan plan = withinBudget(plan());

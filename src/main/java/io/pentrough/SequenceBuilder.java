@@ -67,7 +67,7 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
 
   /**
    * How many epochs there are; they follow each other without a pause. Default: endlessly many if
-   * {@link #batchesPerEpoch} is given, else 1. After the last batch {@code get} throws {@link
+   * {@code batchesPerEpoch} is given, else 1. After the last batch {@code get} throws {@link
    * java.util.NoSuchElementException}.
    *
    * @param epochs at least 1
@@ -91,7 +91,7 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    *
    * <p>For example, 10 batches over 4 shards are 3, 3, 2 and 2. If all shards take one step at a
    * time together, then at the third step two of them already take batches of the next epoch. Where
-   * that matters, choose a {@link #batchesPerEpoch} that the shards divide.
+   * that matters, choose a {@code batchesPerEpoch} that the shards divide.
    *
    * @param first 0 to stride - 1
    * @param stride how many shards there are, at most 2,147,483,647
@@ -184,10 +184,10 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    * @return a running loader, to be closed by the caller
    * @throws io.pentrough.device.DeviceException if the device refuses memory, a stream or an event;
    *     what had been allocated is given back
-   * @throws UnsupportedOperationException if the device cannot do {@link #zeroCopy}
+   * @throws UnsupportedOperationException if the device cannot do {@code zeroCopy}
    * @throws IllegalArgumentException if the memory is over budget, the shard is empty, the position
-   *     to start at is of another configuration, a stage does not fit the arrays or {@link
-   *     #zeroCopy}, or the arrays of an {@link ArraySource} cannot be a batch or do not fit the
+   *     to start at is of another configuration, a stage does not fit the arrays or {@code
+   *     zeroCopy}, or the arrays of an {@link ArraySource} cannot be a batch or do not fit the
    *     names and types given for them
    * @throws IllegalStateException if the consumer stream is closed
    * @throws StageException if a stage cannot be prepared; what had been allocated is given back
