@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -96,6 +97,7 @@ class TrainTest {
 
   /** A third of the default steps; the same seed and steps give the same figure everywhere. */
   @Test
+  @Timeout(120)
   void beatsTheBaselineByMuch() throws Exception {
     Result result = train("--steps", "1000");
 
