@@ -712,7 +712,8 @@ class StageTest {
               queued.dimension("image", 0);
               run.add(queued);
             });
-    try (BackgroundLoader loader = loader(stage).start()) {
+    // One batch only: the same object is given to the stage for each.
+    try (BackgroundLoader loader = loader(stage).batchesPerEpoch(1).epochs(1).start()) {
       loader.get(patience()).close();
       for (Executable use :
           List.<Executable>of(
