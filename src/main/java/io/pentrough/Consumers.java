@@ -47,7 +47,7 @@ final class Consumers {
       if (batch != null) {
         return batch;
       }
-      core.log(Level.WARNING, core.diagnose(core.time.now() - asked), null);
+      core.log(Level.WARNING, core.diagnosis().afterWaiting(core.time.now() - asked), null);
     }
   }
 
@@ -62,7 +62,7 @@ final class Consumers {
     DeviceBatch batch = poll(stream, timeoutNanos, queued, false);
     if (batch == null) {
       long waited = core.time.now() - asked;
-      throw new BatchTimeoutException(core.diagnose(waited), core.lastFailure());
+      throw new BatchTimeoutException(core.diagnosis().afterWaiting(waited), core.lastFailure());
     }
     return batch;
   }

@@ -37,6 +37,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Core {
 
+  /** A device that cannot wake us is asked about its events at least this often. */
+  static final long POLL_NANOS = 1_000_000;
+
   private static final Logger LOG = System.getLogger("io.pentrough");
 
   final Device device;
@@ -58,10 +61,7 @@ final class Core {
   private boolean terminated;
   private int submittersWaiting;
 
-  /** Whether {@link #requireUsable} would throw: to be asked without the lock. */
-  private volatile boolean unusable;
-
-  /** Whether the ledger has stopped: to be asked without the lock. */
+  /** Whether the ledger has stopped, and {@link #requireUsable} throws: asked without the lock. */
   private volatile boolean stopped;
 
   /** Whether a shortage of jobs is to be reported. */
@@ -129,7 +129,7 @@ final class Core {
 
   /** The same without the lock, before anything else: a device that failed answers with that. */
   void requireUsableEarly() {
-    if (unusable) {
+    if (stopped) {
       synchronized (this) {
         requireUsable();
       }
@@ -147,7 +147,6 @@ final class Core {
       first = broken == null;
       if (first) {
         broken = failure;
-        unusable = true;
       }
       stop(time.now());
     }
@@ -156,16 +155,13 @@ final class Core {
     }
   }
 
-  /** Close() has been called; whether this was the first time. */
-  boolean beginClosing(long now) {
+  /** Close() has been called; only the first call counts. */
+  void beginClosing(long now) {
     assert Thread.holdsLock(this);
-    if (closing) {
-      return false;
+    if (!closing) {
+      closing = true;
+      stop(now);
     }
-    closing = true;
-    unusable = true;
-    stop(now);
-    return true;
   }
 
   private void stop(long now) {
@@ -277,17 +273,9 @@ final class Core {
     return lastFailure;
   }
 
-  Diagnosis diagnosis() {
-    assert Thread.holdsLock(this);
+  /** Of this moment; to be written out without the lock. */
+  synchronized Diagnosis diagnosis() {
     return new Diagnosis(ledger, source, workers, time.now());
-  }
-
-  String diagnose(long waitedNanos) {
-    Diagnosis diagnosis;
-    synchronized (this) {
-      diagnosis = diagnosis();
-    }
-    return diagnosis.afterWaiting(waitedNanos);
   }
 
   /** Logs; a logger that throws must not cost a slot or a thread. Without the lock. */

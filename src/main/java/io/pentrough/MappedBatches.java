@@ -84,7 +84,7 @@ final class MappedBatches implements CopyStrategy {
     if (awaited == null) {
       core.time.park(this, atMostNanos);
     } else {
-      awaited.park(StreamCopies.POLL_NANOS);
+      awaited.park(Core.POLL_NANOS);
     }
   }
 }

@@ -98,14 +98,14 @@ final class QueuedCopies extends StreamCopies {
     CopyWatch watch = core.consumers.watch;
     if (beginWatchInCopyThread()) {
       try {
-        watch.look(POLL_NANOS);
+        watch.look(Core.POLL_NANOS);
       } finally {
         synchronized (core) {
           watch.ended();
         }
       }
     } else if (watch.isUnderWay()) {
-      core.time.park(this, Math.min(POLL_NANOS, watch.nanosUntilSeen()));
+      core.time.park(this, Math.min(Core.POLL_NANOS, watch.nanosUntilSeen()));
     } else {
       super.awaitEnd(event);
     }
@@ -121,7 +121,7 @@ final class QueuedCopies extends StreamCopies {
   public void end() {
     super.end();
     while (core.consumers.watch.isUnderWay()) { // it was told, but may still ask an event
-      core.park(this, POLL_NANOS);
+      core.park(this, Core.POLL_NANOS);
     }
   }
 }

@@ -3,7 +3,6 @@ package io.pentrough;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.WorkFailedException;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,9 +15,6 @@ import org.jspecify.annotations.Nullable;
  * fails too is leaked and named.
  */
 final class Reclaimer {
-
-  /** A device that cannot wake us is asked about its events this often. */
-  private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   enum Answer {
     OVER,
@@ -71,7 +67,7 @@ final class Reclaimer {
       }
       inUse += hostSlotsInUse();
       if (inUse > 0) {
-        return polls ? POLL_NANOS : Long.MAX_VALUE;
+        return polls ? Core.POLL_NANOS : Long.MAX_VALUE;
       }
       if (unanswered == 0) {
         memory.freeAll();

@@ -6,9 +6,6 @@ import org.jspecify.annotations.Nullable;
 /** What all strategies that copy share: the copier, who may use it, and the copy thread's part. */
 abstract class StreamCopies implements CopyStrategy {
 
-  /** A device that cannot wake us is asked about its events at least this often. */
-  static final long POLL_NANOS = 1_000_000;
-
   final Core core;
   final Copier copier;
   final CopierTurn turn = new CopierTurn();
@@ -77,7 +74,7 @@ abstract class StreamCopies implements CopyStrategy {
   }
 
   void awaitEnd(DeviceEvent event) {
-    event.park(POLL_NANOS);
+    event.park(Core.POLL_NANOS);
   }
 
   @Override
@@ -85,7 +82,7 @@ abstract class StreamCopies implements CopyStrategy {
     copier.endCalls();
     hasTurn = hasTurn || turn.tryAcquireAfterFailure();
     while (!hasTurn) { // another thread has it
-      core.park(this, POLL_NANOS);
+      core.park(this, Core.POLL_NANOS);
       hasTurn = turn.tryAcquireAfterFailure();
     }
     copier.abandon();

@@ -109,10 +109,6 @@ final class Submissions {
   }
 
   private String diagnoseFull(JobQueue jobs, long waitedNanos) {
-    Diagnosis diagnosis;
-    synchronized (core) {
-      diagnosis = core.diagnosis();
-    }
-    return diagnosis.afterWaitingForRoom(waitedNanos, jobs.capacity());
+    return core.diagnosis().afterWaitingForRoom(waitedNanos, jobs.capacity());
   }
 }

@@ -160,17 +160,19 @@ class BatchLoaderTest {
     assertEquals(List.of(0L, 1L, 2L, 3L, 4L, 0L, 1L, 2L), seen);
   }
 
+  private static BatchTarget behind(CountDownLatch gate) {
+    return (out, context) -> {
+      await(gate);
+      Numbered.fill(out, context);
+    };
+  }
+
   @Test
   @DisplayName("a timeout is not the end: poll throws, and the next poll has the same batch")
   void pollTimesOut() throws Exception {
     CountDownLatch gate = new CountDownLatch(1);
-    BatchTarget slow =
-        (out, context) -> {
-          await(gate);
-          Numbered.fill(out, context);
-        };
     try (BackgroundLoader loader =
-        BackgroundLoader.builder(device, Numbered.SPEC, slow)
+        BackgroundLoader.builder(device, Numbered.SPEC, behind(gate))
             .batchesPerEpoch(1)
             .epochs(1)
             .start()) {
@@ -186,13 +188,8 @@ class BatchLoaderTest {
   @DisplayName("I5: getQueued without bound says what it waits for, again and again")
   void getQueuedIsNotSilent() throws Exception {
     CountDownLatch gate = new CountDownLatch(1);
-    BatchTarget slow =
-        (out, context) -> {
-          await(gate);
-          Numbered.fill(out, context);
-        };
     try (BackgroundLoader loader =
-        BackgroundLoader.builder(device, Numbered.SPEC, slow)
+        BackgroundLoader.builder(device, Numbered.SPEC, behind(gate))
             .warnAfter(Duration.ofMillis(1))
             .start()) {
       Caller<DeviceBatch> consumer = Caller.start(loader::getQueued);
