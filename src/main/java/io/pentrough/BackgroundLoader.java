@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps a ring of finished batches on a device, filled by background threads.
@@ -84,6 +85,15 @@ public final class BackgroundLoader extends AbstractLoader {
       return job;
     }
 
+    @Override
+    @Nullable EpochTarget epochTarget() {
+      if (job.target() instanceof EpochTarget target) {
+        target.check(job.spec());
+        return target;
+      }
+      return null;
+    }
+
     /**
      * What {@link #start()} would allocate. Allocates nothing.
      *
@@ -136,6 +146,11 @@ public final class BackgroundLoader extends AbstractLoader {
     public InferBuilder dtype(String name, DType dtype) {
       dtypes.put(Objects.requireNonNull(name, "name"), Objects.requireNonNull(dtype, "dtype"));
       return this;
+    }
+
+    @Override
+    @Nullable EpochTarget epochTarget() {
+      return null;
     }
 
     @Override

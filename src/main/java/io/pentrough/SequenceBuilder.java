@@ -34,6 +34,13 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   abstract Job job(InferredTarget.Start first);
 
   /**
+   * The target, if it knows its epochs; null if it does not.
+   *
+   * @throws IllegalArgumentException if it cannot fill the arrays
+   */
+  abstract @Nullable EpochTarget epochTarget();
+
+  /**
    * Whether batches are delivered in the order of their index. Default true. If false, they are
    * delivered as they get ready. Each is still delivered once, and is the same as in order. At most
    * 4096 others overtake an index that takes long.
@@ -47,8 +54,9 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   }
 
   /**
-   * How many indexes an epoch has, over all shards. Default: as many as the target makes before it
-   * calls {@link BatchContext#noMore}, so an endless first epoch if it never does.
+   * How many indexes an epoch has, over all shards. Default: as many as an {@link EpochTarget} says,
+   * else as the target makes before it calls {@link BatchContext#noMore}, so an endless first epoch
+   * if it never does. If an {@link EpochTarget} says another number, {@link #start()} refuses.
    *
    * @param batches at least 1
    * @return this
@@ -67,7 +75,7 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
 
   /**
    * How many epochs there are; they follow each other without a pause. Default: endlessly many if
-   * {@link #batchesPerEpoch} is given, else 1. After the last batch {@code get} throws {@link
+   * {@link #batchesPerEpoch} is given or an {@link EpochTarget} says it, else 1. After the last batch {@code get} throws {@link
    * java.util.NoSuchElementException}.
    *
    * @param epochs at least 1
@@ -186,7 +194,8 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    *     what had been allocated is given back
    * @throws UnsupportedOperationException if the device cannot do {@link #zeroCopy}
    * @throws IllegalArgumentException if the memory is over budget, the shard is empty, the position
-   *     to start at is of another configuration, a stage does not fit the arrays or {@link
+   *     to start at is of another configuration, an {@link EpochTarget} cannot fill the arrays or
+   *     has epochs of another length than {@link #batchesPerEpoch}, a stage does not fit the arrays or {@link
    *     #zeroCopy}, or the arrays of an {@link ArraySource} cannot be a batch or do not fit the
    *     names and types given for them
    * @throws IllegalStateException if the consumer stream is closed
@@ -195,6 +204,8 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    *     kept as the thread's flag
    */
   public final BackgroundLoader start() {
+    EpochTarget target = epochTarget();
+    long batchesPerEpoch = target == null ? this.batchesPerEpoch : epochLength(target);
     if (shardFirst >= batchesPerEpoch) {
       throw new IllegalArgumentException(
           "shard "
@@ -209,32 +220,71 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
     if (from == null) {
       from = new Position(Fingerprint.NONE, 0, shardFirst, new long[0], new long[0]);
     }
-    Job job = job(firstBatch(from));
+    Job job = job(firstBatch(from, batchesPerEpoch));
     StagePlan stagePlan = stagePlan(job.spec());
     Fingerprint fingerprint =
-        Fingerprint.of(job.spec(), stagePlan, seed(), batchesPerEpoch, shardFirst, shardStride);
+        Fingerprint.of(
+            job.spec(),
+            stagePlan,
+            target == null
+                ? ""
+                : Objects.requireNonNull(target.description(), "the target's description()"),
+            seed(),
+            batchesPerEpoch,
+            shardFirst,
+            shardStride);
     if (startAt != null) {
       startAt.requireSame(fingerprint);
     }
     Schedule schedule =
-        new Schedule(job, fingerprint, batchesPerEpoch, lastEpoch(), shardFirst, shardStride, from);
+        new Schedule(
+            job,
+            fingerprint,
+            batchesPerEpoch,
+            lastEpoch(batchesPerEpoch),
+            shardFirst,
+            shardStride,
+            from);
     MemoryPlan plan = withinBudget(plan(job.spec(), stagePlan));
     LoaderOptions options = options(ordered, stagePlan);
     return new BackgroundLoader(Engine.start(device, schedule, plan, options), options);
   }
 
   /** The first batch from a position on, as far as that is known before the target is asked. */
-  private InferredTarget.Start firstBatch(Position from) {
+  private InferredTarget.Start firstBatch(Position from, long batchesPerEpoch) {
     boolean atAnEnd = from.index() >= batchesPerEpoch;
     return new InferredTarget.Start(
         atAnEnd ? from.epoch() + 1 : from.epoch(),
         atAnEnd ? shardFirst : from.index(),
         shardFirst,
-        lastEpoch());
+        lastEpoch(batchesPerEpoch));
+  }
+
+  /** What the target says, unless the builder was told something else. */
+  private long epochLength(EpochTarget target) {
+    long batches = target.batchesPerEpoch();
+    if (batches < 1) {
+      throw new IllegalArgumentException(
+          "the target says that an epoch has "
+              + batches
+              + " batches; it must have at least 1: "
+              + target.description());
+    }
+    if (batchesPerEpoch != Schedule.ENDLESS && batchesPerEpoch != batches) {
+      throw new IllegalArgumentException(
+          "batchesPerEpoch is "
+              + batchesPerEpoch
+              + ", but the target says that an epoch has "
+              + batches
+              + " batches ("
+              + target.description()
+              + "): leave batchesPerEpoch out");
+    }
+    return batches;
   }
 
   /** How many epochs there are; the largest integer if they never end. */
-  private int lastEpoch() {
+  private int lastEpoch(long batchesPerEpoch) {
     if (epochs > 0) {
       return epochs;
     }
