@@ -29,11 +29,34 @@ final class Consumers {
   private final Leases leases;
   private final Skips skips;
 
+  /**
+   * The epoch of the last batch that was delivered, or the one behind the last one that a loop has
+   * seen the end of. Guarded by the core.
+   */
+  private int epoch;
+
   Consumers(Core core, CopyStrategy copies, Leases leases) {
     this.core = core;
     this.copies = copies;
     this.leases = leases;
     skips = new Skips(core.settings.failurePolicy(), core.stats);
+    synchronized (core) {
+      epoch = core.source.nextEpoch(core.ledger.order.lowestOpen());
+    }
+  }
+
+  /**
+   * The epoch that a loop over one epoch is for. If only the target knows where an epoch ends, it
+   * ends for loops when one of them has seen that. Else it would depend on how far the workers are
+   * whether an epoch without a batch gets a loop.
+   */
+  int nextEpoch() {
+    synchronized (core) {
+      core.requireUsable();
+      return core.source.knowsEpochs()
+          ? core.source.nextEpoch(core.ledger.order.lowestOpen())
+          : epoch;
+    }
   }
 
   /**
@@ -41,11 +64,13 @@ final class Consumers {
    *
    * @param queued whether the stream waits for the copy, instead of the caller
    * @param inLoop whether the loader's {@code close} closes the lease, if the loop is left early
+   * @param lastEpoch what comes behind it is not taken, nor waited for
    */
-  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop) throws InterruptedException {
+  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop, int lastEpoch)
+      throws InterruptedException {
     long asked = core.time.now();
     while (true) {
-      DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), queued, inLoop);
+      DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), queued, inLoop, lastEpoch);
       if (batch != null) {
         return batch;
       }
@@ -61,7 +86,7 @@ final class Consumers {
   DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean queued)
       throws InterruptedException, BatchTimeoutException {
     long asked = core.time.now();
-    DeviceBatch batch = poll(stream, timeoutNanos, queued, false);
+    DeviceBatch batch = poll(stream, timeoutNanos, queued, false, Schedule.FOR_EVER);
     if (batch == null) {
       long waited = core.time.now() - asked;
       throw new BatchTimeoutException(core.diagnose(waited), core.lastFailure());
@@ -82,11 +107,11 @@ final class Consumers {
 
   /** Null if the time is over; nothing has been taken then. */
   private @Nullable DeviceBatch poll(
-      DeviceStream stream, long timeoutNanos, boolean queued, boolean inLoop)
+      DeviceStream stream, long timeoutNanos, boolean queued, boolean inLoop, int lastEpoch)
       throws InterruptedException {
     requireSameDevice(stream, core.device);
     core.requireUsableEarly();
-    DeviceBatch lease = new DeviceBatch(leases, stream, inLoop); // before anything is taken
+    DeviceBatch lease = new DeviceBatch(leases, stream, inLoop, lastEpoch); // before anything is taken
     boolean begun = core.device.beginCalls();
     try {
       if (stream.isCapturing()) {
@@ -173,7 +198,7 @@ final class Consumers {
         throw new InterruptedException();
       }
       core.requireUsable();
-      Outcome found = take(queued, now);
+      Outcome found = take(lease.lastEpoch(), queued, now);
       if (found != null) {
         waited(now - asked);
         if (found instanceof DeviceSlot slot) {
@@ -203,7 +228,7 @@ final class Consumers {
   /**
    * The batch that is to be delivered next, or the failure in its place; null if neither is there.
    */
-  private @Nullable Outcome take(boolean queued, long now) {
+  private @Nullable Outcome take(int lastEpoch, boolean queued, long now) {
     SlotLedger ledger = core.ledger;
     while (true) {
       if (ledger.passOver(now)) {
@@ -211,10 +236,12 @@ final class Consumers {
         core.workerSignaller.wakeAll();
         core.windowMayHaveMoved();
       }
+      requireEpoch(lastEpoch);
       Failure failure = ledger.takeFailure(now);
       if (failure == null) {
         break;
       }
+      epoch = Math.max(epoch, failure.epoch());
       core.copySignal.mayCopy();
       core.workerSignaller.wakeOne(); // a host slot is free
       core.copySignal.wakeCopyThread(); // or a device slot, where a stage has failed
@@ -226,10 +253,18 @@ final class Consumers {
     Thread caller = Thread.currentThread();
     DeviceSlot slot = queued ? ledger.takeInFlight(caller, now) : ledger.take(caller, now);
     if (slot != null) {
+      epoch = Math.max(epoch, slot.epoch);
       core.memory(slot).fence.beginLease();
       core.windowMayHaveMoved();
     }
     return slot;
+  }
+
+  private void requireEpoch(int lastEpoch) {
+    if (lastEpoch < core.source.nextEpoch(core.ledger.order.lowestOpen())) {
+      epoch = Math.max(epoch, lastEpoch + 1);
+      throw new NoSuchElementException("epoch " + lastEpoch + " is over");
+    }
   }
 
   private void requireMoreToCome() {

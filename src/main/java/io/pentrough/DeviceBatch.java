@@ -41,11 +41,18 @@ public final class DeviceBatch implements AutoCloseable {
   private long deliveries;
   private int leaseOfSlot;
   private final boolean inLoop;
+  private final int lastEpoch;
 
-  DeviceBatch(Leases leases, DeviceStream stream, boolean inLoop) {
+  DeviceBatch(Leases leases, DeviceStream stream, boolean inLoop, int lastEpoch) {
     this.leases = leases;
     this.stream = stream;
     this.inLoop = inLoop;
+    this.lastEpoch = lastEpoch;
+  }
+
+  /** What comes behind this epoch is not for this lease. */
+  int lastEpoch() {
+    return lastEpoch;
   }
 
   /**

@@ -96,6 +96,16 @@ final class JobQueue implements JobSource {
   }
 
   @Override
+  public int nextEpoch(long lowestOpen) {
+    return 0;
+  }
+
+  @Override
+  public boolean knowsEpochs() {
+    return false;
+  }
+
+  @Override
   public String describe(int epoch, long index) {
     return describe(index);
   }

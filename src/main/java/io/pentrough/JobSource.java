@@ -42,6 +42,16 @@ interface JobSource {
   /** What the number stands for, for messages. */
   String describe(long sequence);
 
+  /**
+   * The epoch of the next number that stands for a batch, as far as is known.
+   *
+   * @param lowestOpen the first number that has not been delivered
+   */
+  int nextEpoch(long lowestOpen);
+
+  /** Whether it is known from the start where each epoch ends. */
+  boolean knowsEpochs();
+
   /** What a slot holds, for messages. */
   String describe(int epoch, long index);
 

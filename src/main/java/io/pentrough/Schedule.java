@@ -170,6 +170,18 @@ final class Schedule implements JobSource {
   }
 
   @Override
+  public int nextEpoch(long lowestOpen) {
+    int at = at(lowestOpen);
+    boolean isOver = lowestOpen - start[at] >= steps[at]; // it ended before the number
+    return oldestEpoch + at + (isOver ? 1 : 0);
+  }
+
+  @Override
+  public boolean knowsEpochs() {
+    return declaredIndexes != ENDLESS;
+  }
+
+  @Override
   public String describe(int epoch, long index) {
     return "index " + index + " of epoch " + epoch;
   }
