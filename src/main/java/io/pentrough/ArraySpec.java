@@ -50,6 +50,12 @@ public final class ArraySpec {
     return new ArraySpec(name, dtype, shape, variable, elsewhere);
   }
 
+  /** What one row of this array is: the same without its first dimension. */
+  ArraySpec ofRow() {
+    int[] rest = Arrays.copyOfRange(shape, 1, shape.length);
+    return new ArraySpec(name, dtype, rest, variable && rest.length > 0, offset);
+  }
+
   private static int checkedElements(String name, int[] shape) {
     for (int dimension : shape) {
       if (dimension < 1) {

@@ -1,5 +1,8 @@
 package io.pentrough;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +19,13 @@ import org.jspecify.annotations.Nullable;
 public final class BatchContext {
 
   private final int worker;
+  private final long seed;
   private final Philox4x32 random;
+
+  /** Random numbers for other purposes, and their seeds. */
+  private final List<Purpose> purposes = new ArrayList<>(0);
+
+  private record Purpose(String name, long seed, Philox4x32 random) {}
 
   /** As in {@link Access}: plain, as a thread is compared with itself only. */
   private @Nullable Thread thread;
@@ -28,6 +37,7 @@ public final class BatchContext {
 
   BatchContext(int worker, long seed) {
     this.worker = worker;
+    this.seed = seed;
     this.random = new Philox4x32(seed);
   }
 
@@ -45,6 +55,9 @@ public final class BatchContext {
   void end() {
     thread = null;
     random.end();
+    for (int i = 0; i < purposes.size(); i++) {
+      purposes.get(i).random.end();
+    }
   }
 
   private void check() {
@@ -131,6 +144,52 @@ public final class BatchContext {
   public RandomGenerator random() {
     check();
     return random;
+  }
+
+  /**
+   * Random numbers for one part of the work, such as a sample: a function of the loader's seed, the
+   * purpose, the epoch and the number alone. They do not depend on the batch, so they stay the same
+   * if another batch size puts the sample into another batch. Each purpose has a stream of its own,
+   * which it shares neither with another purpose nor with {@link #random()} or a stage.
+   *
+   * @param purpose in words, for example {@code "crops"}; the first use of each purpose on a worker
+   *     allocates a little
+   * @param number which part of the epoch's work it is, any value
+   * @return always the same object for a purpose, at the first random number for this part; in
+   *     everything else like that of {@link #random()}
+   * @throws IllegalStateException if used after the fill, or on another thread
+   */
+  public RandomGenerator random(String purpose, long number) {
+    Philox4x32 stream = purpose(purpose).random;
+    stream.begin(epoch, number);
+    return stream;
+  }
+
+  /**
+   * A seed for random numbers that the target draws by means of its own: a function of the loader's
+   * seed and the purpose. No two purposes have the same one.
+   *
+   * @param purpose in words, for example {@code "order"}; the first use of each purpose on a worker
+   *     allocates a little
+   * @return the same at every call, on every worker, machine and JDK
+   * @throws IllegalStateException if used after the fill, or on another thread
+   */
+  public long seed(String purpose) {
+    return purpose(purpose).seed;
+  }
+
+  private Purpose purpose(String name) {
+    check();
+    Objects.requireNonNull(name, "purpose");
+    for (int i = 0; i < purposes.size(); i++) { // there are a few at most
+      if (purposes.get(i).name.equals(name)) {
+        return purposes.get(i);
+      }
+    }
+    long own = Philox4x32.seedOfPurpose(seed, name);
+    Purpose added = new Purpose(name, own, new Philox4x32(own));
+    purposes.add(added);
+    return added;
   }
 
   /**

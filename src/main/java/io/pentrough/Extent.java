@@ -41,6 +41,17 @@ final class Extent {
     }
   }
 
+  /** Takes the shape of a row of an array, in its present shape. */
+  void rowOf(Extent array) {
+    if (array.spec.isVariable()) {
+      elements = 1;
+      for (int axis = 0; axis < shape.length; axis++) {
+        shape[axis] = array.shape[axis + 1];
+        elements *= shape[axis];
+      }
+    }
+  }
+
   void resize(int[] newShape) {
     if (!spec.isVariable()) {
       throw new IllegalArgumentException(

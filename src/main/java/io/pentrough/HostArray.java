@@ -61,6 +61,18 @@ public final class HostArray {
 
   private final @Nullable ByteBuffer channelBuffer;
 
+  /** The array that this is a row of; null if it is none. */
+  private final @Nullable HostArray whole;
+
+  /** In elements, where a row begins in the whole array; 0 if this is no row. */
+  private int base;
+
+  /** What {@link #row} gives out; null before the first call, and in a shared view. */
+  private @Nullable HostArray row;
+
+  /** What {@link #unsafeBuffer()} of each row gives out; only in an array of fixed shape. */
+  private @Nullable ByteBuffer @Nullable [] rowBuffers;
+
   /** The array of a slot. */
   HostArray(Extent extent, ByteBuffer bytes, Access access) {
     this.extent = extent;
@@ -79,6 +91,20 @@ public final class HostArray {
         };
     this.unsafeBuffer = bytes.duplicate();
     this.channelBuffer = bytes.duplicate();
+    this.whole = null;
+  }
+
+  /** A row of an array, turned to none yet. */
+  private HostArray(HostArray whole) {
+    this.extent = new Extent(whole.spec().ofRow());
+    this.access = whole.access;
+    this.storage = whole.storage;
+    this.isHalf = whole.isHalf;
+    this.bytes = whole.bytes;
+    this.elements = whole.elements;
+    this.unsafeBuffer = null;
+    this.channelBuffer = bytes.duplicate();
+    this.whole = whole;
   }
 
   /** The same array in a shared view: without buffers whose position two threads might move. */
@@ -91,6 +117,8 @@ public final class HostArray {
     this.elements = original.elements;
     this.unsafeBuffer = null;
     this.channelBuffer = null;
+    this.whole = original.whole;
+    this.base = original.base;
   }
 
   /**
@@ -145,7 +173,50 @@ public final class HostArray {
    */
   public void resize(int... shape) {
     access.check(spec());
+    if (whole != null) {
+      throw new IllegalArgumentException(
+          "this is one row of array '"
+              + spec().name()
+              + "', and all rows have one shape: resize the array before you write its rows");
+    }
     extent.resize(Objects.requireNonNull(shape, "shape"));
+  }
+
+  /**
+   * One row, which is what a sample has in this array: a view of the part of this array whose first
+   * index is {@code row}, with the other dimensions as its shape. It is written in place, and its
+   * flat indexes begin at 0. A row of an array of one dimension is a scalar, of index 0.
+   *
+   * <p>There is one such view, and each call turns it to a row. So ask for a row when you need it,
+   * and do not keep two. If a variable array is resized, ask again.
+   *
+   * @param row 0 to {@code dimension(0)} - 1
+   * @return always the same object; on a {@linkplain HostBatch#shared() shared} view a new one,
+   *     since threads share it
+   * @throws IndexOutOfBoundsException if there is no such row, or this array is a scalar
+   */
+  public HostArray row(int row) {
+    access.check(spec());
+    int[] shape = extent.shape();
+    if (shape.length == 0 || row < 0 || row >= shape[0]) {
+      throw new IndexOutOfBoundsException(
+          "there is no row "
+              + row
+              + " in array '"
+              + spec().name()
+              + "', which has "
+              + (shape.length == 0 ? "no dimension" : shape[0] + " rows"));
+    }
+    HostArray view = this.row;
+    if (view == null) {
+      view = new HostArray(this);
+      if (!access.isShared()) {
+        this.row = view;
+      }
+    }
+    view.extent.rowOf(extent);
+    view.base = base + row * view.extent.elements();
+    return view;
   }
 
   /**
@@ -155,7 +226,7 @@ public final class HostArray {
    * @param value the raw value
    */
   public void setByte(int index, byte value) {
-    ((ByteBuffer) element(Storage.BYTE, index)).put(index, value);
+    ((ByteBuffer) element(Storage.BYTE, index)).put(base + index, value);
   }
 
   /**
@@ -165,7 +236,7 @@ public final class HostArray {
    * @param value the raw value
    */
   public void setShort(int index, short value) {
-    ((ShortBuffer) element(Storage.SHORT, index)).put(index, value);
+    ((ShortBuffer) element(Storage.SHORT, index)).put(base + index, value);
   }
 
   /**
@@ -175,7 +246,7 @@ public final class HostArray {
    * @param value the raw value
    */
   public void setInt(int index, int value) {
-    ((IntBuffer) element(Storage.INT, index)).put(index, value);
+    ((IntBuffer) element(Storage.INT, index)).put(base + index, value);
   }
 
   /**
@@ -185,7 +256,7 @@ public final class HostArray {
    * @param value the raw value
    */
   public void setLong(int index, long value) {
-    ((LongBuffer) element(Storage.LONG, index)).put(index, value);
+    ((LongBuffer) element(Storage.LONG, index)).put(base + index, value);
   }
 
   /**
@@ -198,7 +269,7 @@ public final class HostArray {
     if (isHalf) {
       setShort(index, spec().dtype().fromFloat(value));
     } else {
-      ((FloatBuffer) element(Storage.FLOAT, index)).put(index, value);
+      ((FloatBuffer) element(Storage.FLOAT, index)).put(base + index, value);
     }
   }
 
@@ -209,7 +280,7 @@ public final class HostArray {
    * @param value the value
    */
   public void setDouble(int index, double value) {
-    ((DoubleBuffer) element(Storage.DOUBLE, index)).put(index, value);
+    ((DoubleBuffer) element(Storage.DOUBLE, index)).put(base + index, value);
   }
 
   /**
@@ -219,7 +290,7 @@ public final class HostArray {
    * @return the raw value
    */
   public byte getByte(int index) {
-    return ((ByteBuffer) element(Storage.BYTE, index)).get(index);
+    return ((ByteBuffer) element(Storage.BYTE, index)).get(base + index);
   }
 
   /**
@@ -229,7 +300,7 @@ public final class HostArray {
    * @return the raw value
    */
   public short getShort(int index) {
-    return ((ShortBuffer) element(Storage.SHORT, index)).get(index);
+    return ((ShortBuffer) element(Storage.SHORT, index)).get(base + index);
   }
 
   /**
@@ -239,7 +310,7 @@ public final class HostArray {
    * @return the raw value
    */
   public int getInt(int index) {
-    return ((IntBuffer) element(Storage.INT, index)).get(index);
+    return ((IntBuffer) element(Storage.INT, index)).get(base + index);
   }
 
   /**
@@ -249,7 +320,7 @@ public final class HostArray {
    * @return the raw value
    */
   public long getLong(int index) {
-    return ((LongBuffer) element(Storage.LONG, index)).get(index);
+    return ((LongBuffer) element(Storage.LONG, index)).get(base + index);
   }
 
   /**
@@ -261,7 +332,7 @@ public final class HostArray {
   public float getFloat(int index) {
     return isHalf
         ? spec().dtype().toFloat(getShort(index))
-        : ((FloatBuffer) element(Storage.FLOAT, index)).get(index);
+        : ((FloatBuffer) element(Storage.FLOAT, index)).get(base + index);
   }
 
   /**
@@ -271,7 +342,7 @@ public final class HostArray {
    * @return the value
    */
   public double getDouble(int index) {
-    return ((DoubleBuffer) element(Storage.DOUBLE, index)).get(index);
+    return ((DoubleBuffer) element(Storage.DOUBLE, index)).get(base + index);
   }
 
   /**
@@ -285,7 +356,7 @@ public final class HostArray {
   public void set(int index, byte[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((ByteBuffer) range(Storage.BYTE, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -299,7 +370,7 @@ public final class HostArray {
   public void set(int index, short[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((ShortBuffer) range(Storage.SHORT, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -313,7 +384,7 @@ public final class HostArray {
   public void set(int index, int[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((IntBuffer) range(Storage.INT, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -327,7 +398,7 @@ public final class HostArray {
   public void set(int index, long[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((LongBuffer) range(Storage.LONG, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -344,11 +415,11 @@ public final class HostArray {
       DType dtype = spec().dtype();
       ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count, "source", length, from);
       for (int i = 0; i < count; i++) {
-        halves.put(index + i, dtype.fromFloat(source[from + i]));
+        halves.put(base + index + i, dtype.fromFloat(source[from + i]));
       }
     } else {
       ((FloatBuffer) range(Storage.FLOAT, index, count, "source", length, from))
-          .put(index, source, from, count);
+          .put(base + index, source, from, count);
     }
   }
 
@@ -363,7 +434,7 @@ public final class HostArray {
   public void set(int index, double[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((DoubleBuffer) range(Storage.DOUBLE, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -389,7 +460,7 @@ public final class HostArray {
               + width()
               + " bytes each: set the source's limit behind a whole element");
     }
-    bytes.put(index * width(), source, source.position(), source.remaining());
+    bytes.put((base + index) * width(), source, source.position(), source.remaining());
     source.position(source.limit());
   }
 
@@ -401,7 +472,7 @@ public final class HostArray {
    */
   public void set(int index, ShortBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((ShortBuffer) range(Storage.SHORT, index, count)).put(index, source, source.position(), count);
+    ((ShortBuffer) range(Storage.SHORT, index, count)).put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -413,7 +484,7 @@ public final class HostArray {
    */
   public void set(int index, IntBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((IntBuffer) range(Storage.INT, index, count)).put(index, source, source.position(), count);
+    ((IntBuffer) range(Storage.INT, index, count)).put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -425,7 +496,7 @@ public final class HostArray {
    */
   public void set(int index, LongBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((LongBuffer) range(Storage.LONG, index, count)).put(index, source, source.position(), count);
+    ((LongBuffer) range(Storage.LONG, index, count)).put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -442,11 +513,11 @@ public final class HostArray {
       DType dtype = spec().dtype();
       ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count);
       for (int i = 0; i < count; i++) {
-        halves.put(index + i, dtype.fromFloat(source.get(source.position() + i)));
+        halves.put(base + index + i, dtype.fromFloat(source.get(source.position() + i)));
       }
     } else {
       ((FloatBuffer) range(Storage.FLOAT, index, count))
-          .put(index, source, source.position(), count);
+          .put(base + index, source, source.position(), count);
     }
     source.position(source.limit());
   }
@@ -460,7 +531,7 @@ public final class HostArray {
   public void set(int index, DoubleBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
     ((DoubleBuffer) range(Storage.DOUBLE, index, count))
-        .put(index, source, source.position(), count);
+        .put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -475,7 +546,7 @@ public final class HostArray {
   public void get(int index, byte[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((ByteBuffer) range(Storage.BYTE, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /**
@@ -489,7 +560,7 @@ public final class HostArray {
   public void get(int index, short[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((ShortBuffer) range(Storage.SHORT, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /**
@@ -503,7 +574,7 @@ public final class HostArray {
   public void get(int index, int[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((IntBuffer) range(Storage.INT, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /**
@@ -517,7 +588,7 @@ public final class HostArray {
   public void get(int index, long[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((LongBuffer) range(Storage.LONG, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /**
@@ -534,11 +605,11 @@ public final class HostArray {
       DType dtype = spec().dtype();
       ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count, "target", length, from);
       for (int i = 0; i < count; i++) {
-        target[from + i] = dtype.toFloat(halves.get(index + i));
+        target[from + i] = dtype.toFloat(halves.get(base + index + i));
       }
     } else {
       ((FloatBuffer) range(Storage.FLOAT, index, count, "target", length, from))
-          .get(index, target, from, count);
+          .get(base + index, target, from, count);
     }
   }
 
@@ -553,7 +624,7 @@ public final class HostArray {
   public void get(int index, double[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((DoubleBuffer) range(Storage.DOUBLE, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /** All of the array at its maximum, unguarded; absolute use only. */
@@ -569,7 +640,8 @@ public final class HostArray {
 
   /** Sets the elements of this batch to zero from this one on. */
   void fillZero(int from) {
-    fillZero(from * width(), extent.bytes());
+    int start = base * width();
+    fillZero(start + from * width(), start + extent.bytes());
   }
 
   /** Sets to zero what is not of this batch. */
@@ -624,9 +696,10 @@ public final class HostArray {
               + " of a file: give the number of bytes before it, 0 or more");
     }
     ByteBuffer target = channelBuffer();
+    int start = target.position();
     while (target.hasRemaining()) {
       access.check(spec());
-      checkRead(channel.read(target, position + target.position()), target);
+      checkRead(channel.read(target, position + (target.position() - start)), target);
     }
   }
 
@@ -636,7 +709,7 @@ public final class HostArray {
           "the channel ended "
               + target.remaining()
               + " bytes short of the "
-              + target.limit()
+              + extent.bytes()
               + " of array '"
               + spec().name()
               + "'");
@@ -655,20 +728,45 @@ public final class HostArray {
    * another batch, or into memory that is freed.
    *
    * @return direct, at position 0; the same object at each call on the fill's thread, set back
-   *     again, and a new one at each call on a shared view
+   *     again, and a new one at each call on a shared view, on a row of a variable array and on a row of a
+   *     row
    */
   public ByteBuffer unsafeBuffer() {
-    return whole(unsafeBuffer);
+    access.check(spec());
+    return whole == null ? toArray(unsafeBuffer) : whole.rowBuffer(this);
+  }
+
+  private ByteBuffer rowBuffer(HostArray row) {
+    if (access.isShared() || spec().isVariable() || whole != null) {
+      return row.newBuffer();
+    }
+    if (rowBuffers == null) {
+      rowBuffers = new ByteBuffer[spec().dimension(0)];
+    }
+    int number = (row.base - base) / row.extent.elements();
+    ByteBuffer buffer = rowBuffers[number];
+    if (buffer == null) {
+      buffer = row.newBuffer();
+      rowBuffers[number] = buffer;
+    }
+    return buffer.clear().order(ByteOrder.nativeOrder());
+  }
+
+  private ByteBuffer newBuffer() {
+    return bytes.slice(base * width(), extent.bytes()).order(ByteOrder.nativeOrder());
   }
 
   private ByteBuffer channelBuffer() {
-    return whole(channelBuffer);
+    access.check(spec());
+    return toArray(channelBuffer);
   }
 
-  private ByteBuffer whole(@Nullable ByteBuffer kept) {
-    access.check(spec());
+  /** Sets a buffer of all of the memory to this array in its present shape. */
+  private ByteBuffer toArray(@Nullable ByteBuffer kept) {
     ByteBuffer buffer = kept == null ? bytes.duplicate() : kept;
-    return buffer.clear().limit(extent.bytes()).order(ByteOrder.nativeOrder());
+    int start = base * width();
+    buffer.clear().limit(start + extent.bytes()).position(start);
+    return buffer.order(ByteOrder.nativeOrder());
   }
 
   private int width() {

@@ -52,7 +52,23 @@ final class Philox4x32 implements RandomGenerator {
    * of a loader share one.
    */
   static long seedOfStage(long seed, int stage) {
-    long z = seed + (stage + 1) * 0x9E3779B97F4A7C15L;
+    return mix(seed + (stage + 1) * 0x9E3779B97F4A7C15L);
+  }
+
+  /**
+   * The seed of the numbers for a purpose. Mixed twice, so that it is none of a stage; the name is
+   * hashed by FNV-1a, 64 bits (Fowler, Noll, Vo).
+   */
+  static long seedOfPurpose(long seed, String name) {
+    long hash = 0xcbf29ce484222325L;
+    for (int i = 0; i < name.length(); i++) {
+      hash = (hash ^ name.charAt(i)) * 0x100000001b3L;
+    }
+    return mix(mix(seed) + hash);
+  }
+
+  private static long mix(long from) {
+    long z = from;
     z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
     z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
     return z ^ (z >>> 31);
