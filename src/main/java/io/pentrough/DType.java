@@ -1,13 +1,17 @@
 package io.pentrough;
 
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * The type of an array's elements.
  *
  * <p>Java has no unsigned and no 16-bit floating-point primitives: such elements travel as the raw
  * bits of the Java primitive of the same size. Elements of {@link #FLOAT16} and {@link #BFLOAT16}
- * also go in and out of arrays as {@code float}, and the static methods here convert single ones.
+ * also go in and out of arrays as {@code float}. {@link #fromFloats} and {@link #toFloats} convert
+ * rows of them elsewhere, and the static methods single ones.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -100,6 +104,67 @@ public enum DType {
   /** The value of a half's raw bits. */
   float toFloat(short bits) {
     return this == FLOAT16 ? float16ToFloat(bits) : bfloat16ToFloat(bits);
+  }
+
+  /**
+   * Rounds floats to this type, each as {@link #floatToFloat16} or {@link #floatToBfloat16} does.
+   * For rows that go elsewhere than into a {@link HostArray}, whose {@code set} rounds by itself.
+   *
+   * @param source its remaining elements are taken; its position moves behind them
+   * @param target receives the raw bits of as many elements; its position moves behind them. If
+   *     both buffers share memory, the result is undefined
+   * @throws IllegalArgumentException if this is not {@link #FLOAT16} or {@link #BFLOAT16}, or fewer
+   *     elements remain in the target; both buffers are unchanged then
+   * @throws java.nio.ReadOnlyBufferException if the target is read-only
+   */
+  public void fromFloats(FloatBuffer source, ShortBuffer target) {
+    int count = Objects.requireNonNull(source, "source").remaining();
+    checkHalves(count, Objects.requireNonNull(target, "target").remaining());
+    int from = source.position();
+    int to = target.position();
+    for (int i = 0; i < count; i++) {
+      target.put(to + i, fromFloat(source.get(from + i)));
+    }
+    source.position(from + count);
+    target.position(to + count);
+  }
+
+  /**
+   * The values of elements of this type, which floats hold exactly. For what was read back from a
+   * buffer; {@link DeviceArray#copyTo(float[])} and {@link HostArray} convert by themselves.
+   *
+   * @param source its remaining elements, raw bits, are taken; its position moves behind them
+   * @param target receives as many values; its position moves behind them. If both buffers share
+   *     memory, the result is undefined
+   * @throws IllegalArgumentException if this is not {@link #FLOAT16} or {@link #BFLOAT16}, or fewer
+   *     elements remain in the target; both buffers are unchanged then
+   * @throws java.nio.ReadOnlyBufferException if the target is read-only
+   */
+  public void toFloats(ShortBuffer source, FloatBuffer target) {
+    int count = Objects.requireNonNull(source, "source").remaining();
+    checkHalves(count, Objects.requireNonNull(target, "target").remaining());
+    int from = source.position();
+    int to = target.position();
+    for (int i = 0; i < count; i++) {
+      target.put(to + i, toFloat(source.get(from + i)));
+    }
+    source.position(from + count);
+    target.position(to + count);
+  }
+
+  private void checkHalves(int count, int room) {
+    if (!isHalf()) {
+      throw new IllegalArgumentException(
+          label() + " elements are no half floats: convert with FLOAT16 or BFLOAT16");
+    }
+    if (room < count) {
+      throw new IllegalArgumentException(
+          "the target has room for "
+              + room
+              + " elements, but "
+              + count
+              + " remain in the source: make the target larger, or lower the source's limit");
+    }
   }
 
   /**

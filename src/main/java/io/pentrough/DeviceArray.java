@@ -4,6 +4,7 @@ import io.pentrough.DType.Storage;
 import io.pentrough.device.DeviceBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.util.Locale;
 import java.util.Objects;
 
@@ -205,9 +206,7 @@ public final class DeviceArray {
         room,
         (bytes, first, count) -> {
           if (spec.dtype().isHalf()) {
-            for (int i = 0; i < count; i++) {
-              target[first + i] = spec.dtype().toFloat(bytes.getShort(i * Short.BYTES));
-            }
+            spec.dtype().toFloats(bytes.asShortBuffer(), FloatBuffer.wrap(target, first, count));
           } else {
             bytes.asFloatBuffer().get(target, first, count);
           }

@@ -4,13 +4,13 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 
 /** Measures what code allocates on the Java heap. */
-final class Allocations {
+public final class Allocations {
 
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   private Allocations() {}
 
-  interface Work {
+  public interface Work {
     void run() throws Exception;
   }
 
@@ -18,7 +18,7 @@ final class Allocations {
    * The bytes that a run allocates on this thread once it is warm: the least of several, as the JVM
    * itself allocates a little on a thread now and then.
    */
-  static long bytesOf(Work work) throws Exception {
+  public static long bytesOf(Work work) throws Exception {
     long least = Long.MAX_VALUE;
     for (int i = 0; i < 20; i++) {
       long before = THREADS.getCurrentThreadAllocatedBytes();

@@ -27,6 +27,7 @@ final class ArchitectureTest {
   private static final String HOST = "io.pentrough.device.host";
   private static final String CUDA = "io.pentrough.device.cuda";
   private static final String AUGMENT = "io.pentrough.augment";
+  private static final String DATA = "io.pentrough.data";
 
   @ArchTest
   static final ArchRule theLoaderKnowsDevicesAsInterfacesOnly = mayUse(LOADER, LOADER, DEVICE);
@@ -42,6 +43,9 @@ final class ArchitectureTest {
       mayUse(AUGMENT, AUGMENT, LOADER, DEVICE);
 
   @ArchTest
+  static final ArchRule dataUsesTheLoadersPublicInterface = mayUse(DATA, DATA, LOADER, DEVICE);
+
+  @ArchTest
   static final ArchRule onlyCudaKnowsJCuda =
       noClasses()
           .that(not(resideInAPackage(CUDA)))
@@ -50,7 +54,7 @@ final class ArchitectureTest {
 
   @ArchTest
   static final ArchRule thereAreNoOtherPackages =
-      classes().should().resideInAnyPackage(LOADER, DEVICE, HOST, CUDA, AUGMENT);
+      classes().should().resideInAnyPackage(LOADER, DEVICE, HOST, CUDA, AUGMENT, DATA);
 
   @ArchTest
   static final ArchRule nobodyUsesUnsafe =

@@ -2,13 +2,18 @@ package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.ReadOnlyBufferException;
+import java.nio.ShortBuffer;
 import java.util.Random;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -147,5 +152,109 @@ class HalfFloatTest {
     half.get(0, back, 1, 5);
     assertArrayEquals(
         new float[] {0, third, -2, third, Float.NEGATIVE_INFINITY, Float.NaN, 0}, back);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"FLOAT16", "BFLOAT16"})
+  @DisplayName("a million floats of all magnitudes go where exact arithmetic says")
+  void randomFloats(DType dtype) {
+    Random random = new Random(8);
+    for (int i = 0; i < 1_000_000; i++) {
+      float value = Float.intBitsToFloat(random.nextInt());
+      if (i % 2 == 0) { // else most are out of reach of float16
+        value = (float) (random.nextGaussian() * Math.pow(2, random.nextInt(44) - 27));
+      }
+      double expected = rounded(dtype, value);
+      double seen = value(dtype, dtype.fromFloat(value) & 0xFFFF);
+      if (Double.compare(expected, seen) != 0) { // also of signs of zero
+        throw new AssertionError(Float.toHexString(value) + ": " + seen + ", not " + expected);
+      }
+    }
+  }
+
+  /** To a multiple of the unit in the last place, which a double holds exactly. */
+  private static double rounded(DType dtype, float value) {
+    if (Float.isNaN(value) || Float.isInfinite(value)) {
+      return value;
+    }
+    int bias = (1 << (14 - fractionBits(dtype))) - 1;
+    int exponent = Math.max(Math.getExponent((double) value), 1 - bias);
+    double unit = Math.scalb(1.0, exponent - fractionBits(dtype));
+    double rounded = Math.rint(value / unit) * unit; // rint: ties to even
+    return Math.abs(rounded) < Math.scalb(1.0, bias + 1)
+        ? rounded
+        : Math.copySign(Double.POSITIVE_INFINITY, value);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"FLOAT16", "BFLOAT16"})
+  @DisplayName("rows: all 65,536 to floats and back, between buffers on and off the heap")
+  void rows(DType dtype) {
+    int all = 1 << 16;
+    for (ByteOrder order : new ByteOrder[] {ByteOrder.BIG_ENDIAN, ByteOrder.LITTLE_ENDIAN}) {
+      ShortBuffer halves =
+          ByteBuffer.allocateDirect(2 * all + 2).order(order).asShortBuffer().position(1);
+      for (int bits = 0; bits < all; bits++) {
+        halves.put((short) bits);
+      }
+      float[] floats = new float[all + 2];
+      FloatBuffer target = FloatBuffer.wrap(floats, 1, all + 1);
+      dtype.toFloats(halves.position(1), target);
+      assertEquals(0, halves.remaining());
+      assertEquals(all + 1, target.position());
+      ShortBuffer back = ShortBuffer.allocate(all + 2).position(1);
+      FloatBuffer source =
+          ByteBuffer.allocateDirect(4 * all).order(order).asFloatBuffer().put(floats, 1, all);
+      dtype.fromFloats(source.flip(), back);
+      assertEquals(0, source.remaining());
+      assertEquals(all + 1, back.position());
+      for (int bits = 0; bits < all; bits++) {
+        double expected = value(dtype, bits);
+        assertEquals(expected, floats[1 + bits]);
+        if (Double.isNaN(expected)) {
+          assertTrue(Double.isNaN(value(dtype, back.get(1 + bits) & 0xFFFF)));
+        } else {
+          assertEquals((short) bits, back.get(1 + bits));
+        }
+      }
+      assertEquals(0, floats[0] + floats[all + 1] + back.get(0) + back.get(all + 1), "around");
+    }
+  }
+
+  @Test
+  @DisplayName("rows that do not fit, other types and read-only targets are refused untouched")
+  void badRows() {
+    FloatBuffer floats = FloatBuffer.wrap(new float[] {1, 2, 3}).position(1);
+    ShortBuffer halves = ShortBuffer.wrap(new short[] {7, 8, 9}).position(2);
+    String room = "the target has room for 1 elements, but 2 remain in the source";
+    Messages.assertSays(
+        assertThrows(
+            IllegalArgumentException.class, () -> DType.FLOAT16.fromFloats(floats, halves)),
+        room,
+        "make the target larger");
+    Messages.assertSays(
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> DType.BFLOAT16.toFloats(halves.duplicate().rewind(), floats)),
+        "room for 2 elements, but 3 remain");
+    for (DType dtype : DType.values()) {
+      if (!dtype.isHalf()) {
+        String type = dtype.label() + " elements are no half floats";
+        Messages.assertSays(
+            assertThrows(IllegalArgumentException.class, () -> dtype.toFloats(halves, floats)),
+            type);
+        Messages.assertSays(
+            assertThrows(IllegalArgumentException.class, () -> dtype.fromFloats(floats, halves)),
+            type,
+            "FLOAT16 or BFLOAT16");
+      }
+    }
+    assertThrows(
+        ReadOnlyBufferException.class,
+        () -> DType.FLOAT16.toFloats(halves, floats.asReadOnlyBuffer()));
+    assertEquals(1, floats.position());
+    assertEquals(2, halves.position());
+    assertEquals(FloatBuffer.wrap(new float[] {2, 3}), floats);
+    assertEquals(9, halves.get(2));
   }
 }
