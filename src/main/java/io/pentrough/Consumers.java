@@ -39,7 +39,7 @@ final class Consumers {
     this.core = core;
     this.copies = copies;
     this.leases = leases;
-    skips = new Skips(core.settings.failurePolicy(), core.stats);
+    skips = new Skips(core.settings.failurePolicy(), core.source.epochTarget(), core.stats);
     synchronized (core) {
       epoch = core.source.nextEpoch(core.ledger.order.lowestOpen());
     }
@@ -239,14 +239,20 @@ final class Consumers {
       requireEpoch(lastEpoch);
       Failure failure = ledger.takeFailure(now);
       if (failure == null) {
-        break;
+        if (nextIsAllowed(queued)) {
+          break;
+        }
+        continue; // it is a failure now
       }
       epoch = Math.max(epoch, failure.epoch());
       core.copySignal.mayCopy();
       core.workerSignaller.wakeOne(); // a host slot is free
       core.copySignal.wakeCopyThread(); // or a device slot, where a stage has failed
       core.windowMayHaveMoved(); // a queue has room for another job, and nobody else will say so
-      if (!skips.leavesOut(failure)) {
+      if (failure.cause() instanceof NoGoodSample none) {
+        failure = skips.withoutGoodSample(failure, none.badSamples());
+      }
+      if (failure != null && !skips.leavesOut(failure)) {
         return failure;
       }
     }
@@ -254,10 +260,24 @@ final class Consumers {
     DeviceSlot slot = queued ? ledger.takeInFlight(caller, now) : ledger.take(caller, now);
     if (slot != null) {
       epoch = Math.max(epoch, slot.epoch);
+      List<BadSample> bad = core.memory(slot).badSamples;
+      if (!bad.isEmpty()) {
+        skips.leftOut(slot.epoch, slot.index, bad);
+      }
       core.memory(slot).fence.beginLease();
       core.windowMayHaveMoved();
     }
     return slot;
+  }
+
+  /** Whether the next batch is not there, or may be delivered; else it fails from now on. */
+  private boolean nextIsAllowed(boolean queued) {
+    DeviceSlot next = core.ledger.next(queued);
+    if (next == null || skips.allows(core.memory(next).badSamples)) {
+      return true;
+    }
+    core.ledger.refuse(next, skips.tooMany(core.memory(next).badSamples));
+    return false;
   }
 
   private void requireEpoch(int lastEpoch) {
@@ -316,16 +336,16 @@ final class Consumers {
     if (!skips.arePending()) {
       return;
     }
-    List<Failure> skipped;
+    List<Runnable> calls;
     synchronized (core) {
-      skipped = skips.takePending();
+      calls = skips.takePending();
     }
-    for (int i = 0; i < skipped.size(); i++) {
+    for (int i = 0; i < calls.size(); i++) {
       core.device.endCalls(core.device.beginCalls()); // the listener may change the context
       try {
-        skips.report(skipped.get(i));
+        calls.get(i).run();
       } catch (Throwable t) {
-        core.log(Level.WARNING, "the listener for skipped batches threw", t);
+        core.log(Level.WARNING, "the listener for skipped batches or bad samples threw", t);
       }
     }
   }

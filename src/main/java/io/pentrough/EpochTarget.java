@@ -36,4 +36,29 @@ public interface EpochTarget extends BatchTarget {
    * @return words for people, the same at every call
    */
   String description();
+
+  /**
+   * How many bad samples ({@link HostBatch#badSample}) a loader may leave out. They are counted
+   * when their batch is delivered, in the order of delivery. So the count depends neither on the
+   * workers nor on retries and resets. A batch that would exceed it fails instead, and its samples
+   * do not count. Each loader counts from 0, also one that is resumed. Asked once, when a loader
+   * starts.
+   *
+   * @return 0 or more; no bound by default
+   */
+  default long maxBadSamples() {
+    return Long.MAX_VALUE;
+  }
+
+  /**
+   * A bad sample is left out. Called once for each, by the {@code get} that delivers its batch or
+   * steps over it: on that thread, before that call returns, throws or goes on waiting, and outside
+   * any lock. If several threads get batches, they may call it at once. What this throws is logged
+   * and otherwise ignored. Does nothing by default.
+   *
+   * @param epoch the batch's epoch
+   * @param index the batch's index
+   * @param sample which sample, and why
+   */
+  default void badSample(int epoch, long index, BadSample sample) {}
 }

@@ -3,6 +3,9 @@ package io.pentrough;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +33,12 @@ public final class HostBatch {
 
   /** How many samples count; kept in the slot's own batch. */
   private int size;
+
+  /** Samples that were left out; null if there are none. Likewise. */
+  private @Nullable List<BadSample> badSamples;
+
+  /** How many samples repeat others; likewise. */
+  private int padded;
 
   /** Whether the running fill has looked at what a stage will need; likewise. */
   private boolean parametersSeen;
@@ -79,6 +88,8 @@ public final class HostBatch {
       extent.reset();
     }
     size = spec.samples();
+    badSamples = null; // it has gone with the batch
+    padded = 0;
     parametersSeen = false;
   }
 
@@ -218,13 +229,16 @@ public final class HostBatch {
    * <p>While the batch is filled its arrays keep their shape. So it makes no difference whether
    * this is called before or after they are written or {@linkplain HostArray#resize resized}.
    *
-   * @param samples 1 to the first dimension of the first array
+   * @param samples 1 to the first dimension of the first array; also 0 if all samples of the batch
+   *     are bad ({@link #badSample}), of which at least one has been reported before. The batch is
+   *     then left out, and counts in {@link LoaderStats#skips()}
    * @throws IllegalArgumentException if out of range
    * @throws IllegalStateException if called from another thread than the fill's, or after it
    */
   public void size(int samples) {
     access.check(null);
-    if (samples < 1 || samples > spec.samples()) {
+    boolean allBad = samples == 0 && own.badSamples != null;
+    if (!allBad && (samples < 1 || samples > spec.samples())) {
       throw new IllegalArgumentException(
           "a batch has 1 to "
               + spec.samples()
@@ -238,6 +252,60 @@ public final class HostBatch {
   /** How many samples of the last fill count. */
   int size() {
     return own.size;
+  }
+
+  /**
+   * Says that a sample is left out of this batch because it could not be made. What counts is then
+   * said with {@link #size}. The batch carries the list of its bad samples ({@link
+   * DeviceBatch#badSamples()}). They count in {@link LoaderStats#badSamples()}, and for an {@link
+   * EpochTarget} against {@link EpochTarget#maxBadSamples}, when the batch is delivered. If this
+   * fill fails, nothing of them remains.
+   *
+   * <p>Threads of the target's own must not call it at the same time.
+   *
+   * @param index which sample, for messages: in general its index in the data set
+   * @param cause why it could not be made
+   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   */
+  public void badSample(long index, Throwable cause) {
+    access.check(null);
+    BadSample sample = new BadSample(index, cause);
+    if (own.badSamples == null) {
+      own.badSamples = new ArrayList<>();
+    }
+    own.badSamples.add(sample);
+  }
+
+  /** What the last fill has left out. */
+  List<BadSample> badSamples() {
+    return own.badSamples == null ? List.of() : Collections.unmodifiableList(own.badSamples);
+  }
+
+  /**
+   * Says how many samples of this batch only fill it up and repeat other ones, so that a consumer
+   * can leave them out of a mean ({@link DeviceBatch#padded()}). They count in {@link #size}.
+   *
+   * @param samples 0 to one less than the first dimension of the first array
+   * @throws IllegalArgumentException if out of range
+   * @throws IllegalStateException if called from another thread than the fill's, or after it
+   */
+  public void padded(int samples) {
+    access.check(null);
+    if (samples < 0 || samples >= spec.samples()) {
+      throw new IllegalArgumentException(
+          "of "
+              + spec.samples()
+              + " samples 0 to "
+              + (spec.samples() - 1)
+              + " can repeat others, not "
+              + samples);
+    }
+    own.padded = samples;
+  }
+
+  /** How many samples of the last fill repeat others. */
+  int padded() {
+    return own.padded;
   }
 
   /**

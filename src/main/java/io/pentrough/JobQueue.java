@@ -57,6 +57,11 @@ final class JobQueue implements JobSource {
   }
 
   @Override
+  public @Nullable EpochTarget epochTarget() {
+    return null;
+  }
+
+  @Override
   public long end() {
     return submitted;
   }

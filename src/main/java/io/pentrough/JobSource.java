@@ -11,6 +11,9 @@ interface JobSource {
   /** The arrays of every batch; null if each may have its own. */
   @Nullable BatchSpec usualSpec();
 
+  /** The target of all batches, if it is one that knows its epochs. */
+  @Nullable EpochTarget epochTarget();
+
   /** Numbers that have been delivered in an earlier life, ascending. */
   long[] deliveredBefore();
 

@@ -240,12 +240,23 @@ public final class LoaderStats {
   }
 
   /**
-   * Batches left out because their target failed, see {@link FailurePolicy#skip}.
+   * Batches left out because their target failed, see {@link FailurePolicy#skip}, or because all of
+   * their samples are bad.
    *
    * @return the number
    */
   public long skips() {
     return totals.skips();
+  }
+
+  /**
+   * Samples left out because they could not be made, see {@link HostBatch#badSample}. Counted when
+   * their batch is delivered or left out.
+   *
+   * @return the number
+   */
+  public long badSamples() {
+    return totals.badSamples();
   }
 
   /**
@@ -433,12 +444,13 @@ public final class LoaderStats {
     }
     text.append(
         format(
-            "; %s; failures: %d, skipped: %d%n",
+            "; %s; failures: %d, skipped: %d%s%n",
             firstReadyNanos == NEVER
                 ? "no batch ready yet"
                 : "first batch ready after " + Units.duration(firstReadyNanos),
             failures(),
-            skips()));
+            skips(),
+            badSamples() == 0 ? "" : format(", bad samples: %d", badSamples())));
     text.append(
         format("%-14s%10s%10s%10s%10s%10s%10s%n", "", "count", "sum", "mean", "p50", "p99", "max"));
     appendTiming(text, "fill", fillTime());

@@ -95,6 +95,11 @@ final class Schedule implements JobSource {
   }
 
   @Override
+  public @Nullable EpochTarget epochTarget() {
+    return job.target() instanceof EpochTarget target ? target : null;
+  }
+
+  @Override
   public long[] deliveredBefore() {
     return deliveredBefore;
   }

@@ -227,6 +227,20 @@ final class SlotLedger {
     return failure;
   }
 
+  /**
+   * The batch that is to be delivered next; null if it is not ready.
+   *
+   * @param inFlight whether one will do whose copy is only queued
+   */
+  @Nullable DeviceSlot next(boolean inFlight) {
+    return device.nextBatch(inFlight);
+  }
+
+  /** The batch that is to be delivered next cannot be: told instead of it, once it is ready. */
+  void refuse(DeviceSlot slot, Throwable failure) {
+    slot.failure = failure;
+  }
+
   /** Gives the batch that is to be delivered next to a consumer; null if it is not ready. */
   @Nullable DeviceSlot take(Thread holder, long now) {
     return take(holder, false, now);
@@ -238,7 +252,7 @@ final class SlotLedger {
   }
 
   private @Nullable DeviceSlot take(Thread holder, boolean inFlight, long now) {
-    DeviceSlot first = device.nextBatch(inFlight);
+    DeviceSlot first = next(inFlight);
     if (first != null) {
       order.deliver(first.sequence);
       first.leaseTo(holder);

@@ -21,13 +21,13 @@ class SkipsTest {
   void theBound() {
     List<Long> told = new ArrayList<>();
     StatsRecorder stats = new StatsRecorder(1, 1, 1);
-    Skips skips = new Skips(FailurePolicy.skip(2, (epoch, index, cause) -> told.add(index)), stats);
+    Skips skips = new Skips(FailurePolicy.skip(2, (epoch, index, cause) -> told.add(index)), null, stats);
     assertFalse(skips.leavesOut(failure(0, true)));
     assertTrue(skips.leavesOut(failure(1, false)));
     assertTrue(skips.leavesOut(failure(2, false)));
     assertFalse(skips.leavesOut(failure(3, false)), "the bound is two");
-    assertEquals(2, stats.skips());
-    skips.takePending().forEach(skips::report);
+    assertEquals(2, stats.snapshot(0).skips());
+    skips.takePending().forEach(Runnable::run);
     assertFalse(skips.arePending());
     assertEquals(List.of(1L, 2L), told);
   }
