@@ -51,6 +51,7 @@ class ReadmeSampleTest {
         "docs/from-elektronn2.md",
         "docs/reading-the-stats.md",
         "docs/augmentation.md",
+        "docs/data.md",
         "docs/cuda-notes.md"
       })
   @DisplayName("every Java block of a page is a compiled sample, but for the line breaks")
@@ -58,6 +59,7 @@ class ReadmeSampleTest {
     List<String> compiled = new ArrayList<>(Snippets.compiled(ReadmeSample.class).values());
     compiled.addAll(Snippets.compiled(FromElektronn2Samples.class).values());
     compiled.addAll(Snippets.compiled(AugmentationSample.class).values());
+    compiled.addAll(Snippets.compiled(DataSample.class).values());
     compiled.addAll(Snippets.compiled(ToFloats.class).values());
     compiled.addAll(Snippets.compiled(CudaLibrariesSample.class).values());
     for (String block : Snippets.shown(Path.of(page))) {

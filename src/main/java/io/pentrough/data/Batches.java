@@ -323,20 +323,17 @@ public final class Batches implements EpochTarget {
     final Sampler.Order order;
     final Sample sample = new Sample();
     private boolean hasBegun;
-    private long seed;
     private int epoch;
 
     Reader(Sampler.Order order) {
       this.order = order;
     }
 
-    /** Goes to the epoch of a batch. */
+    /** Goes to the epoch of a batch. The seed is always the same: a worker has one loader. */
     void begin(BatchContext context) {
-      long newSeed = context.seed("order");
-      if (!hasBegun || newSeed != seed || context.epoch() != epoch) {
-        seed = newSeed;
+      if (!hasBegun || context.epoch() != epoch) {
         epoch = context.epoch();
-        order.begin(seed, epoch);
+        order.begin(context.seed("order"), epoch);
         hasBegun = true;
       }
     }
