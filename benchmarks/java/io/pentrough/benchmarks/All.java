@@ -30,7 +30,8 @@ final class All {
           "badnews",
           "twins",
           "transfer",
-          "unwritten --rounds 5 --seconds 0.2");
+          "unwritten --rounds 5 --seconds 0.2",
+          "permutation");
 
   /** To see that everything runs; the charts of a real run are left alone. */
   static final List<String> QUICK =
@@ -42,7 +43,8 @@ final class All {
           "badnews --repetitions 5 --warmup 2 --stuck 0.1 --idle 0.2",
           "twins --rounds 1 --seconds 0.05",
           "transfer --to 16777216 --seconds 0.01 --out " + QUICK_FOLDER,
-          "unwritten --rounds 1 --seconds 0.01 --workers 1");
+          "unwritten --rounds 1 --seconds 0.01 --workers 1",
+          "permutation --rounds 1 --sizes 1000,100000");
 
   private final List<String> commands;
 

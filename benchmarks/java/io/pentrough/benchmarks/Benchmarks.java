@@ -19,6 +19,7 @@ import picocli.CommandLine.Command;
       TwinThroughputCommand.class,
       TransferCommand.class,
       UnwrittenCommand.class,
+      PermutationCommand.class,
       CopyWaitsCommand.class,
       GpuCommand.class,
       PublishCommand.class

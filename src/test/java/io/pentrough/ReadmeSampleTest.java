@@ -51,8 +51,8 @@ class ReadmeSampleTest {
         "docs/from-elektronn2.md",
         "docs/reading-the-stats.md",
         "docs/augmentation.md",
-        "docs/data.md",
-        "docs/cuda-notes.md"
+        "docs/cuda-notes.md",
+        "docs/data.md"
       })
   @DisplayName("every Java block of a page is a compiled sample, but for the line breaks")
   void everyBlockIsCompiled(String page) throws Exception {
@@ -62,6 +62,7 @@ class ReadmeSampleTest {
     compiled.addAll(Snippets.compiled(DataSample.class).values());
     compiled.addAll(Snippets.compiled(ToFloats.class).values());
     compiled.addAll(Snippets.compiled(CudaLibrariesSample.class).values());
+    compiled.addAll(Snippets.compiled(OrderSamples.class).values());
     for (String block : Snippets.shown(Path.of(page))) {
       assertTrue(
           compiled.contains(block), () -> page + " shows what is compiled nowhere: " + block);

@@ -180,6 +180,7 @@ public final class Batches implements EpochTarget {
 
   @Override
   public void check(BatchSpec spec) {
+    Objects.requireNonNull(spec, "spec");
     for (ArraySpec array : spec.arrays()) {
       if (array.rank() == 0 || array.dimension(0) != batchSize) {
         throw new IllegalArgumentException(
@@ -219,7 +220,7 @@ public final class Batches implements EpochTarget {
 
   @Override
   public void badSample(int epoch, long index, BadSample sample) {
-    listener.badSample(epoch, index, sample);
+    listener.badSample(epoch, index, Objects.requireNonNull(sample, "sample"));
   }
 
   /**
@@ -231,6 +232,8 @@ public final class Batches implements EpochTarget {
    */
   @Override
   public void fill(HostBatch out, BatchContext context) throws Exception {
+    Objects.requireNonNull(out, "out");
+    Objects.requireNonNull(context, "context");
     long sizeNow = dataset.size();
     if (sizeNow < datasetSize) {
       throw new IllegalStateException(

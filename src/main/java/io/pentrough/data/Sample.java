@@ -5,6 +5,7 @@ import io.pentrough.BatchSpec;
 import io.pentrough.HostArray;
 import io.pentrough.HostBatch;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
@@ -65,6 +66,7 @@ public final class Sample {
    *     the batch was made
    */
   public HostArray array(String name) {
+    Objects.requireNonNull(name, "name");
     HostBatch of = batch();
     int i = of.spec().indexOf(name);
     HostArray array = of.array(i).row(row);
