@@ -111,7 +111,8 @@ final class Consumers {
       throws InterruptedException {
     requireSameDevice(stream, core.device);
     core.requireUsableEarly();
-    DeviceBatch lease = new DeviceBatch(leases, stream, inLoop, lastEpoch); // before anything is taken
+    DeviceBatch lease =
+        new DeviceBatch(leases, stream, inLoop, lastEpoch); // before anything is taken
     boolean begun = core.device.beginCalls();
     try {
       if (stream.isCapturing()) {

@@ -5,8 +5,8 @@ package io.pentrough;
  *
  * <p>A {@link BackgroundLoader} asks it at {@code start()}, on the starting thread: first {@link
  * #check}, then {@link #batchesPerEpoch} and {@link #description}. It then knows the length of its
- * epochs without {@link BackgroundLoader.Builder#batchesPerEpoch}, and a {@link Position} only fits a loader
- * whose target describes itself in the same words.
+ * epochs without {@link BackgroundLoader.Builder#batchesPerEpoch}, and a {@link Position} only fits
+ * a loader whose target describes itself in the same words.
  *
  * <p><b>Threads.</b> As a {@link BatchTarget}; the methods declared here are called by threads that
  * start loaders or get batches.
@@ -30,8 +30,8 @@ public interface EpochTarget extends BatchTarget {
 
   /**
    * What the content of a batch depends on, besides the seed, the epoch and the index. For example
-   * how many samples there are and in which order they come. Parts that are separated by {@code
-   * "; "} are compared one by one, so that a message can say which of them differs.
+   * how many samples there are and in which order they come. Parts that are separated by {@code ";
+   * "} are compared one by one, so that a message can say which of them differs.
    *
    * @return words for people, the same at every call
    */

@@ -472,7 +472,8 @@ public final class HostArray {
    */
   public void set(int index, ShortBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((ShortBuffer) range(Storage.SHORT, index, count)).put(base + index, source, source.position(), count);
+    ((ShortBuffer) range(Storage.SHORT, index, count))
+        .put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -484,7 +485,8 @@ public final class HostArray {
    */
   public void set(int index, IntBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((IntBuffer) range(Storage.INT, index, count)).put(base + index, source, source.position(), count);
+    ((IntBuffer) range(Storage.INT, index, count))
+        .put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -496,7 +498,8 @@ public final class HostArray {
    */
   public void set(int index, LongBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((LongBuffer) range(Storage.LONG, index, count)).put(base + index, source, source.position(), count);
+    ((LongBuffer) range(Storage.LONG, index, count))
+        .put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -728,8 +731,8 @@ public final class HostArray {
    * another batch, or into memory that is freed.
    *
    * @return direct, at position 0; the same object at each call on the fill's thread, set back
-   *     again, and a new one at each call on a shared view, on a row of a variable array and on a row of a
-   *     row
+   *     again, and a new one at each call on a shared view, on a row of a variable array and on a
+   *     row of a row
    */
   public ByteBuffer unsafeBuffer() {
     access.check(spec());

@@ -54,9 +54,10 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   }
 
   /**
-   * How many indexes an epoch has, over all shards. Default: as many as an {@link EpochTarget} says,
-   * else as the target makes before it calls {@link BatchContext#noMore}, so an endless first epoch
-   * if it never does. If an {@link EpochTarget} says another number, {@link #start()} refuses.
+   * How many indexes an epoch has, over all shards. Default: as many as an {@link EpochTarget}
+   * says, else as the target makes before it calls {@link BatchContext#noMore}, so an endless first
+   * epoch if it never does. If an {@link EpochTarget} says another number, {@link #start()}
+   * refuses.
    *
    * @param batches at least 1
    * @return this
@@ -75,8 +76,8 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
 
   /**
    * How many epochs there are; they follow each other without a pause. Default: endlessly many if
-   * {@link #batchesPerEpoch} is given or an {@link EpochTarget} says it, else 1. After the last batch {@code get} throws {@link
-   * java.util.NoSuchElementException}.
+   * {@link #batchesPerEpoch} is given or an {@link EpochTarget} says it, else 1. After the last
+   * batch {@code get} throws {@link java.util.NoSuchElementException}.
    *
    * @param epochs at least 1
    * @return this
@@ -195,9 +196,9 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    * @throws UnsupportedOperationException if the device cannot do {@link #zeroCopy}
    * @throws IllegalArgumentException if the memory is over budget, the shard is empty, the position
    *     to start at is of another configuration, an {@link EpochTarget} cannot fill the arrays or
-   *     has epochs of another length than {@link #batchesPerEpoch}, a stage does not fit the arrays or {@link
-   *     #zeroCopy}, or the arrays of an {@link ArraySource} cannot be a batch or do not fit the
-   *     names and types given for them
+   *     has epochs of another length than {@link #batchesPerEpoch}, a stage does not fit the arrays
+   *     or {@link #zeroCopy}, or the arrays of an {@link ArraySource} cannot be a batch or do not
+   *     fit the names and types given for them
    * @throws IllegalStateException if the consumer stream is closed
    * @throws StageException if a stage cannot be prepared; what had been allocated is given back
    * @throws TargetException if the {@link ArraySource} fails at the first batch; an interrupt is

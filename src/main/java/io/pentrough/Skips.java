@@ -44,9 +44,7 @@ final class Skips {
 
   private void leaveOut(Failure failure) {
     stats.skipped();
-    report(
-        () ->
-            policy.listener().skipped(failure.epoch(), failure.index(), failure.cause()));
+    report(() -> policy.listener().skipped(failure.epoch(), failure.index(), failure.cause()));
   }
 
   /** What the failure is for the caller if its batch has no good sample: null if it is left out. */
@@ -71,7 +69,10 @@ final class Skips {
     return new BadSamplesException(
         "%d bad %s in this batch and %d before are more than the %d allowed"
             .formatted(
-                bad.size(), bad.size() == 1 ? "sample" : "samples", stats.badSamples(), maxBadSamples),
+                bad.size(),
+                bad.size() == 1 ? "sample" : "samples",
+                stats.badSamples(),
+                maxBadSamples),
         bad);
   }
 

@@ -65,7 +65,8 @@ final class DataSample {
     // [batches]
     BatchSpec spec =
         BatchSpec.builder()
-            .array("image", DType.UINT8, 32, 33, 33) // each array has a row for each of the 32 samples
+            .array(
+                "image", DType.UINT8, 32, 33, 33) // each array has a row for each of the 32 samples
             .array("label", DType.INT32, 32)
             .build();
     Batches batches =

@@ -19,7 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 class DataSampleTest {
 
   @Test
-  @DisplayName("each patch once in an epoch, shuffled; one that lies behind the file's end is left out")
+  @DisplayName(
+      "each patch once in an epoch, shuffled; one that lies behind the file's end is left out")
   void runs(@TempDir Path folder) throws Exception {
     Path file = folder.resolve("volume");
     Files.write(file, new byte[33 * 33 + 99]);

@@ -91,7 +91,8 @@ class EpochLoopTest {
   }
 
   @Test
-  @DisplayName("a loop that was left, a get and a resumed loader: the rest of that epoch comes next")
+  @DisplayName(
+      "a loop that was left, a get and a resumed loader: the rest of that epoch comes next")
   void continues() throws Exception {
     Position position = null;
     BackgroundLoader.Builder builder = loader(Numbered::fill).batchesPerEpoch(4).epochs(2);

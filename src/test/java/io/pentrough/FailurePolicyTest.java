@@ -290,7 +290,9 @@ class FailurePolicyTest {
                 .start()) {
       check(1, loader.get(patience()));
       check(2, loader.get(patience()));
-      assertEquals(1, log.containing("policy: the listener for skipped batches or bad samples threw").size());
+      assertEquals(
+          1,
+          log.containing("policy: the listener for skipped batches or bad samples threw").size());
       assertEquals(List.of(wrong), log.thrown());
     }
   }

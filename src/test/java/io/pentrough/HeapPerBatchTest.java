@@ -108,9 +108,7 @@ class HeapPerBatchTest {
       BatchTarget target =
           mode == Mode.DATASET ? Batches.of(SAMPLES, 4).shuffled() : HeapPerBatchTest::fill;
       BackgroundLoader.Builder builder =
-          BackgroundLoader.builder(device, SPEC, target)
-              .workers(2)
-              .consumerStream(stream);
+          BackgroundLoader.builder(device, SPEC, target).workers(2).consumerStream(stream);
       switch (mode) {
         case ORDERED, DATASET -> {}
         case UNORDERED -> builder.ordered(false);

@@ -179,8 +179,7 @@ class HostArrayRowTest {
     Files.write(file, data);
     try (FileChannel channel = FileChannel.open(file)) {
       whole.row(3).readFrom(channel, 5);
-      EOFException e =
-          assertThrows(EOFException.class, () -> whole.row(3).readFrom(channel, 6));
+      EOFException e = assertThrows(EOFException.class, () -> whole.row(3).readFrom(channel, 6));
       assertSays(e, "1 bytes short of the 12 of array 'a'");
     }
     short[] expected = new short[ROWS * ELEMENTS];

@@ -21,7 +21,8 @@ class SkipsTest {
   void theBound() {
     List<Long> told = new ArrayList<>();
     StatsRecorder stats = new StatsRecorder(1, 1, 1);
-    Skips skips = new Skips(FailurePolicy.skip(2, (epoch, index, cause) -> told.add(index)), null, stats);
+    Skips skips =
+        new Skips(FailurePolicy.skip(2, (epoch, index, cause) -> told.add(index)), null, stats);
     assertFalse(skips.leavesOut(failure(0, true)));
     assertTrue(skips.leavesOut(failure(1, false)));
     assertTrue(skips.leavesOut(failure(2, false)));

@@ -18,9 +18,9 @@ import java.util.Objects;
  *     .workers(4).seed(42).epochs(5).start();
  * }</pre>
  *
- * <p>Row i of batch b holds the sample at position b * batchSize + i of the epoch's order. Order and
- * random numbers are functions of the loader's seed and the epoch. So the content is the same for
- * any number of workers and shards, and after a resume.
+ * <p>Row i of batch b holds the sample at position b * batchSize + i of the epoch's order. Order
+ * and random numbers are functions of the loader's seed and the epoch. So the content is the same
+ * for any number of workers and shards, and after a resume.
  *
  * <p>Immutable: each option returns a new object. <b>Threads.</b> Any. Several loaders may use one
  * object.
@@ -108,8 +108,8 @@ public final class Batches implements EpochTarget {
    *
    * @param sampler which one
    * @return batches of these samples
-   * @throws IllegalArgumentException if it cannot sample a data set of this size, or its epochs have
-   *     no samples
+   * @throws IllegalArgumentException if it cannot sample a data set of this size, or its epochs
+   *     have no samples
    */
   public Batches sampler(Sampler sampler) {
     Objects.requireNonNull(sampler, "sampler");

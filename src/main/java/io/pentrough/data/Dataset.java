@@ -31,8 +31,8 @@ public interface Dataset {
   /**
    * Writes one sample in place. May block.
    *
-   * <p>The content should depend on nothing but the index and {@link Sample#random()}. Then the same
-   * seed gives the same batches with any number of workers.
+   * <p>The content should depend on nothing but the index and {@link Sample#random()}. Then the
+   * same seed gives the same batches with any number of workers.
    *
    * <p>Every array must be asked for and written. Its row holds whatever was there before.
    *

@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where a {@link Dataset} writes one sample: a row of each array of the batch. There is no copy.
  *
- * <p>One object for each worker, which is turned to one sample after the other. So it is valid until
- * the {@code read} that it was given to returns, and so are its arrays and random numbers. Ask for
- * them in each {@code read}.
+ * <p>One object for each worker, which is turned to one sample after the other. So it is valid
+ * until the {@code read} that it was given to returns, and so are its arrays and random numbers.
+ * Ask for them in each {@code read}.
  *
  * <p><b>Threads.</b> For the thread of that {@code read} only.
  */
