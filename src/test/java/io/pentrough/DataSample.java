@@ -17,26 +17,28 @@ final class DataSample {
 
   // [patches]
   /** Grey patches of a volume on disk, and a class for each. */
-  record Patches(FileChannel volume, long[] positions, int[] classes) implements Dataset {
+  record Patches(FileChannel volume, List<Long> positions, List<Integer> classes)
+      implements Dataset {
     @Override
     public long size() {
-      return positions.length;
+      return positions.size();
     }
 
     @Override
     public void read(long index, Sample out) throws IOException {
       int i = (int) index;
       HostArray image = out.array("image"); // this sample's row: 33 x 33 bytes
-      image.readFrom(volume, positions[i]);
+      image.readFrom(volume, positions.get(i));
       if (out.random().nextBoolean()) { // the same with 1 worker or 16, and with any batch size
         invert(image);
       }
-      out.array("label").setInt(0, classes[i]);
+      out.array("label").setInt(0, classes.get(i));
     }
   }
 
   // [/patches]
 
+  long pixels;
   final List<String> log = new ArrayList<>();
   final List<Integer> labels = new ArrayList<>();
   final List<Integer> labelsAtValidation = new ArrayList<>();
@@ -48,6 +50,7 @@ final class DataSample {
   }
 
   private void train(DeviceArray images, DeviceArray classes, int size) {
+    pixels += images.elements();
     ByteBuffer bytes = ByteBuffer.allocate(classes.elements() * Integer.BYTES);
     bytes.order(ByteOrder.nativeOrder());
     classes.copyTo(bytes);

@@ -25,12 +25,12 @@ class DataSampleTest {
     Path file = folder.resolve("volume");
     Files.write(file, new byte[33 * 33 + 99]);
     int count = 100;
-    long[] positions = LongStream.range(0, count).toArray();
-    int[] classes = IntStream.range(0, count).toArray();
+    List<Long> positions =
+        LongStream.range(0, count).map(i -> i == 7 ? 33 * 33 : i).boxed().toList();
+    List<Integer> classes = IntStream.range(0, count).boxed().toList();
     DataSample sample = new DataSample();
     try (FileChannel volume = FileChannel.open(file);
         Device device = HostDevice.open()) {
-      positions[7] = 33 * 33;
       sample.run(device, new DataSample.Patches(volume, positions, classes));
     }
     List<Integer> all = IntStream.range(0, count).filter(i -> i != 7).boxed().toList();
@@ -40,6 +40,7 @@ class DataSampleTest {
       assertEquals(all, seen.stream().sorted().toList());
       assertTrue(!seen.equals(all), "shuffled");
     }
+    assertEquals(495 * 33 * 33, sample.pixels);
     assertEquals(5, sample.log.size());
     assertTrue(sample.log.get(0).startsWith("left out sample 7: java.io.EOFException"));
   }

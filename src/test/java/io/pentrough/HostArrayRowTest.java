@@ -124,7 +124,7 @@ class HostArrayRowTest {
   @EnumSource(DType.class)
   @DisplayName("every way of writing and reading does in a row what it does in the whole array")
   void everyMethod(DType dtype) throws Exception {
-    Random random = new Random(dtype.ordinal());
+    Random random = new Random(20261129);
     List<String> worked = new ArrayList<>();
     for (Method method : HostArray.class.getMethods()) {
       boolean moves = method.getName().matches("(set|get)(Byte|Short|Int|Long|Float|Double)?");
