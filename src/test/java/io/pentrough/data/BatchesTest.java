@@ -208,7 +208,7 @@ class BatchesTest {
     Random random = new Random(seed);
     int size = 1 + random.nextInt(60);
     int batchSize = 1 + random.nextInt(9);
-    LastBatch lastBatch = LastBatch.values()[random.nextInt(3)];
+    LastBatch lastBatch = List.of(LastBatch.values()).get(random.nextInt(3));
     Sampler sampler =
         switch (random.nextInt(4)) {
           case 0 -> Sampler.sequential();
@@ -248,8 +248,8 @@ class BatchesTest {
     }
     int shards = 1 + random.nextInt((int) Math.min(3, batches.batchesPerEpoch()));
     List<Batch> got = new ArrayList<>();
-    AtomicLong badSamples = new AtomicLong();
-    AtomicLong skips = new AtomicLong();
+    long badSamples = 0;
+    long skips = 0;
     boolean ordered = random.nextInt(3) > 0;
     for (int shard = 0; shard < shards; shard++) {
       Position position = null;
@@ -282,15 +282,15 @@ class BatchesTest {
               loader.reset();
             }
           }
-          badSamples.addAndGet(loader.stats().badSamples());
-          skips.addAndGet(loader.stats().skips());
+          badSamples += loader.stats().badSamples();
+          skips += loader.stats().skips();
         }
       }
     }
     got.sort(Comparator.comparingInt(Batch::epoch).thenComparingLong(Batch::index));
     assertEquals(expected.batches, got);
-    assertEquals(expected.badSamples, badSamples.get());
-    assertEquals(expected.skips, skips.get());
+    assertEquals(expected.badSamples, badSamples);
+    assertEquals(expected.skips, skips);
     if (!ordered || shards > 1) {
       bad.sort(null);
       List<String> sorted = new ArrayList<>(expected.bad);
