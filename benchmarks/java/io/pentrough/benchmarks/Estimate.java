@@ -46,6 +46,11 @@ record Estimate(double mean, double low, double high) {
 
   @Override
   public String toString() {
-    return String.format(Locale.ROOT, "%.2f [%.2f, %.2f]", mean, low, high);
+    return toString(2);
+  }
+
+  String toString(int decimals) {
+    String each = "%." + decimals + "f";
+    return String.format(Locale.ROOT, each + " [" + each + ", " + each + "]", mean, low, high);
   }
 }

@@ -23,7 +23,7 @@ final class PermutationCommand implements Callable<Integer> {
   @Option(
       names = "--sizes",
       split = ",",
-      description = "samples in the data set (default: ${DEFAULT-VALUE})")
+      description = "samples in the dataset (default: ${DEFAULT-VALUE})")
   private List<Integer> sizes = List.of(1000, 100_000, 1_000_000, 10_000_000);
 
   /** What was read, so that no loop is left out by the compiler. */
@@ -110,7 +110,7 @@ final class PermutationCommand implements Callable<Integer> {
     return String.format(Locale.ROOT, format, Estimate.median(nanos) / unit);
   }
 
-  /** As one would write it: Fisher-Yates, from the data set's order. */
+  /** As one would write it: Fisher-Yates, from the dataset's order. */
   private static void shuffle(int[] indexes, int epoch) {
     for (int i = 0; i < indexes.length; i++) {
       indexes[i] = i;

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLoader, BatchQueue {
 
   final Engine engine;
-  private final LoaderOptions options;
+  final LoaderOptions options;
   private final LeakReport leakReport;
 
   AbstractLoader(Engine engine, LoaderOptions options) {
@@ -33,22 +33,27 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
 
   @Override
   public final DeviceBatch get() throws InterruptedException {
-    return get(false, false);
+    return get(false, false, Schedule.FOR_EVER);
   }
 
   @Override
   public final DeviceBatch getQueued() throws InterruptedException {
-    return get(true, false);
+    return get(true, false, Schedule.FOR_EVER);
   }
 
-  /** Like {@link #get()}, but {@link #close} closes the lease if the loop ends early. */
-  final DeviceBatch getInLoop() throws InterruptedException {
-    return get(false, true);
+  /**
+   * Like {@link #get()}, but {@link #close} closes the lease if the loop ends early.
+   *
+   * @param lastEpoch behind it there are no batches for this loop
+   */
+  final DeviceBatch getInLoop(int lastEpoch) throws InterruptedException {
+    return get(false, true, lastEpoch);
   }
 
-  private DeviceBatch get(boolean early, boolean inLoop) throws InterruptedException {
+  private DeviceBatch get(boolean early, boolean inLoop, int lastEpoch)
+      throws InterruptedException {
     try {
-      return engine.get(options.consumerStream(), early, inLoop);
+      return engine.get(options.consumerStream(), early, inLoop, lastEpoch);
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -107,7 +112,7 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
 
   @Override
   public final Iterable<DeviceBatch> batches() {
-    return () -> new BatchIterator(this);
+    return () -> new BatchIterator(this, Schedule.FOR_EVER);
   }
 
   @Override

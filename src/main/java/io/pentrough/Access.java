@@ -22,7 +22,7 @@ final class Access {
     private final int[] shape;
     private int elements;
 
-    private Extent(ArraySpec spec) {
+    Extent(ArraySpec spec) {
       this.spec = spec;
       this.shape = spec.shape();
       this.elements = spec.elements();
@@ -52,6 +52,17 @@ final class Access {
           shape[axis] = spec.dimension(axis);
         }
         elements = spec.elements();
+      }
+    }
+
+    /** Takes the shape of a row of an array, in its present shape. */
+    void rowOf(Extent array) {
+      if (array.spec.isVariable()) {
+        elements = 1;
+        for (int axis = 0; axis < shape.length; axis++) {
+          shape[axis] = array.shape[axis + 1];
+          elements *= shape[axis];
+        }
       }
     }
 
@@ -161,7 +172,7 @@ final class Access {
     check(null);
     if (running.thread != Thread.currentThread()) {
       throw new IllegalStateException(
-          "shared() is called on thread "
+          "concurrentView() is called on thread "
               + Thread.currentThread().getName()
               + ": call it on the fill's own thread and hand the view to the others");
     }
@@ -171,6 +182,11 @@ final class Access {
   /** The extent of an array, by its index in the specification; unguarded. */
   Extent extent(int array) {
     return running.extents[array];
+  }
+
+  /** Whether any thread may use it, during one fill. */
+  boolean isShared() {
+    return fill != OWN;
   }
 
   /**
@@ -186,7 +202,7 @@ final class Access {
 
   private IllegalStateException refusal(@Nullable ArraySpec array) {
     String what = array == null ? "the batch" : "array '" + array.name() + "'";
-    if (fill != OWN) {
+    if (isShared()) {
       return new IllegalStateException(
           what
               + " is used through a shared view whose fill has returned: call out.concurrentView() in each"

@@ -5,10 +5,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Name, element type and shape of one array of a batch. Made by {@link BatchSpec.Builder}.
+ * Name, element type and shape of one array of a batch. {@link BatchSpec.Builder} makes it.
  *
- * <p>Immutable; equal if name, type and shape are equal and both or neither are variable. The
- * {@linkplain #offset() offset} does not count: it depends on the other arrays of the batch.
+ * <p>Immutable. Two are equal if name, type and shape are equal and both or neither are variable.
+ * {@link #offset()} is not compared, because it depends on the other arrays of the batch.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -45,9 +45,15 @@ public final class ArraySpec {
     this.elements = checkedElements(name, shape);
   }
 
-  /** The same at another place. */
+  /** The same array at another offset. */
   ArraySpec at(long elsewhere) {
     return new ArraySpec(name, dtype, shape, variable, elsewhere);
+  }
+
+  /** One row of this array: the same without its first dimension. */
+  ArraySpec ofRow() {
+    int[] rest = Arrays.copyOfRange(shape, 1, shape.length);
+    return new ArraySpec(name, dtype, rest, variable && rest.length > 0, offset);
   }
 
   private static int checkedElements(String name, int[] shape) {
@@ -99,7 +105,7 @@ public final class ArraySpec {
   }
 
   /**
-   * The shape, slowest dimension first (row-major); the maximum if the array is variable.
+   * The shape in row-major order, slowest dimension first. For a variable array, its maximum shape.
    *
    * @return a new array; empty for a scalar
    */
@@ -117,7 +123,7 @@ public final class ArraySpec {
   }
 
   /**
-   * One dimension of the {@linkplain #shape() shape}, without allocating.
+   * One dimension of the {@linkplain #shape() shape}. Allocates nothing.
    *
    * @param axis 0 to {@link #rank()} - 1
    * @return the (maximum) size along that axis, at least 1
@@ -145,7 +151,7 @@ public final class ArraySpec {
   }
 
   /**
-   * The number of elements; the maximum if the array is variable.
+   * The number of elements. For a variable array, the number in its maximum shape.
    *
    * @return at least 1
    */
@@ -154,7 +160,7 @@ public final class ArraySpec {
   }
 
   /**
-   * The size of the elements, without padding; the maximum if the array is variable.
+   * The size of all elements, without padding. For a variable array, the size in its maximum shape.
    *
    * @return the size in bytes
    */
@@ -163,7 +169,7 @@ public final class ArraySpec {
   }
 
   /**
-   * Where the array begins in its slot.
+   * Where the array begins in the memory of its batch.
    *
    * @return the offset in bytes, a multiple of 256
    */

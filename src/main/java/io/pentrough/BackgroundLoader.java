@@ -1,10 +1,12 @@
 package io.pentrough;
 
 import io.pentrough.device.Device;
+import java.lang.ref.Reference;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps a ring of finished batches on a device, filled by background threads.
@@ -35,6 +37,53 @@ public final class BackgroundLoader extends AbstractLoader {
 
   BackgroundLoader(Engine engine, LoaderOptions options) {
     super(engine, options);
+  }
+
+  /**
+   * The remaining batches of one epoch, so that something else fits in between two epochs:
+   *
+   * <pre>{@code
+   * for (int epoch = 0; epoch < epochs; epoch++) {
+   *   for (DeviceBatch batch : loader.epoch()) {
+   *     train(batch);
+   *   }
+   *   validate();
+   * }
+   * }</pre>
+   *
+   * <p>Each iterator is for the epoch of the first batch that has not been delivered when the
+   * iterator is made. It ends behind the last batch of that epoch, and takes nothing of the next
+   * one. So after a loop that ran to its end, the next call continues with the next epoch. After a
+   * loop that was left early, it continues with the rest of that epoch. When all epochs are over,
+   * there is nothing to iterate. Workers make batches of the next epoch meanwhile.
+   *
+   * <p>If only the target knows where an epoch ends ({@link BatchContext#endOfEpoch}), then the
+   * epoch is the one of the last batch that was delivered, until a loop has seen its end. So an
+   * epoch without a batch gets a loop without a batch.
+   *
+   * <p>In everything else this is {@link #batches()}: how it waits, what it throws, when it closes
+   * a batch, and that threads may share an iterator.
+   *
+   * @return an iterable; its iterators throw what {@link #get()} throws
+   * @throws IllegalStateException if this loader was told {@link Builder#ordered ordered(false)},
+   *     so that batches of two epochs may come mixed
+   */
+  public Iterable<DeviceBatch> epoch() {
+    if (!options.ordered()) {
+      throw new IllegalStateException(
+          name()
+              + " delivers unordered, so batches of two epochs may come mixed: leave ordered(false)"
+              + " out to loop over one epoch, or loop over batches() and look at batch.epoch()");
+    }
+    return () -> new BatchIterator(this, nextEpoch());
+  }
+
+  private int nextEpoch() {
+    try {
+      return engine.nextEpoch();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   /**
@@ -82,6 +131,15 @@ public final class BackgroundLoader extends AbstractLoader {
     @Override
     Job job(InferredTarget.Start first) {
       return job;
+    }
+
+    @Override
+    @Nullable EpochTarget epochTarget() {
+      if (job.target() instanceof EpochTarget target) {
+        target.check(job.spec());
+        return target;
+      }
+      return null;
     }
 
     /**
@@ -136,6 +194,11 @@ public final class BackgroundLoader extends AbstractLoader {
     public InferBuilder dtype(String name, DType dtype) {
       dtypes.put(Objects.requireNonNull(name, "name"), Objects.requireNonNull(dtype, "dtype"));
       return this;
+    }
+
+    @Override
+    @Nullable EpochTarget epochTarget() {
+      return null;
     }
 
     @Override

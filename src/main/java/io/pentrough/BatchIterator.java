@@ -17,6 +17,9 @@ final class BatchIterator implements Iterator<DeviceBatch> {
 
   private final AbstractLoader loader;
 
+  /** Behind it there is nothing to walk through. */
+  private final int lastEpoch;
+
   /** What {@code hasNext} has fetched, for whoever comes next; guarded by the turns. */
   private final Deque<DeviceBatch> fetched = new ArrayDeque<>(1);
 
@@ -38,8 +41,9 @@ final class BatchIterator implements Iterator<DeviceBatch> {
     }
   }
 
-  BatchIterator(AbstractLoader loader) {
+  BatchIterator(AbstractLoader loader, int lastEpoch) {
     this.loader = loader;
+    this.lastEpoch = lastEpoch;
   }
 
   @Override
@@ -85,7 +89,7 @@ final class BatchIterator implements Iterator<DeviceBatch> {
       return null;
     }
     try {
-      return loader.getInLoop();
+      return loader.getInLoop(lastEpoch);
     } catch (NoSuchElementException e) {
       ended = true;
       return null;

@@ -67,7 +67,8 @@ public final class BatchQueue extends AbstractLoader {
    * @param target fills them, on a worker thread; may run again after a {@link #reset()}
    * @return the job's number, from 0; its batch has it as {@link DeviceBatch#index()}
    * @throws InterruptedException if the thread is interrupted while it waits; nothing is queued
-   * @throws IllegalArgumentException if the batch is larger than a slot
+   * @throws IllegalArgumentException if the batch is larger than a slot, or the target is an {@link
+   *     EpochTarget}
    * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
    * @throws IllegalStateException if {@link #endSubmissions()} has been called, or is called
    *     meanwhile; nothing is queued
@@ -91,7 +92,8 @@ public final class BatchQueue extends AbstractLoader {
    * @throws BatchTimeoutException if there was no room in time; nothing is queued, and the message
    *     is a diagnosis
    * @throws InterruptedException if the thread is interrupted while it waits; nothing is queued
-   * @throws IllegalArgumentException if the batch is larger than a slot
+   * @throws IllegalArgumentException if the batch is larger than a slot, or the target is an {@link
+   *     EpochTarget}
    * @throws LoaderClosedException if the queue is closed, or gets closed meanwhile
    * @throws IllegalStateException if {@link #endSubmissions()} has been called, or is called
    *     meanwhile; nothing is queued
@@ -114,7 +116,8 @@ public final class BatchQueue extends AbstractLoader {
    * @param spec the arrays of this job's batch
    * @param target fills them, on a worker thread; may run again after a {@link #reset()}
    * @return false if the queue is full; nothing is queued then
-   * @throws IllegalArgumentException if the batch is larger than a slot
+   * @throws IllegalArgumentException if the batch is larger than a slot, or the target is an {@link
+   *     EpochTarget}
    * @throws LoaderClosedException if the queue is closed
    * @throws IllegalStateException if {@link #endSubmissions()} has been called; nothing is queued
    * @throws io.pentrough.device.DeviceException if the queue is broken
@@ -147,6 +150,12 @@ public final class BatchQueue extends AbstractLoader {
   private Job job(BatchSpec spec, BatchTarget target) {
     Job job =
         new Job(Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(target, "target"));
+    if (target instanceof EpochTarget epochs) {
+      throw new IllegalArgumentException(
+          "a job is one batch, but this target makes epochs of "
+              + epochs.batchesPerEpoch()
+              + " batches: give it to BackgroundLoader.builder(...)");
+    }
     if (job.spec().slotBytes() > slotBytes) {
       throw new IllegalArgumentException(
           "the job's batch takes "

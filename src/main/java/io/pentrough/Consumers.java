@@ -26,12 +26,22 @@ final class Consumers {
   private final CopyStrategy copies;
   private final Leases leases;
   private final Skips skips;
+  private final Deliveries deliveries;
 
   Consumers(Core core, CopyStrategy copies, Leases leases) {
     this.core = core;
     this.copies = copies;
     this.leases = leases;
-    skips = new Skips(core.settings.failurePolicy(), core.stats);
+    skips = new Skips(core.settings.failurePolicy(), core.source.epochTarget(), core.stats);
+    deliveries = new Deliveries(core, skips);
+  }
+
+  /** See {@link Deliveries#nextEpoch}. */
+  int nextEpoch() {
+    synchronized (core) {
+      core.requireUsable();
+      return deliveries.nextEpoch();
+    }
   }
 
   /**
@@ -39,11 +49,13 @@ final class Consumers {
    *
    * @param queued whether the stream waits for the copy, instead of the caller
    * @param inLoop whether the loader's {@code close} closes the lease, if the loop is left early
+   * @param lastEpoch what comes behind it is not taken, nor waited for
    */
-  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop) throws InterruptedException {
+  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop, int lastEpoch)
+      throws InterruptedException {
     long asked = core.time.now();
     while (true) {
-      DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), queued, inLoop);
+      DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), queued, inLoop, lastEpoch);
       if (batch != null) {
         return batch;
       }
@@ -59,7 +71,7 @@ final class Consumers {
   DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean queued)
       throws InterruptedException, BatchTimeoutException {
     long asked = core.time.now();
-    DeviceBatch batch = poll(stream, timeoutNanos, queued, false);
+    DeviceBatch batch = poll(stream, timeoutNanos, queued, false, Schedule.FOR_EVER);
     if (batch == null) {
       long waited = core.time.now() - asked;
       throw new BatchTimeoutException(core.diagnosis().afterWaiting(waited), core.lastFailure());
@@ -69,11 +81,12 @@ final class Consumers {
 
   /** Null if the time is over; nothing has been taken then. */
   private @Nullable DeviceBatch poll(
-      DeviceStream stream, long timeoutNanos, boolean queued, boolean inLoop)
+      DeviceStream stream, long timeoutNanos, boolean queued, boolean inLoop, int lastEpoch)
       throws InterruptedException {
     LoaderOptions.requireSameDevice(stream, core.device);
     core.requireUsableEarly();
-    DeviceBatch lease = new DeviceBatch(leases, stream, inLoop); // before anything is taken
+    DeviceBatch lease =
+        new DeviceBatch(leases, stream, inLoop, lastEpoch); // before anything is taken
     boolean begun = core.device.beginCalls();
     try {
       if (stream.isCapturing()) {
@@ -91,18 +104,15 @@ final class Consumers {
     long asked = core.time.now();
     boolean mayHelp = true;
     boolean maySpin = true;
-    boolean starving = false;
-    boolean hasHelped = false;
+    @Nullable Meanwhile last = null;
     while (true) {
       long news = core.consumers.news(); // first, so that nothing that comes behind it is missed
       Outcome outcome;
       try {
-        outcome = look(lease, asked, timeoutNanos, queued, starving, hasHelped, mayHelp, maySpin);
+        outcome = look(lease, asked, timeoutNanos, queued, last, mayHelp, maySpin);
       } finally {
         skips.reportPending(core);
       }
-      hasHelped = outcome == Meanwhile.HELP;
-      starving = hasHelped || outcome == Meanwhile.STAY_AWAKE;
       if (outcome instanceof DeviceSlot slot) {
         warnOfShortage();
         leases.open(lease, slot, queued);
@@ -114,7 +124,8 @@ final class Consumers {
             failure.epoch(), failure.index(), failure.worker(), failure.cause());
       }
       long left = timeoutNanos - (core.time.now() - asked);
-      switch ((Meanwhile) outcome) {
+      last = (Meanwhile) outcome;
+      switch (last) {
         case HELP -> mayHelp = maySpin = copies.help(left);
         case STAY_AWAKE -> {
           core.consumers.stayAwake(news, left);
@@ -136,31 +147,30 @@ final class Consumers {
   /**
    * Takes what is to be delivered next, or says what to do until there is something.
    *
-   * @param starving whether the caller has helped or spun since it last looked
+   * @param last what the caller has done since it last looked; null before the first look
    */
   private Outcome look(
       DeviceBatch lease,
       long asked,
       long timeoutNanos,
       boolean queued,
-      boolean starving,
-      boolean hasHelped,
+      @Nullable Meanwhile last,
       boolean mayHelp,
       boolean maySpin)
       throws InterruptedException {
     synchronized (core) {
       long now = core.time.now();
-      if (starving) {
+      if (last == Meanwhile.HELP || last == Meanwhile.STAY_AWAKE) {
         core.stats.consumerFed(now); // that was waiting, too
       }
-      if (hasHelped) {
+      if (last == Meanwhile.HELP) {
         copies.helped();
       }
       if (Thread.interrupted()) {
         throw new InterruptedException();
       }
       core.requireUsable();
-      Outcome found = take(queued, now);
+      Outcome found = deliveries.take(lease.lastEpoch(), queued, now);
       if (found != null) {
         waited(now - asked);
         if (found instanceof DeviceSlot slot) {
@@ -185,38 +195,6 @@ final class Consumers {
       }
       return maySpin && core.consumers.idle.isWorthIt() ? Meanwhile.STAY_AWAKE : Meanwhile.REST;
     }
-  }
-
-  /**
-   * The batch that is to be delivered next, or the failure in its place; null if neither is there.
-   */
-  private @Nullable Outcome take(boolean queued, long now) {
-    SlotLedger ledger = core.ledger;
-    while (true) {
-      if (ledger.passOver(now)) {
-        core.copySignal.mayCopy();
-        core.workerSignaller.wakeAll();
-        core.windowMayHaveMoved();
-      }
-      Failure failure = ledger.takeFailure(now);
-      if (failure == null) {
-        break;
-      }
-      core.copySignal.mayCopy();
-      core.workerSignaller.wakeOne(); // a host slot is free
-      core.copySignal.wakeCopyThread(); // or a device slot, where a stage has failed
-      core.windowMayHaveMoved(); // a queue has room for another job, and nobody else will say so
-      if (!skips.leavesOut(failure)) {
-        return failure;
-      }
-    }
-    Thread caller = Thread.currentThread();
-    DeviceSlot slot = ledger.take(caller, queued, now);
-    if (slot != null) {
-      core.memory(slot).fence.beginLease();
-      core.windowMayHaveMoved();
-    }
-    return slot;
   }
 
   private void requireMoreToCome() {

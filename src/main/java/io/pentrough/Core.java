@@ -61,6 +61,9 @@ final class Core {
   private boolean terminated;
   private int submittersWaiting;
 
+  /** The epoch that is being delivered. */
+  private int epoch;
+
   /** Whether the ledger has stopped, and {@link #requireUsable} throws: asked without the lock. */
   private volatile boolean stopped;
 
@@ -241,8 +244,10 @@ final class Core {
     if (ledger.order.windowHasMoved()) {
       workerSignaller.wakeAll();
     }
-    if (ledger.order.isExhausted()) {
-      consumers.tell();
+    int nextEpoch = source.nextEpoch(ledger.order.lowestOpen());
+    if (nextEpoch != epoch || ledger.order.isExhausted()) {
+      epoch = nextEpoch;
+      consumers.tell(); // who waits in a loop over one epoch, or at all, waits for nothing
     }
     if (submittersWaiting > 0) {
       notifyAll();

@@ -8,10 +8,11 @@ import java.util.Objects;
 /**
  * The type of an array's elements.
  *
- * <p>Java has no unsigned and no 16-bit floating-point primitives: such elements travel as the raw
- * bits of the Java primitive of the same size. Elements of {@link #FLOAT16} and {@link #BFLOAT16}
- * also go in and out of arrays as {@code float}. {@link #fromFloats} and {@link #toFloats} convert
- * rows of them elsewhere, and the static methods single ones.
+ * <p>Java has no unsigned and no 16-bit floating-point primitives. Such elements are passed as the
+ * raw bits of the Java primitive of the same size. {@link HostArray} and {@link DeviceArray} also
+ * accept and return {@link #FLOAT16} and {@link #BFLOAT16} elements as {@code float}, and round
+ * them. For other buffers, {@link #fromFloats} and {@link #toFloats} convert rows, and the static
+ * methods convert single values.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -86,12 +87,12 @@ public enum DType {
     return storage;
   }
 
-  /** Whether it is one of the floating-point types that Java has no primitive for. */
+  /** Whether this is one of the floating-point types without a Java primitive. */
   boolean isHalf() {
     return this == FLOAT16 || this == BFLOAT16;
   }
 
-  /** Whether elements may come as this Java primitive. */
+  /** Whether elements may be passed as this Java primitive. */
   boolean takes(Storage primitive) {
     return primitive == storage || (primitive == Storage.FLOAT && isHalf());
   }
@@ -107,12 +108,12 @@ public enum DType {
   }
 
   /**
-   * Rounds floats to this type, each as {@link #floatToFloat16} or {@link #floatToBfloat16} does.
-   * For rows that go elsewhere than into a {@link HostArray}, whose {@code set} rounds by itself.
+   * Rounds floats to this type, as {@link #floatToFloat16} and {@link #floatToBfloat16} do. Use it
+   * for buffers of your own: {@link HostArray} rounds in its {@code set} methods.
    *
-   * @param source its remaining elements are taken; its position moves behind them
-   * @param target receives the raw bits of as many elements; its position moves behind them. If
-   *     both buffers share memory, the result is undefined
+   * @param source its remaining elements are converted; its position moves to its limit
+   * @param target receives the raw bits; its position moves behind them. If both buffers share
+   *     memory, the result is undefined
    * @throws IllegalArgumentException if this is not {@link #FLOAT16} or {@link #BFLOAT16}, or fewer
    *     elements remain in the target; both buffers are unchanged then
    * @throws java.nio.ReadOnlyBufferException if the target is read-only
@@ -130,11 +131,12 @@ public enum DType {
   }
 
   /**
-   * The values of elements of this type, which floats hold exactly. For what was read back from a
-   * buffer; {@link DeviceArray#copyTo(float[])} and {@link HostArray} convert by themselves.
+   * Converts elements of this type to floats. The conversion is exact. Use it for buffers of your
+   * own: {@link HostArray} and {@link DeviceArray#copyTo(float[])} convert too.
    *
-   * @param source its remaining elements, raw bits, are taken; its position moves behind them
-   * @param target receives as many values; its position moves behind them. If both buffers share
+   * @param source its remaining elements, as raw bits, are converted; its position moves to its
+   *     limit
+   * @param target receives the values; its position moves behind them. If both buffers share
    *     memory, the result is undefined
    * @throws IllegalArgumentException if this is not {@link #FLOAT16} or {@link #BFLOAT16}, or fewer
    *     elements remain in the target; both buffers are unchanged then
@@ -168,12 +170,12 @@ public enum DType {
   }
 
   /**
-   * Rounds a float to the nearest {@link #FLOAT16}, of two equally near ones to the even one, as a
-   * GPU does. From 65,520 on it is an infinity; what is smaller than 2<sup>-14</sup> becomes a
-   * subnormal number or a zero. Signs of zeros and infinities stay.
+   * Rounds a float to the nearest {@link #FLOAT16}, ties to even, as a GPU does. Magnitudes of
+   * 65,520 or more become infinity. Magnitudes below 2<sup>-14</sup> become a subnormal number or
+   * zero. The sign is kept.
    *
    * @param value any float
-   * @return the raw bits; those of some NaN for a NaN
+   * @return the raw bits; a NaN becomes some NaN
    */
   public static short floatToFloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
@@ -194,10 +196,10 @@ public enum DType {
   }
 
   /**
-   * The value of a {@link #FLOAT16}, which a float holds exactly.
+   * Converts a {@link #FLOAT16} to a float. The conversion is exact.
    *
    * @param bits the raw bits
-   * @return the value; some NaN for a NaN
+   * @return the value; a NaN becomes some NaN
    */
   public static float float16ToFloat(short bits) {
     int sign = (bits & 0x8000) << 16;
@@ -213,12 +215,12 @@ public enum DType {
   }
 
   /**
-   * Rounds a float to the nearest {@link #BFLOAT16}, of two equally near ones to the even one, as a
-   * GPU does. What is larger than the largest by half a unit in the last place is an infinity.
-   * Signs of zeros and infinities stay.
+   * Rounds a float to the nearest {@link #BFLOAT16}, ties to even, as a GPU does. Magnitudes that
+   * exceed the largest finite value by half a unit in the last place or more become infinity. The
+   * sign is kept.
    *
    * @param value any float
-   * @return the raw bits; those of some NaN for a NaN
+   * @return the raw bits; a NaN becomes some NaN
    */
   public static short floatToBfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
@@ -229,10 +231,10 @@ public enum DType {
   }
 
   /**
-   * The value of a {@link #BFLOAT16}, which a float holds exactly.
+   * Converts a {@link #BFLOAT16} to a float. The conversion is exact.
    *
    * @param bits the raw bits
-   * @return the value; some NaN for a NaN
+   * @return the value; a NaN becomes some NaN
    */
   public static float bfloat16ToFloat(short bits) {
     return Float.intBitsToFloat(bits << 16);

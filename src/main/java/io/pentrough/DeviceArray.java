@@ -9,8 +9,7 @@ import java.util.Locale;
 import java.util.Objects;
 
 /**
- * One array of a {@link DeviceBatch}: where it lies on the device, and what shape it has in this
- * batch.
+ * One array of a {@link DeviceBatch}: its memory on the device, and its shape in this batch.
  *
  * <p><b>Threads.</b> Any thread may use it until the batch is closed.
  */
@@ -23,7 +22,7 @@ public final class DeviceArray {
   private final ArraySpec spec;
   private final int[] shape;
 
-  /** With the rows that do not count. */
+  /** Including the rows behind those that count. */
   private final long bytes;
 
   DeviceArray(DeviceBatch batch, ArraySpec spec, int[] shape, long bytes) {
@@ -34,17 +33,17 @@ public final class DeviceArray {
   }
 
   /**
-   * Name, type and declared shape.
+   * The array's specification: name, type and declared shape.
    *
-   * @return the specification; for a variable array its shape is the maximum
+   * @return the specification; the shape of a variable array in it is the maximum
    */
   public ArraySpec spec() {
     return spec;
   }
 
   /**
-   * The shape in this batch. In a batch of fewer samples, an array with a row for each has only the
-   * rows that count (see {@link HostBatch#size}).
+   * The shape in this batch. If the batch is partial, an array with a row for each sample has only
+   * the rows that count (see {@link HostBatch#size}).
    *
    * @return a copy, slowest axis first
    * @throws IllegalStateException if the batch is closed
@@ -86,11 +85,12 @@ public final class DeviceArray {
   }
 
   /**
-   * Where the array lies: its elements in row-major order. Behind the rows that count follow those
-   * that do not, and are zero: so a kernel may work on as many rows in every batch. Nothing else.
+   * The array's device memory, with its elements in row-major order. In a partial batch it still
+   * contains all rows, and those behind the rows that count are zero. So a kernel may process the
+   * same number of rows in every batch.
    *
-   * @return a new slice of device memory; using it after the batch is closed throws {@link
-   *     IllegalStateException}
+   * @return a new slice of device memory, which contains nothing else; using it after the batch is
+   *     closed throws {@link IllegalStateException}
    * @throws IllegalStateException if the batch is closed
    */
   public DeviceBuffer buffer() {
@@ -98,17 +98,19 @@ public final class DeviceArray {
     return batch.slice(spec, bytes);
   }
 
-  /** The elements alone. */
+  /** The memory of the rows that count. */
   private DeviceBuffer counted() {
     return batch.slice(spec, (long) elements() * spec.dtype().bytes());
   }
 
   /**
-   * Copies the array to the host, as raw bytes in native order, whatever {@link ByteBuffer#order()}
-   * says: for tests and for looking. Set the order to {@link ByteOrder#nativeOrder()} before
-   * numbers are read from the target; or copy to a Java array.
+   * Copies the array to the host as raw bytes, for tests and inspection. The bytes are in native
+   * order, whatever the target's {@link ByteBuffer#order()}. Set that to {@link
+   * ByteOrder#nativeOrder()} before you read numbers from the target, or copy to a Java array
+   * instead.
    *
-   * <p>The copy is queued behind everything on the batch's stream, and waited for.
+   * <p>The copy is queued on the batch's stream behind everything that is queued there. This call
+   * blocks until the copy has completed.
    *
    * @param target receives the bytes at its position, which moves behind them
    * @throws java.nio.BufferOverflowException if the target has too little room
@@ -123,12 +125,12 @@ public final class DeviceArray {
   /**
    * Copies an array of an 8-bit type to the host, like {@link #copyTo(ByteBuffer)}.
    *
-   * @param target receives the raw values, from its first element on; the rest stays as it is
-   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
-   *     elements; it is unchanged then
+   * @param target receives the raw values from index 0 on; further elements are unchanged
+   * @throws IllegalArgumentException if the array has another type, or the target has fewer
+   *     elements; the target is unchanged then
    * @throws IllegalStateException if the batch or its stream is closed
-   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
-   *     part of the target may have been written then
+   * @throws io.pentrough.device.DeviceException if the copy or work queued before it failed; part
+   *     of the target may have been written then
    */
   public void copyTo(byte[] target) {
     int room = Objects.requireNonNull(target, "target").length;
@@ -138,13 +140,13 @@ public final class DeviceArray {
   /**
    * Copies an array of a 16-bit type to the host, like {@link #copyTo(ByteBuffer)}.
    *
-   * @param target receives the raw values, of a 16-bit floating-point type its bits, from its first
-   *     element on; the rest stays as it is
-   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
-   *     elements; it is unchanged then
+   * @param target receives the raw values from index 0 on, of a 16-bit floating-point type its
+   *     bits; further elements are unchanged
+   * @throws IllegalArgumentException if the array has another type, or the target has fewer
+   *     elements; the target is unchanged then
    * @throws IllegalStateException if the batch or its stream is closed
-   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
-   *     part of the target may have been written then
+   * @throws io.pentrough.device.DeviceException if the copy or work queued before it failed; part
+   *     of the target may have been written then
    */
   public void copyTo(short[] target) {
     int room = Objects.requireNonNull(target, "target").length;
@@ -157,12 +159,12 @@ public final class DeviceArray {
   /**
    * Copies an array of a 32-bit integer type to the host, like {@link #copyTo(ByteBuffer)}.
    *
-   * @param target receives the raw values, from its first element on; the rest stays as it is
-   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
-   *     elements; it is unchanged then
+   * @param target receives the raw values from index 0 on; further elements are unchanged
+   * @throws IllegalArgumentException if the array has another type, or the target has fewer
+   *     elements; the target is unchanged then
    * @throws IllegalStateException if the batch or its stream is closed
-   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
-   *     part of the target may have been written then
+   * @throws io.pentrough.device.DeviceException if the copy or work queued before it failed; part
+   *     of the target may have been written then
    */
   public void copyTo(int[] target) {
     int room = Objects.requireNonNull(target, "target").length;
@@ -173,12 +175,12 @@ public final class DeviceArray {
   /**
    * Copies an array of a 64-bit integer type to the host, like {@link #copyTo(ByteBuffer)}.
    *
-   * @param target receives the raw values, from its first element on; the rest stays as it is
-   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
-   *     elements; it is unchanged then
+   * @param target receives the raw values from index 0 on; further elements are unchanged
+   * @throws IllegalArgumentException if the array has another type, or the target has fewer
+   *     elements; the target is unchanged then
    * @throws IllegalStateException if the batch or its stream is closed
-   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
-   *     part of the target may have been written then
+   * @throws io.pentrough.device.DeviceException if the copy or work queued before it failed; part
+   *     of the target may have been written then
    */
   public void copyTo(long[] target) {
     int room = Objects.requireNonNull(target, "target").length;
@@ -192,12 +194,12 @@ public final class DeviceArray {
    * Copies an array of type {@code FLOAT32}, {@code FLOAT16} or {@code BFLOAT16} to the host, like
    * {@link #copyTo(ByteBuffer)}.
    *
-   * @param target receives the values, from its first element on; the rest stays as it is
-   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
-   *     elements; it is unchanged then
+   * @param target receives the values from index 0 on; further elements are unchanged
+   * @throws IllegalArgumentException if the array has another type, or the target has fewer
+   *     elements; the target is unchanged then
    * @throws IllegalStateException if the batch or its stream is closed
-   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
-   *     part of the target may have been written then
+   * @throws io.pentrough.device.DeviceException if the copy or work queued before it failed; part
+   *     of the target may have been written then
    */
   public void copyTo(float[] target) {
     int room = Objects.requireNonNull(target, "target").length;
@@ -216,12 +218,12 @@ public final class DeviceArray {
   /**
    * Copies an array of type {@code FLOAT64} to the host, like {@link #copyTo(ByteBuffer)}.
    *
-   * @param target receives the values, from its first element on; the rest stays as it is
-   * @throws IllegalArgumentException if the array is of another type, or the target has fewer
-   *     elements; it is unchanged then
+   * @param target receives the values from index 0 on; further elements are unchanged
+   * @throws IllegalArgumentException if the array has another type, or the target has fewer
+   *     elements; the target is unchanged then
    * @throws IllegalStateException if the batch or its stream is closed
-   * @throws io.pentrough.device.DeviceException if the copy or something queued before it failed;
-   *     part of the target may have been written then
+   * @throws io.pentrough.device.DeviceException if the copy or work queued before it failed; part
+   *     of the target may have been written then
    */
   public void copyTo(double[] target) {
     int room = Objects.requireNonNull(target, "target").length;
@@ -231,13 +233,13 @@ public final class DeviceArray {
         (bytes, first, count) -> bytes.asDoubleBuffer().get(target, first, count));
   }
 
-  /** Takes elements out of a buffer in native order. */
+  /** Copies elements from a buffer in native order to a Java array. */
   @FunctionalInterface
   private interface Sink {
     void take(ByteBuffer bytes, int first, int count);
   }
 
-  /** Reads a part at a time: the array may be larger than a buffer, and is not needed twice. */
+  /** Reads a part at a time, so that a large array needs no second buffer of its size. */
   private void copyTo(Storage primitive, int room, Sink sink) {
     int elements = elements();
     String name = primitive.name().toLowerCase(Locale.ROOT);
@@ -262,7 +264,7 @@ public final class DeviceArray {
     int most = Math.min(elements, PART_BYTES / width);
     ByteBuffer part = ByteBuffer.allocate(most * width).order(ByteOrder.nativeOrder());
     int first = 0;
-    do { // once also for no elements, to wait for the stream
+    do { // runs once even without elements, to wait for the stream
       int count = Math.min(most, elements - first);
       DeviceBuffer source = buffer.slice((long) first * width, (long) count * width, () -> {});
       batch.stream().read(source, part.clear());

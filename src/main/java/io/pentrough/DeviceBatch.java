@@ -3,6 +3,7 @@ package io.pentrough;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
 import java.lang.ref.Reference;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -37,15 +38,24 @@ public final class DeviceBatch implements AutoCloseable {
   private int epoch;
   private long index;
   private int size;
+  private List<BadSample> badSamples = List.of();
+  private int padded;
   private long lowestOpen;
   private long deliveries;
   private int leaseOfSlot;
   private final boolean inLoop;
+  private final int lastEpoch;
 
-  DeviceBatch(Leases leases, DeviceStream stream, boolean inLoop) {
+  DeviceBatch(Leases leases, DeviceStream stream, boolean inLoop, int lastEpoch) {
     this.leases = leases;
     this.stream = stream;
     this.inLoop = inLoop;
+    this.lastEpoch = lastEpoch;
+  }
+
+  /** What comes behind this epoch is not for this lease. */
+  int lastEpoch() {
+    return lastEpoch;
   }
 
   /**
@@ -68,6 +78,8 @@ public final class DeviceBatch implements AutoCloseable {
     this.epoch = held.epoch;
     this.index = held.index;
     this.size = memory.size;
+    this.badSamples = memory.badSamples;
+    this.padded = memory.padded;
     this.spec = memory.spec();
   }
 
@@ -97,6 +109,26 @@ public final class DeviceBatch implements AutoCloseable {
    */
   public int size() {
     return size;
+  }
+
+  /**
+   * How many samples of this batch repeat others of the epoch, to fill up its last batch: the last
+   * ones of {@link #size()}.
+   *
+   * @return 0 unless the target said otherwise ({@link HostBatch#padded})
+   */
+  public int padded() {
+    return padded;
+  }
+
+  /**
+   * The samples that are missing from this batch because they could not be made ({@link
+   * HostBatch#badSample}).
+   *
+   * @return an immutable list, empty in general; known after {@code close}, too
+   */
+  public List<BadSample> badSamples() {
+    return badSamples;
   }
 
   /**

@@ -3,6 +3,7 @@ package io.pentrough;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +41,12 @@ final class DeviceSlotMemory {
   /** How many of its samples count. */
   int size;
 
+  /** Which samples it is short of. */
+  List<BadSample> badSamples = List.of();
+
+  /** How many of its samples repeat others. */
+  int padded;
+
   /**
    * The stream a lease was closed on in vain; null unless the slot is {@link
    * DeviceSlot.State#POISONED}.
@@ -69,6 +76,8 @@ final class DeviceSlotMemory {
     batch.copyShapesTo(targetShapes);
     bytes = (stages == null ? 0 : stages.headerBytes) + batch.usedBytes();
     size = batch.size();
+    badSamples = batch.badSamples();
+    padded = batch.padded();
     for (int i = 0; i < targetShapes.length; i++) {
       targetElements[i] = batch.elements(i);
       countRows(batch.spec().array(i), targetShapes[i]);

@@ -134,9 +134,10 @@ final class Engine {
     closer.start();
   }
 
-  /** See {@link Consumers#get(DeviceStream, boolean, boolean)}. */
-  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop) throws InterruptedException {
-    return consumers.get(stream, queued, inLoop);
+  /** See {@link Consumers#get(DeviceStream, boolean, boolean, int)}. */
+  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop, int lastEpoch)
+      throws InterruptedException {
+    return consumers.get(stream, queued, inLoop, lastEpoch);
   }
 
   /** See {@link Consumers#get(DeviceStream, long, boolean)}. */
@@ -166,6 +167,11 @@ final class Engine {
           .tell(); // the awaited number may lie behind the end, and is not asked for again
     }
     core.copySignal.wakeCopyThread();
+  }
+
+  /** See {@link Consumers#nextEpoch}. */
+  int nextEpoch() {
+    return consumers.nextEpoch();
   }
 
   LoaderStats stats() {

@@ -10,6 +10,11 @@ import java.util.Objects;
 record Failure(int epoch, long index, int worker, boolean contradicts, Throwable cause)
     implements Outcome {
 
+  /** The same for another reason. */
+  Failure causedBy(Throwable other) {
+    return new Failure(epoch, index, worker, contradicts, other);
+  }
+
   static Failure of(HostSlot slot) {
     return new Failure(
         slot.epoch,

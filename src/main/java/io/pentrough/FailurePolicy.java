@@ -53,7 +53,7 @@ public final class FailurePolicy {
   /**
    * Calls the target again for the same batch, on the same thread and with the same random numbers
    * (I8); {@link BatchContext#attempt()} counts. If the last attempt fails too, that failure is
-   * told.
+   * told. To leave the batch out then, see {@link #thenSkip}.
    *
    * @param retries how many more attempts a batch gets, at least 1
    * @return the policy
@@ -88,6 +88,24 @@ public final class FailurePolicy {
             listener, "listener: if nobody is to be told, pass (epoch, index, cause) -> {}"));
   }
 
+  /**
+   * Leaves a batch out if its last attempt fails too: {@code retry(3).thenSkip(10, listener)}. What
+   * is left out, counted and told is as with {@link #skip}.
+   *
+   * @param atMost how many batches of one loader may be left out, at least 1
+   * @param listener told of each, as with {@link #skip}
+   * @return a new policy, with the attempts of this one
+   * @throws IllegalArgumentException if less than 1
+   * @throws IllegalStateException if this policy leaves batches out already
+   */
+  public FailurePolicy thenSkip(long atMost, SkipListener listener) {
+    if (skips > 0) {
+      throw new IllegalStateException(
+          "this policy is \"" + this + "\" already: say once how many batches may be left out");
+    }
+    return new FailurePolicy(retries, skip(atMost, listener).skips, listener);
+  }
+
   int retries() {
     return retries;
   }
@@ -110,6 +128,10 @@ public final class FailurePolicy {
   /** For messages. */
   @Override
   public String toString() {
-    return retries > 0 ? "retry " + retries : skips > 0 ? "skip at most " + skips : "fail";
+    String skipping = "skip at most " + skips;
+    if (retries == 0) {
+      return skips > 0 ? skipping : "fail";
+    }
+    return "retry " + retries + (skips > 0 ? ", then " + skipping : "");
   }
 }

@@ -29,11 +29,13 @@ final class Fingerprint {
    * @param arrays the target's, in words
    * @param stages what they make, in words
    * @param made the arrays behind the stages, in words; empty without stages
+   * @param data what an {@link EpochTarget} says of itself; empty for another target
    */
   private record Parts(
       List<String> arrays,
       List<String> stages,
       List<String> made,
+      List<String> data,
       long seed,
       long declaredIndexes,
       long first,
@@ -54,10 +56,15 @@ final class Fingerprint {
     this.parts = parts;
   }
 
-  /** Of a configuration. */
+  /**
+   * Of a configuration.
+   *
+   * @param data what an {@link EpochTarget} says of itself; empty for another target
+   */
   static Fingerprint of(
       BatchSpec spec,
       @Nullable StagePlan stages,
+      String data,
       long seed,
       long declaredIndexes,
       long first,
@@ -65,7 +72,7 @@ final class Fingerprint {
     String arrays = stages == null ? spec.toString() : stages.names();
     return new Fingerprint(
         new Hashes(
-            hash(arrays),
+            hash(arrays + data), // 0.1.0 had no such data, so its positions do not fit any
             hash("seed " + seed),
             hash("length " + declaredIndexes),
             hash("shard " + first + " of " + stride)),
@@ -75,6 +82,7 @@ final class Fingerprint {
                 ? List.of()
                 : stages.steps.stream().map(step -> step.description).toList(),
             stages == null ? List.of() : words(stages.delivered),
+            data.isEmpty() ? List.of() : List.of(data),
             seed,
             declaredIndexes,
             first,
@@ -116,7 +124,9 @@ final class Fingerprint {
     List<String> arrays = values(words, "array");
     List<String> stages = values(words, "stage");
     List<String> made = values(words, "made");
-    if (arrays.isEmpty() || arrays.size() + stages.size() + made.size() + 3 != words.size()) {
+    List<String> data = values(words, "data");
+    int values = arrays.size() + stages.size() + made.size() + data.size();
+    if (arrays.isEmpty() || data.size() > 1 || values + 3 != words.size()) {
       throw new IllegalArgumentException("not the words of a fingerprint: " + words);
     }
     String length = value(words, "length");
@@ -130,7 +140,7 @@ final class Fingerprint {
     long seed = Long.parseLong(value(words, "seed"));
     // It is only ever compared by its parts, so it needs no hashes.
     return new Fingerprint(
-        NONE.hashes, new Parts(arrays, stages, made, seed, declared, first, stride));
+        NONE.hashes, new Parts(arrays, stages, made, data, seed, declared, first, stride));
   }
 
   private static List<String> values(List<String> words, String key) {
@@ -152,7 +162,11 @@ final class Fingerprint {
   String difference(Fingerprint here) {
     List<String> differences = new ArrayList<>();
     if (parts == null || here.parts == null) {
-      add(differences, "other arrays or stages", hashes.arrays != here.hashes.arrays);
+      boolean hasData = here.parts != null && !here.parts.data.isEmpty();
+      add(
+          differences,
+          hasData ? "other arrays, stages or data" : "other arrays or stages",
+          hashes.arrays != here.hashes.arrays);
       add(differences, "another seed", hashes.seed != here.hashes.seed);
       add(
           differences,
@@ -171,6 +185,7 @@ final class Fingerprint {
     if (there.stages.equals(here.stages)) { // else they are why
       add(differences, "other arrays behind the stages", there.made, here.made);
     }
+    add(differences, "other data", there.data, here.data);
     add(differences, "another seed", "" + there.seed, "" + here.seed);
     add(
         differences,
@@ -262,6 +277,7 @@ final class Fingerprint {
     parts.arrays.forEach(array -> words.add("array=" + encoded(array)));
     parts.stages.forEach(stage -> words.add("stage=" + encoded(stage)));
     parts.made.forEach(array -> words.add("made=" + encoded(array)));
+    parts.data.forEach(data -> words.add("data=" + encoded(data)));
     return String.join(" ", words);
   }
 

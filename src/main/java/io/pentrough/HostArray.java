@@ -62,6 +62,18 @@ public final class HostArray {
   /** Channels read into it; null in a shared view. */
   private final @Nullable ByteBuffer channelBuffer;
 
+  /** The array that this is a row of; null if it is none. */
+  private final @Nullable HostArray whole;
+
+  /** In elements, where a row begins in the whole array; 0 if this is no row. */
+  private int base;
+
+  /** What {@link #row} gives out; null before the first call, and in a shared view. */
+  private @Nullable HostArray row;
+
+  /** What {@link #unsafeBuffer()} of each row gives out; only in an array of fixed shape. */
+  private @Nullable ByteBuffer @Nullable [] rowBuffers;
+
   /** The array of a slot. */
   HostArray(Access.Extent extent, ByteBuffer bytes, Access access) {
     this.extent = extent;
@@ -80,6 +92,20 @@ public final class HostArray {
         };
     this.unsafeBuffer = bytes.duplicate();
     this.channelBuffer = bytes.duplicate();
+    this.whole = null;
+  }
+
+  /** A row of an array, turned to none yet. */
+  private HostArray(HostArray whole) {
+    this.extent = new Access.Extent(whole.spec().ofRow());
+    this.access = whole.access;
+    this.storage = whole.storage;
+    this.isHalf = whole.isHalf;
+    this.bytes = whole.bytes;
+    this.elements = whole.elements;
+    this.unsafeBuffer = null;
+    this.channelBuffer = bytes.duplicate();
+    this.whole = whole;
   }
 
   /** The same array in a shared view: without buffers whose position two threads might move. */
@@ -92,6 +118,8 @@ public final class HostArray {
     this.elements = original.elements;
     this.unsafeBuffer = null;
     this.channelBuffer = null;
+    this.whole = original.whole;
+    this.base = original.base;
   }
 
   /**
@@ -146,7 +174,50 @@ public final class HostArray {
    */
   public void resize(int... shape) {
     access.check(spec());
+    if (whole != null) {
+      throw new IllegalArgumentException(
+          "this is one row of array '"
+              + spec().name()
+              + "', and all rows have one shape: resize the array before you write its rows");
+    }
     extent.resize(Objects.requireNonNull(shape, "shape"));
+  }
+
+  /**
+   * One row, which is what a sample has in this array: a view of the part of this array whose first
+   * index is {@code row}, with the other dimensions as its shape. It is written in place, and its
+   * flat indexes begin at 0. A row of an array of one dimension is a scalar, of index 0.
+   *
+   * <p>There is one such view, and each call turns it to a row. So ask for a row when you need it,
+   * and do not keep two. If a variable array is resized, ask again.
+   *
+   * @param row 0 to {@code dimension(0)} - 1
+   * @return always the same object; on a {@linkplain HostBatch#concurrentView() concurrent view} a
+   *     new one, since threads share it
+   * @throws IndexOutOfBoundsException if there is no such row, or this array is a scalar
+   */
+  public HostArray row(int row) {
+    access.check(spec());
+    int[] shape = extent.shape();
+    if (shape.length == 0 || row < 0 || row >= shape[0]) {
+      throw new IndexOutOfBoundsException(
+          "there is no row "
+              + row
+              + " in array '"
+              + spec().name()
+              + "', which has "
+              + (shape.length == 0 ? "no dimension" : shape[0] + " rows"));
+    }
+    HostArray view = this.row;
+    if (view == null) {
+      view = new HostArray(this);
+      if (!access.isShared()) {
+        this.row = view;
+      }
+    }
+    view.extent.rowOf(extent);
+    view.base = base + row * view.extent.elements();
+    return view;
   }
 
   /**
@@ -156,7 +227,7 @@ public final class HostArray {
    * @param value the raw value
    */
   public void setByte(int index, byte value) {
-    ((ByteBuffer) element(Storage.BYTE, index)).put(index, value);
+    ((ByteBuffer) element(Storage.BYTE, index)).put(base + index, value);
   }
 
   /**
@@ -166,7 +237,7 @@ public final class HostArray {
    * @param value the raw value
    */
   public void setShort(int index, short value) {
-    ((ShortBuffer) element(Storage.SHORT, index)).put(index, value);
+    ((ShortBuffer) element(Storage.SHORT, index)).put(base + index, value);
   }
 
   /**
@@ -176,7 +247,7 @@ public final class HostArray {
    * @param value the raw value
    */
   public void setInt(int index, int value) {
-    ((IntBuffer) element(Storage.INT, index)).put(index, value);
+    ((IntBuffer) element(Storage.INT, index)).put(base + index, value);
   }
 
   /**
@@ -186,7 +257,7 @@ public final class HostArray {
    * @param value the raw value
    */
   public void setLong(int index, long value) {
-    ((LongBuffer) element(Storage.LONG, index)).put(index, value);
+    ((LongBuffer) element(Storage.LONG, index)).put(base + index, value);
   }
 
   /**
@@ -199,7 +270,7 @@ public final class HostArray {
     if (isHalf) {
       setShort(index, spec().dtype().fromFloat(value));
     } else {
-      ((FloatBuffer) element(Storage.FLOAT, index)).put(index, value);
+      ((FloatBuffer) element(Storage.FLOAT, index)).put(base + index, value);
     }
   }
 
@@ -210,7 +281,7 @@ public final class HostArray {
    * @param value the value
    */
   public void setDouble(int index, double value) {
-    ((DoubleBuffer) element(Storage.DOUBLE, index)).put(index, value);
+    ((DoubleBuffer) element(Storage.DOUBLE, index)).put(base + index, value);
   }
 
   /**
@@ -220,7 +291,7 @@ public final class HostArray {
    * @return the raw value
    */
   public byte getByte(int index) {
-    return ((ByteBuffer) element(Storage.BYTE, index)).get(index);
+    return ((ByteBuffer) element(Storage.BYTE, index)).get(base + index);
   }
 
   /**
@@ -230,7 +301,7 @@ public final class HostArray {
    * @return the raw value
    */
   public short getShort(int index) {
-    return ((ShortBuffer) element(Storage.SHORT, index)).get(index);
+    return ((ShortBuffer) element(Storage.SHORT, index)).get(base + index);
   }
 
   /**
@@ -240,7 +311,7 @@ public final class HostArray {
    * @return the raw value
    */
   public int getInt(int index) {
-    return ((IntBuffer) element(Storage.INT, index)).get(index);
+    return ((IntBuffer) element(Storage.INT, index)).get(base + index);
   }
 
   /**
@@ -250,7 +321,7 @@ public final class HostArray {
    * @return the raw value
    */
   public long getLong(int index) {
-    return ((LongBuffer) element(Storage.LONG, index)).get(index);
+    return ((LongBuffer) element(Storage.LONG, index)).get(base + index);
   }
 
   /**
@@ -262,7 +333,7 @@ public final class HostArray {
   public float getFloat(int index) {
     return isHalf
         ? spec().dtype().toFloat(getShort(index))
-        : ((FloatBuffer) element(Storage.FLOAT, index)).get(index);
+        : ((FloatBuffer) element(Storage.FLOAT, index)).get(base + index);
   }
 
   /**
@@ -272,7 +343,7 @@ public final class HostArray {
    * @return the value
    */
   public double getDouble(int index) {
-    return ((DoubleBuffer) element(Storage.DOUBLE, index)).get(index);
+    return ((DoubleBuffer) element(Storage.DOUBLE, index)).get(base + index);
   }
 
   /**
@@ -286,7 +357,7 @@ public final class HostArray {
   public void set(int index, byte[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((ByteBuffer) range(Storage.BYTE, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -300,7 +371,7 @@ public final class HostArray {
   public void set(int index, short[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((ShortBuffer) range(Storage.SHORT, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -314,7 +385,7 @@ public final class HostArray {
   public void set(int index, int[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((IntBuffer) range(Storage.INT, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -328,7 +399,7 @@ public final class HostArray {
   public void set(int index, long[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((LongBuffer) range(Storage.LONG, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -345,11 +416,11 @@ public final class HostArray {
       DType dtype = spec().dtype();
       ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count, "source", length, from);
       for (int i = 0; i < count; i++) {
-        halves.put(index + i, dtype.fromFloat(source[from + i]));
+        halves.put(base + index + i, dtype.fromFloat(source[from + i]));
       }
     } else {
       ((FloatBuffer) range(Storage.FLOAT, index, count, "source", length, from))
-          .put(index, source, from, count);
+          .put(base + index, source, from, count);
     }
   }
 
@@ -364,7 +435,7 @@ public final class HostArray {
   public void set(int index, double[] source, int from, int count) {
     int length = Objects.requireNonNull(source, "source").length;
     ((DoubleBuffer) range(Storage.DOUBLE, index, count, "source", length, from))
-        .put(index, source, from, count);
+        .put(base + index, source, from, count);
   }
 
   /**
@@ -383,7 +454,7 @@ public final class HostArray {
     if (source.remaining() % width() != 0) {
       throw HostArrayErrors.partOfAnElement(spec(), source.remaining());
     }
-    bytes.put(index * width(), source, source.position(), source.remaining());
+    bytes.put((base + index) * width(), source, source.position(), source.remaining());
     source.position(source.limit());
   }
 
@@ -395,7 +466,8 @@ public final class HostArray {
    */
   public void set(int index, ShortBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((ShortBuffer) range(Storage.SHORT, index, count)).put(index, source, source.position(), count);
+    ((ShortBuffer) range(Storage.SHORT, index, count))
+        .put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -407,7 +479,8 @@ public final class HostArray {
    */
   public void set(int index, IntBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((IntBuffer) range(Storage.INT, index, count)).put(index, source, source.position(), count);
+    ((IntBuffer) range(Storage.INT, index, count))
+        .put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -419,7 +492,8 @@ public final class HostArray {
    */
   public void set(int index, LongBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((LongBuffer) range(Storage.LONG, index, count)).put(index, source, source.position(), count);
+    ((LongBuffer) range(Storage.LONG, index, count))
+        .put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -436,11 +510,11 @@ public final class HostArray {
       DType dtype = spec().dtype();
       ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count);
       for (int i = 0; i < count; i++) {
-        halves.put(index + i, dtype.fromFloat(source.get(source.position() + i)));
+        halves.put(base + index + i, dtype.fromFloat(source.get(source.position() + i)));
       }
     } else {
       ((FloatBuffer) range(Storage.FLOAT, index, count))
-          .put(index, source, source.position(), count);
+          .put(base + index, source, source.position(), count);
     }
     source.position(source.limit());
   }
@@ -454,7 +528,7 @@ public final class HostArray {
   public void set(int index, DoubleBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
     ((DoubleBuffer) range(Storage.DOUBLE, index, count))
-        .put(index, source, source.position(), count);
+        .put(base + index, source, source.position(), count);
     source.position(source.limit());
   }
 
@@ -469,7 +543,7 @@ public final class HostArray {
   public void get(int index, byte[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((ByteBuffer) range(Storage.BYTE, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /**
@@ -483,7 +557,7 @@ public final class HostArray {
   public void get(int index, short[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((ShortBuffer) range(Storage.SHORT, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /**
@@ -497,7 +571,7 @@ public final class HostArray {
   public void get(int index, int[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((IntBuffer) range(Storage.INT, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /**
@@ -511,7 +585,7 @@ public final class HostArray {
   public void get(int index, long[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((LongBuffer) range(Storage.LONG, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /**
@@ -528,11 +602,11 @@ public final class HostArray {
       DType dtype = spec().dtype();
       ShortBuffer halves = (ShortBuffer) range(Storage.SHORT, index, count, "target", length, from);
       for (int i = 0; i < count; i++) {
-        target[from + i] = dtype.toFloat(halves.get(index + i));
+        target[from + i] = dtype.toFloat(halves.get(base + index + i));
       }
     } else {
       ((FloatBuffer) range(Storage.FLOAT, index, count, "target", length, from))
-          .get(index, target, from, count);
+          .get(base + index, target, from, count);
     }
   }
 
@@ -547,7 +621,7 @@ public final class HostArray {
   public void get(int index, double[] target, int from, int count) {
     int length = Objects.requireNonNull(target, "target").length;
     ((DoubleBuffer) range(Storage.DOUBLE, index, count, "target", length, from))
-        .get(index, target, from, count);
+        .get(base + index, target, from, count);
   }
 
   /** The array in its maximum shape, unguarded. Absolute use only. */
@@ -563,7 +637,8 @@ public final class HostArray {
 
   /** Sets the elements of this batch to zero, from this index on. */
   void fillZero(int from) {
-    fillZero(from * width(), extent.bytes());
+    int start = base * width();
+    fillZero(start + from * width(), start + extent.bytes());
   }
 
   /** Sets the memory behind the elements of this batch to zero. */
@@ -615,15 +690,16 @@ public final class HostArray {
       throw HostArrayErrors.negativePosition(spec(), position);
     }
     ByteBuffer target = channelBuffer();
+    int start = target.position();
     while (target.hasRemaining()) {
       access.check(spec());
-      checkRead(channel.read(target, position + target.position()), target);
+      checkRead(channel.read(target, position + (target.position() - start)), target);
     }
   }
 
   private void checkRead(int read, ByteBuffer target) throws IOException {
     if (read < 0) {
-      throw HostArrayErrors.ended(spec(), target.remaining(), target.limit());
+      throw HostArrayErrors.ended(spec(), target.remaining(), extent.bytes());
     }
     if (read == 0) {
       throw HostArrayErrors.gaveNothing(spec());
@@ -637,20 +713,45 @@ public final class HostArray {
    * use writes into another batch, or into freed memory.
    *
    * @return a direct buffer at position 0. On the fill's thread each call resets and returns the
-   *     same object; on a shared view each call returns a new one
+   *     same object. On a shared view, on a row of a variable array, and on a row of a row, each
+   *     call returns a new one
    */
   public ByteBuffer unsafeBuffer() {
-    return whole(unsafeBuffer);
+    access.check(spec());
+    return whole == null ? toArray(unsafeBuffer) : whole.rowBuffer(this);
+  }
+
+  private ByteBuffer rowBuffer(HostArray row) {
+    if (access.isShared() || spec().isVariable() || whole != null) {
+      return row.newBuffer();
+    }
+    if (rowBuffers == null) {
+      rowBuffers = new ByteBuffer[spec().dimension(0)];
+    }
+    int number = (row.base - base) / row.extent.elements();
+    ByteBuffer buffer = rowBuffers[number];
+    if (buffer == null) {
+      buffer = row.newBuffer();
+      rowBuffers[number] = buffer;
+    }
+    return buffer.clear().order(ByteOrder.nativeOrder());
+  }
+
+  private ByteBuffer newBuffer() {
+    return bytes.slice(base * width(), extent.bytes()).order(ByteOrder.nativeOrder());
   }
 
   private ByteBuffer channelBuffer() {
-    return whole(channelBuffer);
+    access.check(spec());
+    return toArray(channelBuffer);
   }
 
-  private ByteBuffer whole(@Nullable ByteBuffer kept) {
-    access.check(spec());
+  /** Sets a buffer of all of the memory to this array in its present shape. */
+  private ByteBuffer toArray(@Nullable ByteBuffer kept) {
     ByteBuffer buffer = kept == null ? bytes.duplicate() : kept;
-    return buffer.clear().limit(extent.bytes()).order(ByteOrder.nativeOrder());
+    int start = base * width();
+    buffer.clear().limit(start + extent.bytes()).position(start);
+    return buffer.order(ByteOrder.nativeOrder());
   }
 
   private int width() {

@@ -3,6 +3,9 @@ package io.pentrough;
 import io.pentrough.device.PinnedBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +32,12 @@ public final class HostBatch {
 
   /** How many samples count. Kept in the slot's own batch. */
   private int size;
+
+  /** The samples that were left out; null if there are none. Kept in the slot's own batch. */
+  private @Nullable List<BadSample> badSamples;
+
+  /** How many samples repeat others. Kept in the slot's own batch. */
+  private int padded;
 
   /** Whether the running fill has asked for a stage's parameters. Kept in the slot's own batch. */
   private boolean parametersSeen;
@@ -72,6 +81,8 @@ public final class HostBatch {
   void open() {
     access.open();
     size = spec.samples();
+    badSamples = null; // it has gone with the batch
+    padded = 0;
     parametersSeen = false;
   }
 
@@ -214,13 +225,16 @@ public final class HostBatch {
    * <p>The arrays keep their shape until {@code fill} returns. So you may call this before or after
    * you write or {@linkplain HostArray#resize resize} them.
    *
-   * @param samples 1 to the specified first dimension of the first array
+   * @param samples 1 to the specified first dimension of the first array. 0 is allowed if all
+   *     samples of the batch are bad and at least one has been reported ({@link #badSample}). The
+   *     batch is then left out, and counts in {@link LoaderStats#skips()}
    * @throws IllegalArgumentException if out of range
    * @throws IllegalStateException if called on another thread than the fill's, or after the fill
    */
   public void size(int samples) {
     access.check(null);
-    if (samples < 1 || samples > spec.samples()) {
+    boolean allBad = samples == 0 && own.badSamples != null;
+    if (!allBad && (samples < 1 || samples > spec.samples())) {
       throw new IllegalArgumentException(
           "a batch has 1 to "
               + spec.samples()
@@ -234,6 +248,60 @@ public final class HostBatch {
   /** How many samples of the last fill count. */
   int size() {
     return own.size;
+  }
+
+  /**
+   * Says that a sample is left out of this batch because it could not be made. Call {@link #size}
+   * afterwards to say how many samples count. The batch carries the list of its bad samples ({@link
+   * DeviceBatch#badSamples()}). They count in {@link LoaderStats#badSamples()} when the batch is
+   * delivered, and for an {@link EpochTarget} against {@link EpochTarget#maxBadSamples}. If this
+   * fill fails, they are forgotten.
+   *
+   * <p>Only one thread at a time may call this.
+   *
+   * @param index which sample, for messages: in general its index in the dataset
+   * @param cause why it could not be made
+   * @throws IllegalStateException if called on another thread than the fill's, or after the fill
+   */
+  public void badSample(long index, Throwable cause) {
+    access.check(null);
+    BadSample sample = new BadSample(index, cause);
+    if (own.badSamples == null) {
+      own.badSamples = new ArrayList<>();
+    }
+    own.badSamples.add(sample);
+  }
+
+  /** What the last fill has left out. */
+  List<BadSample> badSamples() {
+    return own.badSamples == null ? List.of() : Collections.unmodifiableList(own.badSamples);
+  }
+
+  /**
+   * Says how many samples of this batch repeat other samples only to fill it up. A consumer can
+   * then leave them out of a mean ({@link DeviceBatch#padded()}). They count in {@link #size}.
+   *
+   * @param samples 0 to one less than the first dimension of the first array
+   * @throws IllegalArgumentException if out of range
+   * @throws IllegalStateException if called on another thread than the fill's, or after the fill
+   */
+  public void padded(int samples) {
+    access.check(null);
+    if (samples < 0 || samples >= spec.samples()) {
+      throw new IllegalArgumentException(
+          "of "
+              + spec.samples()
+              + " samples 0 to "
+              + (spec.samples() - 1)
+              + " can repeat others, not "
+              + samples);
+    }
+    own.padded = samples;
+  }
+
+  /** How many samples of the last fill repeat others. */
+  int padded() {
+    return own.padded;
   }
 
   /**

@@ -57,6 +57,11 @@ final class JobQueue implements JobSource {
   }
 
   @Override
+  public @Nullable EpochTarget epochTarget() {
+    return null;
+  }
+
+  @Override
   public long end() {
     return submitted;
   }
@@ -93,6 +98,16 @@ final class JobQueue implements JobSource {
   @Override
   public String describe(long sequence) {
     return "job " + sequence + (sequence < submitted ? "" : ", which has not been submitted");
+  }
+
+  @Override
+  public int nextEpoch(long lowestOpen) {
+    return 0;
+  }
+
+  @Override
+  public boolean knowsEpochs() {
+    return false;
   }
 
   @Override

@@ -11,6 +11,9 @@ interface JobSource {
   /** The arrays of every batch; null if each may have its own. */
   @Nullable BatchSpec usualSpec();
 
+  /** The target of all batches, if it is one that knows its epochs. */
+  @Nullable EpochTarget epochTarget();
+
   /** Numbers that have been delivered in an earlier life, ascending. */
   long[] deliveredBefore();
 
@@ -41,6 +44,16 @@ interface JobSource {
 
   /** What the number stands for, for messages. */
   String describe(long sequence);
+
+  /**
+   * The epoch of the next number that stands for a batch, as far as is known.
+   *
+   * @param lowestOpen the first number that has not been delivered
+   */
+  int nextEpoch(long lowestOpen);
+
+  /** Whether it is known from the start where each epoch ends. */
+  boolean knowsEpochs();
 
   /** What a slot holds, for messages. */
   String describe(int epoch, long index);

@@ -239,12 +239,23 @@ public final class LoaderStats {
   }
 
   /**
-   * How many batches were left out because their target failed, see {@link FailurePolicy#skip}.
+   * How many batches were left out because their target failed, see {@link FailurePolicy#skip}, or
+   * because all of their samples were bad.
    *
    * @return the number of batches
    */
   public long skips() {
     return totals.skips();
+  }
+
+  /**
+   * How many samples were left out because they could not be made, see {@link HostBatch#badSample}.
+   * A sample counts when its batch is delivered or left out.
+   *
+   * @return the number of samples
+   */
+  public long badSamples() {
+    return totals.badSamples();
   }
 
   /**

@@ -63,13 +63,14 @@ final class LoaderStatsReport {
     }
     text.append(
         format(
-            "; %s; failures: %d, skipped: %d%n",
+            "; %s; failures: %d, skipped: %d%s%n",
             stats
                 .timeToFirstBatch()
                 .map(first -> "first batch ready after " + Units.duration(first.toNanos()))
                 .orElse("no batch ready yet"),
             stats.failures(),
-            stats.skips()));
+            stats.skips(),
+            stats.badSamples() == 0 ? "" : format(", bad samples: %d", stats.badSamples())));
   }
 
   private void appendTimings(StringBuilder text) {

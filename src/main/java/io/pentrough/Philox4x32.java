@@ -7,14 +7,14 @@ import org.jspecify.annotations.Nullable;
  * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random
  * numbers: as easy as 1, 2, 3", SC'11 (reference code: Random123).
  *
- * <p>Ten rounds turn a counter of four 32-bit words into four random words, under a key of two.
- * Here the key is the seed, the counter is (block, epoch, index low, index high): as the map is a
- * bijection of the counter, no two batches share a block, and beginning a batch costs four
+ * <p>Ten rounds turn a counter of four 32-bit words into four random words, under a key of two
+ * words. Here the key is the seed, and the counter is (block, epoch, index low, index high). The
+ * map is a bijection of the counter, so no two batches share a block. Beginning a batch costs four
  * assignments.
  *
- * <p>Every drawing method is spelled out, by algorithms named where they stand and in arithmetic
- * that Java defines to the bit ({@link StrictMath} is fdlibm), since {@link RandomGenerator}'s
- * defaults may change with the JDK. None keeps anything but the place in the word sequence.
+ * <p>All methods are implemented here, because {@link RandomGenerator}'s default methods may change
+ * with the JDK. They use arithmetic that Java defines to the bit ({@link StrictMath} is fdlibm).
+ * The only state is the position in the sequence of words.
  */
 final class Philox4x32 implements RandomGenerator {
 
@@ -30,7 +30,7 @@ final class Philox4x32 implements RandomGenerator {
 
   private final long seed;
 
-  /** Who draws; plain, see {@link Access}. Null between batches. */
+  /** The thread that may draw; null between batches. Plain, see {@link Access}. */
   private @Nullable Thread thread;
 
   private int epoch;
@@ -47,18 +47,34 @@ final class Philox4x32 implements RandomGenerator {
   }
 
   /**
-   * The seed of a stage's own numbers: the finaliser of SplitMix64 (Steele, Lea and Flood, "Fast
-   * splittable pseudorandom number generators", 2014), which is a bijection, so that no two stages
-   * of a loader share one.
+   * The seed of a stage's numbers, by the finaliser of SplitMix64 (Steele, Lea and Flood, "Fast
+   * splittable pseudorandom number generators", 2014). It is a bijection, so no two stages of a
+   * loader share a seed.
    */
   static long seedOfStage(long seed, int stage) {
-    long z = seed + (stage + 1) * 0x9E3779B97F4A7C15L;
+    return mix(seed + (stage + 1) * 0x9E3779B97F4A7C15L);
+  }
+
+  /**
+   * The seed of the numbers for a purpose. The name is hashed by FNV-1a with 64 bits (Fowler, Noll,
+   * Vo). The seed is mixed twice, so that it differs from those of stages.
+   */
+  static long seedOfPurpose(long seed, String name) {
+    long hash = 0xcbf29ce484222325L;
+    for (int i = 0; i < name.length(); i++) {
+      hash = (hash ^ name.charAt(i)) * 0x100000001b3L;
+    }
+    return mix(mix(seed) + hash);
+  }
+
+  private static long mix(long from) {
+    long z = from;
     z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
     z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
     return z ^ (z >>> 31);
   }
 
-  /** Goes to the first number of a batch, to be drawn on this thread until {@link #end()}. */
+  /** Sets the generator to a batch's first number. This thread may draw until {@link #end()}. */
   void begin(int epoch, long index) {
     this.epoch = epoch;
     this.index = index;
@@ -70,7 +86,7 @@ final class Philox4x32 implements RandomGenerator {
     thread = null;
   }
 
-  /** Goes to the first word of a block of the batch. */
+  /** Sets the generator to the first word of a block of the batch. */
   void seek(long block) {
     this.block = block;
     used = WORDS;
@@ -132,7 +148,7 @@ final class Philox4x32 implements RandomGenerator {
     return nextInt() < 0;
   }
 
-  /** Each word gives four bytes, lowest first; what is left of the last one is dropped. */
+  /** Each word gives four bytes, lowest first. Unused bytes of the last word are dropped. */
   @Override
   public void nextBytes(byte[] bytes) {
     int word = 0;
@@ -167,9 +183,9 @@ final class Philox4x32 implements RandomGenerator {
   }
 
   /**
-   * An unbiased number below an unsigned bound: the upper half of word times bound, with those
-   * lower halves rejected that would come up once too often. Lemire, "Fast random integer
-   * generation in an interval", ACM TOMACS 29 (2019).
+   * An unbiased number below an unsigned bound: the upper half of word times bound. Words whose
+   * lower half is below 2^32 mod bound are rejected. Lemire, "Fast random integer generation in an
+   * interval", ACM TOMACS 29 (2019).
    */
   private int below(int bound) {
     long product = (nextInt() & WORD_MASK) * (bound & WORD_MASK);
@@ -246,8 +262,8 @@ final class Philox4x32 implements RandomGenerator {
 
   /**
    * The polar method of Marsaglia and Bray, "A convenient method for generating normal variables",
-   * SIAM Review 6 (1964). The second number of each pair is dropped: kept, it would belong to a
-   * place in the sequence that a new batch has left.
+   * SIAM Review 6 (1964). The second number of each pair is dropped. If it were kept, it could leak
+   * into the next batch.
    */
   @Override
   public double nextGaussian() {

@@ -124,7 +124,13 @@ final class Producers {
     }
     Throwable failure = thrown == null ? contradiction(slot, endOfEpoch) : thrown;
     if (failure == null && !endOfEpoch) {
-      ledger.publish(slot, now);
+      HostBatch batch = core.memory(slot).filled();
+      if (batch.size() == 0) { // and nothing to copy
+        ledger.fail(slot, new NoGoodSample(batch.badSamples()), now);
+        core.consumers.tell();
+      } else {
+        ledger.publish(slot, now);
+      }
       return;
     }
     core.consumers.tell();

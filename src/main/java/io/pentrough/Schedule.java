@@ -95,6 +95,11 @@ final class Schedule implements JobSource {
   }
 
   @Override
+  public @Nullable EpochTarget epochTarget() {
+    return job.target() instanceof EpochTarget target ? target : null;
+  }
+
+  @Override
   public long[] deliveredBefore() {
     return deliveredBefore;
   }
@@ -167,6 +172,18 @@ final class Schedule implements JobSource {
   @Override
   public String describe(long sequence) {
     return describe(epoch(sequence), index(sequence));
+  }
+
+  @Override
+  public int nextEpoch(long lowestOpen) {
+    int at = at(lowestOpen);
+    boolean isOver = lowestOpen - start[at] >= steps[at]; // it ended before the number
+    return oldestEpoch + at + (isOver ? 1 : 0);
+  }
+
+  @Override
+  public boolean knowsEpochs() {
+    return declaredIndexes != ENDLESS;
   }
 
   @Override

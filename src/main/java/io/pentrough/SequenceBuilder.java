@@ -34,6 +34,13 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   abstract Job job(InferredTarget.Start first);
 
   /**
+   * The target, if it knows its epochs; null if it does not.
+   *
+   * @throws IllegalArgumentException if it cannot fill the arrays
+   */
+  abstract @Nullable EpochTarget epochTarget();
+
+  /**
    * Whether batches are delivered in the order of their index. Default true. If false, they are
    * delivered as they get ready. Each is still delivered once, and is the same as in order. At most
    * 4096 others overtake an index that takes long.
@@ -47,8 +54,10 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   }
 
   /**
-   * How many indexes an epoch has, over all shards. Default: as many as the target makes before it
-   * calls {@link BatchContext#endOfEpoch}, so an endless first epoch if it never does.
+   * How many indexes an epoch has, over all shards. Default: as many as an {@link EpochTarget}
+   * says. For other targets, as many as the target makes before it calls {@link
+   * BatchContext#endOfEpoch}, so an endless first epoch if it never does. {@link #start()} refuses
+   * another number than that of an {@link EpochTarget}.
    *
    * @param batches at least 1
    * @return this
@@ -67,8 +76,9 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
 
   /**
    * How many epochs there are; they follow each other without a pause. Default: endlessly many if
-   * {@code batchesPerEpoch} is given, else 1. After the last batch {@code get} throws {@link
-   * java.util.NoSuchElementException}.
+   * How many epochs there are; they follow each other without a pause. Default: endlessly many if
+   * {@code batchesPerEpoch} is given or an {@link EpochTarget} says it, else 1. After the last
+   * batch {@code get} throws {@link java.util.NoSuchElementException}.
    *
    * @param epochs at least 1
    * @return this
@@ -186,15 +196,18 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    *     what had been allocated is given back
    * @throws UnsupportedOperationException if the device cannot do {@code zeroCopy}
    * @throws IllegalArgumentException if the memory is over budget, the shard is empty, the position
-   *     to start at is of another configuration, a stage does not fit the arrays or {@code
-   *     zeroCopy}, or the arrays of an {@link ArraySource} cannot be a batch or do not fit the
-   *     names and types given for them
+   *     to start at is of another configuration, an {@link EpochTarget} cannot fill the arrays or
+   *     has epochs of another length than {@code batchesPerEpoch}, a stage does not fit the arrays
+   *     or {@code zeroCopy}, or the arrays of an {@link ArraySource} cannot be a batch or do not
+   *     fit the names and types given for them
    * @throws IllegalStateException if the consumer stream is closed
    * @throws StageException if a stage cannot be prepared; what had been allocated is given back
    * @throws TargetException if the {@link ArraySource} fails at the first batch; an interrupt is
    *     kept as the thread's flag
    */
   public final BackgroundLoader start() {
+    EpochTarget target = epochTarget();
+    long batchesPerEpoch = target == null ? this.batchesPerEpoch : epochLength(target);
     if (shardFirst >= batchesPerEpoch) {
       throw new IllegalArgumentException(
           "shard "
@@ -209,32 +222,71 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
     if (from == null) {
       from = new Position(Fingerprint.NONE, 0, shardFirst, new long[0], new long[0]);
     }
-    Job job = job(firstBatch(from));
+    Job job = job(firstBatch(from, batchesPerEpoch));
     StagePlan stagePlan = stagePlan(job.spec());
     Fingerprint fingerprint =
-        Fingerprint.of(job.spec(), stagePlan, seed(), batchesPerEpoch, shardFirst, shardStride);
+        Fingerprint.of(
+            job.spec(),
+            stagePlan,
+            target == null
+                ? ""
+                : Objects.requireNonNull(target.description(), "the target's description()"),
+            seed(),
+            batchesPerEpoch,
+            shardFirst,
+            shardStride);
     if (startAt != null) {
       startAt.requireSame(fingerprint);
     }
     Schedule schedule =
-        new Schedule(job, fingerprint, batchesPerEpoch, lastEpoch(), shardFirst, shardStride, from);
+        new Schedule(
+            job,
+            fingerprint,
+            batchesPerEpoch,
+            lastEpoch(batchesPerEpoch),
+            shardFirst,
+            shardStride,
+            from);
     MemoryPlan plan = withinBudget(plan(job.spec(), stagePlan));
     LoaderOptions options = options(ordered, stagePlan);
     return new BackgroundLoader(Engine.start(device, schedule, plan, options), options);
   }
 
   /** The first batch from a position on, as far as that is known before the target is asked. */
-  private InferredTarget.Start firstBatch(Position from) {
+  private InferredTarget.Start firstBatch(Position from, long batchesPerEpoch) {
     boolean atAnEnd = from.index() >= batchesPerEpoch;
     return new InferredTarget.Start(
         atAnEnd ? from.epoch() + 1 : from.epoch(),
         atAnEnd ? shardFirst : from.index(),
         shardFirst,
-        lastEpoch());
+        lastEpoch(batchesPerEpoch));
+  }
+
+  /** What the target says, unless the builder was told something else. */
+  private long epochLength(EpochTarget target) {
+    long batches = target.batchesPerEpoch();
+    if (batches < 1) {
+      throw new IllegalArgumentException(
+          "the target says that an epoch has "
+              + batches
+              + " batches; it must have at least 1: "
+              + target.description());
+    }
+    if (batchesPerEpoch != Schedule.ENDLESS && batchesPerEpoch != batches) {
+      throw new IllegalArgumentException(
+          "batchesPerEpoch is "
+              + batchesPerEpoch
+              + ", but the target says that an epoch has "
+              + batches
+              + " batches ("
+              + target.description()
+              + "): leave batchesPerEpoch out");
+    }
+    return batches;
   }
 
   /** How many epochs there are; the largest integer if they never end. */
-  private int lastEpoch() {
+  private int lastEpoch(long batchesPerEpoch) {
     if (epochs > 0) {
       return epochs;
     }

@@ -3,36 +3,94 @@ package io.pentrough;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Failures that a {@link FailurePolicy} leaves out, from when a consumer gets to them until it has
- * reported them to the policy's listener. Guarded by the {@link Core}, but for {@link
+ * What is left out: batches that failed, by a {@link FailurePolicy}; and bad samples, up to what
+ * their {@link EpochTarget} allows. Both are counted when a consumer gets to them. That consumer
+ * reports them to the listener before its call goes on. Guarded by the {@link Core}, but for {@link
  * #reportPending}.
  */
 final class Skips {
 
   private final FailurePolicy policy;
+  private final @Nullable EpochTarget target;
+  private final long maxBadSamples;
   private final StatsRecorder stats;
-  private final List<Skip> pending = new ArrayList<>();
+
+  /** Failed batches that were left out, to compare with the policy. */
+  private long batches;
+
+  private final List<Report> pending = new ArrayList<>();
   private volatile boolean anyPending;
 
-  /** A failure, and whose {@code get} has left it out and reports it. */
-  private record Skip(Failure failure, Thread consumer) {}
+  /** A call of a listener, and whose {@code get} makes it. */
+  private record Report(Runnable call, Thread consumer) {}
 
-  Skips(FailurePolicy policy, StatsRecorder stats) {
+  Skips(FailurePolicy policy, @Nullable EpochTarget target, StatsRecorder stats) {
     this.policy = policy;
+    this.target = target;
     this.stats = stats;
+    maxBadSamples = target == null ? Long.MAX_VALUE : target.maxBadSamples();
   }
 
   /** Whether the failure, whose turn it is, is left out; it is counted then, and pending. */
   boolean leavesOut(Failure failure) {
-    boolean leftOut = !failure.contradicts() && stats.skips() < policy.skips();
+    boolean leftOut = !failure.contradicts() && batches < policy.skips();
     if (leftOut) {
-      stats.skipped();
-      pending.add(new Skip(failure, Thread.currentThread()));
-      anyPending = true;
+      batches++;
+      leaveOut(failure);
     }
     return leftOut;
+  }
+
+  private void leaveOut(Failure failure) {
+    stats.skipped();
+    report(() -> policy.listener().skipped(failure.epoch(), failure.index(), failure.cause()));
+  }
+
+  /** What the failure is for the caller if its batch has no good sample: null if it is left out. */
+  @Nullable Failure withoutGoodSample(Failure failure, List<BadSample> bad) {
+    if (!allows(bad)) {
+      return failure.causedBy(tooMany(bad));
+    }
+    leftOut(failure.epoch(), failure.index(), bad);
+    leaveOut(
+        failure.causedBy(
+            new BadSamplesException("all " + bad.size() + " samples of the batch are bad", bad)));
+    return null;
+  }
+
+  /** Whether a batch with these bad samples, whose turn it is, may be delivered. */
+  boolean allows(List<BadSample> bad) {
+    return bad.size() <= maxBadSamples - stats.badSamples();
+  }
+
+  /** Why it may not. */
+  BadSamplesException tooMany(List<BadSample> bad) {
+    return new BadSamplesException(
+        "%d bad %s in this batch and %d before are more than the %d allowed"
+            .formatted(
+                bad.size(),
+                bad.size() == 1 ? "sample" : "samples",
+                stats.badSamples(),
+                maxBadSamples),
+        bad);
+  }
+
+  /** The batch of these bad samples is delivered, or left out: they are counted, and pending. */
+  void leftOut(int epoch, long index, List<BadSample> bad) {
+    stats.badSamples(bad.size());
+    EpochTarget told = target;
+    for (int i = 0; told != null && i < bad.size(); i++) {
+      BadSample sample = bad.get(i);
+      report(() -> told.badSample(epoch, index, sample));
+    }
+  }
+
+  private void report(Runnable call) {
+    pending.add(new Report(call, Thread.currentThread()));
+    anyPending = true;
   }
 
   /** Whether the caller has something to report. */
@@ -47,12 +105,12 @@ final class Skips {
     return false;
   }
 
-  /** What the caller has to report. */
-  List<Failure> takePending() {
-    List<Failure> taken = new ArrayList<>();
+  /** The calls of listeners that the caller has to make; each may throw what it likes. */
+  List<Runnable> takePending() {
+    List<Runnable> taken = new ArrayList<>();
     for (int i = pending.size() - 1; i >= 0; i--) {
       if (pending.get(i).consumer == Thread.currentThread()) {
-        taken.add(0, pending.remove(i).failure);
+        taken.add(0, pending.remove(i).call);
       }
     }
     anyPending = !pending.isEmpty();
@@ -64,22 +122,17 @@ final class Skips {
     if (!anyPending) {
       return;
     }
-    List<Failure> taken;
+    List<Runnable> taken;
     synchronized (core) {
       taken = takePending();
     }
     for (int i = 0; i < taken.size(); i++) {
       core.device.endCalls(core.device.beginCalls()); // the listener may change the context
       try {
-        report(taken.get(i));
+        taken.get(i).run();
       } catch (Throwable t) {
-        core.log(Level.WARNING, "the listener for skipped batches threw", t);
+        core.log(Level.WARNING, "the listener for skipped batches or bad samples threw", t);
       }
     }
-  }
-
-  /** Tells the listener, which may throw what it likes. */
-  void report(Failure failure) {
-    policy.listener().skipped(failure.epoch(), failure.index(), failure.cause());
   }
 }

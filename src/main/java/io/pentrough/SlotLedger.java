@@ -220,12 +220,26 @@ final class SlotLedger {
   }
 
   /**
+   * The batch that is to be delivered next; null if it is not there.
+   *
+   * @param inFlight whether one will do whose copy is only queued
+   */
+  @Nullable DeviceSlot next(boolean inFlight) {
+    return device.nextBatch(inFlight);
+  }
+
+  /** The batch that is to be delivered next cannot be: told instead of it, once it is ready. */
+  void refuse(DeviceSlot slot, Throwable failure) {
+    slot.failure = failure;
+  }
+
+  /**
    * Gives the batch that is to be delivered next to a consumer; null if it is not there.
    *
    * @param inFlight whether one will do whose copy is only queued
    */
   @Nullable DeviceSlot take(Thread holder, boolean inFlight, long now) {
-    DeviceSlot first = device.nextBatch(inFlight);
+    DeviceSlot first = next(inFlight);
     if (first != null) {
       order.deliver(first.sequence);
       first.leaseTo(holder);

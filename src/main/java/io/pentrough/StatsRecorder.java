@@ -40,6 +40,7 @@ final class StatsRecorder {
   private long bytes;
   private long failures;
   private long skips;
+  private long badSamples;
   private final Histogram fills = new Histogram();
   private final Histogram slotWaits = new Histogram();
   private final Histogram copies = new Histogram();
@@ -124,8 +125,13 @@ final class StatsRecorder {
     skips++;
   }
 
-  long skips() {
-    return skips;
+  /** A batch that is delivered or left out is short of so many samples. */
+  void badSamples(int samples) {
+    badSamples += samples;
+  }
+
+  long badSamples() {
+    return badSamples;
   }
 
   /** A worker begins to wait for a host slot, or for a job. */
@@ -252,6 +258,7 @@ final class StatsRecorder {
             bytes,
             failures,
             skips,
+            badSamples,
             fills.copy(),
             slotWaits.copy(),
             copies.copy(),

@@ -82,7 +82,7 @@ final class Worker implements Runnable {
       batch.clearOtherRows();
       if (checks && !context.saidEndOfEpoch()) {
         check.look(batch, slot.epoch, slot.index);
-        memory.checked = true;
+        memory.checked = batch.size() > 0;
       }
       return null;
     } catch (Throwable t) {

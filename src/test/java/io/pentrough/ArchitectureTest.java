@@ -79,6 +79,7 @@ final class ArchitectureTest {
           "CopierTurn",
           "Reclaimer",
           "CopyProgress",
+          "Deliveries",
           "Skips",
           "Core",
           "ConsumerSignals",

@@ -206,6 +206,65 @@ class FailurePolicyTest {
     }
   }
 
+  @ParameterizedTest(name = "{0} workers, reset every {1}")
+  @CsvSource({"1, 0", "4, 0", "4, 3"})
+  @DisplayName("retry, then skip: every attempt is used, then the batch is left out, to the bound")
+  void retryThenSkip(int workers, int resetEvery) throws Exception {
+    List<Skip> skips = new ArrayList<>(); // the consumer's
+    List<Long> failed = new ArrayList<>();
+    List<Long> got = new ArrayList<>();
+    BatchTarget target =
+        (out, context) -> {
+          boolean hopeless = context.index() % 4 == 1;
+          if (hopeless || (context.index() % 4 == 2 && context.attempt() < 2)) {
+            throw new IOException(context.index() + "/" + context.attempt());
+          }
+          Numbered.fill(out, context);
+        };
+    FailurePolicy policy =
+        FailurePolicy.retry(2).thenSkip(2, (e, i, cause) -> skips.add(new Skip(e, i, cause)));
+    try (BackgroundLoader loader =
+        loader(target, policy).workers(workers).batchesPerEpoch(12).epochs(1).start()) {
+      try {
+        for (int gets = 1; ; gets++) {
+          try (DeviceBatch batch = loader.get(patience())) {
+            got.add(batch.index());
+          } catch (TargetException e) {
+            failed.add(e.index());
+          }
+          if (resetEvery > 0 && gets % resetEvery == 0) {
+            loader.reset();
+          }
+        }
+      } catch (NoSuchElementException end) {
+        assertEquals(List.of(0L, 2L, 3L, 4L, 6L, 7L, 8L, 10L, 11L), got);
+      }
+      assertEquals(2, loader.stats().skips());
+    }
+    assertEquals(List.of(9L), failed);
+    assertEquals(List.of(1L, 5L), skips.stream().map(Skip::index).toList());
+    assertEquals(
+        List.of("1/2", "5/2"), skips.stream().map(skip -> skip.cause.getMessage()).toList());
+  }
+
+  @Test
+  @DisplayName("thenSkip: in words; refused twice, or for no batch at all")
+  void thenSkip() {
+    FailurePolicy.SkipListener nobody = (epoch, index, cause) -> {};
+    assertEquals("fail", FailurePolicy.fail().toString());
+    assertEquals("retry 3", FailurePolicy.retry(3).toString());
+    assertEquals("skip at most 4", FailurePolicy.fail().thenSkip(4, nobody).toString());
+    FailurePolicy both = FailurePolicy.retry(3).thenSkip(4, nobody);
+    assertEquals("retry 3, then skip at most 4", both.toString());
+    assertSays(
+        assertThrows(IllegalStateException.class, () -> both.thenSkip(1, nobody)),
+        "retry 3, then skip at most 4");
+    assertSays(
+        assertThrows(
+            IllegalArgumentException.class, () -> FailurePolicy.retry(1).thenSkip(0, nobody)),
+        "atMost must be at least 1, not 0");
+  }
+
   @Test
   @ResourceLock("java.util.logging")
   @DisplayName("skip: what the listener throws is logged, and nothing else comes of it")
@@ -231,7 +290,9 @@ class FailurePolicyTest {
                 .start()) {
       check(1, loader.get(patience()));
       check(2, loader.get(patience()));
-      assertEquals(1, log.containing("policy: the listener for skipped batches threw").size());
+      assertEquals(
+          1,
+          log.containing("policy: the listener for skipped batches or bad samples threw").size());
       assertEquals(List.of(wrong), log.thrown());
     }
   }

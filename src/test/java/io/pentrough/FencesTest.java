@@ -101,6 +101,20 @@ class FencesTest {
   }
 
   @Test
+  @DisplayName("I5: a loop over one epoch that waits ends when its last batch is taken in flight")
+  void epochTakenInFlight() throws Exception {
+    try (BackgroundLoader loader =
+        Bench.loader(device.holdNewStreams(), Bench::write).batchesPerEpoch(1).start()) {
+      Caller<Boolean> loop = Caller.start(() -> loader.epoch().iterator().hasNext()).untilWaiting();
+      Stream consumer = device.stream("consumer");
+      loader.getQueued(consumer, Patience.patience()).close();
+      assertFalse(loop.result());
+      device.runAll();
+    }
+    Bench.assertAllGone(device);
+  }
+
+  @Test
   @DisplayName("I2: each slot waits for the stream its own lease was for")
   void twoConsumers() throws Exception {
     Stream a = device.heldStream("a");

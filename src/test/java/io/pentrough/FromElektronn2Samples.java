@@ -33,7 +33,7 @@ final class FromElektronn2Samples {
     this.device = device;
   }
 
-  /** A data set in the manner of ELEKTRONN2: a batch is an image per label, of the same number. */
+  /** A dataset in the manner of ELEKTRONN2: a batch is an image per label, of the same number. */
   static final class Data {
 
     volatile int difficulty;

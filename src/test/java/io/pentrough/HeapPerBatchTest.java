@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import io.pentrough.TestStages.Expand;
+import io.pentrough.data.Batches;
+import io.pentrough.data.Dataset;
+import io.pentrough.data.Sample;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
@@ -61,8 +64,28 @@ class HeapPerBatchTest {
     ORDERED,
     UNORDERED,
     HANDED_OVER,
-    STAGED
+    STAGED,
+    /** Of 1,001 samples, so that every 251st batch is a partial one of another epoch. */
+    DATASET
   }
+
+  private static final Dataset SAMPLES =
+      new Dataset() {
+        @Override
+        public long size() {
+          return 1001;
+        }
+
+        @Override
+        public void read(long index, Sample out) {
+          HostArray image = out.array("image");
+          for (int i = 0; i < 8; i++) {
+            image.setByte(i, (byte) out.random().nextInt(256));
+          }
+          image.unsafeBuffer().put(9, (byte) 1);
+          out.array("label").setInt(0, (int) index);
+        }
+      };
 
   private static void fill(HostBatch out, BatchContext context) {
     HostArray image = out.array("image");
@@ -82,12 +105,12 @@ class HeapPerBatchTest {
   @DisplayName("I6: at most 128 bytes a lease and 64 an array asked for, and nothing else")
   void nothingButTheLease(Mode mode) throws Exception {
     try (DeviceStream stream = device.newStream()) {
+      BatchTarget target =
+          mode == Mode.DATASET ? Batches.of(SAMPLES, 4).shuffled() : HeapPerBatchTest::fill;
       BackgroundLoader.Builder builder =
-          BackgroundLoader.builder(device, SPEC, HeapPerBatchTest::fill)
-              .workers(2)
-              .consumerStream(stream);
+          BackgroundLoader.builder(device, SPEC, target).workers(2).consumerStream(stream);
       switch (mode) {
-        case ORDERED -> {}
+        case ORDERED, DATASET -> {}
         case UNORDERED -> builder.ordered(false);
         case HANDED_OVER -> builder.zeroCopy(true);
         case STAGED -> builder.stage(new Expand());

@@ -476,7 +476,7 @@ class HostBatchTest {
         () ->
             assertMessage(
                 IllegalStateException.class,
-                "shared() is called on thread helper: call it on the fill's own thread "
+                "concurrentView() is called on thread helper: call it on the fill's own thread "
                     + "and hand the view to the others",
                 shared::concurrentView));
     shared.concurrentView().array(0).fillZero();

@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import io.pentrough.augment.Augmentation;
@@ -10,7 +11,13 @@ import io.pentrough.augment.Border;
 import io.pentrough.augment.Layout;
 import io.pentrough.augment.OneHot;
 import io.pentrough.augment.Warp;
+import io.pentrough.data.BadSampleListener;
+import io.pentrough.data.Batches;
+import io.pentrough.data.Dataset;
+import io.pentrough.data.LastBatch;
 import io.pentrough.data.Permutation;
+import io.pentrough.data.Sample;
+import io.pentrough.data.SampleException;
 import io.pentrough.data.Sampler;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
@@ -29,6 +36,7 @@ import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaProvider;
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.device.host.HostDeviceProvider;
+import java.io.IOException;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Executable;
 import java.lang.reflect.InvocationTargetException;
@@ -71,6 +79,9 @@ class NullArgumentsTest {
           ArraySource.class,
           BatchStage.class,
           BatchTarget.class,
+          BadSampleListener.class,
+          Dataset.class,
+          EpochTarget.class,
           FailurePolicy.SkipListener.class,
           HostKernel.class,
           StageWork.class,
@@ -166,7 +177,22 @@ class NullArgumentsTest {
       samples.put(Border.class, Border.CLAMP);
       samples.put(Class.class, NullArgumentsTest.class);
       samples.put(Runnable.class, (Runnable) () -> {});
-      samples.put(BatchContext.class, new BatchContext(0, 0));
+      BatchContext began = new BatchContext(0, 0);
+      began.begin(0, 0, 0);
+      add(BatchContext.class, began);
+      KeptSample dataset = new KeptSample();
+      Batches batches = Batches.of(dataset, 2);
+      assertThrows(SampleException.class, () -> batches.fill(host, began));
+      add(Batches.class, batches);
+      add(Sample.class, Objects.requireNonNull(dataset.sample));
+      samples.put(Dataset.class, dataset);
+      samples.put(LastBatch.class, LastBatch.PAD);
+      samples.put(BadSample.class, new BadSample(0, new IOException()));
+      samples.put(Throwable.class, new IOException());
+      samples.put(BadSampleListener.class, (BadSampleListener) (epoch, index, sample) -> {});
+      FailurePolicy.SkipListener nobody = (epoch, index, cause) -> {};
+      samples.put(FailurePolicy.SkipListener.class, nobody);
+      add(FailurePolicy.class, FailurePolicy.retry(1));
       int handles = TestDevice.handles(device);
 
       for (Class<?> type : publicTypes()) {
@@ -301,6 +327,23 @@ class NullArgumentsTest {
             : name.matches("[a-z]\\w*") && (name.equals(message) || message.startsWith(name + ":"));
     if (!(thrown instanceof NullPointerException) || !named) {
       wrong.add(what + ": " + thrown);
+    }
+  }
+
+  /** Keeps what it is given, to be called later than a dataset may. */
+  private static final class KeptSample implements Dataset {
+
+    private @Nullable Sample sample;
+
+    @Override
+    public long size() {
+      return 2;
+    }
+
+    @Override
+    public void read(long index, Sample out) throws IOException {
+      sample = out;
+      throw new IOException("that is enough");
     }
   }
 

@@ -2,10 +2,13 @@ package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -208,6 +211,49 @@ class Philox4x32Test {
     assertEquals(3, retried.attempt());
     assertEquals(worker, retried.worker());
     assertEquals("epoch 1, index 2, attempt 3, worker " + worker, retried.toString());
+  }
+
+  @Test
+  void purposesHaveNumbersOfTheirOwn() {
+    BatchContext context = new BatchContext(0, 42);
+    BatchContext stage = new BatchContext(0, Philox4x32.seedOfStage(42, 0));
+    Set<Long> drawn = new HashSet<>();
+    Set<Long> seeds = new HashSet<>();
+    for (int epoch = 0; epoch < 2; epoch++) {
+      context.begin(epoch, 7, 0);
+      stage.begin(epoch, 7, 0);
+      drawn.add(context.random().nextLong());
+      drawn.add(stage.random().nextLong());
+      for (String purpose : List.of("samples", "order", "")) {
+        for (long number : new long[] {0, 1, 7, -1}) {
+          drawn.add(context.random(purpose, number).nextLong());
+        }
+        drawn.add(stage.random(purpose, 7).nextLong());
+        seeds.add(context.seed(purpose));
+      }
+    }
+    assertEquals(2 * (2 + 3 * 5), drawn.size());
+    assertEquals(3, seeds.size());
+    assertEquals(0xfe5f76c7906222f2L, context.seed("samples"), "on every JDK");
+  }
+
+  @Test
+  void thePlaceInAPurposesNumbersIsForgottenAndTheBatchDoesNotCount() {
+    BatchContext context = new BatchContext(3, 42);
+    context.begin(5, 1, 2);
+    RandomGenerator random = context.random("samples", 9);
+    long first = random.nextLong();
+    long second = random.nextLong();
+    assertNotEquals(first, second);
+    assertSame(random, context.random("samples", 10));
+    context.end();
+    assertThrows(IllegalStateException.class, random::nextInt);
+    assertThrows(IllegalStateException.class, () -> context.random("samples", 9));
+    assertThrows(IllegalStateException.class, () -> context.seed("samples"));
+    BatchContext other = new BatchContext(0, 42);
+    other.begin(5, 1_000_000, 0);
+    assertEquals(first, other.random("samples", 9).nextLong());
+    assertEquals(first, other.random("samples", 9).nextLong(), "set back at each call");
   }
 
   @Test

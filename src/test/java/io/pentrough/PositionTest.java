@@ -354,7 +354,7 @@ class PositionTest {
             .variableArray("a b", DType.INT8, 3, 1)
             .build();
     for (long length : new long[] {1, Schedule.ENDLESS}) {
-      Fingerprint print = Fingerprint.of(odd, null, Long.MIN_VALUE, length, 1, 3);
+      Fingerprint print = Fingerprint.of(odd, null, "", Long.MIN_VALUE, length, 1, 3);
       Position position = new Position(print, 3, 7, new long[] {9, 0}, new long[] {1});
       assertTrue(position.toString().chars().allMatch(c -> c < 128), position::toString);
       Position read = Position.parse(position + "\n");
@@ -363,7 +363,7 @@ class PositionTest {
       assertEquals(position.toString(), read.toString());
       read.requireSame(print);
     }
-    Fingerprint print = Fingerprint.of(SPEC, null, 77, 9, 0, 1);
+    Fingerprint print = Fingerprint.of(SPEC, null, "", 77, 9, 0, 1);
     String good = new Position(print, 3, 7, new long[] {9, 0}, new long[] {1, 3}).toString();
     assertEquals(
         "pentrough-position-2 epoch=3 index=7 steps=9,0 delivered=1,3 seed=77 length=9 shard=0/1"

@@ -59,6 +59,7 @@ class ReadmeSampleTest {
     List<String> compiled = new ArrayList<>(Snippets.compiled(ReadmeSample.class).values());
     compiled.addAll(Snippets.compiled(FromElektronn2Samples.class).values());
     compiled.addAll(Snippets.compiled(AugmentationSample.class).values());
+    compiled.addAll(Snippets.compiled(DataSample.class).values());
     compiled.addAll(Snippets.compiled(ToFloats.class).values());
     compiled.addAll(Snippets.compiled(CudaLibrariesSample.class).values());
     compiled.addAll(Snippets.compiled(OrderSamples.class).values());

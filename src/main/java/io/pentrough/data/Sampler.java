@@ -1,11 +1,11 @@
 package io.pentrough.data;
 
 /**
- * Which samples of a data set an epoch has, and in which order.
+ * Which samples of a dataset an epoch has, and in which order.
  *
  * <p>{@link #sequential()}, {@link #shuffled()}, {@link #weighted} and {@link #subset(long...)} are
  * given. Write your own for another order: everything that it returns must be a function of its own
- * options, the size of the data set, the seed and the epoch. Then an epoch is the same for any
+ * options, the size of the dataset, the seed and the epoch. Then an epoch is the same for any
  * number of workers and shards, and after a resume.
  *
  * <pre>{@code
@@ -21,18 +21,18 @@ public interface Sampler {
   /**
    * How many samples an epoch has.
    *
-   * @param datasetSize how many samples the data set has, 1 or more
-   * @return 1 or more; fewer or more than the data set has, if it leaves out or repeats some
-   * @throws IllegalArgumentException if it cannot sample a data set of that size
+   * @param datasetSize how many samples the dataset has, 1 or more
+   * @return 1 or more; fewer or more than the dataset has, if it leaves out or repeats some
+   * @throws IllegalArgumentException if it cannot sample a dataset of that size
    */
   long samplesPerEpoch(long datasetSize);
 
   /**
    * A new order, for one thread.
    *
-   * @param datasetSize how many samples the data set has, 1 or more
+   * @param datasetSize how many samples the dataset has, 1 or more
    * @return to be begun before it is asked
-   * @throws IllegalArgumentException if it cannot sample a data set of that size
+   * @throws IllegalArgumentException if it cannot sample a dataset of that size
    */
   Order order(long datasetSize);
 
@@ -64,7 +64,7 @@ public interface Sampler {
      * The sample at a position of the epoch that was begun.
      *
      * @param position 0 to {@code samplesPerEpoch} - 1, in any order
-     * @return the sample's index in the data set, 0 to {@code datasetSize} - 1
+     * @return the sample's index in the dataset, 0 to {@code datasetSize} - 1
      * @throws IndexOutOfBoundsException if there is no such position
      * @throws IllegalStateException if no epoch was begun
      */
@@ -72,7 +72,7 @@ public interface Sampler {
   }
 
   /**
-   * Each sample once, in the order of the data set.
+   * Each sample once, in the order of the dataset.
    *
    * @return always the same object
    */
@@ -97,10 +97,10 @@ public interface Sampler {
    * <p>A draw takes constant time (alias method). The sampler keeps 12 bytes per weight, which all
    * workers share.
    *
-   * @param weights one for each sample of the data set, finite, not negative, and not all zero;
+   * @param weights one for each sample of the dataset, finite, not negative, and not all zero;
    *     copied. A sample of weight 0 is never drawn
    * @param samplesPerEpoch how many are drawn in an epoch, 1 or more
-   * @return a new sampler, for data sets of {@code weights.length} samples
+   * @return a new sampler, for datasets of {@code weights.length} samples
    * @throws IllegalArgumentException if a weight is negative, NaN or infinite, or none is positive,
    *     or {@code samplesPerEpoch} is less than 1
    */
@@ -109,11 +109,11 @@ public interface Sampler {
   }
 
   /**
-   * Some samples of the data set, in the order given.
+   * Some samples of the dataset, in the order given.
    *
-   * @param indexes of the samples in the data set, 0 or more; copied. One that is there twice is
+   * @param indexes of the samples in the dataset, 0 or more; copied. One that is there twice is
    *     sampled twice
-   * @return a new sampler, for data sets that have all of these samples
+   * @return a new sampler, for datasets that have all of these samples
    * @throws IllegalArgumentException if there is no index, or one is negative
    */
   static Sampler subset(long... indexes) {
@@ -121,13 +121,13 @@ public interface Sampler {
   }
 
   /**
-   * Some samples of the data set, in an order of their own: {@code subset(indexes, shuffled())}
+   * Some samples of the dataset, in an order of their own: {@code subset(indexes, shuffled())}
    * shuffles them.
    *
-   * @param indexes of the samples in the data set, 0 or more; copied. One that is there twice
-   *     counts as two samples
-   * @param order samples {@code indexes} as if it were a data set of {@code indexes.length} samples
-   * @return a new sampler, for data sets that have all of these samples
+   * @param indexes of the samples in the dataset, 0 or more; copied. One that is there twice counts
+   *     as two samples
+   * @param order samples {@code indexes} as if it were a dataset of {@code indexes.length} samples
+   * @return a new sampler, for datasets that have all of these samples
    * @throws IllegalArgumentException if there is no index, one is negative, or {@code order} cannot
    *     sample so many
    */

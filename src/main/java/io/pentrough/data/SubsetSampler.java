@@ -2,7 +2,7 @@ package io.pentrough.data;
 
 import java.util.Objects;
 
-/** Some samples of a data set, as another sampler orders them. */
+/** Some samples of a dataset, as another sampler orders them. */
 final class SubsetSampler implements Sampler {
 
   private final long[] indexes;
@@ -37,7 +37,7 @@ final class SubsetSampler implements Sampler {
   @Override
   public long samplesPerEpoch(long datasetSize) {
     if (indexes[largestAt] >= datasetSize) {
-      throw outside(largestAt, "the data set has " + datasetSize + " samples");
+      throw outside(largestAt, "the dataset has " + datasetSize + " samples");
     }
     return samplesPerEpoch;
   }

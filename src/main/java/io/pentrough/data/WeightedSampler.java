@@ -46,7 +46,7 @@ final class WeightedSampler implements Sampler {
     if (!anyPositive) {
       throw new IllegalArgumentException(
           weights.length == 0
-              ? "there are no weights: give one for each sample of the data set"
+              ? "there are no weights: give one for each sample of the dataset"
               : "all "
                   + weights.length
                   + " weights are 0: give a positive weight to the samples that shall be drawn");
@@ -59,7 +59,7 @@ final class WeightedSampler implements Sampler {
       throw new IllegalArgumentException(
           "there are "
               + weights
-              + " weights, but the data set has "
+              + " weights, but the dataset has "
               + datasetSize
               + " samples: give one weight for each sample");
     }

@@ -43,7 +43,7 @@ enum WholeDataset implements Sampler {
   public long samplesPerEpoch(long datasetSize) {
     if (datasetSize < 1) {
       throw new IllegalArgumentException(
-          "a data set of " + datasetSize + " samples cannot be sampled: it needs at least 1");
+          "a dataset of " + datasetSize + " samples cannot be sampled: it needs at least 1");
     }
     return datasetSize;
   }

@@ -1,7 +1,7 @@
 /**
  * What a target reads, and in which order: permutations and samplers.
  *
- * <p>A {@linkplain io.pentrough.data.Sampler sampler} says which sample of a data set stands at
+ * <p>A {@linkplain io.pentrough.data.Sampler sampler} says which sample of a dataset stands at
  * which position of an epoch. A {@linkplain io.pentrough.data.Permutation permutation} shuffles
  * numbers without a table of them.
  *

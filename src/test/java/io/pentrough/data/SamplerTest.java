@@ -47,7 +47,7 @@ class SamplerTest {
   }
 
   @Test
-  @DisplayName("sequential is the data set's order; shuffled is that of a Permutation")
+  @DisplayName("sequential is the dataset's order; shuffled is that of a Permutation")
   void wholeDataset() {
     long[] all = LongStream.range(0, SIZE).toArray();
     assertEquals(SIZE, Sampler.sequential().samplesPerEpoch(SIZE));
@@ -293,20 +293,20 @@ class SamplerTest {
         "all 2 weights are 0: give a positive weight to the samples that shall be drawn",
         () -> Sampler.weighted(new double[] {0, -0.0}, 5));
     assertRefused(
-        "there are no weights: give one for each sample of the data set",
+        "there are no weights: give one for each sample of the dataset",
         () -> Sampler.weighted(new double[0], 5));
     assertRefused(
         "samplesPerEpoch is 0: draw at least 1 sample in an epoch",
         () -> Sampler.weighted(new double[] {1}, 0));
     Sampler sampler = Sampler.weighted(new double[] {1, 1}, 5);
     String message =
-        "there are 2 weights, but the data set has 3 samples: give one weight for each sample";
+        "there are 2 weights, but the dataset has 3 samples: give one weight for each sample";
     assertRefused(message, () -> sampler.samplesPerEpoch(3));
     assertRefused(message, () -> sampler.order(3));
   }
 
   @Test
-  @DisplayName("an empty subset, and an index that is not in the data set, with its position")
+  @DisplayName("an empty subset, and an index that is not in the dataset, with its position")
   void badSubsets() {
     assertRefused(
         "the subset has no index: give it at least one sample", () -> Sampler.subset(new long[0]));
@@ -314,25 +314,25 @@ class SamplerTest {
         "the subset has index -4 at position 1, but indexes begin at 0",
         () -> Sampler.subset(3, -4));
     Sampler sampler = Sampler.subset(0, 59, 60, 5);
-    String message = "the subset has index 60 at position 2, but the data set has 60 samples";
+    String message = "the subset has index 60 at position 2, but the dataset has 60 samples";
     assertRefused(message, () -> sampler.samplesPerEpoch(60));
     assertRefused(message, () -> sampler.order(60));
     assertEquals(4, sampler.samplesPerEpoch(61));
     assertRefused(
-        "there are 1 weights, but the data set has 2 samples: give one weight for each sample",
+        "there are 1 weights, but the dataset has 2 samples: give one weight for each sample",
         () -> Sampler.subset(new long[] {1, 2}, Sampler.weighted(new double[] {1}, 5)));
   }
 
   @ParameterizedTest
   @ValueSource(longs = {0, -1, Long.MIN_VALUE})
-  @DisplayName("a data set of no samples")
+  @DisplayName("a dataset of no samples")
   void emptyDataset(long size) {
     for (Sampler sampler : samplers()) {
       assertThrows(IllegalArgumentException.class, () -> sampler.samplesPerEpoch(size));
       assertThrows(IllegalArgumentException.class, () -> sampler.order(size));
     }
     assertRefused(
-        "a data set of " + size + " samples cannot be sampled: it needs at least 1",
+        "a dataset of " + size + " samples cannot be sampled: it needs at least 1",
         () -> Sampler.shuffled().order(size));
   }
 

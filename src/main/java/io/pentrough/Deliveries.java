@@ -1,0 +1,108 @@
+package io.pentrough;
+
+import java.util.List;
+import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What comes next in the order of delivery: a batch, a failure in its place, or the end of an
+ * epoch. What the {@linkplain Skips policies} leave out is passed over here. Guarded by the {@link
+ * Core}.
+ */
+final class Deliveries {
+
+  private final Core core;
+  private final Skips skips;
+
+  /**
+   * The epoch of the last batch that was delivered, or the one behind the last epoch that a loop
+   * has seen the end of.
+   */
+  private int epoch;
+
+  Deliveries(Core core, Skips skips) {
+    this.core = core;
+    this.skips = skips;
+    synchronized (core) {
+      epoch = core.source.nextEpoch(core.ledger.order.lowestOpen());
+    }
+  }
+
+  /**
+   * The epoch that a loop over one epoch is for. If only the target knows where an epoch ends, it
+   * ends for loops when one of them has seen that. Otherwise it would depend on how far the workers
+   * are whether an epoch without a batch gets a loop.
+   */
+  int nextEpoch() {
+    return core.source.knowsEpochs()
+        ? core.source.nextEpoch(core.ledger.order.lowestOpen())
+        : epoch;
+  }
+
+  /**
+   * Takes the batch that is to be delivered next, or the failure in its place; null if neither is
+   * there.
+   *
+   * @param lastEpoch what comes behind it is not taken
+   * @param queued whether a batch will do whose copy is only queued
+   * @throws NoSuchElementException if the last epoch is over
+   */
+  @Nullable Outcome take(int lastEpoch, boolean queued, long now) {
+    SlotLedger ledger = core.ledger;
+    while (true) {
+      if (ledger.passOver(now)) {
+        core.copySignal.mayCopy();
+        core.workerSignaller.wakeAll();
+        core.windowMayHaveMoved();
+      }
+      requireEpoch(lastEpoch);
+      Failure failure = ledger.takeFailure(now);
+      if (failure == null) {
+        if (nextIsAllowed(queued)) {
+          break;
+        }
+        continue; // it is a failure now
+      }
+      epoch = Math.max(epoch, failure.epoch());
+      core.copySignal.mayCopy();
+      core.workerSignaller.wakeOne(); // a host slot is free
+      core.copySignal.wakeCopyThread(); // or a device slot, where a stage has failed
+      core.windowMayHaveMoved(); // a queue has room for another job, and nobody else will say so
+      if (failure.cause() instanceof NoGoodSample none) {
+        failure = skips.withoutGoodSample(failure, none.badSamples());
+      }
+      if (failure != null && !skips.leavesOut(failure)) {
+        return failure;
+      }
+    }
+    Thread caller = Thread.currentThread();
+    DeviceSlot slot = ledger.take(caller, queued, now);
+    if (slot != null) {
+      epoch = Math.max(epoch, slot.epoch);
+      List<BadSample> bad = core.memory(slot).badSamples;
+      if (!bad.isEmpty()) {
+        skips.leftOut(slot.epoch, slot.index, bad);
+      }
+      core.memory(slot).fence.beginLease();
+      core.windowMayHaveMoved();
+    }
+    return slot;
+  }
+
+  /** Whether the next batch is not there, or may be delivered; else it fails from now on. */
+  private boolean nextIsAllowed(boolean queued) {
+    DeviceSlot next = core.ledger.next(queued);
+    if (next == null || skips.allows(core.memory(next).badSamples)) {
+      return true;
+    }
+    core.ledger.refuse(next, skips.tooMany(core.memory(next).badSamples));
+    return false;
+  }
+
+  private void requireEpoch(int lastEpoch) {
+    if (lastEpoch < core.source.nextEpoch(core.ledger.order.lowestOpen())) {
+      epoch = Math.max(epoch, lastEpoch + 1);
+      throw new NoSuchElementException("epoch " + lastEpoch + " is over");
+    }
+  }
+}

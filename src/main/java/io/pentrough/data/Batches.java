@@ -1,0 +1,347 @@
+package io.pentrough.data;
+
+import io.pentrough.ArraySpec;
+import io.pentrough.BadSample;
+import io.pentrough.BatchContext;
+import io.pentrough.BatchSpec;
+import io.pentrough.EpochTarget;
+import io.pentrough.HostBatch;
+import java.util.Locale;
+import java.util.Objects;
+
+/**
+ * Batches of the samples of a {@link Dataset}: the target for a loader.
+ *
+ * <pre>{@code
+ * BackgroundLoader loader = BackgroundLoader.builder(device, spec,
+ *         Batches.of(images, 32).shuffled().lastBatch(LastBatch.PARTIAL).skipBadSamples(100))
+ *     .workers(4).seed(42).epochs(5).start();
+ * }</pre>
+ *
+ * <p>Row i of batch b holds the sample at position b * batchSize + i of the epoch's order. Order
+ * and random numbers are functions of the loader's seed and the epoch. So the content is the same
+ * for any number of workers and shards, and after a resume.
+ *
+ * <p>Immutable: each option returns a new object. <b>Threads.</b> Any. Several loaders may use one
+ * object.
+ */
+public final class Batches implements EpochTarget {
+
+  private static final BadSampleListener NOBODY = (epoch, batch, sample) -> {};
+
+  private final Dataset dataset;
+  private final long datasetSize;
+  private final int batchSize;
+  private final Sampler sampler;
+  private final long samplesPerEpoch;
+  private final LastBatch lastBatch;
+
+  /** 0 if a sample that cannot be read fails its batch. */
+  private final long maxBadSamples;
+
+  private final BadSampleListener listener;
+
+  /** A reader for each worker, which ends with the worker's thread. */
+  private final ThreadLocal<Reader> readers;
+
+  private Batches(
+      Dataset dataset,
+      long datasetSize,
+      int batchSize,
+      Sampler sampler,
+      LastBatch lastBatch,
+      long maxBadSamples,
+      BadSampleListener listener) {
+    this.dataset = dataset;
+    this.datasetSize = datasetSize;
+    this.batchSize = batchSize;
+    this.sampler = sampler;
+    this.lastBatch = lastBatch;
+    this.maxBadSamples = maxBadSamples;
+    this.listener = listener;
+    samplesPerEpoch = sampler.samplesPerEpoch(datasetSize);
+    if (samplesPerEpoch < 1) {
+      throw new IllegalArgumentException(
+          "sampler '"
+              + sampler.description()
+              + "' makes an epoch of "
+              + samplesPerEpoch
+              + " samples: it must have at least 1");
+    }
+    readers = ThreadLocal.withInitial(() -> new Reader(sampler.order(datasetSize)));
+  }
+
+  /**
+   * Batches of all samples, in the order of their index. The last batch is {@link
+   * LastBatch#PARTIAL}, and a sample that cannot be read fails its batch.
+   *
+   * @param dataset what is read; asked for its size now
+   * @param batchSize how many samples a batch has: the first dimension of every array, at least 1
+   * @return batches of that dataset
+   * @throws IllegalArgumentException if the batch size is less than 1, or the dataset is empty
+   */
+  public static Batches of(Dataset dataset, int batchSize) {
+    Objects.requireNonNull(dataset, "dataset");
+    if (batchSize < 1) {
+      throw new IllegalArgumentException("batchSize must be at least 1, not " + batchSize);
+    }
+    long size = dataset.size();
+    if (size < 1) {
+      throw new IllegalArgumentException(
+          "the dataset says that it has " + size + " samples: it must have at least 1");
+    }
+    return new Batches(
+        dataset, size, batchSize, Sampler.sequential(), LastBatch.PARTIAL, 0, NOBODY);
+  }
+
+  /**
+   * Each sample once in an epoch, in an order that is drawn anew for each epoch.
+   *
+   * @return the same batches in another order
+   */
+  public Batches shuffled() {
+    return sampler(Sampler.shuffled());
+  }
+
+  /**
+   * Says which samples an epoch has, and in which order.
+   *
+   * @param sampler which one
+   * @return batches of these samples
+   * @throws IllegalArgumentException if it cannot sample a dataset of this size, or its epochs have
+   *     no samples
+   */
+  public Batches sampler(Sampler sampler) {
+    Objects.requireNonNull(sampler, "sampler");
+    return new Batches(
+        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener);
+  }
+
+  /**
+   * Says what becomes of the last batch of an epoch if it is not full. Default {@link
+   * LastBatch#PARTIAL}.
+   *
+   * @param lastBatch what to do
+   * @return batches that do so
+   */
+  public Batches lastBatch(LastBatch lastBatch) {
+    Objects.requireNonNull(lastBatch, "lastBatch");
+    return new Batches(
+        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener);
+  }
+
+  /**
+   * Leaves out samples that cannot be read, instead of failing their batch. As {@link
+   * #skipBadSamples(long, BadSampleListener)}, without a listener.
+   *
+   * @param atMost how many samples of one loader may be left out, at least 1
+   * @return batches that leave them out
+   * @throws IllegalArgumentException if less than 1
+   */
+  public Batches skipBadSamples(long atMost) {
+    return skipBadSamples(atMost, NOBODY);
+  }
+
+  /**
+   * Leaves out samples that cannot be read, instead of failing their batch. A sample is bad if
+   * {@link Dataset#read} throws an exception for it or does not ask for all arrays. The next good
+   * sample of its batch takes its row, and the batch is shorter by it: see {@link
+   * io.pentrough.DeviceBatch#size()} and {@link io.pentrough.DeviceBatch#badSamples()}. A batch
+   * without a good sample is left out, and counts in {@link io.pentrough.LoaderStats#skips()}.
+   *
+   * <p>Bad samples are counted when their batch is delivered, once for each time that an epoch has
+   * them. A batch that would exceed the bound fails instead: {@code get} throws a {@link
+   * io.pentrough.TargetException} whose cause is a {@link io.pentrough.BadSamplesException}. {@link
+   * io.pentrough.FailurePolicy#retry} does not try a bad sample again: do so in {@code read}, if a
+   * second try may help. An {@link Error} and an {@link InterruptedException} still fail the batch.
+   *
+   * @param atMost how many samples of one loader may be left out, at least 1
+   * @param listener told of each
+   * @return batches that leave them out
+   * @throws IllegalArgumentException if less than 1
+   */
+  public Batches skipBadSamples(long atMost, BadSampleListener listener) {
+    Objects.requireNonNull(listener, "listener");
+    if (atMost < 1) {
+      throw new IllegalArgumentException(
+          "atMost must be at least 1, not "
+              + atMost
+              + ": without skipBadSamples a bad sample fails its batch");
+    }
+    return new Batches(dataset, datasetSize, batchSize, sampler, lastBatch, atMost, listener);
+  }
+
+  @Override
+  public long batchesPerEpoch() {
+    return lastBatch == LastBatch.DROP
+        ? samplesPerEpoch / batchSize
+        : (samplesPerEpoch - 1) / batchSize + 1;
+  }
+
+  @Override
+  public void check(BatchSpec spec) {
+    Objects.requireNonNull(spec, "spec");
+    for (ArraySpec array : spec.arrays()) {
+      if (array.rank() == 0 || array.dimension(0) != batchSize) {
+        throw new IllegalArgumentException(
+            "array '"
+                + array
+                + "' has no row for each of the "
+                + batchSize
+                + " samples of a batch: its first dimension must be "
+                + batchSize);
+      }
+    }
+    if (batchesPerEpoch() < 1) {
+      throw new IllegalArgumentException(
+          "with LastBatch.DROP an epoch has no batch: its "
+              + samplesPerEpoch
+              + " samples do not fill one of "
+              + batchSize
+              + "; make batches smaller, or use LastBatch.PARTIAL or PAD");
+    }
+  }
+
+  @Override
+  public String description() {
+    return datasetSize
+        + " samples; "
+        + sampler.description()
+        + "; batches of "
+        + batchSize
+        + "; the last one "
+        + lastBatch.name().toLowerCase(Locale.ROOT);
+  }
+
+  @Override
+  public long maxBadSamples() {
+    return maxBadSamples;
+  }
+
+  @Override
+  public void badSample(int epoch, long index, BadSample sample) {
+    listener.badSample(epoch, index, Objects.requireNonNull(sample, "sample"));
+  }
+
+  /**
+   * Makes one batch. Called by the loader.
+   *
+   * @throws SampleException if a sample could not be read, and is not to be left out
+   * @throws IllegalStateException if the dataset has become smaller, or the sampler gives a sample
+   *     that it does not have
+   */
+  @Override
+  public void fill(HostBatch out, BatchContext context) throws Exception {
+    Objects.requireNonNull(out, "out");
+    Objects.requireNonNull(context, "context");
+    long sizeNow = dataset.size();
+    if (sizeNow < datasetSize) {
+      throw new IllegalStateException(
+          "the dataset had "
+              + datasetSize
+              + " samples when Batches.of(...) was called, and has "
+              + sizeNow
+              + " now: it must not shrink while a loader reads it");
+    }
+    Reader reader = readers.get();
+    try {
+      reader.begin(context);
+      fill(out, context, reader);
+    } finally {
+      reader.sample.end();
+    }
+  }
+
+  private void fill(HostBatch out, BatchContext context, Reader reader) throws Exception {
+    long first = context.index() * batchSize;
+    int own = (int) Math.min(batchSize, samplesPerEpoch - first);
+    int rows = 0;
+    for (int i = 0; i < own; i++) {
+      rows += read(out, context, reader, rows, first + i, true) ? 1 : 0;
+    }
+    int good = rows;
+    if (lastBatch == LastBatch.PAD && good > 0) {
+      for (int i = own; i < batchSize; i++) {
+        rows += read(out, context, reader, rows, (i - own) % samplesPerEpoch, false) ? 1 : 0;
+      }
+      out.padded(rows - good);
+    }
+    if (rows < batchSize) {
+      out.size(rows);
+    }
+  }
+
+  /**
+   * Reads the sample at a position of the epoch into a row.
+   *
+   * @param reports whether it is reported if it is bad: not if it only fills up
+   * @return false if it is bad
+   */
+  private boolean read(
+      HostBatch out, BatchContext context, Reader reader, int row, long position, boolean reports)
+      throws Exception {
+    long index = reader.order.at(position);
+    if (index < 0 || index >= datasetSize) {
+      throw new IllegalStateException(
+          "sampler '"
+              + sampler.description()
+              + "' gave index "
+              + index
+              + " at position "
+              + position
+              + " of epoch "
+              + context.epoch()
+              + ", but the dataset has "
+              + datasetSize
+              + " samples: it must give 0 to "
+              + (datasetSize - 1));
+    }
+    reader.sample.turnTo(out, context, row, position);
+    try {
+      dataset.read(index, reader.sample);
+      reader.sample.requireWritten();
+      return true;
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (Exception e) {
+      if (maxBadSamples == 0) {
+        throw new SampleException(index, position, context.epoch(), e);
+      }
+      if (reports) {
+        out.badSample(index, e);
+      }
+      return false;
+    }
+  }
+
+  /** In words, as in the configuration of a position. */
+  @Override
+  public String toString() {
+    return "batches of " + description();
+  }
+
+  /** What a worker keeps from one batch to the next. */
+  private static final class Reader {
+
+    final Sampler.Order order;
+    final Sample sample = new Sample();
+    private boolean hasBegun;
+    private long seed;
+    private int epoch;
+
+    Reader(Sampler.Order order) {
+      this.order = order;
+    }
+
+    /** Goes to the epoch of a batch. */
+    void begin(BatchContext context) {
+      long ofOrder = context.seed("order");
+      if (!hasBegun || seed != ofOrder || epoch != context.epoch()) {
+        seed = ofOrder;
+        epoch = context.epoch();
+        order.begin(seed, epoch);
+        hasBegun = true;
+      }
+    }
+  }
+}

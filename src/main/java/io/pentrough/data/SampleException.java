@@ -1,0 +1,32 @@
+package io.pentrough.data;
+
+/** A {@link Dataset} could not read a sample. The cause is what it threw. */
+public final class SampleException extends Exception {
+
+  private static final long serialVersionUID = 1;
+
+  private final long index;
+
+  SampleException(long index, long position, int epoch, Exception cause) {
+    super(
+        "sample "
+            + index
+            + ", at position "
+            + position
+            + " of epoch "
+            + epoch
+            + ", could not be read: "
+            + cause,
+        cause);
+    this.index = index;
+  }
+
+  /**
+   * Which sample it was.
+   *
+   * @return its index in the dataset
+   */
+  public long index() {
+    return index;
+  }
+}
