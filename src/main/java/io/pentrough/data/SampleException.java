@@ -5,6 +5,7 @@ public final class SampleException extends Exception {
 
   private static final long serialVersionUID = 1;
 
+  /** The sample's index. */
   private final long index;
 
   SampleException(long index, long position, int epoch, Exception cause) {
