@@ -28,6 +28,7 @@ final class ArchitectureTest {
   private static final String CUDA = "io.pentrough.device.cuda";
   private static final String AUGMENT = "io.pentrough.augment";
   private static final String DATA = "io.pentrough.data";
+  private static final String METRICS = "io.pentrough.metrics";
 
   @ArchTest
   static final ArchRule theLoaderKnowsDevicesAsInterfacesOnly = mayUse(LOADER, LOADER, DEVICE);
@@ -46,6 +47,17 @@ final class ArchitectureTest {
   static final ArchRule dataUsesTheLoadersPublicInterface = mayUse(DATA, DATA, LOADER, DEVICE);
 
   @ArchTest
+  static final ArchRule metricsAreMicrometers =
+      mayUse(METRICS, METRICS, LOADER, "io.micrometer.core..");
+
+  @ArchTest
+  static final ArchRule onlyMetricsKnowMicrometer =
+      noClasses()
+          .that(not(resideInAPackage(METRICS)))
+          .should()
+          .dependOnClassesThat(resideInAPackage("io.micrometer.."));
+
+  @ArchTest
   static final ArchRule onlyCudaKnowsJCuda =
       noClasses()
           .that(not(resideInAPackage(CUDA)))
@@ -54,7 +66,7 @@ final class ArchitectureTest {
 
   @ArchTest
   static final ArchRule thereAreNoOtherPackages =
-      classes().should().resideInAnyPackage(LOADER, DEVICE, HOST, CUDA, AUGMENT, DATA);
+      classes().should().resideInAnyPackage(LOADER, DEVICE, HOST, CUDA, AUGMENT, DATA, METRICS);
 
   @ArchTest
   static final ArchRule nobodyUsesUnsafe =

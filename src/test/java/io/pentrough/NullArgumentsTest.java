@@ -36,6 +36,7 @@ import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaProvider;
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.device.host.HostDeviceProvider;
+import io.pentrough.metrics.LoaderMetrics;
 import java.io.IOException;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Executable;
@@ -123,6 +124,7 @@ class NullArgumentsTest {
       add(DeviceKernel.class, kernel);
       add(KernelSource.class, TestKernels.SOURCE);
       add(BackgroundLoader.class, loader);
+      add(LoaderMetrics.class, new LoaderMetrics(loader));
       add(BatchQueue.class, queue);
       add(DeviceBatch.class, batch);
       add(DeviceArray.class, batch.array(0));
