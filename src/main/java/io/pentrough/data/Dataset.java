@@ -53,7 +53,8 @@ public interface Dataset {
    * <p>The content should depend on nothing but the index and {@link Sample#random()}. Then the
    * same seed gives the same batches with any number of workers.
    *
-   * <p>Every array must be asked for and written. Its row holds whatever was there before.
+   * <p>Every array must be asked for and written. Its row holds whatever was there before. Only the
+   * arrays that receive lengths or offsets are left alone.
    *
    * @param index 0 to {@link #size()} - 1
    * @param out where it goes; valid until this call returns

@@ -23,8 +23,8 @@ abstract class SequenceArray {
   /** The array that receives the lengths; {@link #ABSENT} if there is none. */
   private int lengthsIndex = ABSENT;
 
-  /** The length of the sample that is being read; {@link #ABSENT} until it is asked for. */
-  int length = ABSENT;
+  /** The length of the sample that is being read, once it was asked for. */
+  int length;
 
   SequenceArray(ArraySpec spec, int index, int stepAxis) {
     this.spec = spec;
@@ -42,11 +42,6 @@ abstract class SequenceArray {
 
   /** A batch begins. */
   abstract void begin(HostBatch out);
-
-  /** Another sample is to be read. */
-  final void forget() {
-    length = ABSENT;
-  }
 
   /**
    * Where a sample goes, in its length.

@@ -96,11 +96,6 @@ final class SequenceArrays {
   /** Another sample of the batch is to be read. */
   void turnTo(int newNumber) {
     number = newNumber;
-    for (SequenceArray sequence : byIndex) {
-      if (sequence != null) {
-        sequence.forget();
-      }
-    }
   }
 
   /**

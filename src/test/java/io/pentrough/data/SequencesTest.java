@@ -635,6 +635,53 @@ class SequencesTest {
         "4 samples; sequential; batches of 3; the last one partial", batches.description());
   }
 
+  @Test
+  @DisplayName("lengths are asked for where they are needed: once, before a batch is read")
+  void asksForLengths() throws Exception {
+    List<String> calls = new ArrayList<>();
+    Dataset dataset =
+        new Four() {
+          @Override
+          public int length(long index, String array) throws Exception {
+            calls.add(array + " " + index);
+            return super.length(index, array);
+          }
+
+          @Override
+          public void read(long index, Sample out) throws Exception {
+            calls.add("read " + index);
+            super.read(index, out);
+            out.array("marks", 0);
+          }
+        };
+    BatchSpec spec =
+        labels(3)
+            .variableArray("tokens", DType.INT32, 3, 9)
+            .array("marks", DType.INT32, 3, 9)
+            .build();
+    Batches batches = Batches.of(dataset, 3).pad("marks", Padding.toMaximum());
+    epoch(spec, batches.pad("tokens", Padding.toLongest()).lastBatch(LastBatch.PAD), "tokens");
+    assertEquals(
+        List.of(
+            "tokens 0", // by start()
+            "tokens 0",
+            "tokens 1",
+            "tokens 2",
+            "read 0",
+            "read 1",
+            "read 2",
+            "tokens 3",
+            "tokens 0",
+            "tokens 1",
+            "read 3",
+            "read 0",
+            "read 1"),
+        calls);
+    calls.clear();
+    epoch(spec, batches.pad("tokens", Padding.toMaximum()), "tokens");
+    assertEquals(List.of("read 0", "read 1", "read 2", "read 3"), calls);
+  }
+
   // ---- bad input
 
   private static void says(Throwable thrown, String... parts) {
