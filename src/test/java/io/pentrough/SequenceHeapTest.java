@@ -1,20 +1,18 @@
 package io.pentrough;
 
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import com.sun.management.ThreadMXBean;
 import io.pentrough.data.Batches;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.Padding;
 import io.pentrough.data.Sample;
-import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 /** I6: samples of different lengths take no Java heap either. */
 class SequenceHeapTest {
 
-  private static final int BATCHES = 20_000;
+  private static final int BATCHES = 1_000;
 
   private static final BatchSpec SPEC =
       BatchSpec.builder()
@@ -62,13 +60,8 @@ class SequenceHeapTest {
             .ragged("points", "offsets");
     HostBatch batch = new HostBatch(SPEC, new TestMemory(SPEC.slotBytes()), 0, null);
     BatchContext context = new BatchContext(0, 0);
-    fill(batches, batch, context);
-    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    long thread = Thread.currentThread().getId();
-    long before = threads.getThreadAllocatedBytes(thread);
-    fill(batches, batch, context);
-    long bytes = threads.getThreadAllocatedBytes(thread) - before;
-    assertTrue(bytes < BATCHES, () -> bytes + " bytes in " + BATCHES + " batches");
+    long bytes = Allocations.bytesOf(() -> fill(batches, batch, context));
+    assertEquals(0, bytes, "in " + BATCHES + " batches");
   }
 
   private static void fill(Batches batches, HostBatch batch, BatchContext context)
