@@ -66,6 +66,16 @@ final class Access {
       }
     }
 
+    /** Takes the shape of so many rows of an array, in its present shape. */
+    void rowsOf(Extent array, int rows) {
+      shape[0] = rows;
+      elements = rows;
+      for (int axis = 1; axis < shape.length; axis++) {
+        shape[axis] = array.shape[axis];
+        elements *= shape[axis];
+      }
+    }
+
     void resize(int[] newShape) {
       if (!spec.isVariable()) {
         throw new IllegalArgumentException(

@@ -62,14 +62,17 @@ public final class HostArray {
   /** Channels read into it; null in a shared view. */
   private final @Nullable ByteBuffer channelBuffer;
 
-  /** The array that this is a row of; null if it is none. */
+  /** The array that this is a part of; null if it is none. */
   private final @Nullable HostArray whole;
 
-  /** In elements, where a row begins in the whole array; 0 if this is no row. */
+  /** In elements, where this begins in the memory of the array; 0 if this is no part of one. */
   private int base;
 
   /** What {@link #row} gives out; null before the first call, and in a shared view. */
   private @Nullable HostArray row;
+
+  /** What {@link #rows} gives out, likewise. */
+  private @Nullable HostArray rows;
 
   /** What {@link #unsafeBuffer()} of each row gives out; only in an array of fixed shape. */
   private @Nullable ByteBuffer @Nullable [] rowBuffers;
@@ -95,9 +98,9 @@ public final class HostArray {
     this.whole = null;
   }
 
-  /** A row of an array, turned to none yet. */
-  private HostArray(HostArray whole) {
-    this.extent = new Access.Extent(whole.spec().ofRow());
+  /** A part of an array, turned to none yet. */
+  private HostArray(HostArray whole, ArraySpec spec) {
+    this.extent = new Access.Extent(spec);
     this.access = whole.access;
     this.storage = whole.storage;
     this.isHalf = whole.isHalf;
@@ -134,7 +137,8 @@ public final class HostArray {
   /**
    * The array's shape in this batch.
    *
-   * @return a new array; the specified shape, unless {@link #resize} has changed it
+   * @return a new array; the specified shape, unless {@link #resize} has changed it or this is a
+   *     result of {@link #rows}
    */
   public int[] shape() {
     access.check(spec());
@@ -176,7 +180,9 @@ public final class HostArray {
     access.check(spec());
     if (whole != null) {
       throw new IllegalArgumentException(
-          "this is one row of array '"
+          "this is "
+              + (spec().rank() < whole.spec().rank() ? "one row" : "some rows")
+              + " of array '"
               + spec().name()
               + "', and all rows have one shape: resize the array before you write its rows");
     }
@@ -210,13 +216,50 @@ public final class HostArray {
     }
     HostArray view = this.row;
     if (view == null) {
-      view = new HostArray(this);
+      view = new HostArray(this, spec().ofRow());
       if (!access.isShared()) {
         this.row = view;
       }
     }
     view.extent.rowOf(extent);
     view.base = base + row * view.extent.elements();
+    return view;
+  }
+
+  /**
+   * Several consecutive rows, for example those of one sequence in an array that holds one sequence
+   * behind the other. Like {@link #row}, this is a view, and each call turns the same view to other
+   * rows. Its shape is this array's shape with {@code count} as the first dimension.
+   *
+   * @param first the first row, 0 to {@code dimension(0)}
+   * @param count the number of rows, 0 to {@code dimension(0) - first}
+   * @return always the same object; on a {@linkplain HostBatch#concurrentView() concurrent view} a
+   *     new one, since threads share it
+   * @throws IndexOutOfBoundsException if there are no such rows, or this array is a scalar
+   */
+  public HostArray rows(int first, int count) {
+    access.check(spec());
+    int[] shape = extent.shape();
+    if (shape.length == 0 || first < 0 || count < 0 || first > shape[0] - count) {
+      throw new IndexOutOfBoundsException(
+          "there are no "
+              + count
+              + " rows from row "
+              + first
+              + " in array '"
+              + spec().name()
+              + "', which has "
+              + (shape.length == 0 ? "no dimension" : shape[0] + " rows"));
+    }
+    HostArray view = rows;
+    if (view == null) {
+      view = new HostArray(this, spec());
+      if (!access.isShared()) {
+        rows = view;
+      }
+    }
+    view.extent.rowsOf(extent, count);
+    view.base = base + (shape[0] == 0 ? 0 : extent.elements() / shape[0] * first);
     return view;
   }
 
@@ -713,8 +756,8 @@ public final class HostArray {
    * use writes into another batch, or into freed memory.
    *
    * @return a direct buffer at position 0. On the fill's thread each call resets and returns the
-   *     same object. On a shared view, on a row of a variable array, and on a row of a row, each
-   *     call returns a new one
+   *     same object. On a shared view, on a row of a variable array, on a row of a row, and on
+   *     {@link #rows}, each call returns a new one
    */
   public ByteBuffer unsafeBuffer() {
     access.check(spec());
@@ -722,7 +765,8 @@ public final class HostArray {
   }
 
   private ByteBuffer rowBuffer(HostArray row) {
-    if (access.isShared() || spec().isVariable() || whole != null) {
+    boolean isOneRow = row.spec().rank() < spec().rank();
+    if (access.isShared() || spec().isVariable() || whole != null || !isOneRow) {
       return row.newBuffer();
     }
     if (rowBuffers == null) {

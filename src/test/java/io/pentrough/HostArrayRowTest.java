@@ -133,13 +133,17 @@ class HostArrayRowTest {
       }
       HostArray whole = open(dtype).array(0);
       HostArray other = open(dtype).array(0);
+      HostArray third = open(dtype).array(0);
       byte[] before = new byte[whole.elements() * dtype.bytes()];
       random.nextBytes(before);
       whole.set(0, ByteBuffer.wrap(before));
       other.set(0, ByteBuffer.wrap(before));
+      third.set(0, ByteBuffer.wrap(before));
       Object[] inWhole = arguments(method, dtype, random);
       Object[] inRow = copies(inWhole);
+      Object[] inRows = copies(inWhole);
       inWhole[0] = 2 * ELEMENTS + 2;
+      inRows[0] = ELEMENTS + 2;
       Object expected;
       try {
         expected = method.invoke(whole, inWhole);
@@ -148,6 +152,8 @@ class HostArrayRowTest {
       }
       assertEquals(expected, method.invoke(other.row(2), inRow), method::toString);
       assertArrayEquals(bytes(whole), bytes(other), method::toString);
+      assertEquals(expected, method.invoke(third.rows(1, 2), inRows), method::toString);
+      assertArrayEquals(bytes(whole), bytes(third), method::toString);
       for (int i = 1; i < inRow.length; i++) {
         if (inRow[i].getClass().isArray()) {
           assertEquals(
@@ -240,6 +246,78 @@ class HostArrayRowTest {
     assertSays(
         assertThrows(IndexOutOfBoundsException.class, () -> batch.array("scalar").row(0)),
         "no row 0 in array 'scalar', which has no dimension");
+  }
+
+  @Test
+  @DisplayName("several rows: their shape, rows of rows, a resized array, none at all")
+  void severalRows() {
+    HostBatch batch =
+        open(
+            BatchSpec.builder()
+                .array("a", DType.INT32, 4, 3, 2)
+                .variableArray("points", DType.INT32, 3, 4, 2)
+                .array("label", DType.INT8, 5)
+                .array("scalar", DType.INT8)
+                .build());
+    HostArray a = batch.array("a");
+    assertArrayEquals(new int[] {2, 3, 2}, a.rows(1, 2).shape());
+    assertEquals(12, a.rows(1, 2).elements());
+    a.rows(1, 3).row(1).setInt(5, 7);
+    assertEquals(7, a.getInt(2 * 6 + 5));
+    a.rows(1, 3).rows(1, 2).setInt(6, 8);
+    assertEquals(8, a.getInt(3 * 6));
+    a.row(2).rows(1, 2).setInt(3, 9);
+    assertEquals(9, a.getInt(2 * 6 + 5));
+    a.row(0).row(0).setInt(0, 1);
+    a.rows(0, 2).fillZero();
+    assertEquals(0, a.getInt(0));
+    assertEquals(9, a.getInt(2 * 6 + 5), "the others stay");
+    assertEquals(48, a.rows(1, 2).unsafeBuffer().remaining());
+    a.rows(3, 1).unsafeBuffer().putInt(0, 5);
+    a.row(2).rows(0, 1).unsafeBuffer().putInt(4, 6);
+    assertEquals(5, a.getInt(18));
+    assertEquals(6, a.getInt(13));
+    assertEquals(0, a.rows(1, 0).unsafeBuffer().remaining());
+    for (int row = 0; row < 4; row++) {
+      assertEquals(24, a.row(row).unsafeBuffer().remaining(), "a row has a buffer of its own");
+    }
+    HostArray points = batch.array("points");
+    points.resize(3, 1, 2);
+    assertArrayEquals(new int[] {2, 1, 2}, points.rows(1, 2).shape());
+    points.rows(1, 2).setInt(3, 4);
+    points.row(2).rows(0, 1).setInt(0, 3);
+    assertEquals(4, points.getInt(5));
+    assertEquals(3, points.getInt(4));
+    points.resize(3, 0, 2);
+    assertEquals(0, points.row(2).rows(0, 0).elements());
+    assertEquals(0, points.row(2).rows(0, 0).unsafeBuffer().remaining());
+    points.resize(0, 4, 2);
+    assertArrayEquals(new int[] {0, 4, 2}, points.rows(0, 0).shape());
+    assertEquals(0, batch.array("label").rows(5, 0).elements());
+    batch.array("label").rows(3, 2).setByte(1, (byte) 2);
+    assertEquals(2, batch.array("label").getByte(4));
+    for (int[] range : new int[][] {{-1, 1}, {0, -1}, {4, 1}, {2, 3}, {1, Integer.MAX_VALUE}}) {
+      assertSays(
+          assertThrows(IndexOutOfBoundsException.class, () -> a.rows(range[0], range[1])),
+          "no " + range[1] + " rows from row " + range[0] + " in array 'a', which has 4 rows");
+    }
+    assertSays(
+        assertThrows(IndexOutOfBoundsException.class, () -> batch.array("scalar").rows(0, 0)),
+        "array 'scalar', which has no dimension");
+    HostArray rows = a.rows(1, 2);
+    assertThrows(IndexOutOfBoundsException.class, () -> rows.setInt(12, 1));
+    assertThrows(IndexOutOfBoundsException.class, () -> rows.row(2));
+    assertSays(
+        assertThrows(IllegalArgumentException.class, () -> points.rows(0, 0).resize(1, 1, 1)),
+        "some rows of array 'points'");
+    assertSame(a.rows(0, 1), a.rows(1, 2));
+    HostArray shared = batch.concurrentView().array("a");
+    assertNotSame(shared.rows(0, 1), shared.rows(0, 1));
+    shared.rows(1, 2).row(1).setInt(0, 11);
+    assertEquals(11, a.getInt(12));
+    batch.close();
+    assertThrows(IllegalStateException.class, () -> a.rows(0, 1));
+    assertThrows(IllegalStateException.class, () -> rows.setInt(0, 1));
   }
 
   @Test

@@ -15,6 +15,7 @@ import io.pentrough.data.BadSampleListener;
 import io.pentrough.data.Batches;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.LastBatch;
+import io.pentrough.data.Padding;
 import io.pentrough.data.Permutation;
 import io.pentrough.data.Sample;
 import io.pentrough.data.SampleException;
@@ -186,6 +187,7 @@ class NullArgumentsTest {
       Batches batches = Batches.of(dataset, 2);
       assertThrows(SampleException.class, () -> batches.fill(host, began));
       add(Batches.class, batches);
+      add(Padding.class, Padding.toMaximum());
       add(Sample.class, Objects.requireNonNull(dataset.sample));
       samples.put(Dataset.class, dataset);
       samples.put(LastBatch.class, LastBatch.PAD);

@@ -60,6 +60,7 @@ class ReadmeSampleTest {
     compiled.addAll(Snippets.compiled(FromElektronn2Samples.class).values());
     compiled.addAll(Snippets.compiled(AugmentationSample.class).values());
     compiled.addAll(Snippets.compiled(DataSample.class).values());
+    compiled.addAll(Snippets.compiled(SequenceSamples.class).values());
     compiled.addAll(Snippets.compiled(ToFloats.class).values());
     compiled.addAll(Snippets.compiled(CudaLibrariesSample.class).values());
     compiled.addAll(Snippets.compiled(OrderSamples.class).values());

@@ -8,6 +8,7 @@ import io.pentrough.EpochTarget;
 import io.pentrough.HostBatch;
 import java.util.Locale;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Batches of the samples of a {@link Dataset}: the target for a loader.
@@ -40,6 +41,7 @@ public final class Batches implements EpochTarget {
   private final long maxBadSamples;
 
   private final BadSampleListener listener;
+  private final Sequences sequences;
 
   /** A reader for each worker, which ends with the worker's thread. */
   private final ThreadLocal<Reader> readers;
@@ -51,7 +53,8 @@ public final class Batches implements EpochTarget {
       Sampler sampler,
       LastBatch lastBatch,
       long maxBadSamples,
-      BadSampleListener listener) {
+      BadSampleListener listener,
+      Sequences sequences) {
     this.dataset = dataset;
     this.datasetSize = datasetSize;
     this.batchSize = batchSize;
@@ -59,6 +62,7 @@ public final class Batches implements EpochTarget {
     this.lastBatch = lastBatch;
     this.maxBadSamples = maxBadSamples;
     this.listener = listener;
+    this.sequences = sequences;
     samplesPerEpoch = sampler.samplesPerEpoch(datasetSize);
     if (samplesPerEpoch < 1) {
       throw new IllegalArgumentException(
@@ -91,7 +95,14 @@ public final class Batches implements EpochTarget {
           "the dataset says that it has " + size + " samples: it must have at least 1");
     }
     return new Batches(
-        dataset, size, batchSize, Sampler.sequential(), LastBatch.PARTIAL, 0, NOBODY);
+        dataset,
+        size,
+        batchSize,
+        Sampler.sequential(),
+        LastBatch.PARTIAL,
+        0,
+        NOBODY,
+        Sequences.NONE);
   }
 
   /**
@@ -114,7 +125,7 @@ public final class Batches implements EpochTarget {
   public Batches sampler(Sampler sampler) {
     Objects.requireNonNull(sampler, "sampler");
     return new Batches(
-        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener);
+        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener, sequences);
   }
 
   /**
@@ -127,7 +138,7 @@ public final class Batches implements EpochTarget {
   public Batches lastBatch(LastBatch lastBatch) {
     Objects.requireNonNull(lastBatch, "lastBatch");
     return new Batches(
-        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener);
+        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener, sequences);
   }
 
   /**
@@ -168,7 +179,67 @@ public final class Batches implements EpochTarget {
               + atMost
               + ": without skipBadSamples a bad sample fails its batch");
     }
-    return new Batches(dataset, datasetSize, batchSize, sampler, lastBatch, atMost, listener);
+    return new Batches(
+        dataset, datasetSize, batchSize, sampler, lastBatch, atMost, listener, sequences);
+  }
+
+  /**
+   * Lets the samples of an array have different lengths, and fills them up to rows of one length.
+   * The array has the shape {@code [batchSize, maximum length, ...]}. Lengths are counted along its
+   * second dimension. {@link Dataset#read} asks for {@link Sample#array(String, int)} and writes
+   * the sample. The padding behind it is written for it.
+   *
+   * <p>A sample longer than the array's second dimension is a bad sample.
+   *
+   * @param array the name of the array
+   * @param padding how long rows are, and what they are filled up with
+   * @return batches with such rows; the last call of this and {@link #ragged} for an array counts
+   */
+  public Batches pad(String array, Padding padding) {
+    Objects.requireNonNull(array, "array");
+    return with(sequences.pad(array, Objects.requireNonNull(padding, "padding")));
+  }
+
+  /**
+   * Lets the samples of an array have different lengths, and stores them one behind the other
+   * without padding. The array must be a {@linkplain BatchSpec.Builder#variableArray variable} one
+   * of the shape {@code [capacity, ...]}. Its capacity is what all samples of a batch take together
+   * at most, and must not equal the batch size. {@link Dataset#read} asks for {@link
+   * Sample#array(String, int)}.
+   *
+   * <p>Sample i of a batch has the rows {@code offsets[i]} to {@code offsets[i + 1] - 1}. If the
+   * offsets are a variable array, they have {@code size + 1} elements in a partial batch. Otherwise
+   * the elements behind these repeat the last one, as if empty samples followed.
+   *
+   * <p>A sample that does not fit behind the others of its batch is a bad sample.
+   *
+   * @param array the name of the array
+   * @param offsets the name of the array that receives the offsets: int32 or int64, of the shape
+   *     {@code [batchSize + 1]}. The specification must begin with an array that has a row for each
+   *     sample, and so with neither of these two
+   * @return batches with such samples; the last call of this and {@link #pad} for an array counts
+   */
+  public Batches ragged(String array, String offsets) {
+    Objects.requireNonNull(array, "array");
+    return with(sequences.ragged(array, Objects.requireNonNull(offsets, "offsets")));
+  }
+
+  /**
+   * Delivers the lengths of the samples of an array.
+   *
+   * @param array the name of an array that is padded or ragged
+   * @param lengths the name of the array that receives the lengths: int32 or int64, of the shape
+   *     {@code [batchSize]}
+   * @return batches with lengths
+   */
+  public Batches lengths(String array, String lengths) {
+    Objects.requireNonNull(array, "array");
+    return with(sequences.lengths(array, Objects.requireNonNull(lengths, "lengths")));
+  }
+
+  private Batches with(Sequences newSequences) {
+    return new Batches(
+        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener, newSequences);
   }
 
   @Override
@@ -181,8 +252,10 @@ public final class Batches implements EpochTarget {
   @Override
   public void check(BatchSpec spec) {
     Objects.requireNonNull(spec, "spec");
+    SequenceArrays arrays = sequences.in(spec, batchSize);
     for (ArraySpec array : spec.arrays()) {
-      if (array.rank() == 0 || array.dimension(0) != batchSize) {
+      boolean hasRows = !sequences.isRaggedPart(array.name());
+      if (hasRows && (array.rank() == 0 || array.dimension(0) != batchSize)) {
         throw new IllegalArgumentException(
             "array '"
                 + array
@@ -200,6 +273,7 @@ public final class Batches implements EpochTarget {
               + batchSize
               + "; make batches smaller, or use LastBatch.PARTIAL or PAD");
     }
+    arrays.requireKnownLengths(dataset);
   }
 
   @Override
@@ -210,7 +284,8 @@ public final class Batches implements EpochTarget {
         + "; batches of "
         + batchSize
         + "; the last one "
-        + lastBatch.name().toLowerCase(Locale.ROOT);
+        + lastBatch.name().toLowerCase(Locale.ROOT)
+        + sequences.description();
   }
 
   @Override
@@ -245,7 +320,7 @@ public final class Batches implements EpochTarget {
     }
     Reader reader = readers.get();
     try {
-      reader.begin(context);
+      reader.begin(context, sequences, out.spec(), batchSize);
       fill(out, context, reader);
     } finally {
       reader.sample.end();
@@ -255,17 +330,30 @@ public final class Batches implements EpochTarget {
   private void fill(HostBatch out, BatchContext context, Reader reader) throws Exception {
     long first = context.index() * batchSize;
     int own = (int) Math.min(batchSize, samplesPerEpoch - first);
+    SequenceArrays arrays = reader.arrays();
+    arrays.begin(out);
+    if (arrays.asksForLengths()) {
+      int all = lastBatch == LastBatch.PAD ? batchSize : own;
+      for (int i = 0; i < all; i++) {
+        long position = i < own ? first + i : (i - own) % samplesPerEpoch;
+        arrays.askForLengths(dataset, index(reader, context, position), i);
+      }
+      arrays.resize(out);
+    }
     int rows = 0;
     for (int i = 0; i < own; i++) {
+      arrays.turnTo(i);
       rows += read(out, context, reader, rows, first + i, true) ? 1 : 0;
     }
     int good = rows;
     if (lastBatch == LastBatch.PAD && good > 0) {
       for (int i = own; i < batchSize; i++) {
+        arrays.turnTo(i);
         rows += read(out, context, reader, rows, (i - own) % samplesPerEpoch, false) ? 1 : 0;
       }
       out.padded(rows - good);
     }
+    arrays.end(out, rows);
     if (rows < batchSize) {
       out.size(rows);
     }
@@ -280,6 +368,29 @@ public final class Batches implements EpochTarget {
   private boolean read(
       HostBatch out, BatchContext context, Reader reader, int row, long position, boolean reports)
       throws Exception {
+    long index = index(reader, context, position);
+    reader.sample.turnTo(out, context, reader.arrays(), row, position);
+    try {
+      reader.arrays().requireKnownLength();
+      dataset.read(index, reader.sample);
+      reader.sample.requireWritten();
+      reader.arrays().finish(out, row);
+      return true;
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (Exception e) {
+      if (maxBadSamples == 0) {
+        throw new SampleException(index, position, context.epoch(), e);
+      }
+      if (reports) {
+        out.badSample(index, e);
+      }
+      return false;
+    }
+  }
+
+  /** The sample at a position of the epoch. */
+  private long index(Reader reader, BatchContext context, long position) {
     long index = reader.order.at(position);
     if (index < 0 || index >= datasetSize) {
       throw new IllegalStateException(
@@ -296,22 +407,7 @@ public final class Batches implements EpochTarget {
               + " samples: it must give 0 to "
               + (datasetSize - 1));
     }
-    reader.sample.turnTo(out, context, row, position);
-    try {
-      dataset.read(index, reader.sample);
-      reader.sample.requireWritten();
-      return true;
-    } catch (InterruptedException e) {
-      throw e;
-    } catch (Exception e) {
-      if (maxBadSamples == 0) {
-        throw new SampleException(index, position, context.epoch(), e);
-      }
-      if (reports) {
-        out.badSample(index, e);
-      }
-      return false;
-    }
+    return index;
   }
 
   /** In words, as in the configuration of a position. */
@@ -329,12 +425,18 @@ public final class Batches implements EpochTarget {
     private long seed;
     private int epoch;
 
+    /** Made with the first batch. */
+    private @Nullable SequenceArrays arrays;
+
     Reader(Sampler.Order order) {
       this.order = order;
     }
 
     /** Goes to the epoch of a batch. */
-    void begin(BatchContext context) {
+    void begin(BatchContext context, Sequences sequences, BatchSpec spec, int batchSize) {
+      if (arrays == null || !arrays.spec.equals(spec)) {
+        arrays = sequences.in(spec, batchSize);
+      }
       long ofOrder = context.seed("order");
       if (!hasBegun || seed != ofOrder || epoch != context.epoch()) {
         seed = ofOrder;
@@ -342,6 +444,10 @@ public final class Batches implements EpochTarget {
         order.begin(seed, epoch);
         hasBegun = true;
       }
+    }
+
+    SequenceArrays arrays() {
+      return Objects.requireNonNull(arrays);
     }
   }
 }

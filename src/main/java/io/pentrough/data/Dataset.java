@@ -29,12 +29,32 @@ public interface Dataset {
   long size();
 
   /**
+   * The length of a sample in an array that is padded to the longest sample of each batch ({@link
+   * Padding#toLongest}). Not called for other arrays. Called for all samples of a batch before the
+   * first of them is read, so it should not need to read the sample. May block. A loader also calls
+   * it once for sample 0 when it starts.
+   *
+   * @param index 0 to {@link #size()} - 1
+   * @param array the name of the array
+   * @return 0 to the array's second dimension. {@link #read} may ask for a smaller length, but not
+   *     for a larger one
+   * @throws Exception if the length is not known. The sample is then bad, as if {@code read} had
+   *     thrown the exception
+   * @throws UnsupportedOperationException if this dataset knows no lengths, as by default
+   */
+  default int length(long index, String array) throws Exception {
+    throw new UnsupportedOperationException(
+        "this dataset does not know the lengths of its samples: implement length(index, array)");
+  }
+
+  /**
    * Writes one sample in place. May block.
    *
    * <p>The content should depend on nothing but the index and {@link Sample#random()}. Then the
    * same seed gives the same batches with any number of workers.
    *
-   * <p>Every array must be asked for and written. Its row holds whatever was there before.
+   * <p>Every array must be asked for and written. Its row holds whatever was there before. Only the
+   * arrays that receive lengths or offsets are left alone.
    *
    * @param index 0 to {@link #size()} - 1
    * @param out where it goes; valid until this call returns

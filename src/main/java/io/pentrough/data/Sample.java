@@ -22,6 +22,7 @@ public final class Sample {
 
   private @Nullable HostBatch batch;
   private @Nullable BatchContext context;
+  private @Nullable SequenceArrays sequences;
   private int row;
   private long position;
   private boolean[] asked = {};
@@ -35,9 +36,11 @@ public final class Sample {
    * @param row where it stands in the batch
    * @param position where it stands in the epoch's order
    */
-  void turnTo(HostBatch batch, BatchContext context, int row, long position) {
+  void turnTo(
+      HostBatch batch, BatchContext context, SequenceArrays sequences, int row, long position) {
     this.batch = batch;
     this.context = context;
+    this.sequences = sequences;
     this.row = row;
     this.position = position;
     random = null;
@@ -52,6 +55,7 @@ public final class Sample {
   void end() {
     batch = null;
     context = null;
+    sequences = null;
     random = null;
   }
 
@@ -61,7 +65,8 @@ public final class Sample {
    * @param name a name of the loader's specification
    * @return always the same object for an array, turned to this sample's row; flat indexes begin at
    *     0
-   * @throws IllegalArgumentException if there is none of that name; the message lists the names
+   * @throws IllegalArgumentException if there is none of that name; the message lists the names. Or
+   *     if samples have different lengths in that array, or it receives lengths or offsets
    * @throws IllegalStateException if called from another thread than that of {@code read}, or after
    *     the batch was made
    */
@@ -69,7 +74,32 @@ public final class Sample {
     Objects.requireNonNull(name, "name");
     HostBatch of = batch();
     int i = of.spec().indexOf(name);
+    sequences().requireOneShape(i);
     HostArray array = of.array(i).row(row);
+    asked[i] = true;
+    return array;
+  }
+
+  /**
+   * This sample's part of an array in which samples have different lengths ({@link Batches#pad},
+   * {@link Batches#ragged}). Its first dimension is the length. {@link Batches} writes the padding,
+   * the lengths and the offsets.
+   *
+   * @param name a name of the loader's specification
+   * @param length the length of this sample, 0 or more. If {@code read} asks several times, the
+   *     last call counts
+   * @return always the same object for an array, turned to this sample's part; flat indexes begin
+   *     at 0
+   * @throws IllegalArgumentException if there is none of that name, all its samples have one shape,
+   *     or it has no room for this length; the message says how much room it has
+   * @throws IllegalStateException if called from another thread than that of {@code read}, or after
+   *     the batch was made
+   */
+  public HostArray array(String name, int length) {
+    Objects.requireNonNull(name, "name");
+    HostBatch of = batch();
+    int i = of.spec().indexOf(name);
+    HostArray array = sequences().of(of, i, row, length);
     asked[i] = true;
     return array;
   }
@@ -95,7 +125,7 @@ public final class Sample {
   /** Refuses a sample that the dataset cannot have written. */
   void requireWritten() {
     for (int i = 0; i < asked.length; i++) {
-      if (!asked[i]) {
+      if (!asked[i] && !sequences().isWritten(i)) {
         BatchSpec spec = batch().spec();
         throw new IllegalStateException(
             "read(...) has returned without asking for array '"
@@ -118,6 +148,13 @@ public final class Sample {
       throw over();
     }
     return context;
+  }
+
+  private SequenceArrays sequences() {
+    if (sequences == null) {
+      throw over();
+    }
+    return sequences;
   }
 
   private static IllegalStateException over() {

@@ -1,0 +1,192 @@
+package io.pentrough.data;
+
+import io.pentrough.BatchSpec;
+import io.pentrough.HostArray;
+import io.pentrough.HostBatch;
+import org.jspecify.annotations.Nullable;
+
+/** The arrays of a batch in which each sample has a length of its own. Belongs to one worker. */
+final class SequenceArrays {
+
+  final BatchSpec spec;
+
+  /** For each array of the batch; null if all its samples have one shape. */
+  private final @Nullable SequenceArray[] byIndex;
+
+  /** Of which array an array holds the lengths or offsets; null if of none. */
+  private final @Nullable String[] writtenFor;
+
+  /** Why a sample's length is not known; null if it is, and where nobody asks. */
+  private final @Nullable Exception[] failures;
+
+  private boolean asksForLengths;
+
+  /** Which of the batch's samples is being read, counted with bad ones. */
+  private int number;
+
+  /** Each array, as {@link Sequences} puts it in. */
+  SequenceArrays(BatchSpec spec, int batchSize) {
+    this.spec = spec;
+    byIndex = new SequenceArray[spec.arrays().size()];
+    writtenFor = new String[byIndex.length];
+    failures = new Exception[batchSize];
+  }
+
+  void add(SequenceArray sequence) {
+    byIndex[sequence.index] = sequence;
+    asksForLengths |= sequence instanceof SequenceArray.Padded padded && padded.isToLongest();
+  }
+
+  void addWritten(int array, String sequence) {
+    writtenFor[array] = sequence;
+  }
+
+  @Nullable SequenceArray find(int array) {
+    return byIndex[array];
+  }
+
+  /** Whether an array is written by {@link Batches} and not by the dataset. */
+  boolean isWritten(int array) {
+    return writtenFor[array] != null;
+  }
+
+  /** Whether the batch's rows are as long as its longest sample, which must be known first. */
+  boolean asksForLengths() {
+    return asksForLengths;
+  }
+
+  /** A batch begins. */
+  void begin(HostBatch out) {
+    for (SequenceArray sequence : byIndex) {
+      if (sequence != null) {
+        sequence.begin(out);
+      }
+    }
+  }
+
+  /**
+   * Asks the dataset how long a sample is. What it throws is kept for {@link #requireKnownLength}.
+   *
+   * @param of which of the batch's samples it is
+   */
+  void askForLengths(Dataset dataset, long sample, int of) throws InterruptedException {
+    failures[of] = null;
+    for (SequenceArray sequence : byIndex) {
+      if (sequence instanceof SequenceArray.Padded padded && padded.isToLongest()) {
+        try {
+          padded.announce(of, sample, dataset.length(sample, padded.spec.name()));
+        } catch (InterruptedException e) {
+          throw e;
+        } catch (Exception e) {
+          failures[of] = e;
+        }
+      }
+    }
+  }
+
+  /** The lengths of all samples of the batch are known. */
+  void resize(HostBatch out) {
+    for (SequenceArray sequence : byIndex) {
+      if (sequence instanceof SequenceArray.Padded padded && padded.isToLongest()) {
+        padded.resize(out);
+      }
+    }
+  }
+
+  /** Another sample of the batch is to be read. */
+  void turnTo(int newNumber) {
+    number = newNumber;
+  }
+
+  /**
+   * The sample's length is known, if it was asked for.
+   *
+   * @throws Exception why it is not
+   */
+  void requireKnownLength() throws Exception {
+    Exception failure = failures[number];
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  /**
+   * The dataset knows lengths, if they are asked for.
+   *
+   * @throws IllegalArgumentException if it does not
+   */
+  void requireKnownLengths(Dataset dataset) {
+    for (SequenceArray sequence : byIndex) {
+      if (sequence instanceof SequenceArray.Padded padded && padded.isToLongest()) {
+        try {
+          dataset.length(0, padded.spec.name());
+        } catch (UnsupportedOperationException e) {
+          throw new IllegalArgumentException(
+              "array '"
+                  + padded.spec.name()
+                  + "' is to be padded to the longest sample of a batch, but "
+                  + e.getMessage()
+                  + ", or use Padding.toMaximum()",
+              e);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+        } catch (Exception e) {
+          // A bad sample: it counts when its batch is made.
+        }
+      }
+    }
+  }
+
+  /** An array whose samples all have one shape. */
+  void requireOneShape(int array) {
+    String name = spec.array(array).name();
+    if (writtenFor[array] != null) {
+      throw new IllegalArgumentException(
+          "array '"
+              + name
+              + "' holds the lengths or offsets of array '"
+              + writtenFor[array]
+              + "', which Batches writes: leave it alone in read(...)");
+    }
+    if (byIndex[array] != null) {
+      throw new IllegalArgumentException(
+          "each sample has a length of its own in array '"
+              + name
+              + "': ask for array(\""
+              + name
+              + "\", length)");
+    }
+  }
+
+  HostArray of(HostBatch out, int array, int row, int length) {
+    SequenceArray sequence = byIndex[array];
+    if (sequence == null) {
+      String name = spec.array(array).name();
+      throw new IllegalArgumentException(
+          "all samples have the same shape in array '"
+              + name
+              + "': ask for array(\""
+              + name
+              + "\") without a length, or call Batches.pad or Batches.ragged for it");
+    }
+    return sequence.of(out, row, number, length);
+  }
+
+  /** The sample of a row has been read. */
+  void finish(HostBatch out, int row) {
+    for (SequenceArray sequence : byIndex) {
+      if (sequence != null) {
+        sequence.finish(out, row);
+      }
+    }
+  }
+
+  /** The batch is complete. */
+  void end(HostBatch out, int rows) {
+    for (SequenceArray sequence : byIndex) {
+      if (sequence != null) {
+        sequence.end(out, rows);
+      }
+    }
+  }
+}
