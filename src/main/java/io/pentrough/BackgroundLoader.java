@@ -59,7 +59,8 @@ public final class BackgroundLoader extends AbstractLoader {
    *
    * <p>If only the target knows where an epoch ends ({@link BatchContext#endOfEpoch}), then the
    * epoch is the one of the last batch that was delivered, until a loop has seen its end. So an
-   * epoch without a batch gets a loop without a batch.
+   * epoch without a batch gets a loop without a batch. If the length of epochs is declared and the
+   * target ends one before its first batch all the same, its loop may be missing.
    *
    * <p>In everything else this is {@link #batches()}: how it waits, what it throws, when it closes
    * a batch, and that threads may share an iterator.

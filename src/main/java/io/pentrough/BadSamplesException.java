@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Why a batch is not delivered though its target has returned: too many of its samples are bad, or
@@ -14,7 +15,8 @@ public final class BadSamplesException extends RuntimeException {
 
   private static final long serialVersionUID = 1;
 
-  private final transient List<BadSample> badSamples;
+  /** Null after deserialization. */
+  private final transient @Nullable List<BadSample> badSamples;
 
   BadSamplesException(String message, List<BadSample> badSamples) {
     super(message + "; the first is " + badSamples.get(0), badSamples.get(0).cause());
@@ -24,9 +26,10 @@ public final class BadSamplesException extends RuntimeException {
   /**
    * The bad samples of the batch.
    *
-   * @return an immutable list, at least one, in the order of the batch's rows
+   * @return an immutable list, at least one, in the order of the batch's rows; empty if this
+   *     exception was serialized
    */
   public List<BadSample> badSamples() {
-    return badSamples;
+    return badSamples == null ? List.of() : badSamples;
   }
 }

@@ -121,7 +121,7 @@ final class Consumers {
       if (outcome instanceof Failure failure) {
         // Not under the lock: it asks what the target threw for its words.
         throw new TargetException(
-            failure.epoch(), failure.index(), failure.worker(), failure.cause());
+            failure.epoch(), failure.index(), failure.worker(), failure.reported());
       }
       long left = timeoutNanos - (core.time.now() - asked);
       last = (Meanwhile) outcome;

@@ -19,8 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Each {@code get} makes a new object of at most 128 bytes, and 64 more for each array asked for
  * (with compressed object pointers, which the JVM uses on heaps below 32 GB).
  *
- * <p>After {@code close}, the epoch, index, size, slot, specification, stream and position are
- * still known. The arrays are not.
+ * <p>After {@code close}, everything but the arrays is still known.
  *
  * <p><b>Threads.</b> Any thread may use and close it, if it was passed on safely, as with any
  * object. It counts as held by the thread that got it, wherever it is passed on. If that thread

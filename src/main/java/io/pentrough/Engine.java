@@ -27,7 +27,7 @@ final class Engine {
     LateClasses.load();
   }
 
-  private final Core core;
+  final Core core;
   private final Submissions submissions;
   private final Consumers consumers;
   private final Closing closing;

@@ -10,6 +10,11 @@ import java.util.Objects;
 record Failure(int epoch, long index, int worker, boolean contradicts, Throwable cause)
     implements Outcome {
 
+  /** What the caller of {@code get}, or a listener, finds as the cause. Without the lock. */
+  Throwable reported() {
+    return cause instanceof TooManyBadSamples tooMany ? tooMany.exception() : cause;
+  }
+
   /** The same for another reason. */
   Failure causedBy(Throwable other) {
     return new Failure(epoch, index, worker, contradicts, other);

@@ -5,14 +5,17 @@ import java.util.Objects;
 /**
  * What a loader does when its target throws. Immutable.
  *
- * <p>Every failure counts in {@link LoaderStats#failures()}, and the last one is the cause of a
- * {@link BatchTimeoutException}.
+ * <p>Every call of the target that throws counts in {@link LoaderStats#failures()}, and the last
+ * exception is the cause of a {@link BatchTimeoutException}.
  *
  * <p><b>Threads.</b> Any.
  */
 public final class FailurePolicy {
 
-  /** Told of every batch that is skipped. */
+  /**
+   * Told of every batch that is skipped. This includes batches without a good sample, which are
+   * left out whatever the policy and do not count against its bound.
+   */
   @FunctionalInterface
   public interface SkipListener {
 
@@ -23,7 +26,8 @@ public final class FailurePolicy {
      *
      * @param epoch the batch's epoch
      * @param index its index
-     * @param cause what the target threw
+     * @param cause what the target threw; a {@link BadSamplesException} if all samples of the batch
+     *     are bad
      */
     void skipped(int epoch, long index, Throwable cause);
   }

@@ -59,7 +59,7 @@ public final class HostArray {
   /** The result of {@link #unsafeBuffer()}; null in a shared view. */
   private final @Nullable ByteBuffer unsafeBuffer;
 
-  /** Channels read into it; null in a shared view. */
+  /** Channels read into it; null in a concurrent view. */
   private final @Nullable ByteBuffer channelBuffer;
 
   /** The array that this is a part of; null if it is none. */

@@ -279,7 +279,8 @@ public final class HostBatch {
 
   /**
    * Says how many samples of this batch repeat other samples only to fill it up. A consumer can
-   * then leave them out of a mean ({@link DeviceBatch#padded()}). They count in {@link #size}.
+   * then leave them out of a mean ({@link DeviceBatch#padded()}). They are the last ones of {@link
+   * #size}. If they are more than that, the fill fails.
    *
    * @param samples 0 to one less than the first dimension of the first array
    * @throws IllegalArgumentException if out of range
@@ -297,6 +298,18 @@ public final class HostBatch {
               + samples);
     }
     own.padded = samples;
+  }
+
+  /** Refuses more repeated samples than count. The two calls may come in either order. */
+  void requireConsistent() {
+    if (own.padded > own.size) {
+      throw new IllegalStateException(
+          "padded("
+              + own.padded
+              + ") says that more samples repeat others than the "
+              + own.size
+              + " that count: those of padded are the last ones of size");
+    }
   }
 
   /** How many samples of the last fill repeat others. */

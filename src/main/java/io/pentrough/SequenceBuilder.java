@@ -76,7 +76,6 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
 
   /**
    * How many epochs there are; they follow each other without a pause. Default: endlessly many if
-   * How many epochs there are; they follow each other without a pause. Default: endlessly many if
    * {@code batchesPerEpoch} is given or an {@link EpochTarget} says it, else 1. After the last
    * batch {@code get} throws {@link java.util.NoSuchElementException}.
    *
@@ -125,9 +124,9 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   }
 
   /**
-   * Continues where another loader of the same arrays, stages, seed, batches per epoch and shard
-   * was. Workers, slots, device, order and failure policy may differ. Checked by {@link #start()},
-   * whose refusal says what differs.
+   * Continues where another loader of the same arrays, stages, data, seed, batches per epoch and
+   * shard was. Workers, slots, device, order and failure policy may differ. Checked by {@link
+   * #start()}, whose refusal says what differs.
    *
    * @param position what {@link DeviceBatch#position()} returned
    * @return this
@@ -265,11 +264,18 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   /** What the target says, unless the builder was told something else. */
   private long epochLength(EpochTarget target) {
     long batches = target.batchesPerEpoch();
-    if (batches < 1) {
+    if (batches < 1 || batches == Schedule.ENDLESS) {
       throw new IllegalArgumentException(
           "the target says that an epoch has "
               + batches
-              + " batches; it must have at least 1: "
+              + " batches; it must have at least 1, and an end: "
+              + target.description());
+    }
+    if (target.maxBadSamples() < 0) {
+      throw new IllegalArgumentException(
+          "the target allows "
+              + target.maxBadSamples()
+              + " bad samples; it must be 0 or more (Long.MAX_VALUE for no bound): "
               + target.description());
     }
     if (batchesPerEpoch != Schedule.ENDLESS && batchesPerEpoch != batches) {

@@ -39,14 +39,10 @@ final class Skips {
     boolean leftOut = !failure.contradicts() && batches < policy.skips();
     if (leftOut) {
       batches++;
-      leaveOut(failure);
+      stats.skipped();
+      report(() -> policy.listener().skipped(failure.epoch(), failure.index(), failure.reported()));
     }
     return leftOut;
-  }
-
-  private void leaveOut(Failure failure) {
-    stats.skipped();
-    report(() -> policy.listener().skipped(failure.epoch(), failure.index(), failure.cause()));
   }
 
   /** What the failure is for the caller if its batch has no good sample: null if it is left out. */
@@ -55,9 +51,16 @@ final class Skips {
       return failure.causedBy(tooMany(bad));
     }
     leftOut(failure.epoch(), failure.index(), bad);
-    leaveOut(
-        failure.causedBy(
-            new BadSamplesException("all " + bad.size() + " samples of the batch are bad", bad)));
+    stats.skipped();
+    report(
+        () ->
+            policy
+                .listener()
+                .skipped(
+                    failure.epoch(),
+                    failure.index(),
+                    new BadSamplesException(
+                        "all " + bad.size() + " samples of the batch are bad", bad)));
     return null;
   }
 
@@ -67,8 +70,8 @@ final class Skips {
   }
 
   /** Why it may not. */
-  BadSamplesException tooMany(List<BadSample> bad) {
-    return new BadSamplesException(
+  TooManyBadSamples tooMany(List<BadSample> bad) {
+    return new TooManyBadSamples(
         "%d bad %s in this batch and %d before are more than the %d allowed"
             .formatted(
                 bad.size(),

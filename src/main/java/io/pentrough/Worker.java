@@ -79,6 +79,7 @@ final class Worker implements Runnable {
       }
       context.begin(slot.epoch, slot.index, attempt);
       job.target().fill(batch, context);
+      batch.requireConsistent();
       batch.clearOtherRows();
       if (checks && !context.saidEndOfEpoch()) {
         check.look(batch, slot.epoch, slot.index);

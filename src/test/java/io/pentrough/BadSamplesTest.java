@@ -248,6 +248,80 @@ class BadSamplesTest {
     }
   }
 
+  /** Says whether it is asked for its words under a lock. */
+  private static final class Asked extends IOException {
+    private static final long serialVersionUID = 1;
+
+    private final transient List<Object> locks = Collections.synchronizedList(new ArrayList<>());
+    private final transient List<Boolean> held = Collections.synchronizedList(new ArrayList<>());
+
+    @Override
+    public String getMessage() {
+      synchronized (locks) {
+        locks.forEach(lock -> held.add(Thread.holdsLock(lock)));
+      }
+      return "unreadable";
+    }
+  }
+
+  @ParameterizedTest(name = "beyond the bound: {0}")
+  @ValueSource(booleans = {false, true})
+  @DisplayName("what the dataset threw is asked for its words without the lock: they are user code")
+  void wordsWithoutTheLock(boolean beyond) throws Exception {
+    Asked thrown = new Asked();
+    CountDownLatch mayFill = new CountDownLatch(1);
+    Target target =
+        new Target(beyond ? 1 : 9, 4, 0) {
+          @Override
+          public void fill(HostBatch out, BatchContext context) throws Exception {
+            await(mayFill);
+            Bench.write(out, context);
+            if (context.index() == 0) {
+              for (int i = 0; i < (beyond ? 2 : 4); i++) {
+                out.badSample(i, thrown);
+              }
+              out.size(beyond ? 2 : 0);
+            }
+          }
+        };
+    List<String> words = new ArrayList<>();
+    FailurePolicy policy =
+        FailurePolicy.skip(9, (epoch, index, cause) -> words.add(String.valueOf(cause)));
+    try (BackgroundLoader loader =
+        Bench.loader(device, target).onFailure(policy).epochs(1).start()) {
+      thrown.locks.add(loader.engine.core);
+      mayFill.countDown();
+      try (DeviceBatch batch = Bench.get(loader)) {
+        assertEquals(1, batch.index());
+      }
+      assertEquals(1, words.size());
+      assertTrue(words.get(0).contains("unreadable"), words::toString);
+      assertTrue(thrown.held.size() > 0);
+      assertTrue(thrown.held.stream().noneMatch(held -> held), thrown.held::toString);
+    }
+  }
+
+  @Test
+  @DisplayName("a fill that says that more samples repeat others than count fails")
+  void morePaddedThanCount() throws Exception {
+    Target target =
+        new Target(0, 0) {
+          @Override
+          public void fill(HostBatch out, BatchContext context) throws Exception {
+            Bench.write(out, context);
+            out.padded(3);
+            out.size(2);
+          }
+        };
+    try (BackgroundLoader loader = Bench.loader(device, target).epochs(1).start()) {
+      TargetException e = assertThrows(TargetException.class, () -> Bench.get(loader));
+      assertSays(
+          Objects.requireNonNull(e.getCause()),
+          "padded(3)",
+          "more samples repeat others than the 2 that count");
+    }
+  }
+
   @Test
   @DisplayName("bad input: no sample but none is bad; more repeats than fit")
   void badInput() {

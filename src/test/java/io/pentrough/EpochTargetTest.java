@@ -77,6 +77,32 @@ class EpochTargetTest {
         "leave batchesPerEpoch out");
     assertSays(refused(loader(Epochs.of(0, "nothing"))), "an epoch has 0 batches", "nothing");
     assertSays(refused(loader(new Epochs(1, "", "no row in"))), "no row in {number: int64 [1]}");
+    assertSays(refused(loader(Epochs.of(Long.MAX_VALUE, "endless"))), "and an end: endless");
+    EpochTarget negative =
+        new EpochTarget() {
+          @Override
+          public void fill(HostBatch out, BatchContext context) {}
+
+          @Override
+          public long batchesPerEpoch() {
+            return 1;
+          }
+
+          @Override
+          public String description() {
+            return "negative";
+          }
+
+          @Override
+          public long maxBadSamples() {
+            return -1;
+          }
+        };
+    assertSays(
+        refused(BackgroundLoader.builder(device, Numbered.SPEC, negative)),
+        "allows -1 bad samples",
+        "Long.MAX_VALUE",
+        "negative");
     assertSays(refused(loader(Epochs.of(2, "")).shard(2, 3)), "an epoch has 2 batches");
   }
 

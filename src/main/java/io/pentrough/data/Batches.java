@@ -6,6 +6,7 @@ import io.pentrough.BatchContext;
 import io.pentrough.BatchSpec;
 import io.pentrough.EpochTarget;
 import io.pentrough.HostBatch;
+import java.nio.channels.ClosedByInterruptException;
 import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -19,14 +20,18 @@ import org.jspecify.annotations.Nullable;
  *     .workers(4).seed(42).epochs(5).start();
  * }</pre>
  *
- * <p>Row i of batch b holds the sample at position b * batchSize + i of the epoch's order. Order
- * and random numbers are functions of the loader's seed and the epoch. So the content is the same
- * for any number of workers and shards, and after a resume.
+ * <p>Row i of batch b holds the sample at position b * batchSize + i of the epoch's order, unless a
+ * bad sample before it in the batch is left out. Order and random numbers are functions of the
+ * loader's seed and the epoch. So the content is the same for any number of workers and shards, and
+ * after a resume.
  *
  * <p>Immutable: each option returns a new object. <b>Threads.</b> Any. Several loaders may use one
  * object.
  */
 public final class Batches implements EpochTarget {
+
+  /** How far the causes of an exception are followed: they may go round in a circle. */
+  private static final int MAX_CAUSES = 20;
 
   private static final BadSampleListener NOBODY = (epoch, batch, sample) -> {};
 
@@ -64,6 +69,7 @@ public final class Batches implements EpochTarget {
     this.listener = listener;
     this.sequences = sequences;
     samplesPerEpoch = sampler.samplesPerEpoch(datasetSize);
+    Objects.requireNonNull(sampler.description(), "the sampler's description()");
     if (samplesPerEpoch < 1) {
       throw new IllegalArgumentException(
           "sampler '"
@@ -72,7 +78,12 @@ public final class Batches implements EpochTarget {
               + samplesPerEpoch
               + " samples: it must have at least 1");
     }
-    readers = ThreadLocal.withInitial(() -> new Reader(sampler.order(datasetSize)));
+    readers =
+        ThreadLocal.withInitial(
+            () ->
+                new Reader(
+                    Objects.requireNonNull(
+                        sampler.order(datasetSize), "the sampler's order(...)")));
   }
 
   /**
@@ -164,7 +175,8 @@ public final class Batches implements EpochTarget {
    * them. A batch that would exceed the bound fails instead: {@code get} throws a {@link
    * io.pentrough.TargetException} whose cause is a {@link io.pentrough.BadSamplesException}. {@link
    * io.pentrough.FailurePolicy#retry} does not try a bad sample again: do so in {@code read}, if a
-   * second try may help. An {@link Error} and an {@link InterruptedException} still fail the batch.
+   * second try may help. An {@link Error} still fails the batch, and so does an interrupt of the
+   * worker, which is how {@code close()} ends a long fill.
    *
    * @param atMost how many samples of one loader may be left out, at least 1
    * @param listener told of each
@@ -376,9 +388,10 @@ public final class Batches implements EpochTarget {
       reader.sample.requireWritten();
       reader.arrays().finish(out, row);
       return true;
-    } catch (InterruptedException e) {
-      throw e;
     } catch (Exception e) {
+      if (isInterrupt(e)) {
+        throw e; // the loader is closing: the samples behind it are not to be read
+      }
       if (maxBadSamples == 0) {
         throw new SampleException(index, position, context.epoch(), e);
       }
@@ -387,6 +400,18 @@ public final class Batches implements EpochTarget {
       }
       return false;
     }
+  }
+
+  /** Whether the thread was interrupted, whatever the dataset has made of that. */
+  private static boolean isInterrupt(Exception thrown) {
+    Throwable cause = thrown;
+    for (int depth = 0; cause != null && depth < MAX_CAUSES; depth++) {
+      if (cause instanceof InterruptedException || cause instanceof ClosedByInterruptException) {
+        return true;
+      }
+      cause = cause.getCause();
+    }
+    return Thread.currentThread().isInterrupted();
   }
 
   /** The sample at a position of the epoch. */
@@ -439,6 +464,7 @@ public final class Batches implements EpochTarget {
       }
       long ofOrder = context.seed("order");
       if (!hasBegun || seed != ofOrder || epoch != context.epoch()) {
+        hasBegun = false; // until begin has returned, which may be a user's code
         seed = ofOrder;
         epoch = context.epoch();
         order.begin(seed, epoch);

@@ -12,6 +12,7 @@ abstract class CheckedOrder implements Sampler.Order {
 
   @Override
   public final void begin(long seed, int epoch) {
+    hasBegun = false; // also if key fails
     key(seed, epoch);
     hasBegun = true;
   }

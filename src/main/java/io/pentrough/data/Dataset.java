@@ -21,7 +21,8 @@ package io.pentrough.data;
 public interface Dataset {
 
   /**
-   * How many samples there are.
+   * How many samples there are. {@link Batches} asks when it is made, and all workers ask before
+   * each batch. So it must be fast.
    *
    * @return at least 1, and never less than before; samples that are added later are not read by
    *     {@link Batches} that exist already

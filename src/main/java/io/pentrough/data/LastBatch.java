@@ -9,9 +9,9 @@ public enum LastBatch {
   DROP,
 
   /**
-   * It is filled up with the first samples of the epoch, with the same random numbers, so that
-   * every batch has the same size. {@link io.pentrough.DeviceBatch#padded()} says how many these
-   * are.
+   * It is filled up with the first samples of the epoch, with the same random numbers. So every
+   * batch has the same size, unless bad samples are left out. {@link
+   * io.pentrough.DeviceBatch#padded()} says how many samples repeat.
    */
   PAD
 }

@@ -1,5 +1,6 @@
 package io.pentrough.data;
 
+import static io.pentrough.testkit.Patience.await;
 import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -25,6 +26,7 @@ import io.pentrough.device.TestDevice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -34,6 +36,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongPredicate;
 import java.util.stream.IntStream;
@@ -45,6 +48,7 @@ import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What batches a dataset gives, and that nothing but seed, epoch and index decides it. */
 @OnEveryDevice(everySchedule = false)
@@ -454,6 +458,118 @@ class BatchesTest {
 
   private BackgroundLoader loader(Batches batches, long seed) {
     return BackgroundLoader.builder(device, spec(50), batches).seed(seed).workers(2).start();
+  }
+
+  /** Fails once when it is to go to epoch 1. */
+  private static final class FailsOnce implements Sampler {
+    private final Sampler shuffled = Sampler.shuffled();
+    private final AtomicLong failures = new AtomicLong();
+
+    @Override
+    public long samplesPerEpoch(long datasetSize) {
+      return shuffled.samplesPerEpoch(datasetSize);
+    }
+
+    @Override
+    public String description() {
+      return shuffled.description();
+    }
+
+    @Override
+    public Order order(long datasetSize) {
+      Order order = shuffled.order(datasetSize);
+      return new Order() {
+        @Override
+        public void begin(long seed, int epoch) {
+          if (epoch == 1 && failures.getAndIncrement() == 0) {
+            throw new IllegalStateException("once");
+          }
+          order.begin(seed, epoch);
+        }
+
+        @Override
+        public long at(long position) {
+          return order.at(position);
+        }
+      };
+    }
+  }
+
+  @ParameterizedTest(name = "retry: {0}")
+  @ValueSource(booleans = {true, false})
+  @DisplayName("an order that could not begin its epoch is begun again, and not used as it was")
+  void orderThatFailsToBegin(boolean retry) throws Exception {
+    List<Batch> expected = all(Batches.of(Numbers.of(12), 3).shuffled(), FailurePolicy.fail());
+    FailurePolicy policy =
+        retry ? FailurePolicy.retry(1) : FailurePolicy.skip(1, (epoch, index, cause) -> {});
+    List<Batch> got = all(Batches.of(Numbers.of(12), 3).sampler(new FailsOnce()), policy);
+    if (!retry) {
+      expected.remove(4); // the first of epoch 1
+    }
+    assertEquals(expected, got);
+  }
+
+  private List<Batch> all(Batches batches, FailurePolicy policy) {
+    List<Batch> got = new ArrayList<>();
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec(3), batches)
+            .seed(7)
+            .epochs(3)
+            .onFailure(policy)
+            .start()) {
+      loader.batches().forEach(batch -> got.add(Batch.of(batch)));
+    }
+    return got;
+  }
+
+  @Test
+  @DisplayName("an interrupt that a dataset wraps ends the fill: nothing more is read")
+  void wrappedInterrupt() throws Exception {
+    AtomicLong reads = new AtomicLong();
+    CountDownLatch reading = new CountDownLatch(1);
+    CountDownLatch never = new CountDownLatch(1);
+    Dataset dataset =
+        new Dataset() {
+          @Override
+          public long size() {
+            return 50;
+          }
+
+          @Override
+          public void read(long index, Sample out) throws IOException {
+            reads.incrementAndGet();
+            reading.countDown();
+            try {
+              never.await();
+            } catch (InterruptedException e) {
+              throw new IOException("the source was interrupted", e);
+            }
+          }
+        };
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec(50), Batches.of(dataset, 50).skipBadSamples(50))
+            .closeTimeout(Duration.ofMillis(500))
+            .start()) {
+      assertEquals(0, loader.stats().batches());
+      await(reading);
+    }
+    assertEquals(1, reads.get());
+  }
+
+  @Test
+  @DisplayName("positions beyond 2^31 are exact")
+  void farInALargeDataset() throws Exception {
+    long stride = Integer.MAX_VALUE;
+    int batchSize = 1024;
+    try (BackgroundLoader loader =
+            BackgroundLoader.builder(
+                    device, spec(batchSize), Batches.of(Numbers.of(1L << 42), batchSize))
+                .shard(stride - 1, stride)
+                .start();
+        DeviceBatch batch = loader.get(patience())) {
+      assertEquals((stride - 1) * batchSize, Batch.of(batch).rows.get(0).index());
+      assertEquals(stride * batchSize - 1, Batch.of(batch).rows.get(batchSize - 1).index());
+    }
   }
 
   // ---- bad input
