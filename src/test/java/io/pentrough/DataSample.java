@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import io.pentrough.data.Batches;
+import io.pentrough.data.CachedDataset;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.LastBatch;
 import io.pentrough.data.Sample;
@@ -38,6 +39,34 @@ final class DataSample {
 
   // [/patches]
 
+  // [flipped]
+  /** Images that are decoded once, and flipped anew in each epoch. */
+  record Flipped(CachedDataset images) implements Dataset {
+    @Override
+    public long size() {
+      return images.size();
+    }
+
+    @Override
+    public void read(long index, Sample out) throws Exception {
+      images.read(index, out); // as it was read, whatever this has made of it in other epochs
+      if (out.random().nextBoolean()) {
+        flip(out.array("image"));
+      }
+    }
+  }
+
+  // [/flipped]
+
+  private static void flip(HostArray image) {
+    int last = image.elements() - 1;
+    for (int i = 0; i < last - i; i++) {
+      byte pixel = image.getByte(i);
+      image.setByte(i, image.getByte(last - i));
+      image.setByte(last - i, pixel);
+    }
+  }
+
   long pixels;
   final List<String> log = new ArrayList<>();
   final List<Integer> labels = new ArrayList<>();
@@ -62,6 +91,28 @@ final class DataSample {
 
   private void validate() {
     labelsAtValidation.add(labels.size());
+  }
+
+  private void train(BackgroundLoader loader) {
+    for (int epoch = 0; epoch < 3; epoch++) {
+      for (DeviceBatch batch : loader.epoch()) {
+        train(batch.array("image"), batch.array("label"), batch.size());
+      }
+    }
+  }
+
+  void cache(Device device, BatchSpec spec, Dataset images) {
+    // [cache]
+    try (CachedDataset cached =
+            images.cached(8L << 30); // 8 GiB, outside the Java heap, allocated now
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, spec, Batches.of(cached, 32).shuffled())
+                .workers(4)
+                .start()) {
+      train(loader);
+      System.out.println(cached); // how much is kept, and how many reads it has answered
+    }
+    // [/cache]
   }
 
   void run(Device device, Patches patches) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.sun.management.ThreadMXBean;
 import io.pentrough.TestStages.Expand;
 import io.pentrough.data.Batches;
+import io.pentrough.data.CachedDataset;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.Sample;
 import io.pentrough.device.Device;
@@ -58,6 +59,7 @@ class HeapPerBatchTest {
   void close() {
     elsewhere.close();
     result.close();
+    cached.close();
   }
 
   private enum Mode {
@@ -66,7 +68,9 @@ class HeapPerBatchTest {
     HANDED_OVER,
     STAGED,
     /** Of 1,001 samples, so that every 251st batch is a partial one of another epoch. */
-    DATASET
+    DATASET,
+    /** Likewise, from a cache, in which an epoch's last few samples are not. */
+    CACHED
   }
 
   private static final Dataset SAMPLES =
@@ -87,6 +91,22 @@ class HeapPerBatchTest {
         }
       };
 
+  private static final Dataset SAME_EACH_EPOCH =
+      new Dataset() {
+        @Override
+        public long size() {
+          return 1001;
+        }
+
+        @Override
+        public void read(long index, Sample out) {
+          out.array("image").fillZero();
+          out.array("label").setInt(0, (int) index);
+        }
+      };
+
+  private final CachedDataset cached = SAME_EACH_EPOCH.cached(8 * 1001 + 80 * 990);
+
   private static void fill(HostBatch out, BatchContext context) {
     HostArray image = out.array("image");
     for (int i = 0; i < 8; i++) {
@@ -106,11 +126,15 @@ class HeapPerBatchTest {
   void nothingButTheLease(Mode mode) throws Exception {
     try (DeviceStream stream = device.newStream()) {
       BatchTarget target =
-          mode == Mode.DATASET ? Batches.of(SAMPLES, 4).shuffled() : HeapPerBatchTest::fill;
+          switch (mode) {
+            case DATASET -> Batches.of(SAMPLES, 4).shuffled();
+            case CACHED -> Batches.of(cached, 4).shuffled();
+            default -> HeapPerBatchTest::fill;
+          };
       BackgroundLoader.Builder builder =
           BackgroundLoader.builder(device, SPEC, target).workers(2).consumerStream(stream);
       switch (mode) {
-        case ORDERED, DATASET -> {}
+        case ORDERED, DATASET, CACHED -> {}
         case UNORDERED -> builder.ordered(false);
         case HANDED_OVER -> builder.zeroCopy(true);
         case STAGED -> builder.stage(new Expand());

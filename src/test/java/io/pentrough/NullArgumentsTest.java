@@ -13,6 +13,7 @@ import io.pentrough.augment.OneHot;
 import io.pentrough.augment.Warp;
 import io.pentrough.data.BadSampleListener;
 import io.pentrough.data.Batches;
+import io.pentrough.data.CachedDataset;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.LastBatch;
 import io.pentrough.data.Padding;
@@ -190,6 +191,7 @@ class NullArgumentsTest {
       add(Padding.class, Padding.toMaximum());
       add(Sample.class, Objects.requireNonNull(dataset.sample));
       samples.put(Dataset.class, dataset);
+      add(CachedDataset.class, dataset.cached(100));
       samples.put(LastBatch.class, LastBatch.PAD);
       samples.put(BadSample.class, new BadSample(0, new IOException()));
       samples.put(Throwable.class, new IOException());

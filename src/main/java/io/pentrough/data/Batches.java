@@ -286,6 +286,9 @@ public final class Batches implements EpochTarget {
               + "; make batches smaller, or use LastBatch.PARTIAL or PAD");
     }
     arrays.requireKnownLengths(dataset);
+    if (dataset instanceof CachedDataset cached) {
+      cached.check(arrays);
+    }
   }
 
   @Override
@@ -389,8 +392,8 @@ public final class Batches implements EpochTarget {
       reader.arrays().finish(out, row);
       return true;
     } catch (Exception e) {
-      if (isInterrupt(e)) {
-        throw e; // the loader is closing: the samples behind it are not to be read
+      if (endsTheBatch(e)) {
+        throw e;
       }
       if (maxBadSamples == 0) {
         throw new SampleException(index, position, context.epoch(), e);
@@ -402,11 +405,16 @@ public final class Batches implements EpochTarget {
     }
   }
 
-  /** Whether the thread was interrupted, whatever the dataset has made of that. */
-  private static boolean isInterrupt(Exception thrown) {
+  /**
+   * Whether no other sample of the batch is to be read, whatever the dataset has made of that: the
+   * loader is closing, or a cache is used as it cannot be.
+   */
+  private static boolean endsTheBatch(Exception thrown) {
     Throwable cause = thrown;
     for (int depth = 0; cause != null && depth < MAX_CAUSES; depth++) {
-      if (cause instanceof InterruptedException || cause instanceof ClosedByInterruptException) {
+      if (cause instanceof InterruptedException
+          || cause instanceof ClosedByInterruptException
+          || cause instanceof CacheRefusal) {
         return true;
       }
       cause = cause.getCause();

@@ -1,5 +1,7 @@
 package io.pentrough.data;
 
+import java.nio.ByteBuffer;
+
 /**
  * Samples that are read by their index. {@link Batches} makes batches of them.
  *
@@ -63,4 +65,22 @@ public interface Dataset {
    *     left out ({@link Batches#skipBadSamples(long)})
    */
   void read(long index, Sample out) throws Exception;
+
+  /**
+   * The same dataset with a cache in memory outside the Java heap. A sample that is read for the
+   * first time is kept if there is room, and then stays. See {@link CachedDataset}.
+   *
+   * <p>All memory is allocated and zeroed by this call, which may take a second for each GiB.
+   * {@code -XX:MaxDirectMemorySize} limits how much there may be; without it, the size of the heap
+   * does.
+   *
+   * @param bytes how large the cache is. It takes 8 bytes for each sample of the dataset. A sample
+   *     that is kept takes 4 bytes for each array besides, and all are rounded up to multiples of 8
+   * @return a dataset that must be closed
+   * @throws IllegalArgumentException if that leaves no room for a sample, or this dataset is empty
+   * @throws IllegalStateException if the JVM does not give so much memory. None is held then
+   */
+  default CachedDataset cached(long bytes) {
+    return new CachedDataset(this, bytes, OffHeap.USUAL_CHUNK_BYTES, ByteBuffer::allocateDirect);
+  }
 }

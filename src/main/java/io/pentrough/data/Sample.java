@@ -4,7 +4,7 @@ import io.pentrough.BatchContext;
 import io.pentrough.BatchSpec;
 import io.pentrough.HostArray;
 import io.pentrough.HostBatch;
-import java.util.Arrays;
+import java.nio.ByteBuffer;
 import java.util.Objects;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -25,8 +25,21 @@ public final class Sample {
   private @Nullable SequenceArrays sequences;
   private int row;
   private long position;
-  private boolean[] asked = {};
   private @Nullable RandomGenerator random;
+
+  /** Goes on where anybody wants to know later what has happened since. */
+  private long clock;
+
+  private long turnedAt;
+
+  /** For each array, when it was asked for last. */
+  private long[] askedAt = {};
+
+  /** How many caches keep what is read now: one, or caches of caches. */
+  private int caches;
+
+  /** When random numbers were asked for last, of which a cache must keep none. */
+  private long refusedAt;
 
   Sample() {}
 
@@ -45,10 +58,10 @@ public final class Sample {
     this.position = position;
     random = null;
     int arrays = batch.spec().arrays().size();
-    if (asked.length != arrays) {
-      asked = new boolean[arrays];
+    if (askedAt.length != arrays) {
+      askedAt = new long[arrays];
     }
-    Arrays.fill(asked, false);
+    turnedAt = ++clock;
   }
 
   /** The fill is over. */
@@ -72,11 +85,15 @@ public final class Sample {
    */
   public HostArray array(String name) {
     Objects.requireNonNull(name, "name");
-    HostBatch of = batch();
-    int i = of.spec().indexOf(name);
+    int i = batch().spec().indexOf(name);
     sequences().requireOneShape(i);
-    HostArray array = of.array(i).row(row);
-    asked[i] = true;
+    return array(i);
+  }
+
+  /** The same by the array's index, if it is one that is written row by row. */
+  HostArray array(int i) {
+    HostArray array = batch().array(i).row(row);
+    askedAt[i] = clock;
     return array;
   }
 
@@ -97,10 +114,13 @@ public final class Sample {
    */
   public HostArray array(String name, int length) {
     Objects.requireNonNull(name, "name");
-    HostBatch of = batch();
-    int i = of.spec().indexOf(name);
-    HostArray array = sequences().of(of, i, row, length);
-    asked[i] = true;
+    return array(batch().spec().indexOf(name), length);
+  }
+
+  /** The same by the array's index. */
+  HostArray array(int i, int length) {
+    HostArray array = sequences().of(batch(), i, row, length);
+    askedAt[i] = clock;
     return array;
   }
 
@@ -111,9 +131,15 @@ public final class Sample {
    *
    * @return the same object until {@code read} returns, which goes on where it is
    * @throws IllegalStateException if called from another thread than that of {@code read}, or after
-   *     the batch was made
+   *     the batch was made; or if a {@linkplain Dataset#cached cache} is to keep what is read
    */
   public RandomGenerator random() {
+    if (caches > 0) {
+      refusedAt = clock;
+      throw new IllegalStateException(
+          "a sample that is cached cannot have random numbers: they would be the same in every"
+              + " epoch");
+    }
     RandomGenerator own = random;
     if (own == null) {
       own = context().random("samples", position);
@@ -124,8 +150,8 @@ public final class Sample {
 
   /** Refuses a sample that the dataset cannot have written. */
   void requireWritten() {
-    for (int i = 0; i < asked.length; i++) {
-      if (!asked[i] && !sequences().isWritten(i)) {
+    for (int i = 0; i < askedAt.length; i++) {
+      if (!wasAsked(i, turnedAt) && !sequences().isWritten(i)) {
         BatchSpec spec = batch().spec();
         throw new IllegalStateException(
             "read(...) has returned without asking for array '"
@@ -134,6 +160,43 @@ public final class Sample {
                 + spec);
       }
     }
+  }
+
+  /** The memory of the whole array of the batch, which is the same object for all its samples. */
+  ByteBuffer memory(int i) {
+    return batch().array(i).unsafeBuffer();
+  }
+
+  /** Where this sample begins in {@link #memory}, in bytes. */
+  int start(int i) {
+    HostArray whole = batch().array(i);
+    SequenceArray sequence = sequences().find(i);
+    int element = sequence == null ? row * whole.row(row).elements() : sequence.start(row);
+    return element * whole.spec().dtype().bytes();
+  }
+
+  /** Whether an array was asked for since a time of this sample's clock. */
+  boolean wasAsked(int array, long since) {
+    return askedAt[array] >= since;
+  }
+
+  /**
+   * What is written from now on is to be kept by a cache.
+   *
+   * @return the time
+   */
+  long beginCached() {
+    caches++;
+    return ++clock;
+  }
+
+  void endCached() {
+    caches--;
+  }
+
+  /** Whether random numbers were asked for since then, and refused for a cache's sake. */
+  boolean hasRefusedSince(long since) {
+    return refusedAt >= since;
   }
 
   private HostBatch batch() {
@@ -150,7 +213,7 @@ public final class Sample {
     return context;
   }
 
-  private SequenceArrays sequences() {
+  SequenceArrays sequences() {
     if (sequences == null) {
       throw over();
     }

@@ -69,6 +69,9 @@ abstract class SequenceArray {
 
   abstract HostArray view(HostBatch out, int row, int newLength);
 
+  /** Which element of the array is the first of the sample that is being read. */
+  abstract int start(int row);
+
   /** The sample of a row has been read. */
   void finish(HostBatch out, int row) {
     if (lengthsIndex != ABSENT) {
@@ -185,6 +188,11 @@ abstract class SequenceArray {
     }
 
     @Override
+    int start(int row) {
+      return row * rowLength * stepElements;
+    }
+
+    @Override
     void finish(HostBatch out, int row) {
       super.finish(out, row);
       HostArray whole = out.array(index).row(row);
@@ -255,6 +263,11 @@ abstract class SequenceArray {
     @Override
     HostArray view(HostBatch out, int row, int newLength) {
       return out.array(index).rows(used, newLength);
+    }
+
+    @Override
+    int start(int row) {
+      return used * stepElements;
     }
 
     /** Only now the sample counts: the next one overwrites a sample that turned out to be bad. */

@@ -1,8 +1,11 @@
 package io.pentrough.data;
 
+import io.pentrough.ArraySpec;
 import io.pentrough.BatchSpec;
 import io.pentrough.HostArray;
 import io.pentrough.HostBatch;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The arrays of a batch in which each sample has a length of its own. Belongs to one worker. */
@@ -20,6 +23,9 @@ final class SequenceArrays {
   private final @Nullable Exception[] failures;
 
   private boolean asksForLengths;
+
+  /** See {@link #samples}; empty until somebody asks. */
+  private String samples = "";
 
   /** Which of the batch's samples is being read, counted with bad ones. */
   private int number;
@@ -53,6 +59,32 @@ final class SequenceArrays {
   /** Whether the batch's rows are as long as its longest sample, which must be known first. */
   boolean asksForLengths() {
     return asksForLengths;
+  }
+
+  /**
+   * What a dataset writes, in words: the same for two loaders if a sample is the same bytes in
+   * both. Neither the size of batches nor their padding has to do with it.
+   */
+  String samples() {
+    if (samples.isEmpty()) {
+      List<String> parts = new ArrayList<>();
+      for (int i = 0; i < byIndex.length; i++) {
+        ArraySpec array = spec.array(i);
+        SequenceArray sequence = byIndex[i];
+        String what =
+            isWritten(i)
+                ? "written by Batches"
+                : array.dtype()
+                    + (sequence == null
+                        ? " of " + array.bytes() / array.dimension(0)
+                        : " of any length, of steps of "
+                            + (long) sequence.stepElements * array.dtype().bytes())
+                    + " bytes";
+        parts.add(array.name() + ": " + what);
+      }
+      samples = parts.toString();
+    }
+    return samples;
   }
 
   /** A batch begins. */
