@@ -16,6 +16,7 @@ import io.pentrough.data.Batches;
 import io.pentrough.data.CachedDataset;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.LastBatch;
+import io.pentrough.data.NpyArray;
 import io.pentrough.data.Padding;
 import io.pentrough.data.Permutation;
 import io.pentrough.data.Sample;
@@ -49,6 +50,7 @@ import java.lang.reflect.Parameter;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,6 +66,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Null for each parameter of the public interface that is not said to take it. */
 @OnEveryDevice(everySchedule = false)
@@ -98,7 +101,7 @@ class NullArgumentsTest {
 
   @Test
   @DisplayName("null is refused with the parameter's name, and nothing has happened")
-  void everyParameter() throws Exception {
+  void everyParameter(@TempDir Path folder) throws Exception {
     Kept stage = new Kept();
     try (DeviceStream stream = device.newStream();
         DeviceEvent event = device.newEvent();
@@ -192,6 +195,10 @@ class NullArgumentsTest {
       add(Sample.class, Objects.requireNonNull(dataset.sample));
       samples.put(Dataset.class, dataset);
       add(CachedDataset.class, dataset.cached(100));
+      String npy = "\u0093NUMPY\1\0\70\0{'descr': '|i1', 'fortran_order': False, 'shape': (1,)}";
+      Files.writeString(folder.resolve("a.npy"), npy + "\nx", StandardCharsets.ISO_8859_1);
+      add(NpyArray.class, NpyArray.map(folder.resolve("a.npy")));
+      add(Path.class, folder);
       samples.put(LastBatch.class, LastBatch.PAD);
       samples.put(BadSample.class, new BadSample(0, new IOException()));
       samples.put(Throwable.class, new IOException());
