@@ -3,11 +3,19 @@ package io.pentrough;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.recipes.CsvTable;
+import io.pentrough.recipes.Hdf5Patches;
+import io.pentrough.recipes.ImageFolder;
+import io.pentrough.recipes.NpyRows;
+import io.pentrough.recipes.Pictures;
+import io.pentrough.recipes.RecipesTest;
+import io.pentrough.recipes.TarShards;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.DisplayName;
@@ -21,6 +29,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ReadmeSampleTest {
 
   private static final Path README = Path.of("README.md");
+
+  private static final List<Class<?>> RECIPES =
+      List.of(
+          RecipesTest.class,
+          ImageFolder.class,
+          Pictures.class,
+          Hdf5Patches.class,
+          NpyRows.class,
+          CsvTable.class,
+          TarShards.class);
 
   @Test
   @ResourceLock(Resources.SYSTEM_OUT)
@@ -52,7 +70,8 @@ class ReadmeSampleTest {
         "docs/reading-the-stats.md",
         "docs/augmentation.md",
         "docs/cuda-notes.md",
-        "docs/data.md"
+        "docs/data.md",
+        "docs/recipes.md"
       })
   @DisplayName("every Java block of a page is a compiled sample, but for the line breaks")
   void everyBlockIsCompiled(String page) throws Exception {
@@ -64,6 +83,9 @@ class ReadmeSampleTest {
     compiled.addAll(Snippets.compiled(ToFloats.class).values());
     compiled.addAll(Snippets.compiled(CudaLibrariesSample.class).values());
     compiled.addAll(Snippets.compiled(OrderSamples.class).values());
+    for (Class<?> recipe : RECIPES) {
+      compiled.addAll(Snippets.compiled(recipe).values());
+    }
     for (String block : Snippets.shown(Path.of(page))) {
       assertTrue(
           compiled.contains(block), () -> page + " shows what is compiled nowhere: " + block);
@@ -71,6 +93,17 @@ class ReadmeSampleTest {
     Set<String> others = Snippets.languages(Path.of(page));
     others.removeAll(Set.of("", "java"));
     assertEquals(Set.of(), others, "Java under another name would not be looked at");
+  }
+
+  @Test
+  @DisplayName("docs/recipes.md shows every recipe")
+  void recipes() throws Exception {
+    Set<String> compiled = new HashSet<>();
+    for (Class<?> recipe : RECIPES) {
+      compiled.addAll(Snippets.compiled(recipe).values());
+    }
+    assertEquals(RECIPES.size(), compiled.size());
+    assertEquals(compiled, Set.copyOf(Snippets.shown(Path.of("docs/recipes.md"))));
   }
 
   @Test

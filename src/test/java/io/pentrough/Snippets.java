@@ -13,9 +13,9 @@ import java.util.regex.Pattern;
 /** Samples that stand twice: compiled in a test source, and in a document for people to read. */
 final class Snippets {
 
-  private static final Path SOURCES = Path.of("src/test/java/io/pentrough");
+  private static final Path SOURCES = Path.of("src/test/java");
   private static final Pattern MARKED =
-      Pattern.compile("// \\[([a-z-]+)]\\n(.*?)// \\[/\\1]", Pattern.DOTALL);
+      Pattern.compile("// \\[([a-z0-9-]+)]\\n(.*?)// \\[/\\1]", Pattern.DOTALL);
   private static final Pattern FENCED = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL);
 
   private Snippets() {}
@@ -24,7 +24,7 @@ final class Snippets {
   static Map<String, String> compiled(Class<?> type) throws IOException {
     Map<String, String> byName = new LinkedHashMap<>();
     MARKED
-        .matcher(Files.readString(SOURCES.resolve(type.getSimpleName() + ".java")))
+        .matcher(Files.readString(SOURCES.resolve(type.getName().replace('.', '/') + ".java")))
         .results()
         .forEach(match -> byName.put(match.group(1), squeezed(match.group(2))));
     return byName;
