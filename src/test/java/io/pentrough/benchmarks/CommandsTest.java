@@ -36,6 +36,7 @@ class CommandsTest {
         "transfer --to 16384 --seconds 0.001 --out OUT",
         "unwritten --rounds 1 --seconds 0.001 --workers 1 --workloads null_small",
         "permutation --rounds 1 --sizes 1,1000,2000",
+        "images --rounds 1 --images 10 --batch 4 --side 16",
         "rows --rounds 1 --bytes 65536",
       })
   void runs(String command) {
