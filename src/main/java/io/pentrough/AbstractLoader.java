@@ -134,6 +134,15 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
   }
 
   @Override
+  public final LoaderSnapshot snapshot() {
+    try {
+      return engine.snapshot();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
   public final void close() {
     try {
       leakReport.closed();

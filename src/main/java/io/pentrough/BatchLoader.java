@@ -259,6 +259,13 @@ public sealed interface BatchLoader extends AutoCloseable permits AbstractLoader
   LoaderStats stats();
 
   /**
+   * What each slot and each worker does now. A {@link BatchTimeoutException} says it in words.
+   *
+   * @return an immutable picture of this moment; also of a closed loader
+   */
+  LoaderSnapshot snapshot();
+
+  /**
    * Stops the workers and gives all memory back. Drops what has not been delivered.
    *
    * <p>Waits for memory in use: running targets, copies, open leases, and work that consumers

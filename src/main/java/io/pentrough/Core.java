@@ -278,9 +278,13 @@ final class Core {
     return lastFailure;
   }
 
+  synchronized LoaderSnapshot snapshot() {
+    return new LoaderSnapshot(settings.name(), ledger, source, workers, time.now());
+  }
+
   /** Of this moment; to be written out without the lock. */
-  synchronized Diagnosis diagnosis() {
-    return new Diagnosis(ledger, source, workers, time.now());
+  Diagnosis diagnosis() {
+    return new Diagnosis(snapshot());
   }
 
   /** Logs; a logger that throws must not cost a slot or a thread. Without the lock. */

@@ -48,6 +48,7 @@ final class Engine {
       throw t;
     }
     engine.startWorkers();
+    engine.startStatusLog(settings.statusLogNanos());
     return engine;
   }
 
@@ -108,6 +109,17 @@ final class Engine {
         synchronized (core) {
           worker.state.started = false;
         }
+        close();
+        throw t;
+      }
+    }
+  }
+
+  private void startStatusLog(long intervalNanos) {
+    if (intervalNanos > 0) {
+      try {
+        StatusLog.start(core, intervalNanos);
+      } catch (Throwable t) {
         close();
         throw t;
       }
@@ -178,6 +190,10 @@ final class Engine {
     synchronized (core) {
       return core.stats.snapshot(core.time.now());
     }
+  }
+
+  LoaderSnapshot snapshot() {
+    return core.snapshot();
   }
 
   /** See {@link Closing#close}. */

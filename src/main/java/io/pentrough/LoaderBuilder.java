@@ -294,6 +294,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
         interruptTargets,
         Boolean.getBoolean("pentrough.debug"),
         Boolean.getBoolean("pentrough.leakDetection"),
+        StatusLog.nanosOfProperty(),
         time);
   }
 

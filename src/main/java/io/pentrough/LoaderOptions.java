@@ -21,6 +21,7 @@ record LoaderOptions(
     boolean interruptTargets,
     boolean poison,
     boolean leakDetection,
+    long statusLogNanos,
     Time time) {
 
   static void requireSameDevice(DeviceStream stream, Device device) {
