@@ -152,6 +152,7 @@ final class Consumers {
       long now = core.time.now();
       if (starving) {
         core.stats.consumerFed(now); // that was waiting, too
+        core.trace.waitsNoMore();
       }
       if (hasHelped) {
         copies.helped();
@@ -162,7 +163,7 @@ final class Consumers {
       core.requireUsable();
       Outcome found = take(queued, now);
       if (found != null) {
-        waited(now - asked);
+        waited(found, asked, now);
         if (found instanceof DeviceSlot slot) {
           core.stats.delivered(core.memory(slot).bytes);
           lease.taken(slot, core.ledger.order.lowestOpen(), core.ledger.order.deliveries());
@@ -173,13 +174,14 @@ final class Consumers {
       core.workerSignaller.wakeOwed();
       requireMoreToCome();
       if (timeoutNanos - (now - asked) <= 0) {
-        waited(now - asked);
+        waited(null, asked, now);
         return Meanwhile.GIVE_UP;
       }
       if (skips.arePending()) {
         return Meanwhile.REPORT_SKIPS;
       }
       core.stats.consumerStarving(now);
+      core.trace.waits(asked);
       if (mayHelp && copies.canHelp(queued)) {
         return Meanwhile.HELP;
       }
@@ -209,6 +211,7 @@ final class Consumers {
       if (!skips.leavesOut(failure)) {
         return failure;
       }
+      core.trace.skipped();
     }
     Thread caller = Thread.currentThread();
     DeviceSlot slot = ledger.take(caller, queued, now);
@@ -236,10 +239,11 @@ final class Consumers {
     }
   }
 
-  private void waited(long nanos) {
-    long waited = Math.max(0, nanos);
+  private void waited(@Nullable Outcome found, long asked, long now) {
+    long waited = Math.max(0, now - asked);
     core.stats.consumerWaited(waited);
     core.consumers.idle.waited(waited);
+    core.trace.got(found, asked, now);
   }
 
   private void rest(long news, boolean queued, long nanos) throws InterruptedException {
@@ -260,6 +264,7 @@ final class Consumers {
         core.consumers.rest(news, queued, nanos);
       } finally {
         core.stats.consumerFed(core.time.now());
+        core.trace.waitsNoMore();
       }
     }
   }

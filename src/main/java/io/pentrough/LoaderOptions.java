@@ -21,6 +21,7 @@ record LoaderOptions(
     boolean interruptTargets,
     boolean poison,
     boolean leakDetection,
+    int trace,
     Time time) {
 
   static void requireSameDevice(DeviceStream stream, Device device) {

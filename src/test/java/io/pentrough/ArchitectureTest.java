@@ -92,6 +92,7 @@ final class ArchitectureTest {
           "DeviceRing",
           "HostRing",
           "DeliveryOrder",
+          "TraceRecorder",
           "Time");
 
   @ArchTest

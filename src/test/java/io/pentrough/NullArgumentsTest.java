@@ -116,6 +116,12 @@ class NullArgumentsTest {
       add(DeviceBatch.class, batch);
       add(DeviceArray.class, batch.array(0));
       add(LoaderStats.class, loader.stats());
+      Trace trace = loader.trace();
+      add(Trace.class, trace);
+      add(Trace.Batch.class, trace.batches().get(0));
+      samples.put(Trace.Step.class, Trace.Step.FILLED);
+      samples.put(Path.class, Path.of("unused"));
+      samples.put(List.class, List.of(trace));
       add(HostBatch.class, host);
       add(HostArray.class, host.array(0));
       add(BatchSpec.class, SPEC);
