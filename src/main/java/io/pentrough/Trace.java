@@ -1,5 +1,8 @@
 package io.pentrough;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
@@ -8,10 +11,12 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What happened to the last batches of a loader, and to those that were under way when {@link
- * BatchLoader#trace()} was called.
+ * BatchLoader#trace()} was called. {@link
+ * #writeChromeTrace(Path)} writes it for ui.perfetto.dev.
  *
  * <p>All times are nanoseconds since the loader started. They are the times at which the loader saw
  * a step. On a device that copies by itself, such as CUDA, the step itself was a little earlier:
@@ -401,6 +406,40 @@ public final class Trace {
    */
   public List<Event> events() {
     return events;
+  }
+
+  /**
+   * Writes this trace in the Trace Event Format, for ui.perfetto.dev or chrome://tracing. Each
+   * worker, each slot and each thread that called {@code get} has a track of its own. Times are
+   * microseconds of the clock on the wall, as in a recording of the JDK Flight Recorder.
+   *
+   * @param file the trace, for example {@code trace.json}; overwritten if it exists
+   * @throws IOException if the file cannot be written; it may then be incomplete
+   */
+  public void writeChromeTrace(Path file) throws IOException {
+    writeChromeTrace(file, List.of(this));
+  }
+
+  /**
+   * Writes the traces of several loaders into one file, as {@link #writeChromeTrace(Path)} does.
+   *
+   * @param file the trace; overwritten if it exists
+   * @param traces one or more
+   * @throws IllegalArgumentException if there is no trace; nothing is written
+   * @throws IOException if the file cannot be written; it may then be incomplete
+   */
+  public static void writeChromeTrace(Path file, List<Trace> traces) throws IOException {
+    Objects.requireNonNull(file, "file");
+    Files.writeString(file, ChromeTrace.of(requireSome(traces)));
+  }
+
+  private static List<Trace> requireSome(@Nullable List<Trace> traces) {
+    List<Trace> some = List.copyOf(Objects.requireNonNull(traces, "traces"));
+    if (some.isEmpty()) {
+      throw new IllegalArgumentException(
+          "there is no trace to write: give the trace() of at least one loader");
+    }
+    return some;
   }
 
   Setup setup() {
