@@ -260,8 +260,8 @@ public sealed interface BatchLoader extends AutoCloseable permits AbstractLoader
 
   /**
    * What happened to the last batches, and to those that are under way now: when each was claimed,
-   * filled, copied, taken and closed. The loader always records this; the builder's {@code
-   * trace(batches)} sets for how many batches.
+   * filled, copied, taken and closed. {@link Trace#writeHtml(java.nio.file.Path)} draws it. The
+   * loader always records this; the builder's {@code trace(batches)} sets for how many batches.
    *
    * @return an immutable snapshot; also of a closed loader
    */

@@ -1,6 +1,8 @@
 package io.pentrough;
 
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What happened to the last batches of a loader, and to those that were under way when {@link
- * BatchLoader#trace()} was called. {@link
+ * BatchLoader#trace()} was called. {@link #writeHtml(Path)} draws it as a timeline, {@link
  * #writeChromeTrace(Path)} writes it for ui.perfetto.dev.
  *
  * <p>All times are nanoseconds since the loader started. They are the times at which the loader saw
@@ -406,6 +408,42 @@ public final class Trace {
    */
   public List<Event> events() {
     return events;
+  }
+
+  /**
+   * Writes a page that shows this trace as a timeline, with the statistics below it. The page is
+   * one file that any browser opens, without a network.
+   *
+   * @param file the page, for example {@code timeline.html}; overwritten if it exists
+   * @throws IOException if the file cannot be written; it may then be incomplete
+   */
+  public void writeHtml(Path file) throws IOException {
+    writeHtml(file, List.of(this));
+  }
+
+  /**
+   * Writes the same page to a stream, for example as the answer to a request.
+   *
+   * @param out takes the page, as UTF-8; it is not closed
+   * @throws IOException if the stream throws it
+   */
+  public void writeHtml(OutputStream out) throws IOException {
+    Objects.requireNonNull(out, "out");
+    out.write(TimelinePage.of(List.of(this)).getBytes(StandardCharsets.UTF_8));
+  }
+
+  /**
+   * Writes a page that shows several loaders of this JVM on one clock, as {@link #writeHtml(Path)}
+   * does.
+   *
+   * @param file the page; overwritten if it exists
+   * @param traces one or more, shown in this order
+   * @throws IllegalArgumentException if there is no trace; nothing is written
+   * @throws IOException if the file cannot be written; it may then be incomplete
+   */
+  public static void writeHtml(Path file, List<Trace> traces) throws IOException {
+    Objects.requireNonNull(file, "file");
+    Files.writeString(file, TimelinePage.of(requireSome(traces)));
   }
 
   /**

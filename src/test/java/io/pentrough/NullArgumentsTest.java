@@ -29,6 +29,7 @@ import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaProvider;
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.device.host.HostDeviceProvider;
+import java.io.OutputStream;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Executable;
 import java.lang.reflect.InvocationTargetException;
@@ -121,6 +122,7 @@ class NullArgumentsTest {
       add(Trace.Batch.class, trace.batches().get(0));
       samples.put(Trace.Step.class, Trace.Step.FILLED);
       samples.put(Path.class, Path.of("unused"));
+      samples.put(OutputStream.class, OutputStream.nullOutputStream());
       samples.put(List.class, List.of(trace));
       add(HostBatch.class, host);
       add(HostArray.class, host.array(0));
