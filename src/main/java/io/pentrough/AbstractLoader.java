@@ -143,6 +143,15 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
   }
 
   @Override
+  public final Trace trace() {
+    try {
+      return engine.trace();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
   public final void close() {
     try {
       leakReport.closed();

@@ -266,6 +266,15 @@ public sealed interface BatchLoader extends AutoCloseable permits AbstractLoader
   LoaderSnapshot snapshot();
 
   /**
+   * What happened to the last batches, and to those that are under way now: when each was claimed,
+   * filled, copied, taken and closed. {@link Trace#writeHtml(java.nio.file.Path)} draws it. The
+   * loader always records this; the builder's {@code trace(batches)} sets for how many batches.
+   *
+   * @return an immutable snapshot; also of a closed loader
+   */
+  Trace trace();
+
+  /**
    * Stops the workers and gives all memory back. Drops what has not been delivered.
    *
    * <p>Waits for memory in use: running targets, copies, open leases, and work that consumers

@@ -162,6 +162,7 @@ final class Consumers {
       long now = core.time.now();
       if (last == Meanwhile.HELP || last == Meanwhile.STAY_AWAKE) {
         core.stats.consumerFed(now); // that was waiting, too
+        core.trace.waitsNoMore();
       }
       if (last == Meanwhile.HELP) {
         copies.helped();
@@ -172,7 +173,7 @@ final class Consumers {
       core.requireUsable();
       Outcome found = deliveries.take(lease.lastEpoch(), queued, now);
       if (found != null) {
-        waited(now - asked);
+        waited(found, asked, now);
         if (found instanceof DeviceSlot slot) {
           core.stats.delivered(core.memory(slot).bytes);
           lease.taken(slot, core.ledger.order.lowestOpen(), core.ledger.order.deliveries());
@@ -183,13 +184,14 @@ final class Consumers {
       core.workerSignaller.wakeOwed();
       requireMoreToCome();
       if (timeoutNanos - (now - asked) <= 0) {
-        waited(now - asked);
+        waited(null, asked, now);
         return Meanwhile.GIVE_UP;
       }
       if (skips.arePending()) {
         return Meanwhile.REPORT_SKIPS;
       }
       core.stats.consumerStarving(now);
+      core.trace.waits(asked);
       if (mayHelp && copies.canHelp(queued)) {
         return Meanwhile.HELP;
       }
@@ -214,10 +216,11 @@ final class Consumers {
     }
   }
 
-  private void waited(long nanos) {
-    long waited = Math.max(0, nanos);
+  private void waited(@Nullable Outcome found, long asked, long now) {
+    long waited = Math.max(0, now - asked);
     core.stats.consumerWaited(waited);
     core.consumers.idle.waited(waited);
+    core.trace.got(found, asked, now);
   }
 
   private void rest(long news, boolean queued, long nanos) throws InterruptedException {
@@ -238,6 +241,7 @@ final class Consumers {
         core.consumers.rest(news, queued, nanos);
       } finally {
         core.stats.consumerFed(core.time.now());
+        core.trace.waitsNoMore();
       }
     }
   }

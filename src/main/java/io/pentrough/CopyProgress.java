@@ -66,8 +66,7 @@ final class CopyProgress {
   }
 
   private void begins(DeviceSlot slot, long now) {
-    slot.copySinceNanos = now;
-    slot.copyBegun = true;
+    slot.copyBegins(now);
     core.stats.copyStarted(now);
     core.consumers.tellOfRunningCopy(); // being woken takes no longer than the copy
   }
@@ -104,7 +103,7 @@ final class CopyProgress {
   }
 
   private void copied(DeviceSlot slot, Wake wake, long now) {
-    slot.copiedNanos = now;
+    slot.copied(now);
     core.stats.copyEnded(now);
     if (hasStages) {
       core.stats.stagesStarted(now);
@@ -170,7 +169,7 @@ final class CopyProgress {
   @Nullable DeviceSlot ran(DeviceSlot slot, Wake wake, boolean more) {
     synchronized (core) {
       long now = core.time.now();
-      slot.copySinceNanos = slot.sinceNanos; // it was reserved then
+      slot.copyBegins(slot.sinceNanos); // it was reserved then
       core.stats.copyStarted(slot.copySinceNanos);
       copied(slot, wake, now);
       ready(slot, now);

@@ -52,6 +52,7 @@ final class Core {
   // Guarded by this.
   final SlotLedger ledger;
   final StatsRecorder stats;
+  final TraceRecorder trace;
   final List<WorkerState> workers;
   final WorkerSignaller workerSignaller;
   final ConsumerSignals consumers;
@@ -81,9 +82,15 @@ final class Core {
     this.settings = settings;
     this.memory = memory;
     time = settings.time();
+    trace = new TraceRecorder(settings.trace());
     ledger =
         new SlotLedger(
-            source, plan.hostSlots(), plan.deviceSlots(), settings.ordered(), settings.zeroCopy());
+            source,
+            plan.hostSlots(),
+            plan.deviceSlots(),
+            settings.ordered(),
+            settings.zeroCopy(),
+            trace);
     int cores = Runtime.getRuntime().availableProcessors();
     stats = new StatsRecorder(settings.workers(), cores, plan.deviceSlots());
     stats.pageable(memory.pageableBytes());

@@ -74,6 +74,7 @@ final class Deliveries {
       if (failure != null && !skips.leavesOut(failure)) {
         return failure;
       }
+      core.trace.skipped();
     }
     Thread caller = Thread.currentThread();
     DeviceSlot slot = ledger.take(caller, queued, now);

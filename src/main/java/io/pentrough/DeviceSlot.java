@@ -49,6 +49,9 @@ final class DeviceSlot implements Outcome {
   long order;
   private @Nullable Thread holder;
 
+  /** What has happened to the batch. */
+  TraceEntry entry = new TraceEntry();
+
   /** How many leases of this slot have been closed. */
   private final AtomicInteger leasesClosed = new AtomicInteger();
 
@@ -131,6 +134,19 @@ final class DeviceSlot implements Outcome {
     holder = null;
   }
 
+  /** The copy has nothing left to wait for. */
+  void copyBegins(long now) {
+    copySinceNanos = now;
+    copyBegun = true;
+    entry.reach(Trace.Step.COPY_STARTED, now);
+  }
+
+  /** The copy was seen complete. */
+  void copied(long now) {
+    copiedNanos = now;
+    entry.reach(Trace.Step.COPIED, now);
+  }
+
   /** The host slot's batch stands here from now on, or will. */
   void takeOver(HostSlot from, int generation) {
     source = from;
@@ -140,6 +156,10 @@ final class DeviceSlot implements Outcome {
     worker = from.worker;
     order = from.order;
     this.generation = generation;
+    TraceEntry unused = entry;
+    entry = from.entry;
+    entry.deviceSlot = number;
+    from.entry = unused;
     copyQueued = false;
     copyBegun = false;
   }

@@ -33,6 +33,7 @@ final class Engine {
   private final Closing closing;
   private final CopyThread copyThread;
   private final List<Worker> workers = new ArrayList<>();
+  private final Trace.Setup setup;
 
   /** Allocates all memory and starts the threads; leaves nothing behind if that fails. */
   static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderOptions settings) {
@@ -75,9 +76,21 @@ final class Engine {
     for (WorkerState state : core.workers) {
       workers.add(new Worker(state, core, producers, check));
     }
+    setup =
+        new Trace.Setup(
+            settings.name(),
+            core.device.name(),
+            !core.device.copiesInCaller(),
+            core.source instanceof JobQueue,
+            settings.zeroCopy(),
+            settings.stages() != null,
+            settings.workers(),
+            core.ledger.hostSlots().size(),
+            core.ledger.deviceSlots().size());
     synchronized (core) {
       long now = core.time.now();
       core.stats.started(now);
+      core.trace.started(now);
       core.lookForJobs(now);
     }
   }
@@ -194,6 +207,18 @@ final class Engine {
 
   LoaderSnapshot snapshot() {
     return core.snapshot();
+  }
+
+  Trace trace() {
+    Trace.Clock clock = Trace.Clock.read(core.time);
+    TraceRecorder.Picture picture;
+    LoaderStats stats;
+    synchronized (core) {
+      long now = core.time.now();
+      picture = core.trace.picture(core.ledger.hostSlots(), core.ledger.deviceSlots(), now);
+      stats = core.stats.snapshot(now);
+    }
+    return new Trace(setup, clock, picture, stats);
   }
 
   /** See {@link Closing#close}. */

@@ -44,6 +44,9 @@ final class HostSlot {
   long order;
   @Nullable Throwable failure;
 
+  /** What has happened to the batch, until it is in a device slot. */
+  TraceEntry entry = new TraceEntry();
+
   /** The target's answers contradict each other: reported behind the end of the epoch, too. */
   boolean contradicts;
 

@@ -18,6 +18,9 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   /** An upper bound for workers and slots: the engine scans them while it holds its lock. */
   private static final int MAX_THREADS_OR_SLOTS = 1024;
 
+  /** A page of as many batches has some 8 MB. */
+  private static final int MAX_TRACE = 1 << 16;
+
   private static final AtomicInteger NUMBER = new AtomicInteger();
 
   final Device device;
@@ -35,6 +38,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   private boolean interruptTargets = true;
   private long memoryBudget = Long.MAX_VALUE;
   private FailurePolicy failurePolicy = FailurePolicy.fail();
+  private int trace = 256;
   private Time time = Time.SYSTEM;
 
   /**
@@ -223,6 +227,23 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   }
 
   /**
+   * How many batches that are over {@link BatchLoader#trace()} shows. Default 256. Each takes about
+   * 300 bytes of Java heap, allocated by {@code start()}.
+   *
+   * @param batches 0 to 65,536; with 0 the trace shows only the batches that are under way
+   * @return this
+   * @throws IllegalArgumentException if out of that range
+   */
+  public final B trace(int batches) {
+    if (batches < 0 || batches > MAX_TRACE) {
+      throw new IllegalArgumentException(
+          "trace must be 0 to " + MAX_TRACE + " batches, not " + batches + ": 0 turns it off");
+    }
+    trace = batches;
+    return self();
+  }
+
+  /**
    * Refuses to start if pinned and device memory together would take more. Default: no bound.
    *
    * @param bytes at least 1
@@ -295,6 +316,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
         Boolean.getBoolean("pentrough.debug"),
         Boolean.getBoolean("pentrough.leakDetection"),
         StatusLog.nanosOfProperty(),
+        trace,
         time);
   }
 

@@ -22,6 +22,7 @@ record LoaderOptions(
     boolean poison,
     boolean leakDetection,
     long statusLogNanos,
+    int trace,
     Time time) {
 
   static void requireSameDevice(DeviceStream stream, Device device) {

@@ -24,12 +24,12 @@ final class Producers {
     long starvedBefore;
     synchronized (core) {
       asked = core.time.now();
+      worker.sinceNanos = asked;
       HostSlot slot = tryClaim(worker, asked);
       if (slot != null) {
         core.stats.slotWaited(0);
         return slot;
       }
-      worker.sinceNanos = asked;
       core.stats.workerIdle(asked);
       starvedBefore = core.stats.starvedNanos(asked);
     }
@@ -52,7 +52,6 @@ final class Producers {
       publish(worker, filled, thrown, endOfEpoch, now);
       next = tryClaim(worker, now);
       if (next == null) {
-        worker.sinceNanos = now;
         core.stats.workerIdle(now);
         starvedBefore = core.stats.starvedNanos(now);
       } else {
@@ -71,7 +70,7 @@ final class Producers {
     }
     if (copied) {
       synchronized (core) {
-        worker.sinceNanos = core.time.now(); // the copies are not the target's time
+        worker.fills(next, core.time.now()); // the copies are not the target's time
       }
     }
     return next;
@@ -102,8 +101,8 @@ final class Producers {
     core.windowMayHaveMoved(); // numbers that stand for nothing are delivered on the way
     if (slot != null) {
       core.lookForJobs(now); // this may have been the last
-      worker.filling = slot;
-      worker.sinceNanos = now;
+      slot.entry.reach(Trace.Step.REQUESTED, worker.sinceNanos);
+      worker.fills(slot, now);
     }
     return slot;
   }
@@ -159,7 +158,12 @@ final class Producers {
   boolean mayRetry(HostSlot slot, int attempt, Throwable failure) {
     synchronized (core) {
       core.failed(failure);
-      return attempt < core.settings.failurePolicy().retries() && core.ledger.isWanted(slot);
+      boolean retries =
+          attempt < core.settings.failurePolicy().retries() && core.ledger.isWanted(slot);
+      if (retries) {
+        core.trace.retried(slot, failure, core.time.now());
+      }
+      return retries;
     }
   }
 

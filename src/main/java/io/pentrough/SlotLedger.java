@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import io.pentrough.Trace.Step;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +39,7 @@ final class SlotLedger {
   final DeviceRing device;
   private final HostRing host;
   private final boolean mapped;
+  private final TraceRecorder trace;
   private long published;
 
   /**
@@ -48,10 +50,18 @@ final class SlotLedger {
    *     as they get ready
    * @param mapped whether host slot and device slot of one number are the same memory; both rings
    *     then have one depth
+   * @param trace is told of each step
    */
-  SlotLedger(JobSource source, int hostSlots, int deviceSlots, boolean ordered, boolean mapped) {
+  SlotLedger(
+      JobSource source,
+      int hostSlots,
+      int deviceSlots,
+      boolean ordered,
+      boolean mapped,
+      TraceRecorder trace) {
     this.source = source;
     this.mapped = mapped;
+    this.trace = trace;
     order = new DeliveryOrder(source, ordered);
     host = new HostRing(hostSlots, order);
     device = new DeviceRing(deviceSlots, order);
@@ -73,14 +83,16 @@ final class SlotLedger {
     slot.worker = worker;
     source.claimed(slot);
     slot.enter(HostSlot.State.FILLING, now);
+    trace.claimed(slot, now);
     return slot;
   }
 
   /** The target has returned. False if nobody wants the batch any more; its slot is free then. */
   boolean publish(HostSlot slot, long now) {
     require(slot.state == HostSlot.State.FILLING, "publish", slot.state);
+    slot.entry.reach(Step.FILLED, now);
     if (order.isStale(slot.generation)) {
-      slot.free(now);
+      free(slot, now);
       return false;
     }
     slot.order = published++;
@@ -94,6 +106,7 @@ final class SlotLedger {
       return false;
     }
     slot.failure = failure;
+    slot.entry.failed(failure);
     slot.enter(HostSlot.State.FAILED, now);
     return true;
   }
@@ -133,6 +146,7 @@ final class SlotLedger {
     }
     order.copied(from.sequence);
     to.takeOver(from, order.generation());
+    to.entry.reach(mapped ? Step.READY : Step.RESERVED, now);
     to.underCopy = !mapped;
     from.enter(mapped ? HostSlot.State.MAPPED : HostSlot.State.COPYING, now);
     to.enter(mapped ? DeviceSlot.State.READY : DeviceSlot.State.COPYING, now);
@@ -147,13 +161,14 @@ final class SlotLedger {
   /** The copy has read the host slot, as the host sees it (I1). */
   void copied(HostSlot slot, long now) {
     require(slot.state == HostSlot.State.COPYING, "copied", slot.state);
-    slot.free(now);
+    free(slot, now);
   }
 
   /** A stage failed. Reported in place of the batch, once its copy has ended. */
   void stageFailed(DeviceSlot slot, Throwable failure) {
     require(slot.underCopy, "fail the stage", slot.state);
     slot.failure = failure;
+    slot.entry.failed(failure);
   }
 
   /** The copy has been queued: from now on a stream can wait for it. */
@@ -168,6 +183,7 @@ final class SlotLedger {
   boolean ready(DeviceSlot slot, long now) {
     require(slot.underCopy, "ready", slot.state);
     slot.underCopy = false;
+    slot.entry.reach(Step.READY, now);
     boolean wanted = slot.state == DeviceSlot.State.COPYING && !order.isStale(slot.generation);
     if (wanted) {
       slot.enter(DeviceSlot.State.READY, now);
@@ -187,7 +203,8 @@ final class SlotLedger {
     boolean any = false;
     for (HostSlot slot = host.nextEmpty(); slot != null; slot = host.nextEmpty()) {
       order.deliver(slot.sequence);
-      slot.free(now);
+      slot.entry.end(Trace.Result.EMPTY, now);
+      free(slot, now);
       any = true;
     }
     while (order.lowestIsBehindEnd() && !host.holds(order.lowestOpen())) { // emptied by a reset
@@ -207,6 +224,7 @@ final class SlotLedger {
     if (staged != null) {
       Failure failure = Failure.of(staged);
       order.deliver(staged.sequence);
+      staged.entry.end(Trace.Result.FAILED, now);
       free(staged, now);
       return failure;
     }
@@ -215,7 +233,8 @@ final class SlotLedger {
     }
     Failure failure = Failure.of(filled);
     order.deliver(filled.sequence);
-    filled.free(now);
+    filled.entry.end(Trace.Result.FAILED, now);
+    free(filled, now);
     return failure;
   }
 
@@ -231,6 +250,7 @@ final class SlotLedger {
   /** The batch that is to be delivered next cannot be: told instead of it, once it is ready. */
   void refuse(DeviceSlot slot, Throwable failure) {
     slot.failure = failure;
+    slot.entry.failed(failure);
   }
 
   /**
@@ -244,6 +264,7 @@ final class SlotLedger {
       order.deliver(first.sequence);
       first.leaseTo(holder);
       first.warnedOfLease = false;
+      first.entry.end(Trace.Result.DELIVERED, now);
       first.enter(DeviceSlot.State.LEASED, now);
     }
     return first;
@@ -257,8 +278,12 @@ final class SlotLedger {
   boolean release(DeviceSlot slot, long now) {
     require(slot.state == DeviceSlot.State.LEASED, "release", slot.state);
     slot.forgetHolder();
-    boolean inUse = mapped || slot.underCopy;
-    slot.enter(inUse ? DeviceSlot.State.RETURNING : DeviceSlot.State.FREE, now);
+    slot.entry.reach(Step.CLOSED, now);
+    if (mapped || slot.underCopy) {
+      slot.enter(DeviceSlot.State.RETURNING, now);
+    } else {
+      free(slot, now);
+    }
     return mapped;
   }
 
@@ -269,6 +294,7 @@ final class SlotLedger {
   void poison(DeviceSlot slot, long now) {
     require(slot.state == DeviceSlot.State.LEASED, "poison", slot.state);
     slot.forgetHolder();
+    slot.entry.reach(Step.CLOSED, now);
     slot.enter(DeviceSlot.State.POISONED, now);
   }
 
@@ -285,6 +311,7 @@ final class SlotLedger {
 
   /** Starts anew from the lowest undelivered number. Leases stay as they are. */
   void reset(long now) {
+    trace.reset(now);
     order.reset();
     dropUndelivered(now);
   }
@@ -294,6 +321,9 @@ final class SlotLedger {
    * always.
    */
   void stop(long now) {
+    if (!isStopped()) {
+      trace.stopped(now);
+    }
     order.stop();
     dropUndelivered(now);
   }
@@ -320,7 +350,7 @@ final class SlotLedger {
   private void dropUndelivered(long now) {
     for (HostSlot slot : host.slots) {
       if (HostRing.isUndelivered(slot)) {
-        slot.free(now);
+        free(slot, now);
       }
     }
     for (DeviceSlot slot : device.slots) {
@@ -330,10 +360,16 @@ final class SlotLedger {
     }
   }
 
+  private void free(HostSlot slot, long now) {
+    slot.entry = trace.freed(slot.entry, now);
+    slot.free(now);
+  }
+
   private void free(DeviceSlot slot, long now) {
+    slot.entry = trace.freed(slot.entry, now);
     slot.free(now);
     if (mapped) {
-      slot.source().free(now);
+      free(slot.source(), now);
     }
   }
 

@@ -36,6 +36,13 @@ final class WorkerState {
     return Objects.requireNonNull(thread);
   }
 
+  /** The target runs on the slot from now on. */
+  void fills(HostSlot slot, long now) {
+    filling = slot;
+    sinceNanos = now;
+    slot.entry.reach(Trace.Step.FILL_STARTED, now);
+  }
+
   boolean isAlive() {
     return started && !ended;
   }

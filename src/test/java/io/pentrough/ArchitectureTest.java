@@ -107,6 +107,7 @@ final class ArchitectureTest {
           "DeviceRing",
           "HostRing",
           "DeliveryOrder",
+          "TraceRecorder",
           "Time");
 
   @ArchTest

@@ -110,7 +110,8 @@ class SlotLedgerFuzzTest {
       deviceDepth = handOver ? host + device : device;
       withEnds = random.nextInt(2) == 0;
       schedule = Schedules.schedule(Schedule.ENDLESS, withEnds ? 1_000_000 : 1, 0, 1);
-      ledger = new SlotLedger(schedule, hostDepth, deviceDepth, ordered, handOver);
+      ledger =
+          new SlotLedger(schedule, hostDepth, deviceDepth, ordered, handOver, new TraceRecorder(4));
       hostMemory = new Content[hostDepth];
       deviceMemory = handOver ? hostMemory : new Content[deviceDepth];
     }

@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
       "0:trained to the end",
       "1:the device failed",
       "2:a wrong option or file",
-      "3:trained to the end, but a checkpoint or the plot could not be written",
+      "3:trained to the end, but a checkpoint, the plot or the timeline could not be written",
       "130:ended by Ctrl-C"
     })
 final class Options {
@@ -142,6 +142,14 @@ final class Options {
           "where to draw the loss over the steps, as PNG; a run that Ctrl-C ends draws none")
   @Nullable Path plot;
 
+  @Option(
+      names = "--timeline",
+      paramLabel = "FILE",
+      description =
+          "where to write a page that shows what workers, copies and the training did, for the last"
+              + " 256 batches, as HTML")
+  @Nullable Path timeline;
+
   @Option(names = "--help", usageHelp = true, description = "shows this and exits")
   boolean help;
 
@@ -187,7 +195,7 @@ final class Options {
       throw new BadInputException(
           "--patch is " + patch + ", but must be odd, so that a voxel lies in the middle.");
     }
-    for (Path file : new Path[] {volume, checkpoint, resume, plot}) {
+    for (Path file : new Path[] {volume, checkpoint, resume, plot, timeline}) {
       if (file != null && !file.isAbsolute()) {
         requireDecoded("The current folder", System.getProperty("user.dir"));
       }
@@ -220,6 +228,10 @@ final class Options {
     requireDifferent("--plot", plot, "--volume", volume);
     requireDifferent("--plot", plot, "--checkpoint", checkpoint);
     requireDifferent("--plot", plot, "--resume", resume);
+    requireDifferent("--timeline", timeline, "--volume", volume);
+    requireDifferent("--timeline", timeline, "--checkpoint", checkpoint);
+    requireDifferent("--timeline", timeline, "--resume", resume);
+    requireDifferent("--timeline", timeline, "--plot", plot);
   }
 
   private static void requireDifferent(

@@ -8,6 +8,7 @@ import io.pentrough.LoaderStats;
 import io.pentrough.MemoryPlan;
 import io.pentrough.StageException;
 import io.pentrough.TargetException;
+import io.pentrough.Trace;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.host.HostDevice;
@@ -109,6 +110,7 @@ public final class Train {
     options.requireFilesOfTheirOwn();
     OutputFile checkpoint = Options.outputFile("--checkpoint", options.checkpoint);
     OutputFile plot = Options.outputFile("--plot", options.plot);
+    OutputFile timeline = Options.outputFile("--timeline", options.timeline);
     Volume volume = options.readVolume();
     int border = (int) Math.round(volume.width * TRAINING_SHARE);
     int around = options.augment.around;
@@ -123,7 +125,7 @@ public final class Train {
     VoxelClassifier classifier;
     TrainingState state;
     String deviceName;
-    LoaderStats stats;
+    Trace trace;
     String left = "";
     boolean interrupted = false;
     @Nullable Checkpoints checkpoints;
@@ -165,7 +167,7 @@ public final class Train {
           checkpoints.save(state, progress);
         }
         deviceName = device.description();
-        stats = loader.stats();
+        trace = loader.trace();
       }
       if (device instanceof HostDevice host) {
         left = leftOn(host);
@@ -190,6 +192,7 @@ public final class Train {
           evaluation.balancedAccuracy(classifier),
           evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
     }
+    LoaderStats stats = trace.stats();
     if (stats.batches() > 0) {
       out.println(BusBytes.of(stats, spec, options.patch));
     }
@@ -198,6 +201,10 @@ public final class Train {
     String missing = checkpoints == null ? null : checkpoints.missing();
     if (missing != null) {
       err.println(missing);
+    }
+    String noTimeline = timeline == null ? null : timeline.write(trace::writeHtml);
+    if (noTimeline != null) {
+      err.println(noTimeline);
     }
     String noPlot = null;
     if (plot != null && !interrupted) { // Java's drawing cannot be started in a JVM that ends
@@ -209,7 +216,7 @@ public final class Train {
     if (interrupted) {
       return INTERRUPTED;
     }
-    return missing == null && noPlot == null ? 0 : NOT_SAVED;
+    return missing == null && noTimeline == null && noPlot == null ? 0 : NOT_SAVED;
   }
 
   /** What has not been given back now that the loader is closed, as a line; also if nothing. */

@@ -121,6 +121,31 @@ class TrainTest {
   }
 
   @Test
+  void writesATimelineOfTheRun() throws Exception {
+    Path page = folder.resolve("timeline.html");
+    Files.writeString(page, "an older page");
+
+    Result result =
+        train("--steps", "5", "--batch", "16", "--device", "host", "--timeline", page.toString());
+
+    assertEquals(0, result.exitCode, result.err);
+    String html = Files.readString(page);
+    assertTrue(html.startsWith("<!DOCTYPE html>"), html);
+    assertTrue(html.contains("\"stages\":true"), "the augmentation has a row");
+    assertTrue(
+        html.contains(
+            result.out.lines().filter(l -> l.startsWith("5 batches")).findAny().orElseThrow()),
+        "the statistics on the page are those that are printed");
+  }
+
+  @Test
+  void refusesATimelineOverAnotherFile() throws Exception {
+    String file = folder.resolve("run").toString();
+    assertRefused(
+        train("--steps", "1", "--timeline", file, "--plot", file), "would write over --plot");
+  }
+
+  @Test
   void helpListsTheOptions() throws Exception {
     Result result = train("--help");
 
@@ -136,7 +161,8 @@ class TrainTest {
             "--augment",
             "--checkpoint",
             "--resume",
-            "--plot")) {
+            "--plot",
+            "--timeline")) {
       assertTrue(result.out.contains(option + "="), option);
     }
     for (int exitCode : new int[] {0, 1, 2, Train.NOT_SAVED, Train.INTERRUPTED}) {
@@ -159,6 +185,7 @@ class TrainTest {
     "--checkpoint, pom.xml/run, pom.xml",
     "--checkpoint-every, 0, 0",
     "--plot, no-such-folder/loss.png, no-such-folder",
+    "--timeline, no-such-folder/page.html, no-such-folder",
     "--resume, no-such-file, no-such-file",
     "--resume, pom.xml, pom.xml is no checkpoint",
     "--seed, 1.5, 1.5",
