@@ -43,7 +43,7 @@ class ShardsFuzzTest {
   private final Device device = TestDevice.open();
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(100, 1_500));
+    return FuzzSeeds.of(Exhaustive.count(60, 600));
   }
 
   @ParameterizedTest(name = "seed {0}")
