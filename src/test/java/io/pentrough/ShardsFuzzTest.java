@@ -4,6 +4,7 @@ import static io.pentrough.testkit.Patience.await;
 import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.data.Permutation;
@@ -14,12 +15,14 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -89,6 +92,11 @@ class ShardsFuzzTest {
     private final int length;
     private final int epochs;
     private final boolean fails;
+    private final boolean shorter;
+
+    /** How many batches each epoch really has, perhaps less than declared. */
+    private final int[] lengths;
+
     private final Map<Place, List<Long>> truth;
 
     /** How often each was delivered, or left out as it failed. */
@@ -108,8 +116,14 @@ class ShardsFuzzTest {
       length = 1 + random.nextInt(random.nextBoolean() ? 12 : 60);
       epochs = 1 + random.nextInt(5);
       fails = random.nextInt(3) == 0;
+      shorter = remainder == Remainder.UNEVEN && random.nextInt(4) == 0;
+      lengths =
+          IntStream.generate(() -> shorter ? random.nextInt(length + 1) : length)
+              .limit(epochs)
+              .toArray();
       truth = oneShard();
-      story.append(length + " batches, " + epochs + " epochs, " + (fails ? "failing; " : "; "));
+      story.append(length + " batches a declared epoch, really " + Arrays.toString(lengths));
+      story.append(fails ? ", failing; " : "; ");
     }
 
     /** What one shard delivers. */
@@ -120,7 +134,7 @@ class ShardsFuzzTest {
           all.put(place(batch), content(batch));
         }
       }
-      assertEquals(length * epochs, all.size());
+      assertEquals(IntStream.of(lengths).sum(), all.size());
       return all;
     }
 
@@ -132,6 +146,10 @@ class ShardsFuzzTest {
     }
 
     private void fill(HostBatch out, BatchContext context) {
+      if (context.index() >= lengths[context.epoch()]) {
+        context.endOfEpoch();
+        return;
+      }
       // As a shuffled data set: the sample at a place is a function of seed, epoch and place.
       long sample = Permutation.of(seed, context.epoch(), length).at(context.index());
       out.array("x").setLong(0, sample);
@@ -139,7 +157,9 @@ class ShardsFuzzTest {
     }
 
     private boolean fails(Place place) {
-      return fails && (place.epoch * 31 + place.index) % 7 == 0;
+      return fails
+          && (place.epoch * 31 + place.index) % 7 == 0
+          && place.index < lengths[place.epoch];
     }
 
     void checked() throws Exception {
@@ -155,11 +175,14 @@ class ShardsFuzzTest {
       for (int i = 1; i <= legs; i++) {
         leg(i == legs);
       }
-      Position end = whole;
-      assertTrue(end != null && end.epoch() == epochs && end.index() == 0, "not at the end");
+      Position end = Objects.requireNonNull(whole);
+      assertTrue(shorter || (end.epoch() == epochs && end.index() == 0), "not at the end");
+      try (BackgroundLoader loader = builder(this::fill).startAt(end).start()) {
+        assertThrows(NoSuchElementException.class, () -> loader.get(patience()).close());
+      }
       for (int epoch = 0; epoch < epochs; epoch++) {
         int missing = 0;
-        for (int index = 0; index < length; index++) {
+        for (int index = 0; index < lengths[epoch]; index++) {
           int times = seen.getOrDefault(new Place(epoch, index), 0);
           assertTrue(times <= 1, epoch + "." + index + " came twice");
           missing += 1 - times;
@@ -298,11 +321,7 @@ class ShardsFuzzTest {
         steps.add(epoch);
         // What repeats a failing batch fails as well, and is not marked.
         Place place = new Place(epoch, index);
-        if (remainder == Remainder.PAD) {
-          seen.put(place, 1);
-        } else {
-          seen.merge(place, 1, Integer::sum);
-        }
+        seen.merge(place, 1, remainder == Remainder.PAD ? Math::max : Integer::sum);
       }
     }
   }
