@@ -52,7 +52,8 @@ class ReadmeSampleTest {
         "docs/reading-the-stats.md",
         "docs/augmentation.md",
         "docs/cuda-notes.md",
-        "docs/data.md"
+        "docs/data.md",
+        "docs/scaling.md"
       })
   @DisplayName("every Java block of a page is a compiled sample, but for the line breaks")
   void everyBlockIsCompiled(String page) throws Exception {
@@ -63,6 +64,7 @@ class ReadmeSampleTest {
     compiled.addAll(Snippets.compiled(ToFloats.class).values());
     compiled.addAll(Snippets.compiled(CudaLibrariesSample.class).values());
     compiled.addAll(Snippets.compiled(OrderSamples.class).values());
+    compiled.addAll(Snippets.compiled(ScalingSample.class).values());
     for (String block : Snippets.shown(Path.of(page))) {
       assertTrue(
           compiled.contains(block), () -> page + " shows what is compiled nowhere: " + block);
