@@ -179,8 +179,7 @@ final class Engine {
     synchronized (core) {
       DeliveryOrder order = core.ledger.order;
       long open = order.lowestOpen();
-      return core.source.position(
-          open, order.deliveredAbove(open, order.deliveries()).toArray());
+      return core.source.position(open, order.deliveredAbove(open, order.deliveries()).toArray());
     }
   }
 

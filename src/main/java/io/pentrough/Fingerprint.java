@@ -71,11 +71,7 @@ final class Fingerprint {
    * @param data what an {@link EpochTarget} says of itself; empty for another target
    */
   static Fingerprint of(
-      BatchSpec spec,
-      @Nullable StagePlan stages,
-      String data,
-      long seed,
-      Share share) {
+      BatchSpec spec, @Nullable StagePlan stages, String data, long seed, Share share) {
     String arrays = stages == null ? spec.toString() : stages.names();
     return new Fingerprint(
         new Hashes(
@@ -209,7 +205,8 @@ final class Fingerprint {
     long seed = Long.parseLong(value(words, "seed"));
     // It is only ever compared by its parts, so it needs no hashes.
     return new Fingerprint(
-        NONE.hashes, new Parts(arrays, stages, made, data, seed, declared, first, stride, remainder));
+        NONE.hashes,
+        new Parts(arrays, stages, made, data, seed, declared, first, stride, remainder));
   }
 
   /** Reads how the shards share a remainder, where it stands: not if it is UNEVEN. */

@@ -93,8 +93,8 @@ public final class Position {
    *
    * @param positions one of each shard, in any order
    * @return a position of shard 0 of 1
-   * @throws IllegalArgumentException if there are none; a shard is missing, or there twice; they are
-   *     of loaders with other arrays, data, stages, seeds, epochs or numbers of shards, or that
+   * @throws IllegalArgumentException if there are none; a shard is missing, or there twice; they
+   *     are of loaders with other arrays, data, stages, seeds, epochs or numbers of shards, or that
    *     started at different positions; the length of their epochs is not declared; one is of
    *     format 1, which is for its own shard only; or they have drifted more than 16,777,216
    *     batches apart
@@ -153,11 +153,7 @@ public final class Position {
     return isForAnyShardOf(share.length()) && share.stride() > 1 ? first(share) : this;
   }
 
-  /**
-   * Refuses to be used by another configuration.
-   *
-   * @param length how many indexes the other's epochs have
-   */
+  /** Refuses to be used by another configuration. */
   void requireSame(Fingerprint other) {
     Fingerprint own = isForAnyShardOf(other.length()) ? fingerprint.ofShard(other) : fingerprint;
     String difference = own.difference(other);

@@ -32,39 +32,46 @@ final class PositionMerge {
   }
 
   private static void requireOneLoader(List<Position> positions) {
-    require(!positions.isEmpty(), "there are no positions to merge: give one of each shard");
+    if (positions.isEmpty()) {
+      throw new IllegalArgumentException("there are no positions to merge: give one of each shard");
+    }
     Position one = positions.get(0);
     for (Position other : positions) {
-      require(
-          !other.fingerprint().isHashed(),
-          "a position of format 1 cannot be merged; it is for its own shard only: start that shard"
-              + " there, and take its position(): %s",
-          other);
-      String difference = one.fingerprint().ofShard(other.fingerprint()).difference(other.fingerprint());
-      require(
-          difference.isEmpty(),
-          "these positions are not of one loader: the first is of one with %s; give one of each"
-              + " shard: %s",
-          difference,
-          other);
-      require(
-          one.fingerprint().isAmongShardsOf(other.fingerprint()),
-          "these positions are not of one loader's shards: one is of shard %s, another of shard %s;"
-              + " give one of each shard",
-          one.fingerprint().shard(),
-          other.fingerprint().shard());
+      requireOneLoader(one, other);
     }
-    require(
-        one.fingerprint().length() != Schedule.ENDLESS || one.fingerprint().stride() == 1,
-        "positions of epochs of undeclared length cannot be merged: declare batchesPerEpoch: %s",
-        one);
+    if (one.fingerprint().length() == Schedule.ENDLESS && one.fingerprint().stride() > 1) {
+      throw new IllegalArgumentException(
+          "positions of epochs of undeclared length cannot be merged: declare batchesPerEpoch: "
+              + one);
+    }
     for (Position other : positions) {
-      require(
-          Objects.equals(one.base(), other.base()),
-          "these shards did not start together: shard %s went on from another position of the whole"
-              + " than shard %s; give positions of loaders that were started at the same position",
-          one.fingerprint().shard(),
-          other.fingerprint().shard());
+      if (!Objects.equals(one.base(), other.base())) {
+        throw new IllegalArgumentException(
+            "these shards did not start together: shard %s and shard %s went on from different positions of the whole; start all loaders at the same position"
+                .formatted(one.fingerprint().shard(), other.fingerprint().shard()));
+      }
+    }
+  }
+
+  private static void requireOneLoader(Position one, Position other) {
+    if (other.fingerprint().isHashed()) {
+      throw new IllegalArgumentException(
+          "a position of format 1 cannot be merged, it is for its own shard only: start that shard there, and take its position(): "
+              + other);
+    }
+    String difference =
+        one.fingerprint().ofShard(other.fingerprint()).difference(other.fingerprint());
+    if (!difference.isEmpty()) {
+      throw new IllegalArgumentException(
+          "these positions are not of one loader: they are of loaders with "
+              + difference
+              + "; give one of each shard: "
+              + other);
+    }
+    if (!one.fingerprint().isAmongShardsOf(other.fingerprint())) {
+      throw new IllegalArgumentException(
+          "these positions are not of one loader's shards: they are of shard %s and of shard %s; give one of each shard"
+              .formatted(one.fingerprint().shard(), other.fingerprint().shard()));
     }
   }
 
@@ -75,26 +82,27 @@ final class PositionMerge {
    */
   private static void requireAllShards(List<Position> shards) {
     long stride = shards.get(0).fingerprint().stride();
-    for (int i = 1; i < shards.size(); i++) {
-      require(
-          shards.get(i).fingerprint().first() != shards.get(i - 1).fingerprint().first(),
-          "shard %s is there twice: give one position of each shard",
-          shards.get(i).fingerprint().shard());
-    }
     for (int i = 0; i < stride; i++) {
-      require(
-          i < shards.size() && shards.get(i).fingerprint().first() == i,
-          "shard %d of %d is missing: give one position of each shard, also of one that has"
-              + " delivered nothing (loader.position())",
-          i,
-          stride);
+      long next = i < shards.size() ? shards.get(i).fingerprint().first() : stride;
+      if (next > i) {
+        throw new IllegalArgumentException(
+            "shard %d of %d is missing: give one position of each shard, also of one that has delivered nothing (loader.position())"
+                .formatted(i, stride));
+      }
+      if (next < i) {
+        throw isTwice(shards.get(i));
+      }
+    }
+    if (shards.size() > stride) {
+      throw isTwice(shards.get(shards.size() - 1));
     }
   }
 
-  private static void require(boolean good, String otherwise, Object... arguments) {
-    if (!good) {
-      throw new IllegalArgumentException(otherwise.formatted(arguments));
-    }
+  private static IllegalArgumentException isTwice(Position shard) {
+    return new IllegalArgumentException(
+        "shard "
+            + shard.fingerprint().shard()
+            + " is there twice: give one position of each shard");
   }
 
   private static Position position(Fingerprint ofShard, Whole whole) {
@@ -115,7 +123,8 @@ final class PositionMerge {
     List<Shard> shards =
         positions.stream().map(at -> new Shard(at, at.fingerprint().share(at.base()))).toList();
     int first = positions.stream().mapToInt(Position::epoch).min().orElseThrow();
-    int last = positions.stream().mapToInt(at -> at.epoch() + at.epochSteps().length).max().orElseThrow();
+    int last =
+        positions.stream().mapToInt(at -> at.epoch() + at.epochSteps().length).max().orElseThrow();
     Share share = shards.get(0).share;
     Runs.Builder delivered = new Runs.Builder();
     try {

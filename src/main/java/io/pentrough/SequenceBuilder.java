@@ -152,8 +152,8 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    * was. Workers, slots, device, order and failure policy may differ. Checked by {@link #start()},
    * whose refusal says what differs.
    *
-   * <p>A position of the whole, that is of a loader without shards or of {@link Position#merge},
-   * is for any number of shards, if {@code batchesPerEpoch} was declared.
+   * <p>A position of the whole, that is of a loader without shards or of {@link Position#merge}, is
+   * for any number of shards, if {@code batchesPerEpoch} was declared.
    *
    * @param position what {@link DeviceBatch#position()}, {@link BackgroundLoader#position()} or
    *     {@link Position#merge} returned

@@ -597,8 +597,7 @@ class EndsTest {
       for (Remainder remainder : Remainder.values()) {
         BackgroundLoader.Builder builder =
             loader(Numbered::fill).batchesPerEpoch(2).shard(shard, 3, remainder);
-        IllegalArgumentException e =
-            assertThrows(IllegalArgumentException.class, builder::start);
+        IllegalArgumentException e = assertThrows(IllegalArgumentException.class, builder::start);
         assertSays(e, "2 batches, too few for 3 shards", "shard " + shard, "at most 2 shards");
       }
     }

@@ -279,8 +279,7 @@ class PositionTest {
   @DisplayName("text: what is written is read back, anything else is refused with what it is")
   void text() {
     Position position =
-        new Position(
-            Schedules.PRINT, null, 3, 1L << 40, new long[] {9, 0, 4}, Runs.of(1, 4095));
+        new Position(Schedules.PRINT, null, 3, 1L << 40, new long[] {9, 0, 4}, Runs.of(1, 4095));
     assertEquals(position, Position.parse(position.toString()));
     assertEquals(position, Position.parse("  " + position + "\n"));
     assertEquals(position.hashCode(), Position.parse(position.toString()).hashCode());

@@ -61,8 +61,21 @@ class RunsTest {
     assertEquals("1-3,7", Runs.of(7, 1, 3, 2).toString());
     assertEquals("1,2,3,7", Runs.of(7, 1, 3, 2).numbers());
     for (String bad :
-        new String[] {"", ",", "1,", "x", "-1", "1-", "3-1", "1,1", "1-3,3", "2,1", "1--2",
-          "9223372036854775807", "1-9223372036854775808"}) {
+        new String[] {
+          "",
+          ",",
+          "1,",
+          "x",
+          "-1",
+          "1-",
+          "3-1",
+          "1,1",
+          "1-3,3",
+          "2,1",
+          "1--2",
+          "9223372036854775807",
+          "1-9223372036854775808"
+        }) {
       assertThrows(NumberFormatException.class, () -> Runs.parse(bad), bad);
     }
   }

@@ -22,7 +22,8 @@ class ScalingSampleTest {
   }
 
   @Test
-  @DisplayName("3 processes, then 2, go through the epoch once; the shards may be at different steps")
+  @DisplayName(
+      "3 processes, then 2, go through the epoch once; the shards may be at different steps")
   void elastic() throws Exception {
     ScalingSample all = sample();
     List<String> positions = new ArrayList<>();
@@ -52,8 +53,7 @@ class ScalingSampleTest {
         ScalingSample.evaluate(loader, counted);
       }
     }
-    assertEquals(
-        LongStream.range(0, 10).boxed().toList(), counted.stream().sorted().toList());
+    assertEquals(LongStream.range(0, 10).boxed().toList(), counted.stream().sorted().toList());
   }
 
   @Test

@@ -158,7 +158,7 @@ class ShardsFuzzTest {
 
     private boolean fails(Place place) {
       return fails
-          && (place.epoch * 31 + place.index) % 7 == 0
+          && (place.epoch * 31L + place.index) % 7 == 0
           && place.index < lengths[place.epoch];
     }
 
@@ -187,7 +187,7 @@ class ShardsFuzzTest {
           assertTrue(times <= 1, epoch + "." + index + " came twice");
           missing += 1 - times;
         }
-        int most = remainder == Remainder.DROP ? completedBy.get(epoch) - 1 : 0;
+        int most = remainder == Remainder.DROP ? completedBy.getOrDefault(epoch, 0) - 1 : 0;
         assertTrue(missing <= most, "of epoch " + epoch + " are missing " + missing);
       }
     }
@@ -245,9 +245,7 @@ class ShardsFuzzTest {
           live(most - firstLife);
         }
         Collections.sort(steps);
-        Position own = position;
-        assertTrue(own != null);
-        return own;
+        return Objects.requireNonNull(position);
       }
 
       /** Whether there was no more. */

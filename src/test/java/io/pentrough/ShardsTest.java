@@ -19,10 +19,10 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -104,7 +104,8 @@ class ShardsTest {
 
   @ParameterizedTest
   @CsvSource({"UNEVEN", "DROP", "PAD"})
-  @DisplayName("where the shards divide the epoch, and for one shard, nothing is left out or repeated")
+  @DisplayName(
+      "where the shards divide the epoch, and for one shard, nothing is left out or repeated")
   void noRemainder(Remainder remainder) throws Exception {
     assertEquals(
         List.of("0.1", "0.4", "1.1", "1.4"),
@@ -188,6 +189,24 @@ class ShardsTest {
   }
 
   @Test
+  @DisplayName("DROP: the few that are left of a later epoch stay open until the shards get there")
+  void fewLeftOfALaterEpoch() throws Exception {
+    BackgroundLoader.Builder builder = loader().batchesPerEpoch(6);
+    String nothing = after(builder, 0).toString();
+    Position whole =
+        Position.parse(nothing.replace("steps=- delivered=-", "steps=6 delivered=6-10"));
+    List<Position> atTheBeginning = new ArrayList<>();
+    List<Position> atTheEnd = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      BackgroundLoader.Builder shard = builder.startAt(whole).shard(i, 3, Remainder.DROP);
+      atTheBeginning.add(after(shard, 0));
+      atTheEnd.add(after(shard, 2)); // 1.5 is too few for three
+    }
+    assertEquals(whole, Position.merge(atTheBeginning));
+    assertEquals(2, Position.merge(atTheEnd).epoch());
+  }
+
+  @Test
   @DisplayName("a shard may be ahead by any number of batches, far beyond what a loader remembers")
   void farAhead() throws Exception {
     int length = TestDevice.effort(30_000) + 2 * DeliveredWindow.SIZE;
@@ -199,7 +218,13 @@ class ShardsTest {
       BitSet seen = new BitSet();
       for (int i = 0; i < 3; i++) {
         for (String batch :
-            drain(loader().epochs(1).batchesPerEpoch(length).ordered(ordered).shard(i, 3).startAt(whole))) {
+            drain(
+                loader()
+                    .epochs(1)
+                    .batchesPerEpoch(length)
+                    .ordered(ordered)
+                    .shard(i, 3)
+                    .startAt(whole))) {
           int index = Integer.parseInt(batch.substring(2));
           assertFalse(seen.get(index), () -> index + " came twice");
           seen.set(index);
@@ -304,7 +329,8 @@ class ShardsTest {
     Position dropping = after(builder.shard(1, 3, Remainder.DROP), 0);
     assertRefused(List.of(zero, dropping, two), "shard 0 of 3", "1 of 3 with Remainder.DROP");
     Position later = after(builder.startAt(whole).shard(1, 3), 0);
-    assertRefused(List.of(zero, later, two), "did not start together", "shard 0 of 3", "shard 1 of 3");
+    assertRefused(
+        List.of(zero, later, two), "did not start together", "shard 0 of 3", "shard 1 of 3");
     BackgroundLoader.Builder seeded = loader().batchesPerEpoch(6).seed(5);
     assertRefused(
         List.of(zero, after(seeded.shard(1, 3), 0), two), "another seed (0 there, 5 here)");
@@ -387,8 +413,7 @@ class ShardsTest {
   @DisplayName("equally many steps need epochs of known length, and as long as they were declared")
   void knownLengths(Remainder remainder) throws Exception {
     assertSays(
-        assertThrows(
-            IllegalArgumentException.class, loader().shard(0, 2, remainder)::start),
+        assertThrows(IllegalArgumentException.class, loader().shard(0, 2, remainder)::start),
         "Remainder." + remainder + " needs to know",
         "batchesPerEpoch");
     BatchTarget shorter =
@@ -404,10 +429,12 @@ class ShardsTest {
             .start()) {
       loader.get(patience()).close();
       loader.get(patience()).close();
-      TargetException e =
-          assertThrows(TargetException.class, () -> loader.get(patience()).close());
+      TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()).close());
       assertSays(
-          e.getCause(), "endOfEpoch() at index 4", "all 8 batches", "Remainder.UNEVEN");
+          Objects.requireNonNull(e.getCause()),
+          "endOfEpoch() at index 4",
+          "all 8 batches",
+          "Remainder.UNEVEN");
     }
   }
 
@@ -460,16 +487,17 @@ class ShardsTest {
   @Test
   @DisplayName("a position in the middle of nothing is the same with and without a start")
   void nothingDelivered() throws Exception {
-    @Nullable Position whole = null;
+    Position whole = after(loader().batchesPerEpoch(10), 0);
     for (int shards : new int[] {1, 4, 2}) {
-      List<Position> positions = new ArrayList<>();
+      List<Position> fresh = new ArrayList<>();
+      List<Position> resumed = new ArrayList<>();
       for (int i = 0; i < shards; i++) {
         BackgroundLoader.Builder builder = loader().batchesPerEpoch(10).shard(i, shards);
-        positions.add(after(whole == null ? builder : builder.startAt(whole), 0));
+        fresh.add(after(builder, 0));
+        resumed.add(after(builder.startAt(whole), 0));
       }
-      Position merged = Position.merge(positions);
-      assertEquals(whole == null ? merged : whole, merged);
-      whole = merged;
+      assertEquals(fresh, resumed);
+      assertEquals(whole, Position.merge(fresh));
     }
     assertEquals(0, whole.index());
   }
