@@ -154,7 +154,7 @@ final class PositionMerge {
   /** One shard, and how far it is. */
   private record Shard(Position position, Share share) {
 
-    /** The steps of an epoch that it has delivered, and those of which no batch comes. */
+    /** The steps of an epoch that it has delivered; all of them if it has left the epoch behind. */
     Runs delivered(int epoch) {
       long all = share.steps(epoch);
       int later = epoch - position.epoch();
@@ -177,7 +177,6 @@ final class PositionMerge {
       }
       return delivered
           .add(position.delivered(), Math.max(0, start), start + steps, -start)
-          .add(steps, all)
           .build();
     }
 

@@ -213,13 +213,13 @@ final class Schedule implements JobSource {
 
   @Override
   public Position position(long lowestOpen, long[] delivered) {
+    long open = number(lowestOpen);
     Runs.Builder numbers = new Runs.Builder();
-    numbers.add(before, 0, Long.MAX_VALUE, 0);
+    numbers.add(before, open, Long.MAX_VALUE, 0);
     for (long sequence : delivered) {
       numbers.add(number(sequence), number(sequence) + 1);
     }
     Runs all = numbers.build();
-    long open = number(lowestOpen);
     Runs above = existingAbove(open, all);
     if (!above.isEmpty()) {
       open = firstOpen(open, all);
