@@ -283,10 +283,15 @@ class ShardsFuzzTest {
             } catch (NoSuchElementException end) {
               ended = true;
             }
+            if (random.nextInt(16) == 0) {
+              loader.reset();
+            }
           }
           gate.countDown();
           position = loader.position();
-          assertTrue(ofLast == null || ended || ofLast.equals(position), "two positions");
+          if (ofLast != null && !ended && !shorter) { // else more may be known of epochs by now
+            assertEquals(ofLast, position);
+          }
           position = Position.parse(position.toString());
         }
         return ended;

@@ -189,21 +189,26 @@ class ShardsTest {
   }
 
   @Test
-  @DisplayName("DROP: the few that are left of a later epoch stay open until the shards get there")
+  @DisplayName("DROP: the few that are left of a later epoch stay open until all shards get there")
   void fewLeftOfALaterEpoch() throws Exception {
-    BackgroundLoader.Builder builder = loader().batchesPerEpoch(6);
+    BackgroundLoader.Builder builder = loader().epochs(3).batchesPerEpoch(6);
     String nothing = after(builder, 0).toString();
     Position whole =
         Position.parse(nothing.replace("steps=- delivered=-", "steps=6 delivered=6-10"));
-    List<Position> atTheBeginning = new ArrayList<>();
-    List<Position> atTheEnd = new ArrayList<>();
+    List<Position> oneIsThere = new ArrayList<>();
+    List<Position> allAreThere = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
       BackgroundLoader.Builder shard = builder.startAt(whole).shard(i, 3, Remainder.DROP);
-      atTheBeginning.add(after(shard, 0));
-      atTheEnd.add(after(shard, 2)); // 1.5 is too few for three
+      oneIsThere.add(after(shard, i == 0 ? 3 : 1)); // 1.5 alone is too few for three
+      allAreThere.add(after(shard, i == 0 ? 3 : 2));
     }
-    assertEquals(whole, Position.merge(atTheBeginning));
-    assertEquals(2, Position.merge(atTheEnd).epoch());
+    builder.shard(0, 1);
+    assertEquals(
+        List.of("0.4", "0.5", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5"),
+        drain(builder.startAt(Position.merge(oneIsThere))));
+    assertEquals(
+        List.of("2.1", "2.2", "2.3", "2.4", "2.5"),
+        drain(builder.startAt(Position.merge(allAreThere))));
   }
 
   @Test
