@@ -175,9 +175,7 @@ final class PositionMerge {
       if (later == 0) {
         delivered.add(0, Math.min(open, all));
       }
-      return delivered
-          .add(position.delivered(), Math.max(0, start), start + steps, -start)
-          .build();
+      return delivered.add(position.delivered(), Math.max(0, start), start + steps, -start).build();
     }
 
     /** Not an epoch without a step that the shard has not come to. */

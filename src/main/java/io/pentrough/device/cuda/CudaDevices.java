@@ -88,11 +88,7 @@ final class CudaDevices {
   static UUID uuid(int ordinal) {
     CUuuid uuid = new CUuuid();
     CudaDriver.call(
-        nameOf(ordinal),
-        "cuDeviceGetUuid",
-        (u, d) -> cuDeviceGetUuid(u, d),
-        uuid,
-        device(ordinal));
+        nameOf(ordinal), "cuDeviceGetUuid", (u, d) -> cuDeviceGetUuid(u, d), uuid, device(ordinal));
     ByteBuffer bytes = ByteBuffer.wrap(uuid.bytes); // in the order of the text
     return new UUID(bytes.getLong(), bytes.getLong());
   }

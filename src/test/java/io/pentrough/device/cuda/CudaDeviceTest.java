@@ -138,8 +138,7 @@ class CudaDeviceTest {
       String place = device.pciBusId();
       UUID uuid = device.uuid();
       device.close();
-      assertTrue(
-          place.matches("[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\\.[0-7]"), place);
+      assertTrue(place.matches("[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\\.[0-7]"), place);
       assertEquals(List.of(place, uuid), List.of(device.pciBusId(), device.uuid()));
       if (!CudaRuns.REAL) {
         assertEquals("0000:3B:00.0", CudaDevices.pciBusId(0));
