@@ -49,6 +49,22 @@ CUDA_API CUresult cuDeviceGetName(char *name, int size, CUdevice device) {
   return CUDA_SUCCESS;
 }
 
+CUDA_API CUresult cuDeviceGetPCIBusId(char *id, int size, CUdevice device) {
+  ENTER(NEEDS_INIT);
+  TRY(check_device(device));
+  if (size < 13) return CUDA_ERROR_INVALID_VALUE;
+  snprintf(id, (size_t)size, "0000:%02X:00.0", 0x3B + device);
+  return CUDA_SUCCESS;
+}
+
+CUDA_API CUresult cuDeviceGetUuid(struct CUuuid *uuid, CUdevice device) {
+  ENTER(NEEDS_INIT);
+  TRY(check_device(device));
+  for (int i = 0; i < 16; i++) uuid->bytes[i] = (char)(0x9A ^ (17 * i));  // invented
+  uuid->bytes[15] = (char)device;
+  return CUDA_SUCCESS;
+}
+
 CUDA_API CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice device) {
   ENTER(NEEDS_INIT);
   TRY(check_device(device));

@@ -11,6 +11,9 @@
 
 typedef int CUresult;
 typedef int CUdevice;
+struct CUuuid {
+  char bytes[16];
+};
 typedef uint64_t CUdeviceptr;
 
 // Handles are numbers, never addresses (see handle.c): a wrong one can be looked at safely.

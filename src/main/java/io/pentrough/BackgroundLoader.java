@@ -88,6 +88,23 @@ public final class BackgroundLoader extends AbstractLoader {
   }
 
   /**
+   * Where this loader is now: everything it has delivered is behind the position, on whatever
+   * thread, and nothing else; a batch that a {@link FailurePolicy} left out and a failure that was
+   * thrown count as delivered. It exists before the first batch, too, and after {@link #close()}.
+   * Where several threads get batches, {@link DeviceBatch#position()} tells the place of one batch.
+   * Does not wait.
+   *
+   * @return where {@link Builder#startAt} continues
+   */
+  public Position position() {
+    try {
+      return engine.position();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
    * Starts the description of a loader.
    *
    * @param device where the batches go; must stay open as long as the loader

@@ -29,9 +29,6 @@ final class DeliveryOrder {
   DeliveryOrder(JobSource source, boolean ordered) {
     this.source = source;
     this.ordered = ordered;
-    for (long sequence : source.deliveredBefore()) {
-      delivered.add(sequence);
-    }
   }
 
   boolean isOrdered() {

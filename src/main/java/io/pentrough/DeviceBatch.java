@@ -44,6 +44,7 @@ public final class DeviceBatch implements AutoCloseable {
   private int leaseOfSlot;
   private final boolean inLoop;
   private final int lastEpoch;
+  private boolean isRepeat;
 
   DeviceBatch(Leases leases, DeviceStream stream, boolean inLoop, int lastEpoch) {
     this.leases = leases;
@@ -76,6 +77,7 @@ public final class DeviceBatch implements AutoCloseable {
     this.memory = memory;
     this.epoch = held.epoch;
     this.index = held.index;
+    this.isRepeat = held.isRepeat;
     this.size = memory.size;
     this.badSamples = memory.badSamples;
     this.padded = memory.padded;
@@ -98,6 +100,18 @@ public final class DeviceBatch implements AutoCloseable {
    */
   public long index() {
     return index;
+  }
+
+  /**
+   * Whether this batch only fills up the last step of an epoch, so that all shards take equally
+   * many steps ({@link Remainder#PAD}). It is the same as the batch of its epoch and index, which
+   * also comes unmarked, here or in another shard. Leave it out where each sample is to count once,
+   * as in an evaluation.
+   *
+   * @return false for every batch that counts
+   */
+  public boolean isRepeat() {
+    return isRepeat;
   }
 
   /**

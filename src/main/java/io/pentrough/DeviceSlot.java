@@ -44,6 +44,7 @@ final class DeviceSlot implements Outcome {
   long sequence;
   int epoch;
   long index;
+  boolean isRepeat;
   int generation;
   int worker;
   long order;
@@ -153,6 +154,7 @@ final class DeviceSlot implements Outcome {
     sequence = from.sequence;
     epoch = from.epoch;
     index = from.index;
+    isRepeat = from.isRepeat;
     worker = from.worker;
     order = from.order;
     this.generation = generation;

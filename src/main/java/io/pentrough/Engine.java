@@ -199,6 +199,15 @@ final class Engine {
     return consumers.nextEpoch();
   }
 
+  /** What has been delivered up to now; also behind the end. */
+  Position position() {
+    synchronized (core) {
+      DeliveryOrder order = core.ledger.order;
+      long open = order.lowestOpen();
+      return core.source.position(open, order.deliveredAbove(open, order.deliveries()).toArray());
+    }
+  }
+
   LoaderStats stats() {
     synchronized (core) {
       return core.stats.snapshot(core.time.now());

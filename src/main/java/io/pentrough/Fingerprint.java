@@ -39,10 +39,19 @@ final class Fingerprint {
       long seed,
       long declaredIndexes,
       long first,
-      long stride) {
+      long stride,
+      Remainder remainder) {
 
     String length(String notDeclared) {
       return declaredIndexes == Schedule.ENDLESS ? notDeclared : Long.toString(declaredIndexes);
+    }
+
+    String shard() {
+      return Fingerprint.shard(first, stride, remainder);
+    }
+
+    Parts ofShard(long number, long of, Remainder rest) {
+      return new Parts(arrays, stages, made, data, seed, declaredIndexes, number, of, rest);
     }
   }
 
@@ -62,20 +71,14 @@ final class Fingerprint {
    * @param data what an {@link EpochTarget} says of itself; empty for another target
    */
   static Fingerprint of(
-      BatchSpec spec,
-      @Nullable StagePlan stages,
-      String data,
-      long seed,
-      long declaredIndexes,
-      long first,
-      long stride) {
+      BatchSpec spec, @Nullable StagePlan stages, String data, long seed, Share share) {
     String arrays = stages == null ? spec.toString() : stages.names();
     return new Fingerprint(
         new Hashes(
             hash(arrays + data), // 0.1.0 had no such data, so its positions do not fit any
             hash("seed " + seed),
-            hash("length " + declaredIndexes),
-            hash("shard " + first + " of " + stride)),
+            hash("length " + share.length()),
+            hash("shard " + shard(share.first(), share.stride(), share.remainder()))),
         new Parts(
             words(spec),
             stages == null
@@ -84,9 +87,10 @@ final class Fingerprint {
             stages == null ? List.of() : words(stages.delivered),
             data.isEmpty() ? List.of() : List.of(data),
             seed,
-            declaredIndexes,
-            first,
-            stride));
+            share.length(),
+            share.first(),
+            share.stride(),
+            share.remainder()));
   }
 
   static Fingerprint hashed(int arrays, int seed, int epochLength, int shard) {
@@ -95,6 +99,61 @@ final class Fingerprint {
 
   private static List<String> words(BatchSpec spec) {
     return spec.arrays().stream().map(ArraySpec::toString).toList();
+  }
+
+  private static String shard(long first, long stride, Remainder remainder) {
+    return first
+        + " of "
+        + stride
+        + (remainder == Remainder.UNEVEN ? "" : " with Remainder." + remainder);
+  }
+
+  /** In words. Not of format 1, as all below. */
+  String shard() {
+    return parts().shard();
+  }
+
+  long first() {
+    return parts().first;
+  }
+
+  long stride() {
+    return parts().stride;
+  }
+
+  /** How many indexes an epoch has; {@link Schedule#ENDLESS} if only the target knows. */
+  long length() {
+    return parts().declaredIndexes;
+  }
+
+  /** What the shard has to deliver. */
+  Share share(@Nullable Whole base) {
+    return new Share(length(), first(), stride(), parts().remainder, base);
+  }
+
+  /** Whether both are of the same shard. */
+  boolean isOfShard(Fingerprint other) {
+    return first() == other.first() && isAmongShardsOf(other);
+  }
+
+  /** Whether both are of shards of which there are equally many. */
+  boolean isAmongShardsOf(Fingerprint other) {
+    return stride() == other.stride() && parts().remainder == other.parts().remainder;
+  }
+
+  /** The same, of the other's shard. */
+  Fingerprint ofShard(Fingerprint other) {
+    return new Fingerprint(
+        NONE.hashes, parts().ofShard(other.first(), other.stride(), other.parts().remainder));
+  }
+
+  /** The same without shards. */
+  Fingerprint ofWhole() {
+    return new Fingerprint(NONE.hashes, parts().ofShard(0, 1, Remainder.UNEVEN));
+  }
+
+  private Parts parts() {
+    return Objects.requireNonNull(parts);
   }
 
   /** Whether it knows no more than format 1 says. */
@@ -133,14 +192,35 @@ final class Fingerprint {
     String[] shard = value(words, "shard").split("/", -1);
     long declared = length.equals(NOT_DECLARED) ? Schedule.ENDLESS : Long.parseLong(length);
     long first = Long.parseLong(shard[0]);
-    long stride = shard.length == 2 ? Long.parseLong(shard[1]) : -1;
-    if (declared < 1 || first < 0 || first >= stride) {
+    long stride = shard.length == 2 || shard.length == 3 ? Long.parseLong(shard[1]) : -1;
+    Remainder remainder = shard.length == 3 ? remainder(shard[2]) : Remainder.UNEVEN;
+    boolean sharesEvenly = remainder != Remainder.UNEVEN;
+    if (declared < 1
+        || first < 0
+        || first >= stride
+        || stride > Integer.MAX_VALUE
+        || (sharesEvenly && (stride == 1 || declared == Schedule.ENDLESS))) {
       throw new IllegalArgumentException("no such epochs or shard: " + words);
     }
     long seed = Long.parseLong(value(words, "seed"));
     // It is only ever compared by its parts, so it needs no hashes.
     return new Fingerprint(
-        NONE.hashes, new Parts(arrays, stages, made, data, seed, declared, first, stride));
+        NONE.hashes,
+        new Parts(arrays, stages, made, data, seed, declared, first, stride, remainder));
+  }
+
+  /** Reads how the shards share a remainder, where it stands: not if it is UNEVEN. */
+  private static Remainder remainder(String word) {
+    for (Remainder remainder : Remainder.values()) {
+      if (remainder != Remainder.UNEVEN && word.equals(word(remainder))) {
+        return remainder;
+      }
+    }
+    throw new IllegalArgumentException("no remainder: " + word);
+  }
+
+  private static String word(Remainder remainder) {
+    return remainder.name().toLowerCase(Locale.ROOT);
   }
 
   private static List<String> values(List<String> words, String key) {
@@ -192,11 +272,7 @@ final class Fingerprint {
         "another number of batches per epoch",
         there.length("not declared"),
         here.length("not declared"));
-    add(
-        differences,
-        "another shard",
-        there.first + " of " + there.stride,
-        here.first + " of " + here.stride);
+    add(differences, "another shard", there.shard(), here.shard());
   }
 
   private static void add(List<String> differences, String what, boolean differs) {
@@ -273,7 +349,12 @@ final class Fingerprint {
     List<String> words = new ArrayList<>();
     words.add("seed=" + parts.seed);
     words.add("length=" + parts.length(NOT_DECLARED));
-    words.add("shard=" + parts.first + "/" + parts.stride);
+    words.add(
+        "shard="
+            + parts.first
+            + "/"
+            + parts.stride
+            + (parts.remainder == Remainder.UNEVEN ? "" : "/" + word(parts.remainder)));
     parts.arrays.forEach(array -> words.add("array=" + encoded(array)));
     parts.stages.forEach(stage -> words.add("stage=" + encoded(stage)));
     parts.made.forEach(array -> words.add("made=" + encoded(array)));

@@ -39,6 +39,7 @@ final class HostSlot {
   private @Nullable Job job;
   int epoch;
   long index;
+  boolean isRepeat;
   int generation;
   int worker;
   long order;
@@ -55,10 +56,11 @@ final class HostSlot {
   }
 
   /** What the number in this slot stands for. */
-  void assign(Job job, int epoch, long index) {
+  void assign(Job job, int epoch, long index, boolean isRepeat) {
     this.job = job;
     this.epoch = epoch;
     this.index = index;
+    this.isRepeat = isRepeat;
   }
 
   void free(long now) {

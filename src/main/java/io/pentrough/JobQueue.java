@@ -52,11 +52,6 @@ final class JobQueue implements JobSource {
   }
 
   @Override
-  public long[] deliveredBefore() {
-    return new long[0];
-  }
-
-  @Override
   public @Nullable EpochTarget epochTarget() {
     return null;
   }
@@ -82,7 +77,7 @@ final class JobQueue implements JobSource {
     if (job == null) {
       throw new IllegalStateException("bug in Pentrough: job " + slot.sequence + " is gone");
     }
-    slot.assign(job, 0, slot.sequence);
+    slot.assign(job, 0, slot.sequence, false);
   }
 
   @Override

@@ -14,9 +14,6 @@ interface JobSource {
   /** The target of all batches, if it is one that knows its epochs. */
   @Nullable EpochTarget epochTarget();
 
-  /** Numbers that have been delivered in an earlier life, ascending. */
-  long[] deliveredBefore();
-
   /** The first number that does not exist, as far as is known. */
   long end();
 

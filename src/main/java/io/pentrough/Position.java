@@ -1,20 +1,21 @@
 package io.pentrough;
 
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.Collectors;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A place in a loader's sequence of batches: what a checkpoint saves, so that {@link
  * BackgroundLoader.Builder#startAt} goes on exactly there.
  *
- * <p>It names the first batch that has not been delivered and, for unordered delivery, those above
- * it that have. It belongs to one configuration (arrays, stages, seed, batches per epoch, shard),
- * which stands in it, and is refused by any other; workers, slots, device and order may differ.
+ * <p>It names the first batch that has not been delivered and those above it that have. It belongs
+ * to one configuration (arrays, stages, seed, batches per epoch, shard), which stands in it, and is
+ * refused by any other; workers, slots, device and order may differ.
+ *
+ * <p><b>Shards.</b> The position of one shard is for that shard. {@link #merge} makes of the
+ * positions of all shards the position of the whole, which is for any number of shards.
  *
  * <p>{@link #toString()} writes it as one line of text, {@link #parse} reads it, also lines that
  * Pentrough 0.1.0 has written.
@@ -23,40 +24,44 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Position {
 
-  /** Of 0.1.0: six words, the second of which has hashes of the configuration. */
-  private static final String FORMAT_1 = "pentrough-position-1";
-
-  /** Words of the form key=value, with the configuration in the clear. */
-  private static final String FORMAT_2 = "pentrough-position-2";
-
-  /** What stands in either format for the place itself, in this order. */
-  private static final List<String> PLACE = List.of("epoch", "index", "steps", "delivered");
-
-  private static final String NOT_ONE =
-      "not a position: \"%s\"; give one line that Position.toString() has written";
-
   private final Fingerprint fingerprint;
+  private final @Nullable Whole base;
   private final int epoch;
   private final long index;
   private final long[] epochSteps;
-  private final long[] delivered;
+  private final Runs delivered;
 
   /**
    * A position.
    *
    * @param fingerprint of the configuration
-   * @param epoch the epoch of the first open batch
-   * @param index its index
-   * @param epochSteps how many batches that epoch and those after it have in this shard, as far as
-   *     the delivered ones reach beyond it; only needed where the target decides
-   * @param delivered sequence numbers of delivered batches, counted from the first open one
+   * @param base what had been delivered when the shards of this loader started; null for nothing
+   * @param epoch the epoch of the first open step
+   * @param index its {@linkplain Share#place place}
+   * @param epochSteps how many steps that epoch and those after it have in this shard, as far as
+   *     the delivered ones reach beyond it
+   * @param delivered steps that have been delivered, counted from the first open one
    */
-  Position(Fingerprint fingerprint, int epoch, long index, long[] epochSteps, long[] delivered) {
+  Position(
+      Fingerprint fingerprint,
+      @Nullable Whole base,
+      int epoch,
+      long index,
+      long[] epochSteps,
+      Runs delivered) {
     this.fingerprint = fingerprint;
+    this.base = base;
     this.epoch = epoch;
     this.index = index;
     this.epochSteps = epochSteps;
     this.delivered = delivered;
+  }
+
+  /** Where a shard starts. */
+  static Position first(Share share) {
+    int epoch = share.base() == null ? 0 : share.base().epoch();
+    return new Position(
+        Fingerprint.NONE, share.base(), epoch, share.place(epoch, 0), new long[0], Runs.NONE);
   }
 
   /**
@@ -67,41 +72,35 @@ public final class Position {
    * @throws IllegalArgumentException if the text is not a position
    */
   public static Position parse(String text) {
-    List<String> words = List.of(Objects.requireNonNull(text, "text").strip().split(" ", -1));
-    try {
-      if (words.size() == 6 && words.get(0).equals(FORMAT_1)) {
-        return of(Fingerprint.parseHashed(words.get(1)), words.subList(2, 6));
-      }
-      if (words.size() > PLACE.size() && words.get(0).equals(FORMAT_2)) {
-        List<String> place = new ArrayList<>();
-        for (String key : PLACE) {
-          place.add(valueOf(words.get(1 + place.size()), key));
-        }
-        return of(Fingerprint.parse(words.subList(1 + PLACE.size(), words.size())), place);
-      }
-    } catch (IllegalArgumentException | ArithmeticException e) {
-      throw new IllegalArgumentException(NOT_ONE.formatted(text), e);
-    }
-    throw new IllegalArgumentException(NOT_ONE.formatted(text));
+    return PositionText.parse(Objects.requireNonNull(text, "text"));
   }
 
-  private static Position of(Fingerprint fingerprint, List<String> place) {
-    int epoch = notNegative(Integer.parseInt(place.get(0)));
-    long index = notNegative(Long.parseLong(place.get(1)));
-    long[] steps = numbers(place.get(2));
-    int unused = Math.incrementExact(epoch); // there must be a next one
-    long end = Math.incrementExact(index);
-    for (long length : steps) {
-      end = Math.addExact(end, length);
-    }
-    return new Position(fingerprint, epoch, index, steps, inWindow(numbers(place.get(3))));
-  }
-
-  private static String valueOf(String word, String key) {
-    if (!word.startsWith(key + "=")) {
-      throw new IllegalArgumentException("no " + key + ": " + word);
-    }
-    return word.substring(key.length() + 1);
+  /**
+   * The position of the whole, of which these are the shards: {@code startAt} takes it with any
+   * number of shards. Everything that one of them has delivered is delivered in it, and nothing
+   * else is. The shards may have drifted apart, also into different epochs, and may deliver
+   * unordered. A shard that has delivered nothing has a position too ({@link
+   * BackgroundLoader#position()}).
+   *
+   * <p>Of an epoch that all shards have completed, batches that {@link Remainder#DROP} has left out
+   * stay left out. Batches that {@link Remainder#PAD} repeats do not count.
+   *
+   * <p>The shards must have started together: all at the beginning, or all at the same position of
+   * the whole. A shard may have been resumed at its own position since.
+   *
+   * <p>The result takes memory for each run of batches that were delivered out of order, so for
+   * each batch by which one shard is ahead of another.
+   *
+   * @param positions one of each shard, in any order
+   * @return a position of shard 0 of 1
+   * @throws IllegalArgumentException if there are none; a shard is missing, or there twice; they
+   *     are of loaders with other arrays, data, stages, seeds, epochs or numbers of shards, or that
+   *     started at different positions; the length of their epochs is not declared; one is of
+   *     format 1, which is for its own shard only; or they have drifted more than 16,777,216
+   *     batches apart
+   */
+  public static Position merge(Collection<Position> positions) {
+    return PositionMerge.merge(List.copyOf(Objects.requireNonNull(positions, "positions")));
   }
 
   /**
@@ -115,7 +114,7 @@ public final class Position {
 
   /**
    * The index of the first batch that has not been delivered; behind the last one where an epoch is
-   * over.
+   * over, or only batches are left that {@link Remainder#PAD} repeats.
    *
    * @return the index, from 0
    */
@@ -123,95 +122,90 @@ public final class Position {
     return index;
   }
 
+  /**
+   * What had been delivered when the shards of a loader start at this position; null for nothing.
+   *
+   * @param stride how many shards there are
+   * @param length how many indexes their epochs have
+   */
+  @Nullable Whole baseOf(long stride, long length) {
+    if (!isForAnyShardOf(length) || stride == 1) {
+      return base == null || base.length() != length ? null : base; // else it will be refused
+    }
+    Whole whole = PositionMerge.whole(List.of(this));
+    return whole.isNothing() ? null : whole;
+  }
+
+  /** Whether it is of the whole, and can be divided among shards of such epochs. */
+  private boolean isForAnyShardOf(long length) {
+    return !fingerprint.isHashed()
+        && fingerprint.stride() == 1
+        && length != Schedule.ENDLESS
+        && fingerprint.length() == length;
+  }
+
+  /**
+   * The same place for a loader that starts here.
+   *
+   * @param share the loader's, with what {@link #baseOf} said
+   */
+  Position on(Share share) {
+    return isForAnyShardOf(share.length()) && share.stride() > 1 ? first(share) : this;
+  }
+
   /** Refuses to be used by another configuration. */
   void requireSame(Fingerprint other) {
-    String difference = fingerprint.difference(other);
+    Fingerprint own = isForAnyShardOf(other.length()) ? fingerprint.ofShard(other) : fingerprint;
+    String difference = own.difference(other);
     if (!difference.isEmpty()) {
       throw new IllegalArgumentException(
           "the position to start at is of a loader with "
               + difference
-              + "; make this loader as that one was, or leave startAt out to begin anew: "
+              + "; make this loader as that one was, or leave startAt out to begin anew"
+              + (own.isHashed() || own.isOfShard(other)
+                  ? ""
+                  : "; to go on with another number of shards, declare batchesPerEpoch and start at"
+                      + " Position.merge of the positions of all shards")
+              + ": "
               + this);
     }
+  }
+
+  Fingerprint fingerprint() {
+    return fingerprint;
+  }
+
+  @Nullable Whole base() {
+    return base;
   }
 
   long[] epochSteps() {
     return epochSteps;
   }
 
-  long[] delivered() {
+  Runs delivered() {
     return delivered;
-  }
-
-  private static int notNegative(int value) {
-    return (int) notNegative((long) value);
-  }
-
-  private static long notNegative(long value) {
-    if (value < 0) {
-      throw new NumberFormatException("negative: " + value);
-    }
-    return value;
-  }
-
-  private static long[] inWindow(long[] ascending) {
-    long last = 0;
-    for (long number : ascending) {
-      if (number <= last || number >= DeliveredWindow.SIZE) {
-        throw new NumberFormatException("not an ascending number below the window: " + number);
-      }
-      last = number;
-    }
-    return ascending;
-  }
-
-  private static String words(long[] numbers) {
-    return numbers.length == 0
-        ? "-"
-        : LongStream.of(numbers).mapToObj(Long::toString).collect(Collectors.joining(","));
-  }
-
-  private static long[] numbers(String word) {
-    return word.equals("-")
-        ? new long[0]
-        : Arrays.stream(word.split(",", -1))
-            .mapToLong(Long::parseLong)
-            .map(Position::notNegative)
-            .toArray();
   }
 
   @Override
   public boolean equals(@Nullable Object other) {
     return other instanceof Position that
         && fingerprint.equals(that.fingerprint)
+        && Objects.equals(base, that.base)
         && epoch == that.epoch
         && index == that.index
         && Arrays.equals(epochSteps, that.epochSteps)
-        && Arrays.equals(delivered, that.delivered);
+        && delivered.equals(that.delivered);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(fingerprint, epoch, index, Arrays.hashCode(delivered));
+    return Objects.hash(fingerprint, base, epoch, index, delivered);
   }
 
   /** One line of ASCII text, for {@link #parse}. */
   @Override
   public String toString() {
-    List<String> place =
-        List.of(Integer.toString(epoch), Long.toString(index), words(epochSteps), words(delivered));
-    List<String> words = new ArrayList<>();
-    if (fingerprint.isHashed()) {
-      words.add(FORMAT_1);
-      words.add(fingerprint.toString());
-      words.addAll(place);
-    } else {
-      words.add(FORMAT_2);
-      for (int i = 0; i < PLACE.size(); i++) {
-        words.add(PLACE.get(i) + "=" + place.get(i));
-      }
-      words.add(fingerprint.toString());
-    }
-    return String.join(" ", words);
+    return PositionText.of(this);
   }
 }

@@ -1,7 +1,6 @@
 package io.pentrough;
 
 import java.util.Arrays;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,8 +18,17 @@ import org.jspecify.annotations.Nullable;
  *   epoch 1                0 1 2 ...
  * </pre>
  *
- * A shard (first, stride) takes the indexes first, first + stride, ... of each epoch: below, a
- * <em>step</em> counts those, an index is the target's.
+ * A {@linkplain Share shard} takes some of the indexes of each epoch: below, a <em>step</em> counts
+ * those, an index is the target's.
+ *
+ * <p>What was delivered before a loader was resumed has no sequence number. Below, a
+ * <em>number</em> counts that, too, from the first open step on:
+ *
+ * <pre>
+ *   number     0 1 2 3 4 5 6 7
+ *   before       # # #   #
+ *   sequence   0       1   2 3
+ * </pre>
  */
 final class Schedule implements JobSource {
 
@@ -30,13 +38,13 @@ final class Schedule implements JobSource {
   /** Epochs without end. */
   static final int FOR_EVER = Integer.MAX_VALUE;
 
-  private final long declaredIndexes;
+  private final Share share;
   private final int epochs;
-  private final long first;
-  private final long stride;
   private final Job job;
   private final Fingerprint fingerprint;
-  private final long[] deliveredBefore;
+
+  /** The numbers that were delivered in an earlier life. */
+  private final Runs before;
 
   // The epochs that numbers are asked for, oldest first: a window that only grows at its end.
   private int oldestEpoch;
@@ -56,36 +64,24 @@ final class Schedule implements JobSource {
    *
    * @param job what every number stands for, but for its epoch and index
    * @param fingerprint of the configuration
-   * @param declaredIndexes how many indexes an epoch has, over all shards; {@link #ENDLESS} if only
-   *     the target knows
+   * @param share which of the indexes are this loader's
    * @param epochs how many epochs there are; {@link #FOR_EVER} if they never end
-   * @param from what sequence number 0 stands for, and what an earlier loader knew of its epochs
+   * @param from what number 0 stands for, and what an earlier loader knew of its epochs
    */
-  Schedule(
-      Job job,
-      Fingerprint fingerprint,
-      long declaredIndexes,
-      int epochs,
-      long first,
-      long stride,
-      Position from) {
+  Schedule(Job job, Fingerprint fingerprint, Share share, int epochs, Position from) {
     this.job = job;
     this.fingerprint = fingerprint;
-    deliveredBefore = from.delivered();
-    this.declaredIndexes = declaredIndexes;
+    this.share = share;
     this.epochs = epochs;
-    this.first = first;
-    this.stride = stride;
+    before = from.delivered();
     oldestEpoch = from.epoch();
-    start[0] = -stepsBelow(from.index());
-    steps[0] = declaredSteps();
+    start[0] = -share.step(oldestEpoch, from.index());
+    steps[0] = share.steps(oldestEpoch);
     for (long length : from.epochSteps()) {
       steps[known - 1] = length;
       append(start[known - 1] + length);
     }
-    if (deliveredBefore.length > 0) { // these will not be claimed, but epochs end among them, too
-      claimed = deliveredBefore[deliveredBefore.length - 1] + 1;
-    }
+    claimed = before.end(); // those before will not be claimed, but epochs end among them, too
     extend();
   }
 
@@ -100,12 +96,12 @@ final class Schedule implements JobSource {
   }
 
   @Override
-  public long[] deliveredBefore() {
-    return deliveredBefore;
+  public long end() {
+    long end = endOfNumbers();
+    return end == ENDLESS ? ENDLESS : before.openBelow(end);
   }
 
-  @Override
-  public long end() {
+  private long endOfNumbers() {
     long last = (long) epochs - 1 - oldestEpoch; // the last epoch of all, counted from the oldest
     if (last < 0) {
       return 0; // it starts behind them all
@@ -116,32 +112,55 @@ final class Schedule implements JobSource {
 
   @Override
   public boolean exists(long sequence) {
-    int at = at(sequence);
-    return sequence - start[at] < steps[at] && oldestEpoch + at < epochs;
+    return numberExists(number(sequence));
+  }
+
+  private boolean numberExists(long number) {
+    int at = at(number);
+    return number - start[at] < steps[at] && oldestEpoch + at < epochs;
   }
 
   int epoch(long sequence) {
-    return oldestEpoch + at(sequence);
+    return oldestEpoch + at(number(sequence));
   }
 
   long index(long sequence) {
-    return first + (sequence - start[at(sequence)]) * stride;
+    long number = number(sequence);
+    int at = at(number);
+    return share.index(oldestEpoch + at, number - start[at]);
+  }
+
+  private boolean isRepeat(long sequence) {
+    long number = number(sequence);
+    int at = at(number);
+    return share.repeats(oldestEpoch + at, number - start[at]);
   }
 
   @Override
   public void claimed(HostSlot slot) {
-    claimed(slot.sequence);
-    slot.assign(job, epoch(slot.sequence), index(slot.sequence));
+    long sequence = slot.sequence;
+    claimed(sequence);
+    slot.assign(job, epoch(sequence), index(sequence), isRepeat(sequence));
   }
 
   void claimed(long sequence) {
-    claimed = Math.max(claimed, sequence + 1);
+    claimed = Math.max(claimed, number(sequence) + 1);
     extend();
   }
 
   @Override
   public @Nullable String returned(HostSlot slot, boolean endOfEpoch) {
-    if (endOfEpoch && epochs == FOR_EVER && slot.sequence == start[at(slot.sequence)]) {
+    if (endOfEpoch && share.remainder() != Remainder.UNEVEN) {
+      return "the target called endOfEpoch() at index "
+          + slot.index
+          + " of epoch "
+          + slot.epoch
+          + ", but shards can take equally many steps only if each epoch has all "
+          + share.length()
+          + " batches that were declared: declare as many as the target makes, or shard with"
+          + " Remainder.UNEVEN";
+    }
+    if (endOfEpoch && epochs == FOR_EVER && slot.index == share.first()) {
       return "the target called endOfEpoch() at the first index of epoch "
           + slot.epoch
           + ": epochs without a batch would follow each other for ever; say how many epochs there are";
@@ -176,14 +195,15 @@ final class Schedule implements JobSource {
 
   @Override
   public int nextEpoch(long lowestOpen) {
-    int at = at(lowestOpen);
-    boolean isOver = lowestOpen - start[at] >= steps[at]; // it ended before the number
+    long number = number(lowestOpen);
+    int at = at(number);
+    boolean isOver = number - start[at] >= steps[at]; // it ended before the number
     return oldestEpoch + at + (isOver ? 1 : 0);
   }
 
   @Override
   public boolean knowsEpochs() {
-    return declaredIndexes != ENDLESS;
+    return share.isDeclared();
   }
 
   @Override
@@ -193,27 +213,64 @@ final class Schedule implements JobSource {
 
   @Override
   public Position position(long lowestOpen, long[] delivered) {
-    long[] existing = LongStream.of(delivered).filter(this::exists).toArray();
-    long open = existing.length == 0 ? lowestOpen : firstOpen(lowestOpen, existing);
-    long[] above = LongStream.of(existing).filter(n -> n > open).toArray();
-    long last = above.length == 0 ? open : above[above.length - 1];
+    long open = number(lowestOpen);
+    Runs.Builder numbers = new Runs.Builder();
+    numbers.add(before, open, Long.MAX_VALUE, 0);
+    for (long sequence : delivered) {
+      numbers.add(number(sequence), number(sequence) + 1);
+    }
+    Runs all = numbers.build();
+    Runs above = existingAbove(open, all);
+    if (!above.isEmpty()) {
+      open = firstOpen(open, all);
+      above = existingAbove(open, all);
+    }
     int at = at(open);
+    int last = at;
+    long end = endOf(at) - open;
+    while (!above.isEmpty() && above.end() > end) {
+      last++;
+      end = steps[last] == ENDLESS ? ENDLESS : end + steps[last];
+    }
     return new Position(
         fingerprint,
+        share.base(),
         oldestEpoch + at,
-        first + Math.min(open - start[at], steps[at]) * stride,
-        stepsBetween(open, last),
-        LongStream.of(above).map(n -> distance(open, n)).toArray());
+        share.place(oldestEpoch + at, Math.min(open - start[at], steps[at])),
+        Arrays.copyOfRange(steps, at, last),
+        above);
   }
 
   /** The first number from one on that stands for a batch and has not been delivered. */
-  private long firstOpen(long from, long[] delivered) {
-    long end = end();
+  private long firstOpen(long from, Runs delivered) {
+    long end = endOfNumbers();
     long open = from;
-    while (open < end && (!exists(open) || Arrays.binarySearch(delivered, open) >= 0)) {
-      open++;
+    while (open < end && (!numberExists(open) || delivered.contains(open))) {
+      open = Math.max(open + 1, delivered.nextOpen(open));
     }
     return open;
+  }
+
+  /**
+   * The numbers above one that stand for batches, counted from it as if no number had been wasted
+   * since.
+   */
+  private Runs existingAbove(long from, Runs numbers) {
+    Runs.Builder existing = new Runs.Builder();
+    long next = from + 1;
+    long wasted = 0;
+    for (int at = at(from); at < known && oldestEpoch + at < epochs; at++) {
+      wasted += Math.max(0, start[at] - next);
+      next = Math.max(next, start[at]);
+      existing.add(numbers, next, endOf(at), -from - wasted);
+      next = Math.max(next, endOf(at));
+    }
+    return existing.build();
+  }
+
+  /** The number behind the epoch's last. */
+  private long endOf(int at) {
+    return steps[at] == ENDLESS ? ENDLESS : start[at] + steps[at];
   }
 
   /**
@@ -221,8 +278,9 @@ final class Schedule implements JobSource {
    * index.
    */
   boolean data(long sequence) {
-    int at = at(sequence);
-    long step = sequence - start[at];
+    long number = number(sequence);
+    int at = at(number);
+    long step = number - start[at];
     if (step >= steps[at]) {
       return false;
     }
@@ -235,8 +293,9 @@ final class Schedule implements JobSource {
    * epoch before.
    */
   boolean endOfEpoch(long sequence) {
-    int at = at(sequence);
-    long step = sequence - start[at];
+    long number = number(sequence);
+    int at = at(number);
+    long step = number - start[at];
     if (step < dataSteps[at]) {
       return false;
     }
@@ -259,23 +318,11 @@ final class Schedule implements JobSource {
 
   @Override
   public void delivered(long lowestOpen) {
-    keptFrom = lowestOpen - DeliveredWindow.SIZE;
+    keptFrom = number(Math.max(0, lowestOpen - DeliveredWindow.SIZE));
   }
 
-  /** The number as it would be had no number been wasted since the other one. */
-  long distance(long from, long to) {
-    int epochFrom = at(from);
-    int epochTo = at(to);
-    long distance = to - start[epochTo] - (from - start[epochFrom]);
-    for (int i = epochFrom; i < epochTo; i++) {
-      distance += steps[i];
-    }
-    return distance;
-  }
-
-  /** The steps of the epochs from one number's to the one before another's. */
-  long[] stepsBetween(long from, long to) {
-    return Arrays.copyOfRange(steps, at(from), at(to));
+  private long number(long sequence) {
+    return before.open(sequence);
   }
 
   /** Adds the epochs that begin among the claimed numbers or right behind them. */
@@ -283,7 +330,7 @@ final class Schedule implements JobSource {
     while (steps[known - 1] != ENDLESS && oldestEpoch + known < epochs) {
       int last = known - 1;
       long declaredEnd = start[last] + steps[last];
-      boolean declared = declaredIndexes != ENDLESS && steps[last] == declaredSteps();
+      boolean declared = share.isDeclared() && steps[last] == share.steps(oldestEpoch + last);
       long next = declared ? declaredEnd : Math.max(declaredEnd, claimed);
       if (next > claimed) {
         return;
@@ -302,7 +349,7 @@ final class Schedule implements JobSource {
       dataSteps = Arrays.copyOf(dataSteps, 2 * known);
     }
     start[known] = next;
-    steps[known] = declaredSteps();
+    steps[known] = share.steps(oldestEpoch + known);
     dataSteps[known] = 0;
     known++;
   }
@@ -318,27 +365,18 @@ final class Schedule implements JobSource {
   }
 
   /** The last epoch that begins at or below the number, counted from the oldest. */
-  private int at(long sequence) {
+  private int at(long number) {
     int low = 0;
     int high = known;
     while (high - low > 1) {
       int middle = (low + high) >>> 1;
-      if (start[middle] <= sequence) {
+      if (start[middle] <= number) {
         low = middle;
       } else {
         high = middle;
       }
     }
     return low;
-  }
-
-  private long declaredSteps() {
-    return declaredIndexes == ENDLESS ? ENDLESS : stepsBelow(declaredIndexes);
-  }
-
-  /** How many indexes of the shard lie below an index. */
-  private long stepsBelow(long index) {
-    return index <= first ? 0 : (index - first - 1) / stride + 1;
   }
 
   private void shift(long[] values, int by) {

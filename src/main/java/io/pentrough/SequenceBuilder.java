@@ -19,6 +19,7 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   private int epochs;
   private long shardFirst;
   private long shardStride = 1;
+  private Remainder shardRemainder = Remainder.UNEVEN;
   private @Nullable Position startAt;
   private final List<BatchStage> stages = new ArrayList<>();
 
@@ -92,15 +93,14 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   }
 
   /**
-   * Takes a share of each epoch; shards get different numbers of batches, and drift into different
-   * epochs, unless the number of batches per epoch is a multiple of the number of shards.
-   *
-   * <p>The share is the indexes first, first + stride, first + 2 stride, ... With the same seed,
-   * stride loaders with first = 0 .. stride - 1 make together exactly the batches of one.
+   * Takes a share of each epoch, as {@code shard(first, stride, Remainder.UNEVEN)}: shards get
+   * different numbers of batches, and drift into different epochs, unless the number of batches per
+   * epoch is a multiple of the number of shards.
    *
    * <p>For example, 10 batches over 4 shards are 3, 3, 2 and 2. If all shards take one step at a
    * time together, then at the third step two of them already take batches of the next epoch. Where
-   * that matters, choose a {@code batchesPerEpoch} that the shards divide.
+   * that matters, choose another {@link Remainder}, or a {@code batchesPerEpoch} that the shards
+   * divide.
    *
    * @param first 0 to stride - 1
    * @param stride how many shards there are, at most 2,147,483,647
@@ -108,6 +108,28 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    * @throws IllegalArgumentException if out of range
    */
   public final B shard(long first, long stride) {
+    return shard(first, stride, Remainder.UNEVEN);
+  }
+
+  /**
+   * Takes a share of each epoch. The share is the indexes first, first + stride, first + 2 stride,
+   * ... With the same seed, stride loaders with first = 0 .. stride - 1 make together exactly the
+   * batches of one, but for what the remainder says.
+   *
+   * <p>If the loaders start at a position of the whole ({@link Position#merge}), they share what is
+   * left of an epoch in the same way: each takes every stride-th of the batches that have not been
+   * delivered. So all must start at the same position.
+   *
+   * @param first 0 to stride - 1
+   * @param stride how many shards there are, at most 2,147,483,647, and at most as many as an epoch
+   *     has batches
+   * @param remainder what to do if the shards don't divide the number of batches per epoch; all
+   *     shards must say the same
+   * @return this
+   * @throws IllegalArgumentException if out of range
+   */
+  public final B shard(long first, long stride, Remainder remainder) {
+    Objects.requireNonNull(remainder, "remainder");
     if (first < 0 || first >= stride || stride > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           "a shard needs 0 <= first < stride <= "
@@ -120,6 +142,7 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
     }
     this.shardFirst = first;
     this.shardStride = stride;
+    this.shardRemainder = stride == 1 ? Remainder.UNEVEN : remainder; // there is none
     return self();
   }
 
@@ -128,7 +151,11 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    * shard was. Workers, slots, device, order and failure policy may differ. Checked by {@link
    * #start()}, whose refusal says what differs.
    *
-   * @param position what {@link DeviceBatch#position()} returned
+   * <p>A position of the whole, that is of a loader without shards or of {@link Position#merge}, is
+   * for any number of shards, if {@code batchesPerEpoch} was declared.
+   *
+   * @param position what {@link DeviceBatch#position()}, {@link BackgroundLoader#position()} or
+   *     {@link Position#merge} returned
    * @return this
    */
   public final B startAt(Position position) {
@@ -194,11 +221,12 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
    * @throws io.pentrough.device.DeviceException if the device refuses memory, a stream or an event;
    *     what had been allocated is given back
    * @throws UnsupportedOperationException if the device cannot do {@code zeroCopy}
-   * @throws IllegalArgumentException if the memory is over budget, the shard is empty, the position
-   *     to start at is of another configuration, an {@link EpochTarget} cannot fill the arrays or
-   *     has epochs of another length than {@code batchesPerEpoch}, a stage does not fit the arrays
-   *     or {@code zeroCopy}, or the arrays of an {@link ArraySource} cannot be a batch or do not
-   *     fit the names and types given for them
+   * @throws IllegalArgumentException if the memory is over budget, there are more shards than
+   *     batches in an epoch, a {@link Remainder} needs {@code batchesPerEpoch} and it is not known,
+   *     the position to start at is of another configuration, an {@link EpochTarget} cannot fill
+   *     the arrays or has epochs of another length than {@code batchesPerEpoch}, a stage does not
+   *     fit the arrays or {@code zeroCopy}, or the arrays of an {@link ArraySource} cannot be a
+   *     batch or do not fit the names and types given for them
    * @throws IllegalStateException if the consumer stream is closed
    * @throws StageException if a stage cannot be prepared; what had been allocated is given back
    * @throws TargetException if the {@link ArraySource} fails at the first batch; an interrupt is
@@ -207,58 +235,58 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends LoaderBuild
   public final BackgroundLoader start() {
     EpochTarget target = epochTarget();
     long batchesPerEpoch = target == null ? this.batchesPerEpoch : epochLength(target);
-    if (shardFirst >= batchesPerEpoch) {
-      throw new IllegalArgumentException(
-          "shard "
-              + shardFirst
-              + " of "
-              + shardStride
-              + " is empty: an epoch has "
-              + batchesPerEpoch
-              + " batches; use fewer shards");
-    }
-    Position from = startAt;
-    if (from == null) {
-      from = new Position(Fingerprint.NONE, 0, shardFirst, new long[0], new long[0]);
-    }
-    Job job = job(firstBatch(from, batchesPerEpoch));
+    Share share = share(batchesPerEpoch);
+    int lastEpoch = lastEpoch(batchesPerEpoch);
+    Position from = startAt == null ? Position.first(share) : startAt.on(share);
+    Job job = job(firstBatch(share, from, lastEpoch));
     StagePlan stagePlan = stagePlan(job.spec());
-    Fingerprint fingerprint =
-        Fingerprint.of(
-            job.spec(),
-            stagePlan,
-            target == null
-                ? ""
-                : Objects.requireNonNull(target.description(), "the target's description()"),
-            seed(),
-            batchesPerEpoch,
-            shardFirst,
-            shardStride);
+    String data =
+        target == null
+            ? ""
+            : Objects.requireNonNull(target.description(), "the target's description()");
+    Fingerprint fingerprint = Fingerprint.of(job.spec(), stagePlan, data, seed(), share);
     if (startAt != null) {
       startAt.requireSame(fingerprint);
     }
-    Schedule schedule =
-        new Schedule(
-            job,
-            fingerprint,
-            batchesPerEpoch,
-            lastEpoch(batchesPerEpoch),
-            shardFirst,
-            shardStride,
-            from);
+    Schedule schedule = new Schedule(job, fingerprint, share, lastEpoch, from);
     MemoryPlan plan = withinBudget(plan(job.spec(), stagePlan));
     LoaderOptions options = options(ordered, stagePlan);
     return new BackgroundLoader(Engine.start(device, schedule, plan, options), options);
   }
 
+  private Share share(long batchesPerEpoch) {
+    if (shardStride > batchesPerEpoch) {
+      throw new IllegalArgumentException(
+          "an epoch has "
+              + batchesPerEpoch
+              + " batches, too few for "
+              + shardStride
+              + " shards, of which this is shard "
+              + shardFirst
+              + ": use at most "
+              + batchesPerEpoch
+              + " shards");
+    }
+    if (shardRemainder != Remainder.UNEVEN && batchesPerEpoch == Schedule.ENDLESS) {
+      throw new IllegalArgumentException(
+          "Remainder."
+              + shardRemainder
+              + " needs to know how many batches an epoch has: declare batchesPerEpoch, or shard"
+              + " with Remainder.UNEVEN");
+    }
+    Whole base = startAt == null ? null : startAt.baseOf(shardStride, batchesPerEpoch);
+    return new Share(batchesPerEpoch, shardFirst, shardStride, shardRemainder, base);
+  }
+
   /** The first batch from a position on, as far as that is known before the target is asked. */
-  private InferredTarget.Start firstBatch(Position from, long batchesPerEpoch) {
-    boolean atAnEnd = from.index() >= batchesPerEpoch;
-    return new InferredTarget.Start(
-        atAnEnd ? from.epoch() + 1 : from.epoch(),
-        atAnEnd ? shardFirst : from.index(),
-        shardFirst,
-        lastEpoch(batchesPerEpoch));
+  private static InferredTarget.Start firstBatch(Share share, Position from, int lastEpoch) {
+    int epoch = from.epoch();
+    long step = share.step(epoch, from.index());
+    while (epoch < lastEpoch && step >= share.steps(epoch)) {
+      epoch++;
+      step = 0;
+    }
+    return new InferredTarget.Start(epoch, share.index(epoch, step), share.first(), lastEpoch);
   }
 
   /** What the target says, unless the builder was told something else. */

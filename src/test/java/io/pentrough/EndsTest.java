@@ -591,12 +591,15 @@ class EndsTest {
   }
 
   @Test
-  @DisplayName("a shard that has no batch in any epoch is refused, not searched for ever")
+  @DisplayName("more shards than an epoch has batches are refused, not searched for ever")
   void emptyShard() {
-    IllegalArgumentException e =
-        assertThrows(
-            IllegalArgumentException.class,
-            () -> loader(Numbered::fill).batchesPerEpoch(2).shard(2, 3).start());
-    assertSays(e, "shard 2 of 3 is empty", "2 batches");
+    for (int shard = 0; shard < 3; shard++) {
+      for (Remainder remainder : Remainder.values()) {
+        BackgroundLoader.Builder builder =
+            loader(Numbered::fill).batchesPerEpoch(2).shard(shard, 3, remainder);
+        IllegalArgumentException e = assertThrows(IllegalArgumentException.class, builder::start);
+        assertSays(e, "2 batches, too few for 3 shards", "shard " + shard, "at most 2 shards");
+      }
+    }
   }
 }

@@ -279,7 +279,7 @@ class PositionTest {
   @DisplayName("text: what is written is read back, anything else is refused with what it is")
   void text() {
     Position position =
-        new Position(Schedules.PRINT, 3, 1L << 40, new long[] {9, 0, 4}, new long[] {1, 4095});
+        new Position(Schedules.PRINT, null, 3, 1L << 40, new long[] {9, 0, 4}, Runs.of(1, 4095));
     assertEquals(position, Position.parse(position.toString()));
     assertEquals(position, Position.parse("  " + position + "\n"));
     assertEquals(position.hashCode(), Position.parse(position.toString()).hashCode());
@@ -345,6 +345,10 @@ class PositionTest {
                 "a loader with " + difference + ";"));
   }
 
+  private static Share share(long length, long first, long stride) {
+    return new Share(length, first, stride, Remainder.UNEVEN, null);
+  }
+
   @Test
   @DisplayName("text of format 2: any name and any number come back; anything else is refused")
   void textInTheClear() {
@@ -354,8 +358,8 @@ class PositionTest {
             .variableArray("a b", DType.INT8, 3, 1)
             .build();
     for (long length : new long[] {1, Schedule.ENDLESS}) {
-      Fingerprint print = Fingerprint.of(odd, null, "", Long.MIN_VALUE, length, 1, 3);
-      Position position = new Position(print, 3, 7, new long[] {9, 0}, new long[] {1});
+      Fingerprint print = Fingerprint.of(odd, null, "", Long.MIN_VALUE, share(length, 1, 3));
+      Position position = new Position(print, null, 3, 7, new long[] {9, 0}, Runs.of(1));
       assertTrue(position.toString().chars().allMatch(c -> c < 128), position::toString);
       Position read = Position.parse(position + "\n");
       assertEquals(position, read);
@@ -363,8 +367,8 @@ class PositionTest {
       assertEquals(position.toString(), read.toString());
       read.requireSame(print);
     }
-    Fingerprint print = Fingerprint.of(SPEC, null, "", 77, 9, 0, 1);
-    String good = new Position(print, 3, 7, new long[] {9, 0}, new long[] {1, 3}).toString();
+    Fingerprint print = Fingerprint.of(SPEC, null, "", 77, share(9, 0, 1));
+    String good = new Position(print, null, 3, 7, new long[] {9, 0}, Runs.of(1, 3)).toString();
     assertEquals(
         "pentrough-position-2 epoch=3 index=7 steps=9,0 delivered=1,3 seed=77 length=9 shard=0/1"
             + " array=noise%3A+int64+%5B4%5D array=flag%3A+int8+%5B1%5D",

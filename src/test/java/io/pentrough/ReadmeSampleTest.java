@@ -71,7 +71,8 @@ class ReadmeSampleTest {
         "docs/augmentation.md",
         "docs/cuda-notes.md",
         "docs/data.md",
-        "docs/recipes.md"
+        "docs/recipes.md",
+        "docs/scaling.md"
       })
   @DisplayName("every Java block of a page is a compiled sample, but for the line breaks")
   void everyBlockIsCompiled(String page) throws Exception {
@@ -86,6 +87,7 @@ class ReadmeSampleTest {
     for (Class<?> recipe : RECIPES) {
       compiled.addAll(Snippets.compiled(recipe).values());
     }
+    compiled.addAll(Snippets.compiled(ScalingSample.class).values());
     for (String block : Snippets.shown(Path.of(page))) {
       assertTrue(
           compiled.contains(block), () -> page + " shows what is compiled nowhere: " + block);

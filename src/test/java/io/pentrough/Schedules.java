@@ -21,7 +21,8 @@ final class Schedules {
 
   static Schedule schedule(
       long batchesPerEpoch, int epochs, long first, long stride, int epoch, long index) {
-    Position from = new Position(PRINT, epoch, index, new long[0], new long[0]);
-    return new Schedule(NOTHING, PRINT, batchesPerEpoch, epochs, first, stride, from);
+    Position from = new Position(PRINT, null, epoch, index, new long[0], Runs.NONE);
+    Share share = new Share(batchesPerEpoch, first, stride, Remainder.UNEVEN, null);
+    return new Schedule(NOTHING, PRINT, share, epochs, from);
   }
 }

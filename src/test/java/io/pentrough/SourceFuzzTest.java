@@ -301,7 +301,7 @@ class SourceFuzzTest {
     private static int byProgress(Position a, Position b) {
       return Comparator.comparingInt(Position::epoch)
           .thenComparingLong(Position::index)
-          .thenComparingInt((Position at) -> at.delivered().length)
+          .thenComparingLong((Position at) -> at.delivered().count())
           .compare(a, b);
     }
 

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.UUID;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
@@ -457,6 +458,30 @@ public final class CudaDevice implements Device {
    */
   public Info info() {
     return info;
+  }
+
+  /**
+   * Where this device is plugged in. Tools that know the machine's parts take it: {@code
+   * /sys/bus/pci/devices/<id>/numa_node} says which NUMA node is near, on Linux with the id in
+   * lower case. May be called after {@link #close}, too.
+   *
+   * @return domain, bus, device and function, for example {@code 0000:65:00.0}
+   * @throws DeviceException if the driver refuses to say
+   */
+  public String pciBusId() {
+    return CudaDevices.pciBusId(info.ordinal());
+  }
+
+  /**
+   * What tells this GPU from every other, on any machine, whatever its number is in this process.
+   * {@code nvidia-smi -L} shows it, and {@code CUDA_VISIBLE_DEVICES} takes it, with {@code GPU-} in
+   * front. For a MIG instance it is that of the GPU. May be called after {@link #close}, too.
+   *
+   * @return the identifier
+   * @throws DeviceException if the driver refuses to say
+   */
+  public UUID uuid() {
+    return CudaDevices.uuid(info.ordinal());
   }
 
   @Override

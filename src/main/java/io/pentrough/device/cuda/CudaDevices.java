@@ -8,18 +8,26 @@ import static jcuda.driver.JCudaDriver.cuCtxPushCurrent;
 import static jcuda.driver.JCudaDriver.cuDeviceGet;
 import static jcuda.driver.JCudaDriver.cuDeviceGetAttribute;
 import static jcuda.driver.JCudaDriver.cuDeviceGetName;
+import static jcuda.driver.JCudaDriver.cuDeviceGetPCIBusId;
+import static jcuda.driver.JCudaDriver.cuDeviceGetUuid;
 import static jcuda.driver.JCudaDriver.cuDeviceTotalMem;
 
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.cuda.CudaDevice.Info;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUuuid;
 
 /** The CUDA devices of this machine. For use after {@link CudaNatives#start}. */
 final class CudaDevices {
+
+  /** More than the 13 characters, with the zero behind them, that CUDA's documents ask for. */
+  private static final int MAX_PCI_BUS_ID = 32;
 
   private CudaDevices() {}
 
@@ -64,6 +72,25 @@ final class CudaDevices {
         value,
         device);
     return value[0];
+  }
+
+  static String pciBusId(int ordinal) {
+    String[] id = {""};
+    CudaDriver.call(
+        nameOf(ordinal),
+        "cuDeviceGetPCIBusId",
+        (i, d) -> cuDeviceGetPCIBusId(i, MAX_PCI_BUS_ID, d),
+        id,
+        device(ordinal));
+    return id[0];
+  }
+
+  static UUID uuid(int ordinal) {
+    CUuuid uuid = new CUuuid();
+    CudaDriver.call(
+        nameOf(ordinal), "cuDeviceGetUuid", (u, d) -> cuDeviceGetUuid(u, d), uuid, device(ordinal));
+    ByteBuffer bytes = ByteBuffer.wrap(uuid.bytes); // in the order of the text
+    return new UUID(bytes.getLong(), bytes.getLong());
   }
 
   /**

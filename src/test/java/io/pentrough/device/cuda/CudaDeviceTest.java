@@ -36,9 +36,11 @@ import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.Patience;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Queue;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CyclicBarrier;
@@ -124,6 +126,25 @@ class CudaDeviceTest {
       if (!CudaRuns.REAL) {
         assertTrue(device.description().contains("no GPU"), device.description());
       }
+    }
+  }
+
+  @Test
+  void eachDeviceHasAPlaceAndAnIdentifier() {
+    Set<Object> all = new HashSet<>();
+    int count = CudaDevice.list().size();
+    for (int i = 0; i < count; i++) {
+      CudaDevice device = CudaDevice.open(i);
+      String place = device.pciBusId();
+      UUID uuid = device.uuid();
+      device.close();
+      assertTrue(place.matches("[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\\.[0-7]"), place);
+      assertEquals(List.of(place, uuid), List.of(device.pciBusId(), device.uuid()));
+      if (!CudaRuns.REAL) {
+        assertEquals("0000:3B:00.0", CudaDevices.pciBusId(0));
+        assertEquals("9a8bb8a9-decf-fced-1203-3021564774%02x".formatted(i), uuid.toString());
+      }
+      assertTrue(all.add(place) && all.add(uuid), "two devices are the same");
     }
   }
 
