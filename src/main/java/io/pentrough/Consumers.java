@@ -175,6 +175,7 @@ final class Consumers {
         waited(now - asked);
         if (found instanceof DeviceSlot slot) {
           core.stats.delivered(core.memory(slot).bytes);
+          core.stats.takenBy(Thread.currentThread().getId());
           lease.taken(slot, core.ledger.order.lowestOpen(), core.ledger.order.deliveries());
           core.lookForShortage();
         }
