@@ -32,7 +32,8 @@ final class All {
           "transfer",
           "unwritten --rounds 5 --seconds 0.2",
           "permutation",
-          "rows");
+          "rows",
+          "advice");
 
   /** To see that everything runs; the charts of a real run are left alone. */
   static final List<String> QUICK =
@@ -46,7 +47,8 @@ final class All {
           "transfer --to 16777216 --seconds 0.01 --out " + QUICK_FOLDER,
           "unwritten --rounds 1 --seconds 0.01 --workers 1",
           "permutation --rounds 1 --sizes 1000,100000",
-          "rows --rounds 1 --bytes 1024");
+          "rows --rounds 1 --bytes 1024",
+          "advice --batches 20");
 
   private final List<String> commands;
 

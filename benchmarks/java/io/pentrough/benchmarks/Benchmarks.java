@@ -21,6 +21,7 @@ import picocli.CommandLine.Command;
       UnwrittenCommand.class,
       PermutationCommand.class,
       RowsCommand.class,
+      AdviceCommand.class,
       CopyWaitsCommand.class,
       GpuCommand.class,
       PublishCommand.class

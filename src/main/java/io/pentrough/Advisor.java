@@ -153,7 +153,7 @@ final class Advisor {
   }
 
   private void add(List<Advice> all, List<Change> changes, double after, String reason) {
-    if (after <= period * (1 - FED)) {
+    if (!changes.isEmpty() && after <= period * (1 - FED)) {
       all.add(new Advice(changes, 1e9 / after, reason));
     }
   }
@@ -303,8 +303,8 @@ final class Advisor {
   private void slots(List<Advice> all) {
     double target = reachable(periodAfter(NOTHING));
     double now = Math.max(hostPeriod(setup.hostSlots()), devicePeriod(setup.deviceSlots()));
-    boolean loopIsKnown = of.starved < LOOP_UNKNOWN;
-    if (!loopIsKnown && now < SLOTS_LIMIT * period) {
+    boolean fewSlots = now >= SLOTS_LIMIT * period && now > target * (1 + TOLERANCE);
+    if (of.starved >= LOOP_UNKNOWN && !fewSlots) {
       return; // it may wait for its own work
     }
     Waits workers = waits(totals.slotWaits(), of.workers, of.idle);
@@ -312,10 +312,10 @@ final class Advisor {
     double fill = period * of.work(Part.TARGET);
     double copy = period * Math.max(of.work(Part.COPY), of.work(Part.STAGE));
     // A ring must stand behind what is slow, to keep what it makes while the loop pauses.
-    double moreOnHost =
-        loopIsKnown && (fill >= copy / 2 || isMapped()) ? needed(workers, loop, fill) : 0;
-    double moreOnDevice =
-        loopIsKnown && copy >= fill / 2 && !isMapped() ? needed(workers, loop, copy) : 0;
+    boolean behindFills = !fewSlots && (fill >= copy / 2 || isMapped());
+    boolean behindCopies = !fewSlots && copy >= fill / 2 && !isMapped();
+    double moreOnHost = behindFills ? needed(workers, loop, fill) : 0;
+    double moreOnDevice = behindCopies ? needed(workers, loop, copy) : 0;
     int host = addedSlots(setup.hostSlots(), moreOnHost);
     int device = addedSlots(setup.deviceSlots(), moreOnDevice);
     double share =
@@ -406,7 +406,9 @@ final class Advisor {
         case JOBS -> changes.add(submitAhead(of.workers));
         case TARGET -> {
           if (more == null) {
-            changes.add(change(part, after / (period * workBefore(part))));
+            double to = Math.min(1, after / (period * workBefore(part)));
+            double each = Math.min(fillNanos * to, of.workers * after);
+            changes.add(new Change(TARGET, (long) fillNanos, (long) each));
           } else {
             addWorkers(changes, more);
           }

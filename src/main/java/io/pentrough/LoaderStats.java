@@ -426,6 +426,10 @@ public final class LoaderStats {
     return analysis().bottleneck();
   }
 
+  ThreadUsage threads() {
+    return totals.threads();
+  }
+
   BottleneckAnalysis analysis() {
     return new BottleneckAnalysis(
         setup, sinceFirst(), totals.batches(), totals.bytes(), fillTime(), copyTime(), stageTime());

@@ -247,8 +247,10 @@ class BottleneckAnalysisTest {
       case CONSUMER -> assertTrue(told.starved < 10 || told.heldUp >= 10 || rapid, stats::toString);
       case OVERHEAD -> assertTrue(cures.contains(Cure.LARGER), stats::toString);
       case BALANCED -> {
-        // A loop that always waits may wait for its own work on the device.
-        assertTrue(told.addsSlots() || told.starved >= 90, stats::toString);
+        // A loop that always waits may wait for its own work on the device. And as slots are added
+        // in steps, a step may gain too little.
+        assertTrue(
+            told.addsSlots() || told.starved >= 90 || told.starved < 30, stats::toString);
         assertFalse(cures.contains(Cure.WORKERS), stats::toString);
       }
     }

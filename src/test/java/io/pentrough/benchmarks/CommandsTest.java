@@ -37,6 +37,7 @@ class CommandsTest {
         "unwritten --rounds 1 --seconds 0.001 --workers 1 --workloads null_small",
         "permutation --rounds 1 --sizes 1,1000,2000",
         "rows --rounds 1 --bytes 65536",
+        "advice --batches 30 --cases FILLS_WAIT_IN_ONE_SLOT,STAGES,LOOP_ON_THE_DEVICE",
       })
   void runs(String command) {
     String[] args = command.replace("OUT", folder.toString()).split(" ");
