@@ -11,7 +11,7 @@ public final class StatisticsOfABatch {
 
   private static final long BYTES = 128;
 
-  private final StatsRecorder stats = new StatsRecorder(1, 2, 3);
+  private final StatsRecorder stats = new StatsRecorder(1, 2, 3, 3);
   private long lastRead = System.nanoTime();
 
   /** Of a loader that has started, and has jobs. */
@@ -23,6 +23,7 @@ public final class StatisticsOfABatch {
   public void get() {
     stats.consumerWaited(0);
     stats.delivered(BYTES);
+    stats.takenBy(Thread.currentThread().getId());
   }
 
   /** A slot that is free is claimed and filled, and the batch copied. */

@@ -33,7 +33,8 @@ final class All {
           "unwritten --rounds 5 --seconds 0.2",
           "permutation",
           "rows",
-          "images");
+          "images",
+          "advice");
 
   /** To see that everything runs; the charts of a real run are left alone. */
   static final List<String> QUICK =
@@ -48,7 +49,8 @@ final class All {
           "unwritten --rounds 1 --seconds 0.01 --workers 1",
           "permutation --rounds 1 --sizes 1000,100000",
           "rows --rounds 1 --bytes 1024",
-          "images --rounds 1 --images 40 --side 32");
+          "images --rounds 1 --images 40 --side 32",
+          "advice --batches 20");
 
   private final List<String> commands;
 

@@ -22,6 +22,7 @@ import picocli.CommandLine.Command;
       PermutationCommand.class,
       RowsCommand.class,
       ImagesCommand.class,
+      AdviceCommand.class,
       CopyWaitsCommand.class,
       GpuCommand.class,
       PublishCommand.class

@@ -36,6 +36,11 @@ final class EmulatedDevice extends ForwardingDevice {
     return defaultStream;
   }
 
+  /** Work behind what is queued on a stream of such a device. */
+  static void launch(DeviceStream stream, Runnable work) {
+    ((Stream) stream).launch(work);
+  }
+
   private void passTime() {
     int number = copies++;
     long began = System.nanoTime();
@@ -47,6 +52,10 @@ final class EmulatedDevice extends ForwardingDevice {
 
     Stream(DeviceStream inner, Device device) {
       super(inner, device);
+    }
+
+    private void launch(Runnable work) {
+      HostDevice.launch(inner, work);
     }
 
     @Override

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the part that limits a pipeline, from the shares of time in which each part was at work.
- * {@link BottleneckAdvice} puts the result into words.
+ * {@link BottleneckEvidence} puts the result into words, {@link Advisor} into numbers.
  *
  * <p>It follows the utilization law: however fast the other parts become, a part that was at work
  * for some share of the time still needs that time. So a change to one part gains at most the share
@@ -259,6 +259,41 @@ final class BottleneckAnalysis {
   /** At most this share of the time is gained by changing these parts; of none, by more slots. */
   double gain(Set<Part> changed) {
     return Math.min(starved, 1 - work(busiest(changed)));
+  }
+
+  /**
+   * The parts to change, together, if a part limits the pipeline; empty if the loop does, so that
+   * nothing is gained.
+   */
+  Set<Part> toChange() {
+    boolean loopAndCopies = bottleneck == Bottleneck.COPY && copiesTakeAsLongAsTheLoop();
+    if (bottleneck != Bottleneck.CONSUMER && !loopAndCopies) {
+      return limiting;
+    }
+    if (starved < FED) {
+      return NOTHING;
+    }
+    Set<Part> changed = EnumSet.copyOf(limiting);
+    changed.add(Part.LOOP);
+    if (copiesTakeAsLongAsTheLoop()) {
+      changed.add(Part.COPY);
+    }
+    return changed.size() == 1 && gain(NOTHING) < FED ? NOTHING : changed;
+  }
+
+  /** Whether more slots are worth a try besides: all parts rest at times. */
+  boolean slotsMayHelp(Set<Part> changed) {
+    return !isRapid()
+        && bottleneck != Bottleneck.SUBMITTER
+        && gain(NOTHING) >= (changed.contains(Part.LOOP) ? FED : 1 - SATURATED);
+  }
+
+  /**
+   * The share of the time in which the loop's own work ran on the device. While copies run it is
+   * not seen, so this is an upper bound.
+   */
+  double loopsDeviceWork() {
+    return Math.min(1, times.heldUpShare() + times.copyingShare());
   }
 
   /** Whether it depends on chance which of the two waits for the other. */

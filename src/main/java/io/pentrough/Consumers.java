@@ -176,6 +176,7 @@ final class Consumers {
         waited(found, asked, now);
         if (found instanceof DeviceSlot slot) {
           core.stats.delivered(core.memory(slot).bytes);
+          core.stats.takenBy(Thread.currentThread().getId());
           lease.taken(slot, core.ledger.order.lowestOpen(), core.ledger.order.deliveries());
           core.lookForShortage();
         }

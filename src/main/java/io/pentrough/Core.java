@@ -92,7 +92,8 @@ final class Core {
             settings.zeroCopy(),
             trace);
     int cores = Runtime.getRuntime().availableProcessors();
-    stats = new StatsRecorder(settings.workers(), cores, plan.deviceSlots());
+    stats =
+        new StatsRecorder(settings.workers(), cores, plan.hostSlots(), plan.deviceSlots());
     stats.pageable(memory.pageableBytes());
     List<WorkerState> all = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
@@ -287,6 +288,16 @@ final class Core {
 
   synchronized LoaderSnapshot snapshot() {
     return new LoaderSnapshot(settings.name(), ledger, source, workers, time.now());
+  }
+
+  /** Without the lock: the JVM takes its time. */
+  ThreadUsage threadUsage() {
+    long consumer;
+    synchronized (this) {
+      consumer = stats.consumer();
+    }
+    return ThreadUsage.read(
+        workers.stream().mapToLong(worker -> worker.thread().getId()).toArray(), consumer);
   }
 
   /** Of this moment; to be written out without the lock. */

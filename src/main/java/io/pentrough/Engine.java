@@ -209,8 +209,9 @@ final class Engine {
   }
 
   LoaderStats stats() {
+    ThreadUsage threads = core.threadUsage();
     synchronized (core) {
-      return core.stats.snapshot(core.time.now());
+      return core.stats.snapshot(core.time.now(), threads);
     }
   }
 

@@ -84,6 +84,37 @@ final class Histogram {
     return max;
   }
 
+  /**
+   * The value that half of the sum of all values lies at or below, or up to 1/16 more. Unlike the
+   * median it does not depend on how many values are small. 0 if there are none.
+   */
+  long medianOfTime() {
+    double seen = 0;
+    for (int i = 0; i < BUCKETS; i++) {
+      seen += (double) counts[i] * upperEdge(i);
+      if (counts[i] > 0 && seen >= sum / 2.0) {
+        return Math.min(max, upperEdge(i));
+      }
+    }
+    return max;
+  }
+
+  /** The mean of the largest of so many values, each drawn at random; 0 if there are none. */
+  double expectedMax(int values) {
+    double mean = 0;
+    double below = 0;
+    long seen = 0;
+    for (int i = 0; i < BUCKETS && seen < count; i++) {
+      if (counts[i] > 0) {
+        seen += counts[i];
+        double upTo = Math.pow((double) seen / count, values);
+        mean += Math.min(max, upperEdge(i)) * (upTo - below);
+        below = upTo;
+      }
+    }
+    return mean;
+  }
+
   Histogram copy() {
     return new Histogram(counts.clone(), count, sum, max);
   }

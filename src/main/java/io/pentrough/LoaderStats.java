@@ -2,6 +2,7 @@ package io.pentrough;
 
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -388,7 +389,7 @@ public final class LoaderStats {
 
   /**
    * The part that limits the pipeline. {@link #toString()} gives the figures behind the answer, and
-   * what to change.
+   * {@link #advice()} says what to change.
    *
    * <p>Only the time after the loader's first batch was ready counts, because before that every
    * loop waits. The first rule that applies decides:
@@ -425,9 +426,50 @@ public final class LoaderStats {
     return analysis().bottleneck();
   }
 
+  ThreadUsage threads() {
+    return totals.threads();
+  }
+
   BottleneckAnalysis analysis() {
     return new BottleneckAnalysis(
         setup, sinceFirst(), totals.batches(), totals.bytes(), fillTime(), copyTime(), stageTime());
+  }
+
+  /**
+   * What to change, in numbers, and what rate to expect. Each element is enough alone; the first
+   * one is the easiest to make. {@link #toString()} ends with these sentences.
+   *
+   * <p>It is empty if nothing can be said or gained: there are too few batches, the loop itself
+   * takes the time, or the time goes into handing over batches. A change that could save less than
+   * 10 % of the time is left out.
+   *
+   * <p>It is arithmetic on what was measured after the first batch. After a change, the part that
+   * is then the busiest needs its time for each batch, as before, and so does the loop. The
+   * predicted rate assumes that nobody waits for anything else, so it is an upper bound. What it
+   * cannot know:
+   *
+   * <ul>
+   *   <li>Whether more fills at a time are as fast as those now. A disk, a network or the memory
+   *       may be used up. Four times as many workers are the most that is advised at once.
+   *   <li>Whether fills of several workers would wait for each other, where there is one worker.
+   *       Where there are several, no more are advised if they block each other in the JVM: often
+   *       on a monitor, or at this moment on a lock.
+   *   <li>What other programs, and threads that the target starts, need of the cores. More workers
+   *       are advised only while the CPU time of the workers and of the thread that takes the
+   *       batches leaves cores free. If several threads take them, or only a virtual thread or one
+   *       that has ended, they count as computing whenever they do not wait for a batch.
+   *   <li>How long the next pause of the loop will be. Slots are counted for the waits so far.
+   * </ul>
+   *
+   * <p>The CPU time is read when the statistics are made. If the JVM does not tell it (the module
+   * {@code java.management} is not there, its measurement is turned off, or the loader is closed),
+   * the sentences say so, and no more workers are advised than there are cores. Host slots that are
+   * two more than the workers, as by default, are taken to follow them.
+   *
+   * @return unmodifiable; empty if there is nothing to say
+   */
+  public List<Advice> advice() {
+    return List.copyOf(new Advisor(analysis(), setup, totals).advice());
   }
 
   /** All of the time, if no batch was delivered. */

@@ -43,10 +43,15 @@ final class LoaderStatsReport {
               Units.bytes(setup.pageableBytes())));
     }
     BottleneckAnalysis analysis = stats.analysis();
-    return text.append(analysis.bottleneck())
+    text.append(analysis.bottleneck())
         .append(": ")
-        .append(new BottleneckAdvice(analysis).explain(differ))
-        .toString();
+        .append(new BottleneckEvidence(analysis).explain(differ));
+    String either = "";
+    for (Advice advice : stats.advice()) {
+      text.append(format("%n%s%s", either, advice));
+      either = "or ";
+    }
+    return text.toString();
   }
 
   private void appendCounts(StringBuilder text) {

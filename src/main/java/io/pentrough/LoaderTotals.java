@@ -18,7 +18,8 @@ record LoaderTotals(
     Histogram slotWaits,
     Histogram copies,
     Histogram stages,
-    Histogram consumerWaits) {
+    Histogram consumerWaits,
+    ThreadUsage threads) {
 
   LoaderTotals minus(LoaderTotals earlier) {
     return new LoaderTotals(
@@ -33,6 +34,7 @@ record LoaderTotals(
         slotWaits.minus(earlier.slotWaits),
         copies.minus(earlier.copies),
         stages.minus(earlier.stages),
-        consumerWaits.minus(earlier.consumerWaits));
+        consumerWaits.minus(earlier.consumerWaits),
+        threads.minus(earlier.threads));
   }
 }

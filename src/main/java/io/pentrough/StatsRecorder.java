@@ -16,6 +16,7 @@ final class StatsRecorder {
 
   private final int workers;
   private final int cores;
+  private final int hostSlots;
   private final int deviceSlots;
   private final Object loader = new Object();
   private long snapshots;
@@ -31,6 +32,10 @@ final class StatsRecorder {
 
   private boolean slotsHeldUp;
 
+  /** The thread that took the last batch. */
+  private long consumer = ThreadUsage.NO_THREAD;
+
+  private boolean severalConsumers;
   private boolean started;
   private long startedAt;
   private long firstReadyNanos = LoaderStats.NEVER;
@@ -59,9 +64,10 @@ final class StatsRecorder {
    *
    * @param cores the processors that the JVM may use
    */
-  StatsRecorder(int workers, int cores, int deviceSlots) {
+  StatsRecorder(int workers, int cores, int hostSlots, int deviceSlots) {
     this.workers = workers;
     this.cores = cores;
+    this.hostSlots = hostSlots;
     this.deviceSlots = deviceSlots;
   }
 
@@ -113,6 +119,17 @@ final class StatsRecorder {
   void delivered(long batchBytes) {
     batches++;
     bytes += batchBytes;
+  }
+
+  /** The thread with this identifier takes a batch. */
+  void takenBy(long thread) {
+    severalConsumers |= consumer != ThreadUsage.NO_THREAD && consumer != thread;
+    consumer = thread;
+  }
+
+  /** The one thread that takes batches; {@link ThreadUsage#NO_THREAD} if it is not one. */
+  long consumer() {
+    return severalConsumers ? ThreadUsage.NO_THREAD : consumer;
   }
 
   /** A target has thrown. */
@@ -242,14 +259,19 @@ final class StatsRecorder {
     consumersStarving.end(now);
   }
 
-  /** Everything up to now. */
+  /** Everything up to now, but for the threads. */
   LoaderStats snapshot(long now) {
+    return snapshot(now, ThreadUsage.NOT_ASKED);
+  }
+
+  /** Everything up to now. */
+  LoaderStats snapshot(long now, ThreadUsage threads) {
     PipelineTimes times = times(now);
     return new LoaderStats(
         loader,
         0,
         ++snapshots,
-        new PipelineSetup(workers, cores, deviceSlots, pageableBytes),
+        new PipelineSetup(workers, cores, hostSlots, deviceSlots, pageableBytes),
         firstReadyNanos,
         new LoaderTotals(
             times,
@@ -263,7 +285,8 @@ final class StatsRecorder {
             slotWaits.copy(),
             copies.copy(),
             stages.copy(),
-            consumerWaits.copy()));
+            consumerWaits.copy(),
+            threads));
   }
 
   private PipelineTimes times(long now) {

@@ -4,11 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.Advice.Subject;
 import io.pentrough.LoaderStats.Bottleneck;
 import io.pentrough.LoaderStats.Timing;
 import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.Patience;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
@@ -39,7 +39,6 @@ class BottleneckAnalysisTest {
           "(?:after the first batch: )?loop starved (\\d+) %, copy under way (\\d+) %"
               + "(?:, held up (\\d+) %)?(?:, stages at work (\\d+) %)?, workers \\((\\d+) on (\\d+)"
               + " cores\\) waiting for a slot (\\d+) %(?:, without a job (\\d+) %)?");
-  private static final Pattern GAIN = Pattern.compile("gains at most (\\d+) %");
   private static final Pattern FIGURE = Pattern.compile("(\\d+) %");
 
   /** What the last lines of the text say. */
@@ -52,14 +51,21 @@ class BottleneckAnalysisTest {
       int cores,
       int idle,
       int jobless,
-      String advice) {
+      String evidence,
+      List<Advice> advice,
+      List<Integer> gains) {
 
     static Told of(LoaderStats stats) {
       List<String> lines = stats.toString().lines().toList();
-      String last = lines.get(lines.size() - 1);
-      assertTrue(last.startsWith(stats.bottleneck() + ": "), last);
-      Matcher shown = SHARES.matcher(lines.get(lines.size() - 2));
-      assertTrue(shown.matches(), lines.get(lines.size() - 2));
+      List<Advice> advice = stats.advice();
+      int last = lines.size() - 1 - advice.size();
+      for (int i = 0; i < advice.size(); i++) {
+        assertEquals((i == 0 ? "" : "or ") + advice.get(i), lines.get(last + 1 + i));
+      }
+      String evidence = lines.get(last);
+      assertTrue(evidence.startsWith(stats.bottleneck() + ": "), evidence);
+      Matcher shown = SHARES.matcher(lines.get(last - 1));
+      assertTrue(shown.matches(), lines.get(last - 1));
       int[] figures =
           IntStream.rangeClosed(1, 8)
               .map(group -> shown.group(group) == null ? 0 : Integer.parseInt(shown.group(group)))
@@ -73,50 +79,53 @@ class BottleneckAnalysisTest {
           figures[5],
           figures[6],
           figures[7],
-          last);
+          evidence,
+          advice,
+          advice.stream().map(each -> gain(stats, each)).toList());
     }
 
-    /** What each worker did not wait: rounded, so two figures. */
-    Set<Integer> working() {
-      int most = 100 - idle - jobless;
-      return Set.of(most, most - 1, most - 2);
-    }
-
-    List<Integer> gains() {
-      return GAIN.matcher(advice).results().map(gain -> Integer.valueOf(gain.group(1))).toList();
+    /** The share of the time that it promises to save, in percent, rounded down. */
+    private static int gain(LoaderStats stats, Advice advice) {
+      double now = 1e9 * stats.batches() / stats.analysis().times.elapsed();
+      return (int) (100 * (1 - now / advice.batchesPerSecond()) + 1e-9);
     }
 
     boolean tooLittle() {
-      return advice.contains("nothing to judge by") || advice.contains("too little time");
+      return evidence.contains("nothing to judge by") || evidence.contains("too little time");
     }
 
-    /** What the advice names. */
+    /** Whether more slots alone would do. */
+    boolean addsSlots() {
+      return advice.stream()
+          .map(each -> each.changes().get(0).subject())
+          .anyMatch(first -> first == Subject.HOST_SLOTS || first == Subject.DEVICE_SLOTS);
+    }
+
+    /** What can be changed. */
     Set<Cure> cures() {
       Set<Cure> cures = EnumSet.noneOf(Cure.class);
-      for (Cure cure : Cure.values()) {
-        if (advice.contains(cure.words)) {
-          cures.add(cure);
+      for (Advice each : advice) {
+        for (Advice.Change change : each.changes()) {
+          cures.add(Cure.valueOf(change.subject().name()));
         }
+      }
+      if (evidence.contains("larger")) {
+        cures.add(Cure.LARGER);
       }
       return cures;
     }
   }
 
   private enum Cure {
-    WORKERS("add workers"),
-    TARGET("make the target faster"),
-    COPY("copy fewer bytes"),
-    STAGE("let the stages do less"),
-    JOBS("submit further ahead"),
-    SLOTS("add host and device slots"),
-    LOOP("let the loop do less on the device"),
-    LARGER("larger");
-
-    final String words;
-
-    Cure(String words) {
-      this.words = words;
-    }
+    WORKERS,
+    HOST_SLOTS,
+    DEVICE_SLOTS,
+    SUBMIT_AHEAD,
+    TARGET,
+    COPY,
+    STAGES,
+    LOOP,
+    LARGER
   }
 
   static IntStream seeds() {
@@ -169,19 +178,23 @@ class BottleneckAnalysisTest {
         new TreeSet<>(
             List.of(
                 told.starved, told.copying, told.heldUp, told.staging, told.idle, told.jobless));
-    String quoted = GAIN.matcher(told.advice).replaceAll("");
     FIGURE
-        .matcher(quoted)
+        .matcher(told.evidence)
         .results()
-        .forEach(figure -> assertTrue(shown.contains(Integer.valueOf(figure.group(1))), quoted));
+        .forEach(
+            figure ->
+                assertTrue(shown.contains(Integer.valueOf(figure.group(1))), told.evidence));
 
-    Set<Integer> bounds = new TreeSet<>(told.working());
-    bounds.addAll(List.of(told.copying, told.heldUp, told.staging));
-    bounds.addAll(List.of(told.copying + told.heldUp, told.copying + told.heldUp + 1));
-    for (int gain : told.gains()) {
+    for (int i = 0; i < told.gains.size(); i++) {
+      int gain = told.gains.get(i);
       assertTrue(gain >= 10, "hardly worth it: " + stats);
-      assertTrue(gain <= told.starved, "more than the loop waited: " + stats);
-      assertTrue(gain == told.starved || bounds.contains(100 - gain), "from nowhere: " + stats);
+      assertTrue(gain <= told.starved + 1, "more than the loop waited: " + stats);
+      for (Advice.Change change : told.advice.get(i).changes()) {
+        boolean less = change.subject().isTime();
+        assertTrue(
+            less ? change.to() < change.from() : change.to() > change.from(), stats::toString);
+        assertTrue(change.to() >= 0 && (less || change.to() <= 1024), stats::toString);
+      }
     }
 
     Set<Cure> cures = told.cures();
@@ -199,12 +212,12 @@ class BottleneckAnalysisTest {
     if (cures.contains(Cure.WORKERS)) {
       assertTrue(told.workers < told.cores, "no core for it: " + stats);
       assertTrue(told.idle + told.jobless <= 50, "they rest: " + stats);
-      assertTrue(told.jobless == 0 || cures.contains(Cure.JOBS), "no job for it: " + stats);
+      assertTrue(told.jobless == 0 || cures.contains(Cure.SUBMIT_AHEAD), "no job for it: " + stats);
     }
-    if (cures.contains(Cure.JOBS)) {
+    if (cures.contains(Cure.SUBMIT_AHEAD)) {
       assertTrue(stats.workerJoblessShare() > 0 || told.jobless > 0, "there are jobs: " + stats);
     }
-    if (cures.contains(Cure.SLOTS)) {
+    if (told.addsSlots()) {
       assertTrue(told.copying < 90 && told.staging < 90, "they are all needed: " + stats);
     }
     int rest = told.idle + told.jobless;
@@ -212,28 +225,32 @@ class BottleneckAnalysisTest {
     switch (stats.bottleneck()) {
       case PRODUCER -> {
         assertTrue(told.idle <= told.starved && rest <= 50, stats::toString);
-        assertTrue(cures.contains(Cure.TARGET), stats::toString);
+        assertTrue(
+            cures.contains(Cure.TARGET) || cures.contains(Cure.WORKERS), stats::toString);
       }
       case COPY -> {
         assertTrue(
-            told.copying >= 50 || (rapid && told.copying * 2 >= told.starved - 1), told.advice);
+            told.copying >= 50 || (rapid && told.copying * 2 >= told.starved - 1), told.evidence);
         assertTrue(told.copying >= told.staging || rapid, stats::toString);
         assertTrue(cures.contains(Cure.COPY), stats::toString);
       }
       case STAGE -> {
         assertTrue(
-            told.staging >= 50 || (rapid && told.staging * 2 >= told.starved - 1), told.advice);
+            told.staging >= 50 || (rapid && told.staging * 2 >= told.starved - 1), told.evidence);
         assertTrue(told.staging >= told.copying || rapid || told.heldUp >= 10, stats::toString);
-        assertTrue(cures.contains(Cure.STAGE), stats::toString);
+        assertTrue(cures.contains(Cure.STAGES), stats::toString);
       }
       case SUBMITTER -> {
         assertTrue(told.jobless >= 10 && told.jobless >= told.idle, stats::toString);
-        assertTrue(cures.contains(Cure.JOBS), stats::toString);
+        assertTrue(cures.contains(Cure.SUBMIT_AHEAD), stats::toString);
       }
       case CONSUMER -> assertTrue(told.starved < 10 || told.heldUp >= 10 || rapid, stats::toString);
       case OVERHEAD -> assertTrue(cures.contains(Cure.LARGER), stats::toString);
       case BALANCED -> {
-        assertTrue(cures.contains(Cure.SLOTS), stats::toString);
+        // A loop that always waits may wait for its own work on the device. And as slots are added
+        // in steps, a step may gain too little.
+        assertTrue(
+            told.addsSlots() || told.starved >= 90 || told.starved < 30, stats::toString);
         assertFalse(cures.contains(Cure.WORKERS), stats::toString);
       }
     }
@@ -256,7 +273,9 @@ class BottleneckAnalysisTest {
     Recording(Random random) {
       this.random = random;
       workers = 1 + random.nextInt(4);
-      recorder = new StatsRecorder(workers, 1 + random.nextInt(6), 1 + random.nextInt(3));
+      recorder =
+          new StatsRecorder(
+              workers, 1 + random.nextInt(6), 1 + random.nextInt(8), 1 + random.nextInt(3));
       scale = (long) Math.pow(10, 3 + random.nextInt(5));
       workNanos = (long) Math.pow(10, 2 + random.nextInt(6));
       batchBytes = 1L << (4 + random.nextInt(20));
@@ -362,7 +381,7 @@ class BottleneckAnalysisTest {
       Bottleneck bottleneck) {
     for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
       LoaderStats stats =
-          new Program(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
+          new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
       assertEquals(bottleneck, stats.bottleneck(), stats::toString);
     }
   }
@@ -410,10 +429,10 @@ class BottleneckAnalysisTest {
     Map<Bottleneck, Told> seen = new EnumMap<>(Bottleneck.class);
     for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
       LoaderStats stats =
-          new Program(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
+          new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
       Told told = Told.of(stats);
       for (Told other : seen.values()) {
-        assertTrue(goTogether(told, other), told.advice + "\n" + other.advice);
+        assertTrue(goTogether(told, other), told + "\n" + other);
       }
       seen.put(stats.bottleneck(), told);
     }
@@ -430,120 +449,6 @@ class BottleneckAnalysisTest {
   }
 
   private static int most(Told told) {
-    return told.gains().stream().max(Integer::compare).orElse(0);
-  }
-
-  /**
-   * A pipeline of workers, a copy, stages and a loop as a max-plus recurrence: no part waits for
-   * more than it has to, but each wait ends a wake later.
-   */
-  private record Program(
-      int workers,
-      int hostSlots,
-      int deviceSlots,
-      long fill,
-      long copy,
-      long stage,
-      long step,
-      boolean queued) {
-
-    private static final int BATCHES = 120;
-    private static final int RAPID_BATCHES = 600;
-    private static final int WAKE = 15_000;
-
-    private record Event(long time, int order, Runnable told) {}
-
-    LoaderStats run(int seed) {
-      Random random = new Random(seed);
-      boolean rapid = fill + copy + stage + step < 2000;
-      int batches = rapid ? RAPID_BATCHES : BATCHES;
-      StatsRecorder recorder = new StatsRecorder(workers, 16, deviceSlots);
-      double[] pace = random.doubles(4, 0.98, 1.02).toArray(); // this run's
-      List<Event> events = new ArrayList<>();
-      long[] workerFree = new long[workers];
-      long[] copied = new long[batches];
-      long[] givenBack = new long[batches];
-      long[] released = new long[batches];
-      long staged = 0;
-      long loopFree = 0;
-      long kernels = 0;
-      recorder.started(0);
-      for (int i = 0; i < batches; i++) {
-        int worker = 0;
-        for (int other = 1; other < workers; other++) {
-          worker = workerFree[other] < workerFree[worker] ? other : worker;
-        }
-        long asked = workerFree[worker];
-        long claimed = after(asked, i < hostSlots ? 0 : copied[i - hostSlots]);
-        long fillNanos = nanos(fill, pace[0], random);
-        long filled = claimed + fillNanos;
-        workerFree[worker] = filled;
-        tell(events, asked, () -> recorder.workerIdle(asked));
-        tell(events, claimed, () -> recorder.workerBusy(claimed));
-        tell(events, filled, () -> recorder.filled(fillNanos));
-
-        long before = i == 0 ? 0 : copied[i - 1];
-        long room = i < deviceSlots ? 0 : givenBack[i - deviceSlots];
-        long reserved = Math.max(Math.max(filled, before), room);
-        long begun = Math.max(reserved, i < deviceSlots ? 0 : released[i - deviceSlots]);
-        long copyNanos = nanos(copy, pace[1], random);
-        copied[i] = begun + copyNanos;
-        if (begun > reserved) {
-          tell(events, reserved, () -> recorder.copyHeldUp(reserved));
-          tell(events, begun, () -> recorder.copyLetGo(begun));
-        }
-        long copyEnd = copied[i];
-        tell(events, begun, () -> recorder.copyStarted(begun));
-        tell(events, copyEnd, () -> recorder.copyEnded(copyEnd));
-        tell(events, copyEnd, () -> recorder.copied(copyNanos));
-
-        if (stage > 0) {
-          long stageBegun = Math.max(copyEnd, staged);
-          long stageEnd = stageBegun + nanos(stage, pace[2], random);
-          tell(events, copyEnd, () -> recorder.stagesStarted(copyEnd));
-          tell(events, stageEnd, () -> recorder.stagesEnded(stageEnd));
-          tell(events, stageEnd, () -> recorder.staged(stageEnd - stageBegun));
-          staged = stageEnd;
-        } else {
-          staged = copyEnd;
-        }
-        long ready = staged;
-        tell(events, ready, () -> recorder.firstReady(ready));
-
-        long wanted = loopFree;
-        long got = after(wanted, ready);
-        if (got > wanted) {
-          tell(events, wanted, () -> recorder.consumerStarving(wanted));
-          tell(events, got, () -> recorder.consumerFed(got));
-        }
-        tell(events, got, () -> recorder.delivered(fill + copy < 200 ? 4096 : 1 << 20));
-        long stepNanos = nanos(step, pace[3], random);
-        kernels = Math.max(got, kernels) + stepNanos;
-        loopFree = got + (queued ? 1000 : stepNanos);
-        givenBack[i] = loopFree;
-        released[i] = queued ? kernels : loopFree;
-      }
-      long end = loopFree;
-      events.sort((one, other) -> Long.compare(one.time, other.time)); // stable
-      for (Event event : events) {
-        if (event.time <= end) {
-          event.told.run();
-        }
-      }
-      return recorder.snapshot(end);
-    }
-
-    private static void tell(List<Event> events, long time, Runnable told) {
-      events.add(new Event(time, events.size(), told));
-    }
-
-    /** When somebody who wants it at one time has what is there at another. */
-    private static long after(long wanted, long there) {
-      return there <= wanted ? wanted : there + WAKE;
-    }
-
-    private static long nanos(long micros, double pace, Random random) {
-      return (long) (micros * 1000 * pace * (0.9 + 0.2 * random.nextDouble()));
-    }
+    return told.gains.stream().max(Integer::compare).orElse(0);
   }
 }

@@ -79,7 +79,7 @@ class HistogramTest {
 
   @Test
   void recordingAllocatesNothing() throws Exception {
-    StatsRecorder recorder = new StatsRecorder(1, 2, 3);
+    StatsRecorder recorder = new StatsRecorder(1, 2, 3, 3);
     recorder.started(0);
     assertEquals(
         0,

@@ -21,7 +21,7 @@ class SkipsTest {
   @DisplayName("exactly as many as the policy says, each told once; a contradiction never")
   void theBound() {
     List<Long> told = new ArrayList<>();
-    StatsRecorder stats = new StatsRecorder(1, 1, 1);
+    StatsRecorder stats = new StatsRecorder(1, 1, 1, 1);
     Skips skips =
         new Skips(FailurePolicy.skip(2, (epoch, index, cause) -> told.add(index)), null, stats);
     assertFalse(skips.leavesOut(failure(0, true)));
@@ -38,7 +38,7 @@ class SkipsTest {
   @DisplayName("whoever leaves a failure out reports it, and nobody else")
   void byWhoever() throws Exception {
     List<Long> told = new ArrayList<>();
-    StatsRecorder stats = new StatsRecorder(1, 1, 1);
+    StatsRecorder stats = new StatsRecorder(1, 1, 1, 1);
     Skips skips =
         new Skips(FailurePolicy.skip(9, (epoch, index, cause) -> told.add(index)), null, stats);
     assertTrue(skips.leavesOut(failure(1, false)));

@@ -27,7 +27,10 @@ class StatsGalleryTest {
       Pattern.compile(
           "(?:after the first batch: )?loop starved (\\d+) %, copy under way (\\d+) %(?:, held up (\\d+) %)?"
               + "(?:, stages at work (\\d+) %)?, workers \\((\\d+) on (\\d+) cores\\) waiting for a"
-              + " slot (\\d+) %(?:, without a job (\\d+) %)?\\n([A-Z]+: .*)");
+              + " slot (\\d+) %(?:, without a job (\\d+) %)?\\n([A-Z]+: .*(?:\\n.*)*)");
+  private static final Pattern COUNTS =
+      Pattern.compile("(\\d+) batches, .* in ([0-9.]+ m?s) \\(.*\\n.*\\nfill +(\\d+)(?: +[0-9.]+ [mun]?s) +([0-9.]+ [mun]?s) ");
+  private static final Pattern NUMBER = Pattern.compile("\\b\\d+(?:\\.\\d+)?\\b");
 
   static Stream<Exhibit> exhibits() {
     return StatsGallery.EXHIBITS.stream();
@@ -84,7 +87,7 @@ class StatsGalleryTest {
     int cores = Integer.parseInt(shown.group(6));
     int idle = share(shown, 7);
     int jobless = share(shown, 8);
-    StatsRecorder recorder = new StatsRecorder(workers, cores, 3);
+    StatsRecorder recorder = new StatsRecorder(workers, cores, exhibit.hostSlots(), 3);
     recorder.started(0);
     recorder.firstReady(0);
     for (int i = 0; i < exhibit.batches(); i++) {

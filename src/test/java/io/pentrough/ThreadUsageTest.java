@@ -1,0 +1,172 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.Patience;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ThreadUsageTest {
+
+  private static final BatchSpec SPEC = BatchSpec.builder().array("number", DType.INT64, 1).build();
+
+  @Test
+  void aRunningLoadersThreadsAreKnown() throws Exception {
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, SPEC, (out, context) -> out.array(0).setLong(0, 1))
+                .workers(2)
+                .start()) {
+      assertNull(usage(loader).unknown());
+      assertEquals(ThreadUsage.UNKNOWN_NANOS, usage(loader).consumerNanos(), "there is none yet");
+      loader.get().close();
+      assertTrue(usage(loader).workersNanos() > 0);
+      assertTrue(usage(loader).consumerNanos() > 0, "this thread has computed");
+
+      Thread other = new Thread(() -> take(loader));
+      other.start();
+      other.join();
+      assertEquals(ThreadUsage.UNKNOWN_NANOS, usage(loader).consumerNanos(), "there are two");
+      assertNull(usage(loader).unknown());
+
+      loader.close();
+      assertEquals("a worker has not started, or has ended", usage(loader).unknown());
+    }
+  }
+
+  private static ThreadUsage usage(BackgroundLoader loader) {
+    return loader.stats().threads();
+  }
+
+  private static void take(BackgroundLoader loader) {
+    try {
+      loader.get().close();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void whoWaitsForALockIsSeen() throws Exception {
+    Object monitor = new Object();
+    ReentrantLock lock = new ReentrantLock();
+    CountDownLatch end = new CountDownLatch(1);
+    Thread onMonitor = new Thread(() -> waitFor(monitor));
+    Thread onLock = new Thread(() -> waitFor(lock));
+    Thread elsewhere = new Thread(() -> waitFor(end));
+    long[] ids = {onMonitor.getId(), onLock.getId(), elsewhere.getId()};
+    synchronized (monitor) {
+      lock.lock();
+      onMonitor.start();
+      onLock.start();
+      elsewhere.start();
+      await(onMonitor, Thread.State.BLOCKED);
+      await(onLock, Thread.State.WAITING);
+      await(elsewhere, Thread.State.WAITING);
+      ThreadUsage usage = ThreadUsage.read(ids, ThreadUsage.NO_THREAD);
+      assertNull(usage.unknown());
+      assertEquals(2, usage.waiting());
+      assertTrue(usage.blocked() >= 1);
+      lock.unlock();
+    }
+    end.countDown();
+    onMonitor.join();
+    onLock.join();
+    elsewhere.join();
+  }
+
+  private static void waitFor(Object monitor) {
+    synchronized (monitor) {
+      assertTrue(Thread.holdsLock(monitor));
+    }
+  }
+
+  private static void waitFor(ReentrantLock lock) {
+    lock.lock();
+    lock.unlock();
+  }
+
+  private static void waitFor(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static void await(Thread thread, Thread.State state) {
+    long end = System.nanoTime() + Patience.patience().toNanos();
+    while (thread.getState() != state) {
+      assertTrue(System.nanoTime() < end, () -> thread + " is " + thread.getState());
+      LockSupport.parkNanos(100_000);
+    }
+  }
+
+  @Test
+  void aMeasurementThatIsTurnedOffIsNamed() {
+    ThreadMXBean bean = ManagementFactory.getThreadMXBean();
+    long[] self = {Thread.currentThread().getId()};
+    bean.setThreadCpuTimeEnabled(false);
+    try {
+      ThreadUsage usage = ThreadUsage.read(self, ThreadUsage.NO_THREAD);
+      assertEquals("its measurement is turned off", usage.unknown());
+    } finally {
+      bean.setThreadCpuTimeEnabled(true);
+    }
+  }
+
+  @Test
+  void withoutTheModuleTheSentencesSaySo(@TempDir Path folder) throws Exception {
+    Path log = folder.resolve("log");
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--limit-modules",
+                "java.base",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Slow.class.getName())
+            .redirectErrorStream(true)
+            .redirectOutput(log.toFile())
+            .start();
+    boolean ended = process.waitFor(60, TimeUnit.SECONDS);
+    process.destroyForcibly().waitFor();
+    String said = Files.readString(log, StandardCharsets.UTF_8);
+    assertTrue(ended && process.exitValue() == 0, said);
+    assertTrue(said.contains("the module java.management is not there"), said);
+  }
+
+  /** A program whose target is slow, on a JVM without that module. */
+  static final class Slow {
+    public static void main(String[] args) throws InterruptedException {
+      try (HostDevice device = HostDevice.open();
+          BackgroundLoader loader =
+              BackgroundLoader.builder(
+                      device,
+                      SPEC,
+                      (out, context) -> {
+                        out.array(0).setLong(0, 1);
+                        LockSupport.parkNanos(5_000_000);
+                      })
+                  .start()) {
+        for (int i = 0; i < 20; i++) {
+          loader.get().close();
+        }
+        System.out.println(loader.stats());
+        System.out.println(ThreadUsage.read(new long[] {1}, ThreadUsage.NO_THREAD).unknown());
+      }
+    }
+  }
+}
