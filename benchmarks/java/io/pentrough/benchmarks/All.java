@@ -31,7 +31,8 @@ final class All {
           "host-kernels",
           "transfer",
           "unwritten --rounds 5 --seconds 0.2",
-          "permutation");
+          "permutation",
+          "trace");
 
   /** To see that everything runs; the charts of a real run are left alone. */
   static final List<String> QUICK =
@@ -44,7 +45,8 @@ final class All {
           "host-kernels --rounds 1 --seconds 0.05",
           "transfer --to 16777216 --seconds 0.01 --out " + QUICK_FOLDER,
           "unwritten --rounds 1 --seconds 0.01 --workers 1",
-          "permutation --rounds 1 --sizes 1000,100000");
+          "permutation --rounds 1 --sizes 1000,100000",
+          "trace --rounds 1 --bursts 2");
 
   private final List<String> commands;
 

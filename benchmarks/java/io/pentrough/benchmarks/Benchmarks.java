@@ -20,6 +20,7 @@ import picocli.CommandLine.Command;
       TransferCommand.class,
       UnwrittenCommand.class,
       PermutationCommand.class,
+      TraceCommand.class,
       CopyWaitsCommand.class,
       GpuCommand.class,
       PublishCommand.class

@@ -36,6 +36,7 @@ class CommandsTest {
         "transfer --to 16384 --seconds 0.001 --out OUT",
         "unwritten --rounds 1 --seconds 0.001 --workers 1 --workloads null_small",
         "permutation --rounds 1 --sizes 1,1000,2000",
+        "trace --rounds 1 --bursts 1",
       })
   void runs(String command) {
     String[] args = command.replace("OUT", folder.toString()).split(" ");
