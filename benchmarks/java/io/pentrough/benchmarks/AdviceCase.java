@@ -150,8 +150,7 @@ enum AdviceCase {
   LoaderStats run(Ring with, int batches) throws Exception {
     long[] copies = new long[batches];
     Arrays.fill(copies, copyNanos);
-    try (Device device =
-            new EmulatedDevice(HostDevice.open(), copies, new Timeline(batches));
+    try (Device device = new EmulatedDevice(HostDevice.open(), copies, new Timeline(batches));
         DeviceStream stream = device.newStream()) {
       BackgroundLoader.Builder builder =
           BackgroundLoader.builder(

@@ -34,7 +34,8 @@ final class All {
           "permutation",
           "rows",
           "images",
-          "advice");
+          "advice",
+          "trace");
 
   /** To see that everything runs; the charts of a real run are left alone. */
   static final List<String> QUICK =
@@ -50,7 +51,8 @@ final class All {
           "permutation --rounds 1 --sizes 1000,100000",
           "rows --rounds 1 --bytes 1024",
           "images --rounds 1 --images 40 --side 32",
-          "advice --batches 20");
+          "advice --batches 20",
+          "trace --rounds 1 --bursts 2");
 
   private final List<String> commands;
 

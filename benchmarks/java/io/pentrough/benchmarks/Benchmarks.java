@@ -23,6 +23,7 @@ import picocli.CommandLine.Command;
       RowsCommand.class,
       ImagesCommand.class,
       AdviceCommand.class,
+      TraceCommand.class,
       CopyWaitsCommand.class,
       GpuCommand.class,
       PublishCommand.class

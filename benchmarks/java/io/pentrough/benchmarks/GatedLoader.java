@@ -40,9 +40,15 @@ final class GatedLoader implements AutoCloseable {
    * @param burst how many batches are filled each time
    */
   GatedLoader(int burst, int hostSlots, int deviceSlots, boolean handOver) {
+    this(burst, hostSlots, deviceSlots, handOver, 256);
+  }
+
+  /** Starts it with a trace of so many batches. */
+  GatedLoader(int burst, int hostSlots, int deviceSlots, boolean handOver, int trace) {
     this.burst = burst;
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(device, SPEC, this::fill)
+            .trace(trace)
             .hostSlots(hostSlots)
             .deviceSlots(deviceSlots);
     loader = (handOver ? builder.zeroCopy(true) : builder).start();

@@ -64,6 +64,9 @@ public final class Advice {
     /**
      * A change.
      *
+     * @param subject what it is the value of
+     * @param from the value that was measured, or that the loader was built with
+     * @param to the value that is needed; for a time, at most this
      * @throws NullPointerException if {@code subject} is null
      */
     public Change {

@@ -92,8 +92,7 @@ final class Core {
             settings.zeroCopy(),
             trace);
     int cores = Runtime.getRuntime().availableProcessors();
-    stats =
-        new StatsRecorder(settings.workers(), cores, plan.hostSlots(), plan.deviceSlots());
+    stats = new StatsRecorder(settings.workers(), cores, plan.hostSlots(), plan.deviceSlots());
     stats.pageable(memory.pageableBytes());
     List<WorkerState> all = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {

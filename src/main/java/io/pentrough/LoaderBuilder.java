@@ -18,7 +18,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   /** An upper bound for workers and slots: the engine scans them while it holds its lock. */
   private static final int MAX_THREADS_OR_SLOTS = 1024;
 
-  /** A page of as many batches has some 8 MB. */
+  /** A page of as many batches has some 5 MB. */
   private static final int MAX_TRACE = 1 << 16;
 
   private static final AtomicInteger NUMBER = new AtomicInteger();

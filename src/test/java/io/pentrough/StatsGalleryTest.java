@@ -29,7 +29,8 @@ class StatsGalleryTest {
               + "(?:, stages at work (\\d+) %)?, workers \\((\\d+) on (\\d+) cores\\) waiting for a"
               + " slot (\\d+) %(?:, without a job (\\d+) %)?\\n([A-Z]+: .*(?:\\n.*)*)");
   private static final Pattern COUNTS =
-      Pattern.compile("(\\d+) batches, .* in ([0-9.]+ m?s) \\(.*\\n.*\\nfill +(\\d+)(?: +[0-9.]+ [mun]?s) +([0-9.]+ [mun]?s) ");
+      Pattern.compile(
+          "(\\d+) batches, .* in ([0-9.]+ m?s) \\(.*\\n.*\\nfill +(\\d+)(?: +[0-9.]+ [mun]?s) +([0-9.]+ [mun]?s) ");
   private static final Pattern NUMBER = Pattern.compile("\\b\\d+(?:\\.\\d+)?\\b");
 
   static Stream<Exhibit> exhibits() {

@@ -304,6 +304,25 @@ class TimelineBrowserTest {
     assertEquals(2, dom.split("<section>", -1).length - 1);
   }
 
+  @Test
+  @DisplayName("the largest trace there may be is drawn, without what would hide behind other bars")
+  void many() throws Exception {
+    int batches = 1 << 16;
+    Trace trace;
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
+                .trace(batches)
+                .start()) {
+      for (int i = 0; i < batches; i++) {
+        loader.get().close();
+      }
+      trace = loader.trace();
+    }
+    int bars = BAR.matcher(drawn("", List.of(trace))).results().toList().size();
+    assertTrue(bars > 100 && bars < 40_000, "bars: " + bars);
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   @DisplayName("light and dark, by what the reader's system prefers")
