@@ -7,6 +7,7 @@ import io.pentrough.LoaderStats.Bottleneck;
 import io.pentrough.StatsGallery.Exhibit;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -27,11 +28,10 @@ class StatsGalleryTest {
       Pattern.compile(
           "(?:after the first batch: )?loop starved (\\d+) %, copy under way (\\d+) %(?:, held up (\\d+) %)?"
               + "(?:, stages at work (\\d+) %)?, workers \\((\\d+) on (\\d+) cores\\) waiting for a"
-              + " slot (\\d+) %(?:, without a job (\\d+) %)?\\n([A-Z]+: .*(?:\\n.*)*)");
-  private static final Pattern COUNTS =
-      Pattern.compile(
-          "(\\d+) batches, .* in ([0-9.]+ m?s) \\(.*\\n.*\\nfill +(\\d+)(?: +[0-9.]+ [mun]?s) +([0-9.]+ [mun]?s) ");
-  private static final Pattern NUMBER = Pattern.compile("\\b\\d+(?:\\.\\d+)?\\b");
+              + " slot (\\d+) %(?:, without a job (\\d+) %)?\\n([A-Z]+: .*)");
+  private static final Pattern TIMES =
+      Pattern.compile("in ([0-9.]+) s \\(.*\\n.*\\nfill +(\\d+) +[0-9.]+ m?s +([0-9.]+) ([mu]s) ");
+  private static final Pattern NUMBER = Pattern.compile("\\d+(?:\\.\\d+)?");
 
   static Stream<Exhibit> exhibits() {
     return StatsGallery.EXHIBITS.stream();
@@ -44,18 +44,36 @@ class StatsGalleryTest {
     String page = Files.readString(PAGE);
     int begin = page.indexOf("== " + exhibit.title() + "\n");
     assertTrue(begin >= 0, "the page lacks: " + exhibit.title());
-    Matcher shown = SHARES.matcher(page.substring(begin, page.indexOf("```", begin)));
+    String printed = page.substring(begin, page.indexOf("```", begin));
+    Matcher shown = SHARES.matcher(printed);
     assertTrue(shown.find(), "no shares under: " + exhibit.title());
 
     // The last line of shares is the one that the bottleneck comes from.
-    LoaderStats stats = stats(exhibit, shown);
+    Matcher times = TIMES.matcher(printed);
+    assertTrue(times.find(), "no times under: " + exhibit.title());
+    LoaderStats stats = stats(exhibit, shown, times);
     assertEquals(exhibit.workers(), Integer.parseInt(shown.group(5)));
     assertEquals(exhibit.bottleneck(), stats.bottleneck());
     String sinceFirst = "after the first batch ";
-    assertEquals(
-        shown.group(9).replace(sinceFirst, ""),
-        stats.toString().lines().reduce("", (before, line) -> line));
+    String computed = stats.toString();
+    computed = computed.substring(computed.indexOf(exhibit.bottleneck() + ": "));
+    List<String> lines = computed.lines().toList();
+    assertEquals(shown.group(9).replace(sinceFirst, ""), lines.get(0));
+    String advice = printed.substring(shown.end()).strip();
+    assertAlike(advice, String.join("\n", lines.subList(1, lines.size())));
     assertEquals(shown.group(9).contains(sinceFirst), shown.group().startsWith("after the first"));
+  }
+
+  /** The same words, and nearly the same numbers: those shown are rounded. */
+  private static void assertAlike(String shown, String computed) {
+    assertEquals(
+        NUMBER.matcher(shown).replaceAll("N"), NUMBER.matcher(computed).replaceAll("N"), computed);
+    Matcher one = NUMBER.matcher(shown);
+    Matcher other = NUMBER.matcher(computed);
+    while (one.find() && other.find()) {
+      double number = Double.parseDouble(one.group());
+      assertEquals(number, Double.parseDouble(other.group()), 0.05 * number, computed);
+    }
   }
 
   /** Negative if it is not shown. */
@@ -79,7 +97,9 @@ class StatsGalleryTest {
   }
 
   /** A snapshot with these shares, in whole percents and a half, made without a clock. */
-  private static LoaderStats stats(Exhibit exhibit, Matcher shown) {
+  private static LoaderStats stats(Exhibit exhibit, Matcher shown, Matcher times) {
+    long elapsed = (long) (Double.parseDouble(times.group(1)) * 1e9);
+    double fill = Double.parseDouble(times.group(3)) * (times.group(4).equals("ms") ? 1e6 : 1e3);
     int starved = share(shown, 1);
     int copying = share(shown, 2);
     int heldUp = share(shown, 3);
@@ -91,38 +111,47 @@ class StatsGalleryTest {
     StatsRecorder recorder = new StatsRecorder(workers, cores, exhibit.hostSlots(), 3);
     recorder.started(0);
     recorder.firstReady(0);
+    for (int i = 0; i < Integer.parseInt(times.group(2)); i++) {
+      recorder.filled((long) fill);
+    }
     for (int i = 0; i < exhibit.batches(); i++) {
+      recorder.copied(1_000);
       recorder.delivered(exhibit.elements());
     }
     recorder.consumerStarving(0);
-    recorder.consumerFed(nanos(starved));
+    recorder.consumerFed(nanos(starved, elapsed));
     recorder.copyStarted(0);
-    recorder.copyEnded(nanos(copying));
+    recorder.copyEnded(nanos(copying, elapsed));
     if (heldUp >= 0) {
       recorder.copyHeldUp(0);
-      recorder.copyLetGo(nanos(heldUp));
+      recorder.copyLetGo(nanos(heldUp, elapsed));
     }
     if (staging >= 0) {
       recorder.staged(1);
       recorder.stagesStarted(0);
-      recorder.stagesEnded(nanos(staging));
+      recorder.stagesEnded(nanos(staging, elapsed));
+    }
+    if (exhibit.pauseMillis() > 0) { // the waits that matter are as long as the pauses
+      for (int i = 0; i < exhibit.batches() / 10; i++) {
+        recorder.slotWaited((exhibit.pauseMillis() - 25) * 1_000_000L);
+      }
     }
     for (int i = 0; i < workers; i++) {
       recorder.workerIdle(0);
     }
-    long busyAt = nanos(idle);
+    long busyAt = nanos(idle, elapsed);
     if (jobless >= 0) {
       recorder.starved(true, busyAt);
-      busyAt += nanos(jobless);
+      busyAt += nanos(jobless, elapsed);
     }
     for (int i = 0; i < workers; i++) {
       recorder.workerBusy(busyAt);
     }
-    return recorder.snapshot(1_000_000_000);
+    return recorder.snapshot(elapsed, new ThreadUsage(1_000_000, 1_000_000, 0, 0, null));
   }
 
-  private static long nanos(int percent) {
-    return percent * 10_000_000L + 5_000_000;
+  private static long nanos(int percent, long elapsed) {
+    return (long) ((percent + 0.5) / 100 * elapsed);
   }
 
   @ParameterizedTest
