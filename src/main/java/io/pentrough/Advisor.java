@@ -197,13 +197,11 @@ final class Advisor {
     double after = together(target, host, device);
     String limit = "";
     if (corePeriod > needed) {
-      limit =
-          ", and %d cores have time for one every %s".formatted(of.cores, duration(corePeriod));
+      limit = ", and %d cores have time for one every %s".formatted(of.cores, duration(corePeriod));
     } else if (after > needed * (1 + TOLERANCE)) {
       limit = MEASURE_AGAIN;
     }
-    return new Workers(
-        count, host, device, after, after <= needed * (1 + TOLERANCE), limit);
+    return new Workers(count, host, device, after, after <= needed * (1 + TOLERANCE), limit);
   }
 
   /**
@@ -263,7 +261,9 @@ final class Advisor {
    */
   private double together(double target, int host, int device) {
     double slots = Math.max(hostPeriod(host), devicePeriod(device));
-    return fillsVary(host) ? Math.cbrt(Math.pow(target, 3) + Math.pow(slots, 3)) : Math.max(target, slots);
+    return fillsVary(host)
+        ? Math.cbrt(Math.pow(target, 3) + Math.pow(slots, 3))
+        : Math.max(target, slots);
   }
 
   private boolean fillsVary(int slots) {
@@ -413,8 +413,7 @@ final class Advisor {
             addWorkers(changes, more);
           }
         }
-        case STAGE, COPY, LOOP ->
-            changes.add(change(part, after / (period * workBefore(part))));
+        case STAGE, COPY, LOOP -> changes.add(change(part, after / (period * workBefore(part))));
       }
     }
     return changes;

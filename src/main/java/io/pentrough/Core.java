@@ -85,8 +85,7 @@ final class Core {
         new SlotLedger(
             source, plan.hostSlots(), plan.deviceSlots(), settings.ordered(), settings.zeroCopy());
     int cores = Runtime.getRuntime().availableProcessors();
-    stats =
-        new StatsRecorder(settings.workers(), cores, plan.hostSlots(), plan.deviceSlots());
+    stats = new StatsRecorder(settings.workers(), cores, plan.hostSlots(), plan.deviceSlots());
     stats.pageable(memory.pageableBytes());
     List<WorkerState> all = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {

@@ -89,8 +89,7 @@ record ThreadUsage(
           waiting += info.getLockOwnerId() < 0 ? 0 : 1;
         }
       }
-      long consumerNanos =
-          consumer == NO_THREAD ? UNKNOWN_NANOS : BEAN.getThreadCpuTime(consumer);
+      long consumerNanos = consumer == NO_THREAD ? UNKNOWN_NANOS : BEAN.getThreadCpuTime(consumer);
       return new ThreadUsage(cpu, consumerNanos, blocked, waiting, null);
     }
   }

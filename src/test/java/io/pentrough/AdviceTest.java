@@ -128,8 +128,7 @@ class AdviceTest {
   private static final long MS = 1_000_000;
 
   /** Workers that fill 50 batches each in a second, without a rest, for a loop that takes 8 ms. */
-  private static LoaderStats fills(
-      int workers, int cores, ThreadUsage threads) {
+  private static LoaderStats fills(int workers, int cores, ThreadUsage threads) {
     StatsRecorder recorder = new StatsRecorder(workers, cores, workers + 2, 3);
     recorder.started(0);
     recorder.firstReady(0);
@@ -205,7 +204,8 @@ class AdviceTest {
   void workersThatWaitForEachOtherGetNoMore() {
     ThreadUsage onMonitor = new ThreadUsage(10 * MS, 0, 90, 0, null);
     ThreadUsage onLock = new ThreadUsage(10 * MS, 0, 0, 1, null);
-    String notMore = "TARGET 20.0 ms -> 16.0 ms: make the target faster (more workers would not help, as ";
+    String notMore =
+        "TARGET 20.0 ms -> 16.0 ms: make the target faster (more workers would not help, as ";
     assertEquals(
         List.of(
             notMore

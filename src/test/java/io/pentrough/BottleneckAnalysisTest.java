@@ -182,8 +182,7 @@ class BottleneckAnalysisTest {
         .matcher(told.evidence)
         .results()
         .forEach(
-            figure ->
-                assertTrue(shown.contains(Integer.valueOf(figure.group(1))), told.evidence));
+            figure -> assertTrue(shown.contains(Integer.valueOf(figure.group(1))), told.evidence));
 
     for (int i = 0; i < told.gains.size(); i++) {
       int gain = told.gains.get(i);
@@ -225,8 +224,7 @@ class BottleneckAnalysisTest {
     switch (stats.bottleneck()) {
       case PRODUCER -> {
         assertTrue(told.idle <= told.starved && rest <= 50, stats::toString);
-        assertTrue(
-            cures.contains(Cure.TARGET) || cures.contains(Cure.WORKERS), stats::toString);
+        assertTrue(cures.contains(Cure.TARGET) || cures.contains(Cure.WORKERS), stats::toString);
       }
       case COPY -> {
         assertTrue(
@@ -249,8 +247,7 @@ class BottleneckAnalysisTest {
       case BALANCED -> {
         // A loop that always waits may wait for its own work on the device. And as slots are added
         // in steps, a step may gain too little.
-        assertTrue(
-            told.addsSlots() || told.starved >= 90 || told.starved < 30, stats::toString);
+        assertTrue(told.addsSlots() || told.starved >= 90 || told.starved < 30, stats::toString);
         assertFalse(cures.contains(Cure.WORKERS), stats::toString);
       }
     }
@@ -381,7 +378,8 @@ class BottleneckAnalysisTest {
       Bottleneck bottleneck) {
     for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
       LoaderStats stats =
-          new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
+          new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued)
+              .run(seed);
       assertEquals(bottleneck, stats.bottleneck(), stats::toString);
     }
   }
@@ -429,7 +427,8 @@ class BottleneckAnalysisTest {
     Map<Bottleneck, Told> seen = new EnumMap<>(Bottleneck.class);
     for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
       LoaderStats stats =
-          new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued).run(seed);
+          new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued)
+              .run(seed);
       Told told = Told.of(stats);
       for (Told other : seen.values()) {
         assertTrue(goTogether(told, other), told + "\n" + other);

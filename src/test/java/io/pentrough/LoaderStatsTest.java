@@ -244,10 +244,8 @@ class LoaderStatsTest {
     oneSlot.delivered(1);
     LoaderStats stats = oneSlot.snapshot(at(1000));
     assertEquals(Bottleneck.BALANCED, stats.bottleneck());
-    assertTrue(
-        stats.toString().contains("they wait in turns"), stats::toString);
-    assertEquals(
-        Advice.Subject.DEVICE_SLOTS, stats.advice().get(0).changes().get(0).subject());
+    assertTrue(stats.toString().contains("they wait in turns"), stats::toString);
+    assertEquals(Advice.Subject.DEVICE_SLOTS, stats.advice().get(0).changes().get(0).subject());
   }
 
   @Test
@@ -477,6 +475,7 @@ class LoaderStatsTest {
                 "BALANCED: no batch was delivered, so there is nothing to judge by; the loop waited"
                     + " 98 % of the time for data"),
         stats::toString);
-    assertEquals(0, new StatsRecorder(3, 2, 5, 3).snapshot(5).workerIdleShare(), "before the start");
+    assertEquals(
+        0, new StatsRecorder(3, 2, 5, 3).snapshot(5).workerIdleShare(), "before the start");
   }
 }

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * A pipeline of workers, a copy, stages and a loop as a max-plus recurrence: no part waits for
- * more than it has to, but each wait ends a wake later. No thread, no clock; a seed gives one run.
+ * A pipeline of workers, a copy, stages and a loop as a max-plus recurrence: no part waits for more
+ * than it has to, but each wait ends a wake later. No thread, no clock; a seed gives one run.
  *
  * @param fill how long a fill takes, in microseconds, as all of these
  * @param step how long the loop works on a batch
@@ -116,7 +116,8 @@ record SimulatedProgram(
       }
       tell(events, got, () -> recorder.consumerWaited(got - wanted));
       tell(events, got, () -> recorder.delivered(fill + copy < 200 ? 4096 : 1 << 20));
-      long stepNanos = nanos(step + (i % pauseEvery == pauseEvery - 1 ? pause : 0), pace[3], random);
+      long stepNanos =
+          nanos(step + (i % pauseEvery == pauseEvery - 1 ? pause : 0), pace[3], random);
       kernels = Math.max(got, kernels) + stepNanos;
       loopFree = got + (queued ? 1000 : stepNanos);
       givenBack[i] = loopFree;
