@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.concurrent.locks.ReentrantLock;
 
 /** A program with a bottleneck. Its copies and stages only let time pass, as on a device. */
+@SuppressWarnings("ImmutableEnumChecker") // they are immutable
 enum AdviceCase {
   FILLS_WAIT(usual(1), park(20), 1, 0, park(8)),
   FILLS_WAIT_MORE_THAN_CORES(usual(3), park(40), 1, 0, park(5)),
@@ -177,7 +178,7 @@ enum AdviceCase {
             first = loader.stats();
           }
           try (DeviceBatch batch = loader.get(PATIENCE)) {
-            step.run(number, stream);
+            step.run(batch.index(), stream);
           }
         }
         return loader.stats().minus(first);

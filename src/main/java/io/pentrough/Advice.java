@@ -56,8 +56,9 @@ public final class Advice {
    * A value that is to become another one.
    *
    * @param subject what it is the value of
-   * @param from the value that was measured, or that the loader was built with
-   * @param to the value that is needed; for a time, at most this
+   * @param from the value that was measured, or that the loader was built with; in nanoseconds if
+   *     it is a time
+   * @param to the value that is needed, at most this for a time
    */
   public record Change(Subject subject, long from, long to) {
 
@@ -65,8 +66,8 @@ public final class Advice {
      * A change.
      *
      * @param subject what it is the value of
-     * @param from the value that was measured, or that the loader was built with
-     * @param to the value that is needed; for a time, at most this
+     * @param from the value before, in nanoseconds if it is a time
+     * @param to the value after, likewise
      * @throws NullPointerException if {@code subject} is null
      */
     public Change {

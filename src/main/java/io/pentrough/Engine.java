@@ -221,12 +221,13 @@ final class Engine {
 
   Trace trace() {
     Trace.Clock clock = Trace.Clock.read(core.time);
+    ThreadUsage threads = core.threadUsage();
     TraceRecorder.Picture picture;
     LoaderStats stats;
     synchronized (core) {
       long now = core.time.now();
       picture = core.trace.picture(core.ledger.hostSlots(), core.ledger.deviceSlots(), now);
-      stats = core.stats.snapshot(now);
+      stats = core.stats.snapshot(now, threads);
     }
     return new Trace(setup, clock, picture, stats);
   }

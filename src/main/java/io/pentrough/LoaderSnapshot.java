@@ -250,14 +250,16 @@ public final class LoaderSnapshot {
     /** One line. */
     @Override
     public String toString() {
+      if (activity == Activity.ENDED) {
+        return "worker " + number + ": ended";
+      }
       return "worker "
           + number
           + ": "
-          + switch (activity) {
-            case ENDED -> "ended";
-            case WAITING -> words + " for " + seconds(nanos);
-            case FILLING -> "in the target for " + words + " for " + seconds(nanos);
-          };
+          + (activity == Activity.FILLING ? "in the target for " : "")
+          + words
+          + " for "
+          + seconds(nanos);
     }
   }
 

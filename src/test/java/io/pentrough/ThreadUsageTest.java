@@ -18,17 +18,20 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+@SuppressWarnings("LockNotBeforeTry") // whoever is left waiting is a daemon
 class ThreadUsageTest {
 
   private static final BatchSpec SPEC = BatchSpec.builder().array("number", DType.INT64, 1).build();
 
   @Test
   void aRunningLoadersThreadsAreKnown() throws Exception {
+    BackgroundLoader closed;
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
             BackgroundLoader.builder(device, SPEC, (out, context) -> out.array(0).setLong(0, 1))
                 .workers(2)
                 .start()) {
+      closed = loader;
       assertNull(usage(loader).unknown());
       assertEquals(ThreadUsage.UNKNOWN_NANOS, usage(loader).consumerNanos(), "there is none yet");
       loader.get().close();
@@ -40,10 +43,8 @@ class ThreadUsageTest {
       other.join();
       assertEquals(ThreadUsage.UNKNOWN_NANOS, usage(loader).consumerNanos(), "there are two");
       assertNull(usage(loader).unknown());
-
-      loader.close();
-      assertEquals("a worker has not started, or has ended", usage(loader).unknown());
     }
+    assertEquals("a worker has not started, or has ended", usage(closed).unknown());
   }
 
   private static ThreadUsage usage(BackgroundLoader loader) {
@@ -63,9 +64,9 @@ class ThreadUsageTest {
     Object monitor = new Object();
     ReentrantLock lock = new ReentrantLock();
     CountDownLatch end = new CountDownLatch(1);
-    Thread onMonitor = new Thread(() -> waitFor(monitor));
-    Thread onLock = new Thread(() -> waitFor(lock));
-    Thread elsewhere = new Thread(() -> waitFor(end));
+    Thread onMonitor = daemon(() -> waitFor(monitor));
+    Thread onLock = daemon(() -> waitFor(lock));
+    Thread elsewhere = daemon(() -> waitFor(end));
     long[] ids = {onMonitor.getId(), onLock.getId(), elsewhere.getId()};
     synchronized (monitor) {
       lock.lock();
@@ -85,6 +86,12 @@ class ThreadUsageTest {
     onMonitor.join();
     onLock.join();
     elsewhere.join();
+  }
+
+  private static Thread daemon(Runnable work) {
+    Thread thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
   }
 
   private static void waitFor(Object monitor) {
