@@ -156,13 +156,14 @@ class CachedDatasetTest {
       int epochs = 1 + random.nextInt(3);
       long loaderSeed = random.nextLong();
       List<List<String>> both = new ArrayList<>();
+      int workers = 1 + random.nextInt(4);
       for (Dataset dataset : List.of(bits, cached)) {
         Batches batches =
             Batches.of(dataset, batchSize).shuffled().skipBadSamples(Integer.MAX_VALUE);
         both.add(
             delivered(
                 BackgroundLoader.builder(device, spec, batches)
-                    .workers(1 + random.nextInt(4))
+                    .workers(workers)
                     .ordered(random.nextBoolean())
                     .seed(loaderSeed)
                     .epochs(epochs)));
@@ -176,7 +177,10 @@ class CachedDatasetTest {
       assertTrue(cached.samples() > 0 || good == 0);
       if (cacheBytes >= most) {
         assertEquals(good, cached.samples());
-        assertEquals((long) good * (epochs - 1), cached.hits());
+        long mostHits = (long) good * (epochs - 1);
+        // A worker may be in the next epoch while another one still reads the same sample in this.
+        assertTrue(cached.hits() <= mostHits);
+        assertTrue(workers > 1 || cached.hits() == mostHits);
       }
     }
   }
