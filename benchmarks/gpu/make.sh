@@ -40,6 +40,7 @@ software=""
 while IFS= read -r entry; do
   case $entry in
     */archunit* | */xchart-* | */arpack_combined_all-* | */commons-math3-*) ;; # no step uses them
+    */commons-compress-* | */commons-csv-* | */commons-io-* | */commons-codec-* | */*prometheus-*) ;;
     */jcuda-natives-*)
       # Three quarters of it are a compiler that only tests without a GPU call.
       mkdir "$part/natives"

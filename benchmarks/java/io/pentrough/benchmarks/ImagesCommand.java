@@ -9,9 +9,6 @@ import io.pentrough.data.Dataset;
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.recipes.ImageFolder;
-import io.pentrough.recipes.Pictures;
-import java.awt.image.BufferedImage;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -31,14 +28,12 @@ import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import javax.imageio.ImageIO;
-import javax.imageio.stream.ImageInputStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
  * The recipe {@link ImageFolder} beside the loop that one would write with an executor. Both decode
- * with {@link Pictures}, on as many threads.
+ * with the code of that recipe, on as many threads.
  */
 @Command(
     name = "images",
@@ -47,8 +42,6 @@ import picocli.CommandLine.Option;
         "Images per second of shuffled epochs of a folder of JPEG files: the recipe of"
             + " docs/recipes.md, a loop with an executor, and the recipe with a cache.")
 final class ImagesCommand implements Callable<Integer> {
-
-  private static final int CLASSES = 4;
 
   @Option(names = "--rounds", description = "epochs of each (default: ${DEFAULT-VALUE})")
   private int rounds = 9;
@@ -88,7 +81,7 @@ final class ImagesCommand implements Callable<Integer> {
             "from a cache, images/s");
     Path folder = Files.createTempDirectory("images");
     try (Device device = HostDevice.open()) {
-      writeImages(folder);
+      ImageFiles.write(folder, images, side);
       ImageFolder files = ImageFolder.of(folder);
       BatchSpec spec = ImageFolder.spec(batchSize, side, side);
       long bytes = files.size() * (Long.BYTES + spec.slotBytes() / batchSize + 64);
@@ -175,7 +168,7 @@ final class ImagesCommand implements Callable<Integer> {
         while (submitted < images && !free.isEmpty()) {
           List<Integer> part = order.subList(submitted, Math.min(images, submitted + batchSize));
           ByteBuffer slot = free.remove();
-          ready.add(executor.submit(() -> filled(slot, files, part)));
+          ready.add(executor.submit(() -> ImageFiles.fill(slot, files, part, batchSize, side)));
           submitted += part.size();
         }
         ByteBuffer batch = ready.remove().get();
@@ -187,45 +180,10 @@ final class ImagesCommand implements Callable<Integer> {
     }
   }
 
-  private ByteBuffer filled(ByteBuffer slot, ImageFolder files, List<Integer> samples)
-      throws IOException {
-    int at = 0;
-    for (int i = 0; i < samples.size(); i++) {
-      int sample = samples.get(i);
-      try (ImageInputStream in =
-          ImageIO.createImageInputStream(files.files().get(sample).toFile())) {
-        byte[] planes = Pictures.planes(in, side, side);
-        slot.put(at, planes);
-        at += planes.length;
-      }
-      slot.putInt(batchSize * 3 * side * side + i * Integer.BYTES, files.labels().get(sample));
-    }
-    return slot;
-  }
-
   /** Reads a byte of each page. */
   private void consume(ByteBuffer bytes) {
     for (int i = 0; i < bytes.limit(); i += 4096) {
       sum += bytes.get(i) + 1;
-    }
-  }
-
-  /** Soft shapes with some noise, as photographs have. */
-  private void writeImages(Path folder) throws IOException {
-    int size = side * 3 / 2;
-    Random random = new Random(1);
-    for (int i = 0; i < images; i++) {
-      BufferedImage image = new BufferedImage(size, size, BufferedImage.TYPE_INT_RGB);
-      double wave = 0.02 + 0.05 * random.nextDouble();
-      for (int y = 0; y < size; y++) {
-        for (int x = 0; x < size; x++) {
-          int grey = (int) (110 + 90 * Math.sin(wave * x) * Math.cos(wave * y));
-          int noisy = grey + random.nextInt(24);
-          image.setRGB(x, y, (noisy << 16) | (grey << 8) | (255 - noisy));
-        }
-      }
-      Path file = Files.createDirectories(folder.resolve("class" + i % CLASSES));
-      ImageIO.write(image, "jpg", file.resolve(i + ".jpg").toFile());
     }
   }
 }
