@@ -522,8 +522,7 @@ public final class HostArray {
    */
   public void set(int index, IntBuffer source) {
     int count = Objects.requireNonNull(source, "source").remaining();
-    ((IntBuffer) range(Storage.INT, index, count))
-        .put(at(index), source, source.position(), count);
+    ((IntBuffer) range(Storage.INT, index, count)).put(at(index), source, source.position(), count);
     source.position(source.limit());
   }
 
