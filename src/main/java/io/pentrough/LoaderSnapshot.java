@@ -360,7 +360,7 @@ public final class LoaderSnapshot {
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder();
-    text.append(loader).append(": waiting for ").append(waitingFor);
+    text.append(loader).append(": next is ").append(waitingFor);
     describeSlots(text);
     workers.forEach(worker -> text.append("\n  ").append(worker));
     return text.toString();

@@ -93,7 +93,7 @@ class LoaderSnapshotTest {
       String text = seen.toString();
       for (String part :
           List.of(
-              "pictured: waiting for index 1 of epoch 0",
+              "pictured: next is index 1 of epoch 0",
               "host slots: 2 = 1 filling, 1 free",
               "device slots: 3 = 2 ready, 1 leased",
               "leases held by {" + Thread.currentThread().getName() + "=1}",

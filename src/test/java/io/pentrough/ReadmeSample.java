@@ -76,8 +76,7 @@ final class ReadmeSample {
             .build();
     Duration patience = Duration.ofSeconds(10);
 
-    try (Device device =
-            Device.best(); // CUDA where there is one, else the host; says which and why
+    try (Device device = Device.best(); // CUDA where there is one, else the host
         DeviceStream stream = device.newStream();
         BackgroundLoader loader =
             BackgroundLoader.builder(device, spec, volume::samplePatches)
@@ -87,6 +86,7 @@ final class ReadmeSample {
                 .seed(42)
                 .consumerStream(stream)
                 .start()) {
+      System.out.println(device.description()); // which one it is, and why
       for (int step = 0; step < steps; step++) {
         try (DeviceBatch batch = loader.get(patience)) {
           train(

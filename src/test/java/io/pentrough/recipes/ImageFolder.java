@@ -59,7 +59,11 @@ public record ImageFolder(List<Path> files, List<Integer> labels, List<String> c
 
   private static List<Path> children(Path folder, Predicate<Path> which) throws IOException {
     try (Stream<Path> children = Files.list(folder)) {
-      return children.filter(which).sorted().toList(); // the system lists them in any order
+      return children
+          .filter(which)
+          .filter(path -> !path.getFileName().toString().startsWith(".")) // such as .DS_Store
+          .sorted() // the system lists them in any order
+          .toList();
     }
   }
 }
