@@ -81,7 +81,10 @@ final class ScriptedDevice implements Device {
   private int made;
   private int pendingAnswers;
   private boolean copiesInCaller;
-  private int synchronizing;
+
+  /** What threads in {@code synchronize} wait for. */
+  private final List<Mark> awaited = new ArrayList<>();
+
   private @Nullable Event latestRelease;
 
   /** Something that happens at a call instead of, or before, what it is for. */
@@ -276,10 +279,10 @@ final class ScriptedDevice implements Device {
     return this;
   }
 
-  /** How many threads wait in {@code synchronize}. */
+  /** How many threads wait in {@code synchronize}: none whose wait is over, awake or not. */
   int synchronizing() {
     synchronized (lock) {
-      return synchronizing;
+      return (int) awaited.stream().filter(Mark::isPending).count();
     }
   }
 
@@ -747,7 +750,7 @@ final class ScriptedDevice implements Device {
   private void await(Mark mark) {
     boolean interrupted = false;
     synchronized (lock) {
-      synchronizing++;
+      awaited.add(mark);
       while (mark.isPending()) {
         try {
           lock.wait();
@@ -755,7 +758,7 @@ final class ScriptedDevice implements Device {
           interrupted = true;
         }
       }
-      synchronizing--;
+      awaited.remove(mark);
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
