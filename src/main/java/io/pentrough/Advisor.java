@@ -33,9 +33,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class Advisor {
 
-  /** The builder's upper bound for workers and slots. */
-  private static final int MAX = 1024;
-
   /** More workers at once are not advised: the disk or the network has limits of its own. */
   private static final int MAX_GROWTH = 4;
 
@@ -183,15 +180,16 @@ final class Advisor {
     }
     double needed = periodAfter(changed);
     double reachable = reachable(needed);
-    int most = Math.min(MAX, of.workers * MAX_GROWTH);
+    int most = Math.min(LoaderBuilder.MAX_THREADS_OR_SLOTS, of.workers * MAX_GROWTH);
     if (threads.unknown() != null) {
       most = Math.min(most, of.cores);
     }
     int exact = (int) Math.ceil(fillNanos / reachable - TOLERANCE);
     int count = Math.min(most, Math.max(of.workers + 1, exact));
     double target = Math.max(reachable, fillNanos / count);
-    boolean slotsFollow = setup.hostSlots() == of.workers + 2; // the default
-    int least = slotsFollow ? count + 2 : Math.max(setup.hostSlots(), count);
+    boolean slotsFollow = setup.hostSlots() == LoaderBuilder.usualHostSlots(of.workers);
+    int least =
+        slotsFollow ? LoaderBuilder.usualHostSlots(count) : Math.max(setup.hostSlots(), count);
     int host = enough(least, fillsVary(least) ? 0.8 * target : target, this::hostPeriod);
     int device = enough(setup.deviceSlots(), target, this::devicePeriod);
     double after = together(target, host, device);
@@ -296,7 +294,8 @@ final class Advisor {
   }
 
   private static int most(int slots) {
-    return Math.min(MAX, Math.max(slots * MAX_GROWTH, slots + MAX_MORE_SLOTS));
+    return Math.min(
+        LoaderBuilder.MAX_THREADS_OR_SLOTS, Math.max(slots * MAX_GROWTH, slots + MAX_MORE_SLOTS));
   }
 
   /** So many more that each side can work through what the other one usually waits for. */
@@ -425,7 +424,9 @@ final class Advisor {
 
   private void addWorkers(List<Change> changes, Workers more) {
     changes.add(new Change(WORKERS, of.workers, more.count));
-    boolean isDefault = setup.hostSlots() == of.workers + 2 && more.hostSlots == more.count + 2;
+    boolean isDefault =
+        setup.hostSlots() == LoaderBuilder.usualHostSlots(of.workers)
+            && more.hostSlots == LoaderBuilder.usualHostSlots(more.count);
     addSlots(changes, isDefault ? 0 : more.hostSlots, more.deviceSlots);
     if (of.times.workersJobless() > 0) {
       changes.add(submitAhead(more.count));

@@ -161,8 +161,7 @@ final class Consumers {
     synchronized (core) {
       long now = core.time.now();
       if (last == Meanwhile.HELP || last == Meanwhile.STAY_AWAKE) {
-        core.stats.consumerFed(now); // that was waiting, too
-        core.trace.waitsNoMore();
+        waitsNoMore(now); // that was waiting, too
       }
       if (last == Meanwhile.HELP) {
         copies.helped();
@@ -224,6 +223,11 @@ final class Consumers {
     core.trace.got(found, asked, now);
   }
 
+  private void waitsNoMore(long now) {
+    core.stats.consumerFed(now);
+    core.trace.waitsNoMore();
+  }
+
   private void rest(long news, boolean queued, long nanos) throws InterruptedException {
     if (PoolWait.isNeeded()) {
       PoolWait.<Void>run(
@@ -241,8 +245,7 @@ final class Consumers {
       try {
         core.consumers.rest(news, queued, nanos);
       } finally {
-        core.stats.consumerFed(core.time.now());
-        core.trace.waitsNoMore();
+        waitsNoMore(core.time.now());
       }
     }
   }

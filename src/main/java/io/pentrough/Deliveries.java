@@ -68,8 +68,8 @@ final class Deliveries {
       core.workerSignaller.wakeOne(); // a host slot is free
       core.copySignal.wakeCopyThread(); // or a device slot, where a stage has failed
       core.windowMayHaveMoved(); // a queue has room for another job, and nobody else will say so
-      if (failure.cause() instanceof NoGoodSample none) {
-        failure = skips.withoutGoodSample(failure, none.badSamples());
+      if (failure.cause() instanceof BadBatch batch) {
+        failure = skips.ofBadBatch(failure, batch.badSamples());
       }
       if (failure != null && !skips.leavesOut(failure)) {
         return failure;

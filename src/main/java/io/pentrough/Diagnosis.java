@@ -1,7 +1,6 @@
 package io.pentrough;
 
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -31,7 +30,7 @@ final class Diagnosis {
   /** The diagnosis under a headline that says how long the caller has waited, and for what. */
   String afterWaiting(long nanos) {
     return "no batch after "
-        + seconds(nanos)
+        + Units.seconds(nanos)
         + ": waiting for "
         + snapshot.waitingFor()
         + describe(nanos);
@@ -40,7 +39,7 @@ final class Diagnosis {
   /** The diagnosis under a headline that says how long the caller has waited for room. */
   String afterWaitingForRoom(long nanos, int capacity) {
     return "no room for a job after "
-        + seconds(nanos)
+        + Units.seconds(nanos)
         + ": "
         + capacity
         + " are submitted and not yet delivered, and the next to be delivered is "
@@ -88,9 +87,5 @@ final class Diagnosis {
       return stack;
     }
     return new StackTraceElement[] {new StackTraceElement(target.getName(), "fill", null, -1)};
-  }
-
-  private static String seconds(long nanos) {
-    return String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
   }
 }

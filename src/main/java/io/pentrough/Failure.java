@@ -12,7 +12,7 @@ record Failure(int epoch, long index, int worker, boolean contradicts, Throwable
 
   /** What the caller of {@code get}, or a listener, finds as the cause. Without the lock. */
   Throwable reported() {
-    return cause instanceof TooManyBadSamples tooMany ? tooMany.exception() : cause;
+    return cause instanceof BadBatch batch ? batch.exception() : cause;
   }
 
   /** The same for another reason. */

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
 
   /** An upper bound for workers and slots: the engine scans them while it holds its lock. */
-  private static final int MAX_THREADS_OR_SLOTS = 1024;
+  static final int MAX_THREADS_OR_SLOTS = 1024;
 
   /** A page of as many batches has some 5 MB. */
   private static final int MAX_TRACE = 1 << 16;
@@ -267,9 +267,14 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
     return zeroCopy;
   }
 
+  /** The default number of host slots. */
+  static int usualHostSlots(int workers) {
+    return Math.min(workers + 2, MAX_THREADS_OR_SLOTS);
+  }
+
   /** What slots of these sizes would take. */
   final MemoryPlan plan(long hostSlotBytes, long deviceSlotBytes, long stageBytes) {
-    int hostDepth = hostSlots == 0 ? Math.min(workers + 2, MAX_THREADS_OR_SLOTS) : hostSlots;
+    int hostDepth = hostSlots == 0 ? usualHostSlots(workers) : hostSlots;
     int bothDepths = hostDepth + deviceSlots;
     return zeroCopy
         ? new MemoryPlan(bothDepths, hostSlotBytes, bothDepths, 0, 0)

@@ -153,7 +153,7 @@ public final class LoaderSnapshot {
           + state.words()
           + (hasBatch() ? " (epoch " + epoch + ", index " + index + ")" : "")
           + " for "
-          + seconds(nanos);
+          + Units.seconds(nanos);
     }
   }
 
@@ -259,7 +259,7 @@ public final class LoaderSnapshot {
           + (activity == Activity.FILLING ? "in the target for " : "")
           + words
           + " for "
-          + seconds(nanos);
+          + Units.seconds(nanos);
     }
   }
 
@@ -394,9 +394,5 @@ public final class LoaderSnapshot {
     return counts.entrySet().stream()
         .map(count -> count.getValue() + " " + count.getKey().words())
         .collect(Collectors.joining(", ", slots.size() + " = ", ""));
-  }
-
-  private static String seconds(long nanos) {
-    return String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
   }
 }

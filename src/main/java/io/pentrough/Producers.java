@@ -125,7 +125,7 @@ final class Producers {
     if (failure == null && !endOfEpoch) {
       HostBatch batch = core.memory(slot).filled();
       if (batch.size() == 0) { // and nothing to copy
-        ledger.fail(slot, new NoGoodSample(batch.badSamples()), now);
+        ledger.fail(slot, BadBatch.ofAll(batch.badSamples()), now);
         core.consumers.tell();
       } else {
         ledger.publish(slot, now);

@@ -39,28 +39,26 @@ final class Skips {
     boolean leftOut = !failure.contradicts() && batches < policy.skips();
     if (leftOut) {
       batches++;
-      stats.skipped();
-      report(() -> policy.listener().skipped(failure.epoch(), failure.index(), failure.reported()));
+      leaveOut(failure);
     }
     return leftOut;
   }
 
-  /** What the failure is for the caller if its batch has no good sample: null if it is left out. */
-  @Nullable Failure withoutGoodSample(Failure failure, List<BadSample> bad) {
+  private void leaveOut(Failure failure) {
+    stats.skipped();
+    report(() -> policy.listener().skipped(failure.epoch(), failure.index(), failure.reported()));
+  }
+
+  /**
+   * What a batch without a good sample, or one that was refused, is for the caller: null if it is
+   * left out.
+   */
+  @Nullable Failure ofBadBatch(Failure failure, List<BadSample> bad) {
     if (!allows(bad)) {
       return failure.causedBy(tooMany(bad));
     }
     leftOut(failure.epoch(), failure.index(), bad);
-    stats.skipped();
-    report(
-        () ->
-            policy
-                .listener()
-                .skipped(
-                    failure.epoch(),
-                    failure.index(),
-                    new BadSamplesException(
-                        "all " + bad.size() + " samples of the batch are bad", bad)));
+    leaveOut(failure);
     return null;
   }
 
@@ -70,8 +68,8 @@ final class Skips {
   }
 
   /** Why it may not. */
-  TooManyBadSamples tooMany(List<BadSample> bad) {
-    return new TooManyBadSamples(
+  BadBatch tooMany(List<BadSample> bad) {
+    return new BadBatch(
         "%d bad %s in this batch and %d before are more than the %d allowed"
             .formatted(
                 bad.size(),

@@ -74,8 +74,8 @@ final class TraceEntry {
   }
 
   void failed(Throwable failure) {
-    boolean badSamples = failure instanceof NoGoodSample || failure instanceof TooManyBadSamples;
-    cause = (badSamples ? BadSamplesException.class : failure.getClass()).getName();
+    cause =
+        (failure instanceof BadBatch ? BadSamplesException.class : failure.getClass()).getName();
   }
 
   /** A {@code get} that has waited since then was given this. */

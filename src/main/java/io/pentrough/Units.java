@@ -15,6 +15,11 @@ final class Units {
     return scaled(nanos, 1000, DURATIONS);
   }
 
+  /** To the millisecond, for example {@code "0.250 s"}. */
+  static String seconds(long nanos) {
+    return String.format(Locale.ROOT, "%.3f s", nanos / 1e9);
+  }
+
   /** For example {@code "3.50 MiB"}. */
   static String bytes(long bytes) {
     return scaled(bytes, 1024, SIZES);

@@ -350,21 +350,20 @@ public final class Batches implements EpochTarget {
     if (arrays.asksForLengths()) {
       int all = lastBatch == LastBatch.PAD ? batchSize : own;
       for (int i = 0; i < all; i++) {
-        long position = i < own ? first + i : (i - own) % samplesPerEpoch;
-        arrays.askForLengths(dataset, index(reader, context, position), i);
+        arrays.askForLengths(dataset, index(reader, context, position(first, i)), i);
       }
       arrays.resize(out);
     }
     int rows = 0;
     for (int i = 0; i < own; i++) {
       arrays.turnTo(i);
-      rows += read(out, context, reader, rows, first + i, true) ? 1 : 0;
+      rows += read(out, context, reader, rows, position(first, i), true) ? 1 : 0;
     }
     int good = rows;
     if (lastBatch == LastBatch.PAD && good > 0) {
       for (int i = own; i < batchSize; i++) {
         arrays.turnTo(i);
-        rows += read(out, context, reader, rows, (i - own) % samplesPerEpoch, false) ? 1 : 0;
+        rows += read(out, context, reader, rows, position(first, i), false) ? 1 : 0;
       }
       out.padded(rows - good);
     }
@@ -372,6 +371,11 @@ public final class Batches implements EpochTarget {
     if (rows < batchSize) {
       out.size(rows);
     }
+  }
+
+  /** Where a sample of a batch stands in the epoch: from its beginning on, if it fills up. */
+  private long position(long first, int number) {
+    return (first + number) % samplesPerEpoch;
   }
 
   /**

@@ -5,6 +5,7 @@ import io.pentrough.BatchSpec;
 import io.pentrough.HostArray;
 import io.pentrough.HostBatch;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +23,8 @@ final class SequenceArrays {
   /** Why a sample's length is not known; null if it is, and where nobody asks. */
   private final @Nullable Exception[] failures;
 
-  private boolean asksForLengths;
+  /** Those whose rows are as long as the batch's longest sample, which must be known first. */
+  private final List<SequenceArray.Padded> toLongest = new ArrayList<>();
 
   /** See {@link #samples}; empty until somebody asks. */
   private String samples = "";
@@ -40,7 +42,10 @@ final class SequenceArrays {
 
   void add(SequenceArray sequence) {
     byIndex[sequence.index] = sequence;
-    asksForLengths |= sequence instanceof SequenceArray.Padded padded && padded.isToLongest();
+    if (sequence instanceof SequenceArray.Padded padded && padded.isToLongest()) {
+      toLongest.add(padded);
+      toLongest.sort(Comparator.comparingInt(each -> each.index));
+    }
   }
 
   void addWritten(int array, String sequence) {
@@ -56,9 +61,9 @@ final class SequenceArrays {
     return writtenFor[array] != null;
   }
 
-  /** Whether the batch's rows are as long as its longest sample, which must be known first. */
+  /** Whether the lengths of all samples of a batch must be known before one is read. */
   boolean asksForLengths() {
-    return asksForLengths;
+    return !toLongest.isEmpty();
   }
 
   /**
@@ -103,25 +108,22 @@ final class SequenceArrays {
    */
   void askForLengths(Dataset dataset, long sample, int of) throws InterruptedException {
     failures[of] = null;
-    for (SequenceArray sequence : byIndex) {
-      if (sequence instanceof SequenceArray.Padded padded && padded.isToLongest()) {
-        try {
-          padded.announce(of, sample, dataset.length(sample, padded.spec.name()));
-        } catch (InterruptedException e) {
-          throw e;
-        } catch (Exception e) {
-          failures[of] = e;
-        }
+    for (int i = 0; i < toLongest.size(); i++) {
+      SequenceArray.Padded padded = toLongest.get(i);
+      try {
+        padded.announce(of, sample, dataset.length(sample, padded.spec.name()));
+      } catch (InterruptedException e) {
+        throw e;
+      } catch (Exception e) {
+        failures[of] = e;
       }
     }
   }
 
   /** The lengths of all samples of the batch are known. */
   void resize(HostBatch out) {
-    for (SequenceArray sequence : byIndex) {
-      if (sequence instanceof SequenceArray.Padded padded && padded.isToLongest()) {
-        padded.resize(out);
-      }
+    for (int i = 0; i < toLongest.size(); i++) {
+      toLongest.get(i).resize(out);
     }
   }
 
@@ -148,23 +150,21 @@ final class SequenceArrays {
    * @throws IllegalArgumentException if it does not
    */
   void requireKnownLengths(Dataset dataset) {
-    for (SequenceArray sequence : byIndex) {
-      if (sequence instanceof SequenceArray.Padded padded && padded.isToLongest()) {
-        try {
-          dataset.length(0, padded.spec.name());
-        } catch (UnsupportedOperationException e) {
-          throw new IllegalArgumentException(
-              "array '"
-                  + padded.spec.name()
-                  + "' is to be padded to the longest sample of a batch, but "
-                  + e.getMessage()
-                  + ", or use Padding.toMaximum()",
-              e);
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-        } catch (Exception e) {
-          // A bad sample: it counts when its batch is made.
-        }
+    for (SequenceArray.Padded padded : toLongest) {
+      try {
+        dataset.length(0, padded.spec.name());
+      } catch (UnsupportedOperationException e) {
+        throw new IllegalArgumentException(
+            "array '"
+                + padded.spec.name()
+                + "' is to be padded to the longest sample of a batch, but "
+                + e.getMessage()
+                + ", or use Padding.toMaximum()",
+            e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      } catch (Exception e) {
+        // A bad sample: it counts when its batch is made.
       }
     }
   }
