@@ -39,7 +39,12 @@ final class Engine {
   static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderOptions settings) {
     LoaderMemory memory =
         LoaderMemory.allocate(
-            device, source.usualSpec(), plan, settings.zeroCopy(), settings.stages());
+            device,
+            source.usualSpec(),
+            plan,
+            settings.zeroCopy(),
+            settings.stages(),
+            settings.time());
     Engine engine;
     try {
       engine = new Engine(new Core(device, source, plan, settings, memory));

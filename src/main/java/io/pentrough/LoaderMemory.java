@@ -28,6 +28,7 @@ final class LoaderMemory {
   final @Nullable StageExecutor stages;
 
   private final boolean handOver;
+  private final Time time;
   private final List<String> refused = new ArrayList<>();
   private boolean stagesLeaked;
 
@@ -41,12 +42,14 @@ final class LoaderMemory {
       List<HostSlotMemory> hostSlots,
       List<DeviceSlotMemory> deviceSlots,
       @Nullable StageExecutor stages,
-      boolean handOver) {
+      boolean handOver,
+      Time time) {
     this.copyStream = copyStream;
     this.hostSlots = List.copyOf(hostSlots);
     this.deviceSlots = List.copyOf(deviceSlots);
     this.stages = stages;
     this.handOver = handOver;
+    this.time = time;
   }
 
   /**
@@ -55,13 +58,15 @@ final class LoaderMemory {
    * @param usualSpec the arrays of every batch, if they are known
    * @param handOver whether a device slot is the device's view of the host slot of its number
    * @param stages what stages there are, if there are any
+   * @param time says since when the device has been asked to take memory back
    */
   static LoaderMemory allocate(
       Device device,
       @Nullable BatchSpec usualSpec,
       MemoryPlan plan,
       boolean handOver,
-      @Nullable StagePlan stages) {
+      @Nullable StagePlan stages,
+      Time time) {
     Deque<AutoCloseable> opened = new ArrayDeque<>();
     try {
       DeviceStream copyStream = keep(opened, device.newStream());
@@ -87,7 +92,7 @@ final class LoaderMemory {
         resident.add(new DeviceSlotMemory(buffer, ready, fence, stages));
       }
       StageExecutor works = stages == null ? null : StageExecutor.prepare(device, stages, resident);
-      return new LoaderMemory(copyStream, host, resident, works, handOver);
+      return new LoaderMemory(copyStream, host, resident, works, handOver, time);
     } catch (Throwable failure) {
       while (!opened.isEmpty()) {
         try {
@@ -195,7 +200,7 @@ final class LoaderMemory {
   }
 
   private void ask(String what) {
-    askedNanos = System.nanoTime();
+    askedNanos = time.now();
     asked = what;
   }
 
