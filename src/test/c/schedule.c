@@ -85,9 +85,10 @@ void schedule_turn(void) {
 
 // --- waiting for the driver ----------------------------------------------------------------------
 
+// A stream may be ready that was not a moment ago: the host writes words without the lock.
 static bool something_else_may_happen(void) {
   for (struct Stream *stream = stream_first_active(); stream; stream = stream->next_active) {
-    if (stream->running || stream_readiness(stream) == HELD_BY_WORD) return true;
+    if (stream->running || stream_readiness(stream) != HELD) return true;
   }
   return false;
 }

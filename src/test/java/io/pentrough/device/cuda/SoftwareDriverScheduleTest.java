@@ -13,24 +13,30 @@ import io.pentrough.device.cuda.CudaSim.Schedule;
 import io.pentrough.device.cuda.RawCuda.Memory;
 import io.pentrough.device.cuda.RawCuda.Pinned;
 import io.pentrough.device.cuda.RawCuda.Stream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUevent;
+import jcuda.driver.CUstreamWaitValue_flags;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What the four schedules of the software CUDA driver promise. */
+/** What the five schedules of the software CUDA driver promise. */
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
 class SoftwareDriverScheduleTest {
 
   private static final int SIZE = 4096;
+  private static final int GEQ = CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ;
   private static final long NEVER = 3_600_000_000L;
 
   // --- seeded
@@ -85,6 +91,47 @@ class SoftwareDriverScheduleTest {
         while (cuEventQuery(event) == CUDA_ERROR_NOT_READY) {
           assertTrue(++polls < 8, CudaSim::configuration);
         }
+      }
+    }
+  }
+
+  /** The driver looks at a word more than once, and the host may write it between two looks. */
+  @Test
+  void aWordWrittenWhileTheDriverLooksIsNoDeadlock() throws InterruptedException {
+    CudaSim.configure(Schedule.SEEDED, 0);
+    int rounds = 3_000;
+    try (RawCuda cuda = RawCuda.primary()) {
+      Stream stream = cuda.stream();
+      Pinned pinned = cuda.pinned(Integer.BYTES, 0);
+      CUdeviceptr address = new CUdeviceptr();
+      ok(cuMemHostGetDevicePointer(address, pinned, 0));
+      ByteBuffer word = pinned.bytes().order(ByteOrder.nativeOrder());
+      AtomicInteger waitedFor = new AtomicInteger();
+      Thread host =
+          new Thread(
+              () -> {
+                var random = new SplittableRandom(1);
+                for (int round = 1; round <= rounds; round++) {
+                  while (waitedFor.get() < round) {
+                    Thread.onSpinWait();
+                  }
+                  for (int spins = random.nextInt(2_000); spins > 0; spins--) {
+                    Thread.onSpinWait();
+                  }
+                  word.putInt(0, round);
+                }
+              },
+              "host");
+      host.start();
+      try {
+        for (int round = 1; round <= rounds; round++) {
+          ok(cuStreamWaitValue32(stream, address, round, GEQ));
+          waitedFor.set(round);
+          ok(cuStreamSynchronize(stream));
+        }
+      } finally {
+        waitedFor.set(rounds);
+        host.join();
       }
     }
   }
