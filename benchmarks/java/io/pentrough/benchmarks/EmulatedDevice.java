@@ -26,6 +26,12 @@ final class EmulatedDevice extends ForwardingDevice {
     defaultStream = new Stream(host.defaultStream(), this);
   }
 
+  /** Here a copy takes its time on the stream's thread, as on a device with copy engines. */
+  @Override
+  public boolean copiesInCaller() {
+    return false;
+  }
+
   @Override
   public DeviceStream newStream() {
     return new Stream(inner.newStream(), this);
