@@ -93,27 +93,29 @@ final class CopyProgress {
    * @param next the copy that has nothing left to wait for now; null if there is none
    */
   void copied(DeviceSlot slot, Wake wake, @Nullable DeviceSlot next) {
+    WorkerState worker;
     synchronized (core) {
       long now = core.time.now();
-      copied(slot, wake, now);
+      worker = copied(slot, wake, now);
       if (next != null) {
         begins(next, now);
       }
     }
+    WorkerSignaller.wake(worker);
   }
 
-  private void copied(DeviceSlot slot, Wake wake, long now) {
+  /** Returns a worker for the caller to wake behind the lock, if there is one. */
+  private @Nullable WorkerState copied(DeviceSlot slot, Wake wake, long now) {
     slot.copied(now);
     core.stats.copyEnded(now);
     if (hasStages) {
       core.stats.stagesStarted(now);
     }
     core.ledger.copied(slot.source(), now);
-    if (wake == Wake.NOW) {
-      core.workerSignaller.wakeOne();
-    } else if (wake == Wake.LATER) {
+    if (wake == Wake.LATER) {
       core.workerSignaller.wakeLater();
     }
+    return wake == Wake.NOW ? core.workerSignaller.takeOne() : null;
   }
 
   /** The stages behind the copy have run. */
@@ -149,14 +151,16 @@ final class CopyProgress {
 
   /** The copy has run, and no stage comes behind it: {@link #copied} and {@link #ready} at once. */
   void completed(DeviceSlot slot, Wake wake, @Nullable DeviceSlot next) {
+    WorkerState worker;
     synchronized (core) {
       long now = core.time.now();
-      copied(slot, wake, now);
+      worker = copied(slot, wake, now);
       ready(slot, now);
       if (next != null) {
         begins(next, now);
       }
     }
+    WorkerSignaller.wake(worker);
   }
 
   /**
@@ -167,14 +171,18 @@ final class CopyProgress {
    * @return the next batch to copy, its slots reserved; null if there is none now
    */
   @Nullable DeviceSlot ran(DeviceSlot slot, Wake wake, boolean more) {
+    WorkerState worker;
+    DeviceSlot next;
     synchronized (core) {
       long now = core.time.now();
       slot.copyBegins(slot.sinceNanos); // it was reserved then
       core.stats.copyStarted(slot.copySinceNanos);
-      copied(slot, wake, now);
+      worker = copied(slot, wake, now);
       ready(slot, now);
-      return more ? reserve(now) : null;
+      next = more ? reserve(now) : null;
     }
+    WorkerSignaller.wake(worker);
+    return next;
   }
 
   /** A stage has failed for the batch: reported in its turn, when what is queued has run. */

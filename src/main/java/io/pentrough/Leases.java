@@ -106,22 +106,26 @@ final class Leases {
     }
     boolean hasRun = copies.hasRun(released);
     boolean canCopy;
+    WorkerState worker;
     synchronized (core) {
       forgetReport(slot);
       held.fence.recorded(released);
       long now = core.time.now();
-      core.workerSignaller.wakeOwed();
       boolean mapped = core.ledger.release(slot, now);
       if (mapped && hasRun) {
         held.fence.allOver();
         core.ledger.returned(slot, now);
-        core.workerSignaller.wakeOne();
-      } else if (mapped) {
-        core.stats.slotStillInUse(now);
+        worker = core.workerSignaller.takeOne();
+      } else {
+        worker = core.workerSignaller.takeOwed();
+        if (mapped) {
+          core.stats.slotStillInUse(now);
+        }
       }
       core.copySignal.mayCopy();
       canCopy = core.ledger.canCopy();
     }
+    WorkerSignaller.wake(worker);
     if (!hasRun) {
       copies.released(canCopy);
     }

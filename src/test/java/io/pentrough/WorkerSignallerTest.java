@@ -1,13 +1,44 @@
 package io.pentrough;
 
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+
 import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 class WorkerSignallerTest {
+
+  @Test
+  @DisplayName("a worker that somebody has taken and failed to wake is woken with all others")
+  void takenAndNotWoken() throws Exception {
+    WorkerState worker = new WorkerState(0);
+    AtomicBoolean goesOn = new AtomicBoolean();
+    Thread thread =
+        new Thread(
+            () -> {
+              while (!goesOn.get()) {
+                LockSupport.park();
+              }
+            },
+            "worker");
+    worker.runOn(thread);
+    worker.parked = true;
+    WorkerSignaller signaller = new WorkerSignaller(List.of(worker));
+    thread.start();
+    Threads.untilWaiting(thread);
+    assertSame(worker, signaller.takeOne());
+    assertNull(signaller.takeOne());
+    goesOn.set(true);
+    signaller.wakeAll();
+    Patience.join(thread);
+  }
 
   @Test
   @DisplayName(
