@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * rest to whoever finishes last (I7). The copy thread gives the memory back.
  *
  * <p>A thread that closes does not wait for what it holds itself, a lease or the worker it runs on,
- * nor for what others who are closing hold: they may be waiting for that.
+ * nor for what others who are closing hold: they may be waiting for that. Loaders that are closed
+ * together count as one in this.
  */
 final class Closing {
 
@@ -38,16 +39,19 @@ final class Closing {
     this.copyThread = copyThread;
   }
 
-  /** Closes; a second call does nothing. Ignores interrupts but keeps the flag. */
-  void close() {
+  /**
+   * Closes loaders within one time, which begins now for all of them: each waits for what is its
+   * own until its own bound. A second call does nothing. Ignores interrupts but keeps the flag.
+   */
+  static void close(List<Closing> loaders) {
     if (!PoolWait.isNeeded()) {
-      closeHere();
+      closeHere(loaders);
       return;
     }
     try {
       PoolWait.<Void>run(
           () -> {
-            closeHere();
+            closeHere(loaders);
             return null;
           });
     } catch (InterruptedException e) { // not by what waits
@@ -55,48 +59,90 @@ final class Closing {
     }
   }
 
-  private void closeHere() {
-    long started = core.time.now();
-    boolean again;
-    synchronized (core) {
-      again = reported;
-      if (!again) {
-        if (closers.add(Thread.currentThread())) {
-          core.notifyAll(); // who closes already does not wait for what this thread holds
-        }
-        core.beginClosing(started);
-      }
-    }
-    leases.closeAbandonedLoops(); // the copy thread closes those of threads that end later
-    if (again) {
+  private static void closeHere(List<Closing> loaders) {
+    if (loaders.isEmpty()) {
       return;
     }
-    long bound = core.settings.closeTimeoutNanos();
-    boolean interrupted = false;
-    if (core.settings.interruptTargets()) {
-      interrupted = awaitEnd(started, bound / 2);
-      interruptTargets();
+    Thread caller = Thread.currentThread();
+    long started = loaders.get(0).core.time.now();
+    List<Closing> open = new ArrayList<>();
+    for (Closing loader : loaders) { // first of all, so that none goes on while others are awaited
+      if (loader.begin(caller, started)) {
+        open.add(loader);
+      }
     }
-    interrupted |= awaitEnd(started, bound);
-    interrupted |= joinThreads();
-    report();
+    for (Closing loader : loaders) {
+      loader.leases.closeAbandonedLoops(); // the copy thread closes those of threads that end later
+    }
+    boolean interrupted = false;
+    for (Closing loader : open) {
+      LoaderOptions settings = loader.core.settings;
+      if (settings.interruptTargets()) {
+        boolean elsewhere = holdsElsewhere(caller, open, loader);
+        interrupted |= loader.awaitEnd(started, settings.closeTimeoutNanos() / 2, elsewhere);
+      }
+    }
+    for (Closing loader : open) {
+      if (loader.core.settings.interruptTargets()) {
+        loader.interruptTargets(holdsElsewhere(caller, open, loader));
+      }
+    }
+    for (Closing loader : open) {
+      boolean elsewhere = holdsElsewhere(caller, open, loader);
+      interrupted |= loader.awaitEnd(started, loader.core.settings.closeTimeoutNanos(), elsewhere);
+      interrupted |= loader.joinThreads();
+      loader.report();
+    }
     if (interrupted) {
-      Thread.currentThread().interrupt();
+      caller.interrupt();
+    }
+  }
+
+  /** Whether there is something to wait for; all that the caller holds counts as closing. */
+  private boolean begin(Thread caller, long started) {
+    synchronized (core) {
+      if (reported) {
+        return false;
+      }
+      if (closers.add(caller)) {
+        core.notifyAll(); // who closes already does not wait for what this thread holds
+      }
+      core.beginClosing(started);
+      return true;
+    }
+  }
+
+  /** Whether the thread holds something of another one of these loaders. */
+  private static boolean holdsElsewhere(Thread thread, List<Closing> loaders, Closing loader) {
+    for (Closing other : loaders) {
+      if (other != loader && other.holdsSomething(thread)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean holdsSomething(Thread thread) {
+    synchronized (core) {
+      return slotsOf(thread) > 0 || isWorker(thread);
     }
   }
 
   /**
    * Waits until all is given back but what the caller itself holds, and says so if the device is
    * slow to take memory back; returns whether it was interrupted meanwhile.
+   *
+   * @param elsewhere whether the caller holds something of a loader that it closes together with
+   *     this one
    */
-  private boolean awaitEnd(long started, long bound) {
+  private boolean awaitEnd(long started, long bound, boolean elsewhere) {
     Thread caller = Thread.currentThread();
     boolean interrupted = false;
     String slow;
     do {
       slow = null;
       synchronized (core) {
-        while (slow == null && !hasEnded(caller)) {
+        while (slow == null && !hasEnded(caller, elsewhere)) {
           long now = core.time.now();
           long left = bound - (now - started);
           if (left <= 0) {
@@ -164,8 +210,8 @@ final class Closing {
     return interrupted;
   }
 
-  private boolean hasEnded(Thread caller) {
-    if (slotsOf(caller) == 0 && !isWorker(caller)) {
+  private boolean hasEnded(Thread caller, boolean elsewhere) {
+    if (!elsewhere && slotsOf(caller) == 0 && !isWorker(caller)) {
       return core.isTerminated() && workersAlive() == 0;
     }
     int slots = 0;
@@ -215,9 +261,9 @@ final class Closing {
   }
 
   /** Unless there is nothing to wait for any more; a target that is closing itself is let be. */
-  private void interruptTargets() {
+  private void interruptTargets(boolean elsewhere) {
     synchronized (core) {
-      if (hasEnded(Thread.currentThread())) {
+      if (hasEnded(Thread.currentThread(), elsewhere)) {
         return;
       }
       for (WorkerState worker : core.workers) {

@@ -239,6 +239,11 @@ final class Engine {
 
   /** See {@link Closing#close}. */
   void close() {
-    closing.close();
+    close(List.of(this));
+  }
+
+  /** See {@link Closing#close}. */
+  static void close(List<Engine> engines) {
+    Closing.close(engines.stream().map(engine -> engine.closing).toList());
   }
 }
