@@ -153,11 +153,7 @@ public final class BackgroundLoader extends AbstractLoader {
 
     @Override
     @Nullable EpochTarget epochTarget() {
-      if (job.target() instanceof EpochTarget target) {
-        target.check(job.spec());
-        return target;
-      }
-      return null;
+      return job.epochTarget();
     }
 
     /**

@@ -118,7 +118,7 @@ public final class BatchContext {
    * The number of the worker that makes the batch. Use it to keep a buffer for each worker. The
    * content of the batch should not depend on it.
    *
-   * @return 0 to the number of workers - 1
+   * @return 0 to the number of workers - 1; in a {@link ParallelLoader}, of all devices together
    * @throws IllegalStateException if used after the fill, or on another thread
    */
   public int worker() {

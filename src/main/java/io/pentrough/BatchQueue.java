@@ -218,7 +218,7 @@ public final class BatchQueue extends AbstractLoader {
      */
     public BatchQueue start() {
       MemoryPlan plan = withinBudget(plan());
-      LoaderOptions options = options(true, null);
+      LoaderOptions options = options(seat(), true, null);
       JobQueue jobs = new JobQueue(capacity);
       Engine engine = Engine.start(device, jobs, plan, options);
       return new BatchQueue(engine, options, jobs, slotBytes);

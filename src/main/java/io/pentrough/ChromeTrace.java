@@ -58,7 +58,7 @@ final class ChromeTrace {
     Trace.Setup setup = trace.setup();
     metadata("process_name", 0, setup.loader() + " on " + setup.device());
     for (int i = 0; i < setup.workers(); i++) {
-      track("worker " + i);
+      track("worker " + (setup.firstWorker() + i));
     }
     for (int i = 0; i < setup.hostSlots(); i++) {
       track("host slot " + i);

@@ -39,6 +39,7 @@ final class CopyThread implements Runnable {
       core.breakDown(t);
     }
     try {
+      core.settings.whenStopped().run();
       copies.end();
       while (!core.isClosing()) {
         core.park(this, Long.MAX_VALUE);

@@ -96,7 +96,7 @@ final class Core {
     stats.pageable(memory.pageableBytes());
     List<WorkerState> all = new ArrayList<>();
     for (int i = 0; i < settings.workers(); i++) {
-      all.add(new WorkerState(i));
+      all.add(new WorkerState(settings.firstWorker() + i));
     }
     workers = List.copyOf(all);
     workerSignaller = new WorkerSignaller(workers);

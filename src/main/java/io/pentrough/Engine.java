@@ -1,10 +1,12 @@
 package io.pentrough;
 
 import io.pentrough.device.Device;
+import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A running loader: wires the parties that meet at the {@link Core}, and starts their threads.
@@ -89,6 +91,7 @@ final class Engine {
             core.source instanceof JobQueue,
             settings.zeroCopy(),
             settings.stages() != null,
+            settings.firstWorker(),
             settings.workers(),
             core.ledger.hostSlots().size(),
             core.ledger.deviceSlots().size());
@@ -245,5 +248,26 @@ final class Engine {
   /** See {@link Closing#close}. */
   static void close(List<Engine> engines) {
     Closing.close(engines.stream().map(engine -> engine.closing).toList());
+  }
+
+  /** What ended this engine; null if it can be used, or is closed. */
+  @Nullable DeviceException brokenBy() {
+    synchronized (core) {
+      try {
+        core.requireUsable();
+        return null;
+      } catch (LoaderClosedException e) {
+        return null;
+      } catch (DeviceException e) {
+        return e;
+      }
+    }
+  }
+
+  /** When the batch of a lease that is open got ready, by the clock of the engine. */
+  long readyAt(DeviceBatch lease) {
+    synchronized (core) {
+      return core.ledger.deviceSlots().get(lease.slot()).entry.at(Trace.Step.READY);
+    }
   }
 }

@@ -4,6 +4,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -39,6 +40,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   private long memoryBudget = Long.MAX_VALUE;
   private FailurePolicy failurePolicy = FailurePolicy.fail();
   private int trace = 256;
+  private ThreadFactory threadFactory = Thread::new;
   private Time time = Time.SYSTEM;
 
   /**
@@ -73,6 +75,23 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
     this.workers =
         inRange(
             "workers", workers, MAX_THREADS_OR_SLOTS, "add workers while stats() says PRODUCER");
+    return self();
+  }
+
+  /**
+   * Makes the threads that run targets. For example, a factory can bind them to the cores near the
+   * device: the binding is the first thing that the thread does, and then it runs what the factory
+   * was given. Default: plain threads.
+   *
+   * <p>The loader names the threads and makes them daemons. What the factory throws, {@code
+   * start()} throws.
+   *
+   * @param factory makes a new platform thread at each call, and does not start it; called by
+   *     {@code start()}, on the same thread, once for each worker
+   * @return this
+   */
+  public final B threadFactory(ThreadFactory factory) {
+    threadFactory = Objects.requireNonNull(factory, "factory");
     return self();
   }
 
@@ -140,7 +159,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
    * @return this
    * @throws IllegalArgumentException if the stream belongs to another device
    */
-  public final B consumerStream(DeviceStream stream) {
+  public B consumerStream(DeviceStream stream) {
     Objects.requireNonNull(stream, "consumerStream");
     LoaderOptions.requireSameDevice(stream, device);
     consumerStream = stream;
@@ -296,23 +315,58 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
     return plan;
   }
 
+  /** The name that was given, or another one at each call. */
+  final String newName() {
+    return name == null ? kind + "-" + NUMBER.incrementAndGet() : name;
+  }
+
+  final Time time() {
+    return time;
+  }
+
+  final int workers() {
+    return workers;
+  }
+
+  final ThreadFactory threadFactory() {
+    return threadFactory;
+  }
+
   /**
-   * What this builder was told, with a number in the name if it was given none.
+   * For a loader that is no part of a group.
    *
    * @throws IllegalStateException if the consumer stream is closed
    */
-  final LoaderOptions options(boolean ordered, @Nullable StagePlan stages) {
-    if (consumerStream != null) {
-      boolean unused = consumerStream.isCapturing(); // throws if it is closed
+  final Seat seat() {
+    return new Seat(
+        newName(), device, orDefault(consumerStream, device), 0, threadFactory, () -> {});
+  }
+
+  /**
+   * The stream, or the device's default one.
+   *
+   * @throws IllegalStateException if the stream is closed
+   */
+  static DeviceStream orDefault(@Nullable DeviceStream stream, Device device) {
+    if (stream == null) {
+      return device.defaultStream();
     }
+    boolean unused = stream.isCapturing(); // throws if it is closed
+    return stream;
+  }
+
+  /** What this builder was told. */
+  final LoaderOptions options(Seat seat, boolean ordered, @Nullable StagePlan stages) {
     return new LoaderOptions(
-        name == null ? kind + "-" + NUMBER.incrementAndGet() : name,
+        seat.name(),
+        seat.firstWorker(),
         workers,
+        seat.threads(),
         seed,
         failurePolicy,
         ordered,
         zeroCopy,
-        consumerStream == null ? device.defaultStream() : consumerStream,
+        seat.consumerStream(),
         stages,
         LoaderOptions.nanos(warnAfter),
         leaseWarnAfter == null ? Long.MAX_VALUE : LoaderOptions.nanos(leaseWarnAfter),
@@ -322,6 +376,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
         Boolean.getBoolean("pentrough.leakDetection"),
         StatusLog.nanosOfProperty(),
         trace,
+        seat.whenStopped(),
         time);
   }
 

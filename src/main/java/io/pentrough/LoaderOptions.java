@@ -3,12 +3,15 @@ package io.pentrough;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import java.time.Duration;
+import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /** What a {@link LoaderBuilder} was told, checked, at the moment of {@code start()}. */
 record LoaderOptions(
     String name,
+    int firstWorker,
     int workers,
+    ThreadFactory threads,
     long seed,
     FailurePolicy failurePolicy,
     boolean ordered,
@@ -23,6 +26,7 @@ record LoaderOptions(
     boolean leakDetection,
     long statusLogNanos,
     int trace,
+    Runnable whenStopped,
     Time time) {
 
   static void requireSameDevice(DeviceStream stream, Device device) {

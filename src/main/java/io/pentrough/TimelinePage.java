@@ -70,6 +70,7 @@ final class TimelinePage {
     out.append(",\"queue\":").append(setup.isQueue());
     out.append(",\"zeroCopy\":").append(setup.zeroCopy());
     out.append(",\"stages\":").append(setup.hasStages());
+    out.append(",\"firstWorker\":").append(setup.firstWorker());
     out.append(",\"workers\":").append(setup.workers());
     out.append(",\"slots\":").append(setup.deviceSlots());
     out.append(",\"start\":").append(units(trace, 0));

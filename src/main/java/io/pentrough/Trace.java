@@ -300,6 +300,7 @@ public final class Trace {
       boolean isQueue,
       boolean zeroCopy,
       boolean hasStages,
+      int firstWorker,
       int workers,
       int hostSlots,
       int deviceSlots) {}

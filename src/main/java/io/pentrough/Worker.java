@@ -28,9 +28,34 @@ final class Worker implements Runnable {
     for (int i = 0; i < stages; i++) {
       stageContexts[i] = new BatchContext(number, Philox4x32.seedOfStage(settings.seed(), i));
     }
-    Thread thread = new Thread(this, "pentrough-" + settings.name() + "-worker-" + number);
+    state.runOn(thread(settings, "pentrough-" + settings.name() + "-worker-" + number));
+  }
+
+  private Thread thread(LoaderOptions settings, String name) {
+    Thread thread = settings.threads().newThread(this);
+    String wrong =
+        thread == null
+            ? "null"
+            : thread.getState() != Thread.State.NEW
+                ? "a thread that has been started: " + thread
+                : isVirtual(thread) ? "a virtual thread, which has no device of its own" : null;
+    if (thread == null || wrong != null) {
+      throw new IllegalArgumentException(
+          settings.name()
+              + ": the threadFactory returned "
+              + wrong
+              + "; it must return a new platform thread for each worker and leave starting it to"
+              + " the loader");
+    }
+    thread.setName(name);
     thread.setDaemon(true);
-    state.runOn(thread);
+    return thread;
+  }
+
+  /** Virtual threads are there from Java 21 on, all in one group of this name. */
+  private static boolean isVirtual(Thread thread) {
+    ThreadGroup group = thread.getThreadGroup();
+    return group != null && group.getName().equals("VirtualThreads");
   }
 
   @Override

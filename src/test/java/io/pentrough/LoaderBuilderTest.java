@@ -15,6 +15,8 @@ import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Numbered;
 import io.pentrough.testkit.Threads;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -64,6 +66,57 @@ class LoaderBuilderTest {
         bad("warnAfter", Duration.ZERO, b -> b.warnAfter(Duration.ZERO)),
         bad("warnAfter", Duration.ofDays(-1), b -> b.warnAfter(Duration.ofDays(-1))),
         bad("closeTimeout", Duration.ofNanos(-1), b -> b.closeTimeout(Duration.ofNanos(-1))));
+  }
+
+  @Test
+  @DisplayName(
+      "a factory that returns no thread, or one that runs, is refused, and nothing is left")
+  @SuppressWarnings("NullAway") // on purpose
+  void badThreadFactories() throws Exception {
+    BackgroundLoader.Builder builder = loader();
+    assertSays(
+        assertThrows(
+            IllegalArgumentException.class, builder.threadFactory(runnable -> null)::start),
+        "threadFactory",
+        "null");
+    assertSays(
+        assertThrows(
+            IllegalArgumentException.class,
+            builder.threadFactory(runnable -> Thread.currentThread())::start),
+        "threadFactory",
+        "started");
+    builder.threadFactory(
+        runnable -> {
+          throw new IllegalStateException("no core is left");
+        });
+    assertSays(assertThrows(IllegalStateException.class, builder::start), "no core is left");
+    TestDevice.assertNothingLive(device);
+    try (BackgroundLoader loader = builder.threadFactory(Thread::new).start()) {
+      Numbered.check(0, loader.get());
+    }
+  }
+
+  @Test
+  @DisplayName("a thread factory makes the threads of the workers, and the loader names them")
+  void threadFactory() throws Exception {
+    List<Thread> made = new ArrayList<>();
+    try (BackgroundLoader loader =
+        loader()
+            .workers(2)
+            .name("pinned")
+            .threadFactory(
+                runnable -> {
+                  Thread thread = new Thread(runnable);
+                  made.add(thread);
+                  return thread;
+                })
+            .start()) {
+      Numbered.check(0, loader.get());
+      assertEquals(
+          List.of("pentrough-pinned-worker-0", "pentrough-pinned-worker-1"),
+          made.stream().map(Thread::getName).toList());
+      assertTrue(made.stream().allMatch(Thread::isDaemon));
+    }
   }
 
   @ParameterizedTest(name = "{0} = {1}")

@@ -63,6 +63,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ThreadFactory;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
@@ -114,6 +115,9 @@ class NullArgumentsTest {
             BackgroundLoader.builder(device, SPEC, (out, context) -> {}).stage(stage).start();
         BatchQueue queue = BatchQueue.builder(device, 1024).start();
         DeviceBatch batch = loader.get();
+        ParallelLoader parallel =
+            ParallelLoader.builder(List.of(device), SPEC, (out, context) -> {}).start();
+        ParallelBatch step = parallel.get();
         HostDevice hostDevice = HostDevice.open()) {
       HostBatch host = new HostBatch(SPEC, new TestMemory(SPEC.slotBytes()), 0, null);
       host.open();
@@ -132,6 +136,14 @@ class NullArgumentsTest {
       add(BackgroundLoader.class, loader);
       add(LoaderMetrics.class, new LoaderMetrics(loader));
       add(BatchQueue.class, queue);
+      add(ParallelLoader.class, parallel);
+      add(ParallelBatch.class, step);
+      add(ParallelStats.class, parallel.stats());
+      add(
+          ParallelLoader.Builder.class,
+          ParallelLoader.builder(List.of(device), SPEC, (out, context) -> {}));
+      samples.put(Remainder.class, Remainder.DROP);
+      samples.put(ThreadFactory.class, (ThreadFactory) Thread::new);
       add(DeviceBatch.class, batch);
       add(DeviceArray.class, batch.array(0));
       add(LoaderStats.class, loader.stats());

@@ -2,6 +2,7 @@ package io.pentrough.device;
 
 import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaRuns;
@@ -44,6 +45,20 @@ public final class TestDevice {
     Device device = IS_CUDA ? CudaDevice.open(0) : HostDevice.open();
     OPENED.add(device);
     return device;
+  }
+
+  /**
+   * Opens several devices, each with its own memory and streams. On CUDA the test is skipped if the
+   * machine has not so many; the software driver has two.
+   */
+  public static List<Device> open(int devices) {
+    assumeTrue(!IS_CUDA || CudaDevice.list().size() >= devices);
+    List<Device> opened = new ArrayList<>();
+    for (int i = 0; i < devices; i++) {
+      opened.add(IS_CUDA ? CudaDevice.open(i) : HostDevice.open());
+    }
+    OPENED.addAll(opened);
+    return List.copyOf(opened);
   }
 
   /**
