@@ -44,6 +44,30 @@ final class ScalingSample {
 
   // [/process]
 
+  // [parallel]
+  /** All GPUs of a machine, in step, from a position of the whole. */
+  String trainInStep(List<? extends Device> devices, @Nullable String checkpoint, int steps)
+      throws InterruptedException {
+    ParallelLoader.Builder builder =
+        ParallelLoader.builder(devices, spec, target)
+            .workers(4) // for each device
+            .seed(42)
+            .batchesPerEpoch(1000); // of all devices together
+    if (checkpoint != null) {
+      builder.startAt(Position.parse(checkpoint));
+    }
+    try (ParallelLoader loader = builder.start()) {
+      for (int i = 0; i < steps; i++) {
+        try (ParallelBatch step = loader.get()) {
+          stepOnAll(step.batches()); // one for each device
+        }
+      }
+      return loader.position().toString();
+    }
+  }
+
+  // [/parallel]
+
   // [merge]
   /** What the checkpoint keeps: the position of the whole, for any number of shards. */
   static String checkpoint(List<String> ofAllShards) {
@@ -89,6 +113,10 @@ final class ScalingSample {
 
   private void step(DeviceBatch batch) {
     steps.add(List.of(batch.index()));
+  }
+
+  private void stepOnAll(List<DeviceBatch> batches) {
+    steps.add(batches.stream().map(DeviceBatch::index).toList());
   }
 
   private static void count(DeviceBatch batch, List<Long> counted) {

@@ -40,6 +40,18 @@ class ScalingSampleTest {
   }
 
   @Test
+  @DisplayName("several devices in step, then another number of them, go through the epoch once")
+  void inStep() throws Exception {
+    List<Device> devices = TestDevice.open(3);
+    ScalingSample all = sample();
+    String checkpoint = all.trainInStep(devices, null, 100);
+    assertEquals(List.of(297L, 298L, 299L), all.steps.get(99));
+    all.trainInStep(devices.subList(0, 2), checkpoint, 350);
+    assertEquals(List.of(998L, 999L), all.steps.get(449));
+    assertEquals(1000, all.steps.stream().flatMap(List::stream).distinct().count());
+  }
+
+  @Test
   @DisplayName("an evaluation with PAD counts each batch once")
   void evaluation() {
     List<Long> counted = new ArrayList<>();
