@@ -31,7 +31,9 @@ import picocli.CommandLine.Option;
 final class RowsCommand implements Callable<Integer> {
 
   private static final int BATCH = 64;
-  private static final int SAMPLES = 256;
+
+  /** So few that they stay in the cache. A dataset of more samples repeats them. */
+  private static final int STORED = 256;
 
   @Option(names = "--rounds", description = "times each is measured (default: ${DEFAULT-VALUE})")
   private int rounds = 30;
@@ -41,6 +43,13 @@ final class RowsCommand implements Callable<Integer> {
       split = ",",
       description = "bytes of a row (default: ${DEFAULT-VALUE})")
   private List<Integer> sizes = List.of(1 << 10, 12 << 10, 108 << 10);
+
+  @Option(
+      names = "--samples",
+      description =
+          "samples of the dataset; above 1,024 a network computes the shuffled order (default:"
+              + " ${DEFAULT-VALUE})")
+  private int samples = STORED;
 
   @Override
   public Integer call() throws Exception {
@@ -92,7 +101,7 @@ final class RowsCommand implements Callable<Integer> {
   private final class Rows implements BatchTarget, Dataset {
 
     private final int size;
-    private final byte[] samples;
+    private final byte[] stored;
     private final int[] shuffled = new int[BATCH];
     private final BatchTarget[] targets;
     final double[][] nanos;
@@ -100,10 +109,10 @@ final class RowsCommand implements Callable<Integer> {
 
     Rows(int size) {
       this.size = size;
-      samples = new byte[SAMPLES * size];
-      Permutation order = Permutation.of(1, 0, SAMPLES);
+      stored = new byte[STORED * size];
+      Permutation order = Permutation.of(1, 0, samples);
       for (int i = 0; i < BATCH; i++) {
-        shuffled[i] = (int) order.at(i);
+        shuffled[i] = stored(order.at(i));
       }
       targets =
           new BatchTarget[] {
@@ -111,7 +120,7 @@ final class RowsCommand implements Callable<Integer> {
               HostArray images = out.array("image");
               HostArray labels = out.array("label");
               for (int i = 0; i < BATCH; i++) {
-                images.set(i * size, samples, i * size, size);
+                images.set(i * size, stored, i * size, size);
                 labels.setInt(i, i);
               }
             },
@@ -120,7 +129,7 @@ final class RowsCommand implements Callable<Integer> {
               HostArray images = out.array("image");
               HostArray labels = out.array("label");
               for (int i = 0; i < BATCH; i++) {
-                images.set(i * size, samples, shuffled[i] * size, size);
+                images.set(i * size, stored, shuffled[i] * size, size);
                 labels.setInt(i, shuffled[i]);
               }
             },
@@ -131,13 +140,17 @@ final class RowsCommand implements Callable<Integer> {
 
     @Override
     public long size() {
-      return SAMPLES;
+      return samples;
+    }
+
+    private static int stored(long index) {
+      return (int) index & (STORED - 1);
     }
 
     @Override
     public void read(long index, Sample out) {
-      int i = (int) index;
-      out.array("image").set(0, samples, i * size, size);
+      int i = stored(index);
+      out.array("image").set(0, stored, i * size, size);
       out.array("label").setInt(0, i);
     }
 

@@ -229,6 +229,7 @@ final class Access {
             + Thread.currentThread().getName()
             + " while it belongs to a fill on thread "
             + thread.getName()
-            + ": for threads of your own use out.concurrentView()");
+            + ": for threads of your own use HostBatch.concurrentView(); in a Dataset, write on the"
+            + " thread of read(...) only, and let workers(n) read several samples at a time");
   }
 }

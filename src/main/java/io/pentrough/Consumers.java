@@ -211,8 +211,8 @@ final class Consumers {
               + slots
               + " device slots and would wait for itself: close a batch first, or raise deviceSlots"
               + " (a lease counts for the thread that got it; if others close yours, one slot more"
-              + " than they hold at once will do; a loop over batches() that is left early holds"
-              + " its last batch until that is closed)");
+              + " than they hold at once will do; a loop over batches() or epoch() that is left"
+              + " early holds its last batch until that is closed)");
     }
   }
 

@@ -300,8 +300,8 @@ final class Core {
   }
 
   /** Of this moment; to be written out without the lock. */
-  Diagnosis diagnosis() {
-    return new Diagnosis(snapshot());
+  synchronized Diagnosis diagnosis() {
+    return new Diagnosis(snapshot(), stats.skips(), stats.badSamples());
   }
 
   /** Logs; a logger that throws must not cost a slot or a thread. Without the lock. */

@@ -22,9 +22,14 @@ final class Diagnosis {
   private static final String WORKER = Diagnosis.class.getPackageName() + ".Worker";
 
   private final LoaderSnapshot snapshot;
+  private final long skips;
+  private final long badSamples;
 
-  Diagnosis(LoaderSnapshot snapshot) {
+  /** Of a loader that has left out so many batches and bad samples. */
+  Diagnosis(LoaderSnapshot snapshot, long skips, long badSamples) {
     this.snapshot = snapshot;
+    this.skips = skips;
+    this.badSamples = badSamples;
   }
 
   /** The diagnosis under a headline that says how long the caller has waited, and for what. */
@@ -33,7 +38,15 @@ final class Diagnosis {
         + Units.seconds(nanos)
         + ": waiting for "
         + snapshot.waitingFor()
+        + leftOut()
         + describe(nanos);
+  }
+
+  /** If everything is left out, no batch comes, though nothing is stuck. */
+  private String leftOut() {
+    return skips == 0
+        ? ""
+        : "; this loader has left out %d batches and %d bad samples".formatted(skips, badSamples);
   }
 
   /** The diagnosis under a headline that says how long the caller has waited for room. */

@@ -184,7 +184,8 @@ public final class HostArray {
               + (spec().rank() < whole.spec().rank() ? "one row" : "some rows")
               + " of array '"
               + spec().name()
-              + "', and all rows have one shape: resize the array before you write its rows");
+              + "', and all rows have one shape: resize the array before you write its rows; for"
+              + " samples of different lengths, see Batches.pad and Batches.ragged");
     }
     extent.resize(Objects.requireNonNull(shape, "shape"));
   }

@@ -142,6 +142,10 @@ final class StatsRecorder {
     skips++;
   }
 
+  long skips() {
+    return skips;
+  }
+
   /** A batch that is delivered or left out is short of so many samples. */
   void badSamples(int samples) {
     badSamples += samples;

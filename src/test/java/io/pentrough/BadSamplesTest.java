@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.Messages.message;
 import static io.pentrough.testkit.Patience.await;
 import static io.pentrough.testkit.Patience.patience;
 import static io.pentrough.testkit.Patience.until;
@@ -13,13 +14,24 @@ import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.LogCapture;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -194,6 +206,136 @@ class BadSamplesTest {
       assertEquals(4, target.told.size());
       assertEquals(4, log.containing("the listener for skipped batches or bad samples").size());
     }
+  }
+
+  @ParameterizedTest(name = "without a good one: {0}, in a loop: {1}")
+  @CsvSource({"false, false", "false, true", "true, false", "true, true"})
+  @ResourceLock("io.pentrough's log")
+  @DisplayName("a listener may close the loader: get returns what it has taken, and a loop ends")
+  void listenerThatCloses(boolean none, boolean inLoop) throws Exception {
+    AtomicReference<BackgroundLoader> toClose = new AtomicReference<>();
+    CountDownLatch listening = new CountDownLatch(1);
+    Target target =
+        new Target(9, none ? 4 : 1, 0) {
+          @Override
+          public void fill(HostBatch out, BatchContext context) throws Exception {
+            if (context.index() == 1) {
+              await(listening); // so that there is nothing else to deliver
+            }
+            super.fill(out, context);
+          }
+
+          @Override
+          public void badSample(int epoch, long index, BadSample sample) {
+            super.badSample(epoch, index, sample);
+            listening.countDown();
+            Objects.requireNonNull(toClose.get()).close();
+          }
+        };
+    try (LogCapture log = new LogCapture();
+        BackgroundLoader loader = Bench.loader(device, target).epochs(1).start()) {
+      toClose.set(loader);
+      Callable<DeviceBatch> next =
+          inLoop ? () -> loader.epoch().iterator().next() : () -> Bench.get(loader);
+      if (none || inLoop) {
+        assertThrows(LoaderClosedException.class, next::call);
+      } else {
+        try (DeviceBatch batch = next.call()) {
+          assertEquals(List.of(0L), bad(batch));
+          assertEquals(3, batch.size());
+        }
+      }
+      assertThrows(LoaderClosedException.class, () -> Bench.get(loader));
+      assertEquals(none ? 4 : 1, target.told.size(), "all of the batch, with the loader closed");
+      assertEquals(target.told.size(), loader.stats().badSamples());
+      int held = none || inLoop ? 0 : 1; // what get was about to return; there is no other word
+      assertEquals(held, log.containing("closed with memory still in use").size());
+      assertEquals(held, log.containing("").size());
+    }
+    Bench.assertAllGone(device);
+  }
+
+  /** What consumers got together, and what else a loader says of it. */
+  private List<String> consume(int consumers, long max, int... bad) throws Exception {
+    Map<Long, Thread> toldOn = new ConcurrentHashMap<>();
+    Target target =
+        new Target(max, bad) {
+          @Override
+          public void badSample(int epoch, long index, BadSample sample) {
+            super.badSample(epoch, index, sample);
+            toldOn.put(sample.index(), Thread.currentThread());
+          }
+        };
+    List<String> got = Collections.synchronizedList(new ArrayList<>());
+    try (BackgroundLoader loader = Bench.loader(device, target).workers(2).epochs(1).start()) {
+      List<Caller<Boolean>> callers = new ArrayList<>();
+      for (int i = 0; i < consumers; i++) {
+        callers.add(
+            Caller.run(
+                () -> {
+                  while (true) {
+                    try (DeviceBatch batch = loader.get(patience())) {
+                      got.add(batch.index() + " without " + bad(batch));
+                      for (long sample : bad(batch)) {
+                        assertEquals(Thread.currentThread(), toldOn.get(sample), "of " + batch);
+                      }
+                    } catch (TargetException e) {
+                      Throwable cause = e.getCause();
+                      got.add(
+                          e.index()
+                              + " failed: "
+                              + message(assertInstanceOf(BadSamplesException.class, cause)));
+                    } catch (NoSuchElementException end) {
+                      return;
+                    }
+                  }
+                }));
+      }
+      for (Caller<Boolean> caller : callers) {
+        assertTrue(caller.result());
+      }
+      got.add("badSamples " + loader.stats().badSamples());
+      got.add("skips " + loader.stats().skips());
+      target.told.forEach(told -> got.add("told " + told));
+    }
+    Bench.assertAllGone(device);
+    got.sort(null);
+    return got;
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 2, 3, 4, 5, 6, 7})
+  @DisplayName("several consumers: the counts of one, and each is told by who got the batch, first")
+  void severalConsumers(long seed) throws Exception {
+    Random random = new Random(seed);
+    int[] bad = random.ints(60, 0, 5).toArray();
+    int all = IntStream.of(bad).sum();
+    long max = seed % 2 == 0 ? all : random.nextInt(all);
+    List<String> alone = consume(1, max, bad);
+    assertTrue(seed % 2 != 0 || alone.contains("badSamples " + all), alone::toString);
+    assertEquals(alone, consume(4, max, bad));
+  }
+
+  @Test
+  @DisplayName("where all samples are bad and no bound is set, a timeout says what is left out")
+  void nothingButBadSamples() throws Exception {
+    try (BackgroundLoader loader = Bench.loader(device, new Target(Long.MAX_VALUE, 4)).start()) {
+      Executable get = () -> loader.get(Duration.ofMillis(1));
+      until(
+          "batches to be left out",
+          () -> {
+            assertThrows(BatchTimeoutException.class, get);
+            return loader.stats().skips() > 0;
+          });
+      String headline =
+          message(assertThrows(BatchTimeoutException.class, get)).lines().findFirst().orElseThrow();
+      Matcher says =
+          Pattern.compile(".* has left out (\\d+) batches and (\\d+) bad samples")
+              .matcher(headline);
+      assertTrue(says.matches(), headline);
+      assertEquals(4 * Long.parseLong(says.group(1)), Long.parseLong(says.group(2)), headline);
+    }
+    Bench.assertAllGone(device);
   }
 
   @Test

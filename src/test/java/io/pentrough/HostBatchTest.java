@@ -374,13 +374,17 @@ class HostBatchTest {
 
   // ---- misuse: thread and time --------------------------------------------------------------
 
+  private static final String THREADS_OF_YOUR_OWN =
+      ": for threads of your own use HostBatch.concurrentView(); in a Dataset, write on the thread"
+          + " of read(...) only, and let workers(n) read several samples at a time";
+
   @Test
   void anotherThreadIsRefused() throws Exception {
     HostArray image = batch.array("image");
     String message =
         "array 'image' is used on thread helper while it belongs to a fill on thread "
             + Thread.currentThread().getName()
-            + ": for threads of your own use out.concurrentView()";
+            + THREADS_OF_YOUR_OWN;
     for (Executable use : usesOf(image)) {
       onThread("helper", () -> assertMessage(IllegalStateException.class, message, use));
     }
@@ -419,7 +423,8 @@ class HostBatchTest {
     String message =
         "array 'image' is used on thread "
             + Thread.currentThread().getName()
-            + " while it belongs to a fill on thread next: for threads of your own use out.concurrentView()";
+            + " while it belongs to a fill on thread next"
+            + THREADS_OF_YOUR_OWN;
     assertMessage(IllegalStateException.class, message, () -> image.setByte(0, (byte) 1));
   }
 

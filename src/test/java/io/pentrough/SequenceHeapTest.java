@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.pentrough.data.Batches;
 import io.pentrough.data.Dataset;
+import io.pentrough.data.LastBatch;
 import io.pentrough.data.Padding;
 import io.pentrough.data.Sample;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** I6: samples of different lengths take no Java heap either. */
 class SequenceHeapTest {
@@ -48,12 +50,14 @@ class SequenceHeapTest {
         }
       };
 
-  @Test
+  @ParameterizedTest
+  @EnumSource
   @DisplayName("I6: a batch of padded and ragged samples allocates nothing")
-  void nothingPerBatch() throws Exception {
+  void nothingPerBatch(LastBatch lastBatch) throws Exception {
     Batches batches =
         Batches.of(TEXTS, 8)
             .shuffled()
+            .lastBatch(lastBatch)
             .pad("tokens", Padding.toLongest())
             .lengths("tokens", "lengths")
             .pad("mask", Padding.toMaximum().value(1))
@@ -66,8 +70,9 @@ class SequenceHeapTest {
 
   private static void fill(Batches batches, HostBatch batch, BatchContext context)
       throws Exception {
+    int batchesPerEpoch = (int) batches.batchesPerEpoch();
     for (int i = 0; i < BATCHES; i++) {
-      context.begin(i / 126, i % 126, 0);
+      context.begin(i / batchesPerEpoch, i % batchesPerEpoch, 0);
       batch.open();
       batches.fill(batch, context);
       batch.close();

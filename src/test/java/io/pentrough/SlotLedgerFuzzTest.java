@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.Messages.message;
 import static java.util.stream.Collectors.joining;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -96,6 +97,10 @@ class SlotLedgerFuzzTest {
     private final Map<Place, Long> skipped = new HashMap<>();
     private Place expected = new Place(0, 0);
     private final Map<Content, String> failures = new HashMap<>();
+
+    /** The device slots of batches that were refused, until that is told or a reset drops them. */
+    private final Map<DeviceSlot, Content> refused = new LinkedHashMap<>();
+
     private int generation;
     private int fills;
 
@@ -248,7 +253,7 @@ class SlotLedgerFuzzTest {
       if (failure != null) {
         log("told of the failure of", failure.index());
         tell(new Place(failure.epoch(), failure.index()));
-        String message = failure.cause().getMessage();
+        String message = message(failure.cause());
         assertTrue(
             failures.entrySet().stream()
                 .anyMatch(
@@ -258,14 +263,24 @@ class SlotLedgerFuzzTest {
                             && entry.getKey().epoch == failure.epoch()
                             && entry.getKey().generation == generation),
             "I4: the failure is of another index or generation");
+        refused.forEach(
+            (slot, content) ->
+                assertTrue(
+                    !message.equals(failures.get(content)) || !isUnderCopy(slot),
+                    "a batch is told as refused before its copy has ended"));
+        refused.values().removeIf(content -> message.equals(failures.get(content)));
         return true;
       }
       boolean early = random.nextInt(3) == 0;
+      if (random.nextInt(6) == 0) {
+        refuse(early);
+      }
       DeviceSlot slot = ledger.take(Thread.currentThread(), early, now);
       if (slot == null) {
         return false;
       }
-      boolean underCopy = copies.contains(slot) || arrived.contains(slot);
+      assertFalse(refused.containsKey(slot), "a refused batch is delivered");
+      boolean underCopy = isUnderCopy(slot);
       assertTrue(early || !underCopy, "a batch is delivered before its copy has ended");
       if (underCopy) {
         takenEarly.add(slot);
@@ -275,13 +290,36 @@ class SlotLedgerFuzzTest {
       assertTrue(told.add(slot.sequence), "I3: told twice");
       assertTrue(!ordered || slot.sequence == sequence, "I3: out of order");
       tell(new Place(slot.epoch, slot.index));
-      // A copy that has yet to run will bring what its source holds.
-      Content content =
-          copies.contains(slot) ? hostMemory[slot.source().number] : deviceMemory[slot.number];
+      Content content = content(slot);
       assertEquals(slot.sequence, content.sequence, "I4: another index");
       assertEquals(generation, content.generation, "I4: another generation");
       assertNull(leases.put(slot, content), "a slot is leased twice");
       return true;
+    }
+
+    private boolean isUnderCopy(DeviceSlot slot) {
+      return copies.contains(slot) || arrived.contains(slot);
+    }
+
+    /** What a batch brings: a copy that has yet to run will bring what its source holds. */
+    private Content content(DeviceSlot slot) {
+      return copies.contains(slot) ? hostMemory[slot.source().number] : deviceMemory[slot.number];
+    }
+
+    /** The next batch has more bad samples than are allowed. */
+    private void refuse(boolean early) {
+      DeviceSlot slot = ledger.next(early);
+      if (slot == null) {
+        return;
+      }
+      log(slot.sequence, "is refused on device", slot.number);
+      Content content = content(slot);
+      assertNull(refused.put(slot, content), "a batch is refused twice");
+      failures.put(content, "refused: fill " + content.fill);
+      ledger.refuse(slot, new IllegalStateException(failures.get(content)));
+      if (ordered) {
+        assertNull(ledger.next(true), "I3: a batch behind a refused one is next");
+      }
     }
 
     private void tell(Place place) {
@@ -338,6 +376,7 @@ class SlotLedgerFuzzTest {
       skipped.values().removeIf(sequence -> sequence >= ledger.order.lowestOpen());
       ledger.reset(now);
       generation++;
+      refused.clear();
     }
 
     void checkShape() {
@@ -418,6 +457,7 @@ class SlotLedgerFuzzTest {
       for (DeviceSlot slot : ledger.deviceSlots()) {
         assertSame(DeviceSlot.State.FREE, slot.state, "device slot " + slot.number);
         assertNull(slot.holder(), "a holder is kept");
+        assertNull(slot.failure, "a failure is kept");
       }
     }
 

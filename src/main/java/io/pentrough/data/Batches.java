@@ -6,10 +6,9 @@ import io.pentrough.BatchContext;
 import io.pentrough.BatchSpec;
 import io.pentrough.EpochTarget;
 import io.pentrough.HostBatch;
-import java.nio.channels.ClosedByInterruptException;
 import java.util.Locale;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Consumer;
 
 /**
  * Batches of the samples of a {@link Dataset}: the target for a loader.
@@ -30,46 +29,50 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Batches implements EpochTarget {
 
-  /** How far the causes of an exception are followed: they may go round in a circle. */
-  private static final int MAX_CAUSES = 20;
-
   private static final BadSampleListener NOBODY = (epoch, batch, sample) -> {};
 
-  private final Dataset dataset;
-  private final long datasetSize;
-  private final int batchSize;
-  private final Sampler sampler;
+  /** What the options say. It is changed only before {@code Batches} are made of it. */
+  static final class Options {
+
+    final Dataset dataset;
+    final long datasetSize;
+    final int batchSize;
+    Sampler sampler = Sampler.sequential();
+    LastBatch lastBatch = LastBatch.PARTIAL;
+
+    /** 0 if a sample that cannot be read fails its batch. */
+    long maxBadSamples;
+
+    BadSampleListener listener = NOBODY;
+    Sequences sequences = Sequences.NONE;
+
+    private Options(Dataset dataset, long datasetSize, int batchSize) {
+      this.dataset = dataset;
+      this.datasetSize = datasetSize;
+      this.batchSize = batchSize;
+    }
+
+    private Options(Options other) {
+      this(other.dataset, other.datasetSize, other.batchSize);
+      sampler = other.sampler;
+      lastBatch = other.lastBatch;
+      maxBadSamples = other.maxBadSamples;
+      listener = other.listener;
+      sequences = other.sequences;
+    }
+  }
+
+  private final Options options;
   private final long samplesPerEpoch;
-  private final LastBatch lastBatch;
-
-  /** 0 if a sample that cannot be read fails its batch. */
-  private final long maxBadSamples;
-
-  private final BadSampleListener listener;
-  private final Sequences sequences;
 
   /** A reader for each worker, which ends with the worker's thread. */
-  private final ThreadLocal<Reader> readers;
+  private final ThreadLocal<BatchReader> readers;
 
-  private Batches(
-      Dataset dataset,
-      long datasetSize,
-      int batchSize,
-      Sampler sampler,
-      LastBatch lastBatch,
-      long maxBadSamples,
-      BadSampleListener listener,
-      Sequences sequences) {
-    this.dataset = dataset;
-    this.datasetSize = datasetSize;
-    this.batchSize = batchSize;
-    this.sampler = sampler;
-    this.lastBatch = lastBatch;
-    this.maxBadSamples = maxBadSamples;
-    this.listener = listener;
-    this.sequences = sequences;
-    samplesPerEpoch = sampler.samplesPerEpoch(datasetSize);
-    Objects.requireNonNull(sampler.description(), "the sampler's description()");
+  private Batches(Options options) {
+    this.options = options;
+    Sampler sampler = options.sampler;
+    samplesPerEpoch = sampler.samplesPerEpoch(options.datasetSize);
+    Objects.requireNonNull(sampler.description(), "the sampler's description() returned null");
     if (samplesPerEpoch < 1) {
       throw new IllegalArgumentException(
           "sampler '"
@@ -78,12 +81,13 @@ public final class Batches implements EpochTarget {
               + samplesPerEpoch
               + " samples: it must have at least 1");
     }
-    readers =
-        ThreadLocal.withInitial(
-            () ->
-                new Reader(
-                    Objects.requireNonNull(
-                        sampler.order(datasetSize), "the sampler's order(...)")));
+    readers = ThreadLocal.withInitial(() -> new BatchReader(options, samplesPerEpoch));
+  }
+
+  private Batches with(Consumer<Options> change) {
+    Options changed = new Options(options);
+    change.accept(changed);
+    return new Batches(changed);
   }
 
   /**
@@ -105,15 +109,7 @@ public final class Batches implements EpochTarget {
       throw new IllegalArgumentException(
           "the dataset says that it has " + size + " samples: it must have at least 1");
     }
-    return new Batches(
-        dataset,
-        size,
-        batchSize,
-        Sampler.sequential(),
-        LastBatch.PARTIAL,
-        0,
-        NOBODY,
-        Sequences.NONE);
+    return new Batches(new Options(dataset, size, batchSize));
   }
 
   /**
@@ -135,8 +131,7 @@ public final class Batches implements EpochTarget {
    */
   public Batches sampler(Sampler sampler) {
     Objects.requireNonNull(sampler, "sampler");
-    return new Batches(
-        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener, sequences);
+    return with(changed -> changed.sampler = sampler);
   }
 
   /**
@@ -148,8 +143,7 @@ public final class Batches implements EpochTarget {
    */
   public Batches lastBatch(LastBatch lastBatch) {
     Objects.requireNonNull(lastBatch, "lastBatch");
-    return new Batches(
-        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener, sequences);
+    return with(changed -> changed.lastBatch = lastBatch);
   }
 
   /**
@@ -176,7 +170,8 @@ public final class Batches implements EpochTarget {
    * io.pentrough.TargetException} whose cause is a {@link io.pentrough.BadSamplesException}. {@link
    * io.pentrough.FailurePolicy#retry} does not try a bad sample again: do so in {@code read}, if a
    * second try may help. An {@link Error} still fails the batch, and so does an interrupt of the
-   * worker, which is how {@code close()} ends a long fill.
+   * worker, which is how {@code close()} ends a long fill. A {@link SampleException} then names the
+   * sample, too.
    *
    * @param atMost how many samples of one loader may be left out, at least 1
    * @param listener told of each
@@ -191,8 +186,11 @@ public final class Batches implements EpochTarget {
               + atMost
               + ": without skipBadSamples a bad sample fails its batch");
     }
-    return new Batches(
-        dataset, datasetSize, batchSize, sampler, lastBatch, atMost, listener, sequences);
+    return with(
+        changed -> {
+          changed.maxBadSamples = atMost;
+          changed.listener = listener;
+        });
   }
 
   /**
@@ -209,7 +207,8 @@ public final class Batches implements EpochTarget {
    */
   public Batches pad(String array, Padding padding) {
     Objects.requireNonNull(array, "array");
-    return with(sequences.pad(array, Objects.requireNonNull(padding, "padding")));
+    Objects.requireNonNull(padding, "padding");
+    return with(changed -> changed.sequences = changed.sequences.pad(array, padding));
   }
 
   /**
@@ -233,7 +232,8 @@ public final class Batches implements EpochTarget {
    */
   public Batches ragged(String array, String offsets) {
     Objects.requireNonNull(array, "array");
-    return with(sequences.ragged(array, Objects.requireNonNull(offsets, "offsets")));
+    Objects.requireNonNull(offsets, "offsets");
+    return with(changed -> changed.sequences = changed.sequences.ragged(array, offsets));
   }
 
   /**
@@ -246,17 +246,14 @@ public final class Batches implements EpochTarget {
    */
   public Batches lengths(String array, String lengths) {
     Objects.requireNonNull(array, "array");
-    return with(sequences.lengths(array, Objects.requireNonNull(lengths, "lengths")));
-  }
-
-  private Batches with(Sequences newSequences) {
-    return new Batches(
-        dataset, datasetSize, batchSize, sampler, lastBatch, maxBadSamples, listener, newSequences);
+    Objects.requireNonNull(lengths, "lengths");
+    return with(changed -> changed.sequences = changed.sequences.lengths(array, lengths));
   }
 
   @Override
   public long batchesPerEpoch() {
-    return lastBatch == LastBatch.DROP
+    int batchSize = options.batchSize;
+    return options.lastBatch == LastBatch.DROP
         ? samplesPerEpoch / batchSize
         : (samplesPerEpoch - 1) / batchSize + 1;
   }
@@ -264,9 +261,10 @@ public final class Batches implements EpochTarget {
   @Override
   public void check(BatchSpec spec) {
     Objects.requireNonNull(spec, "spec");
-    SequenceArrays arrays = sequences.in(spec, batchSize);
+    int batchSize = options.batchSize;
+    SequenceArrays arrays = options.sequences.in(spec, batchSize);
     for (ArraySpec array : spec.arrays()) {
-      boolean hasRows = !sequences.isRaggedPart(array.name());
+      boolean hasRows = !options.sequences.isRaggedPart(array.name());
       if (hasRows && (array.rank() == 0 || array.dimension(0) != batchSize)) {
         throw new IllegalArgumentException(
             "array '"
@@ -285,207 +283,51 @@ public final class Batches implements EpochTarget {
               + batchSize
               + "; make batches smaller, or use LastBatch.PARTIAL or PAD");
     }
-    arrays.requireKnownLengths(dataset);
-    if (dataset instanceof CachedDataset cached) {
+    arrays.requireKnownLengths(options.dataset);
+    if (options.dataset instanceof CachedDataset cached) {
       cached.check(arrays);
     }
   }
 
   @Override
   public String description() {
-    return datasetSize
+    return options.datasetSize
         + " samples; "
-        + sampler.description()
+        + options.sampler.description()
         + "; batches of "
-        + batchSize
+        + options.batchSize
         + "; the last one "
-        + lastBatch.name().toLowerCase(Locale.ROOT)
-        + sequences.description();
+        + options.lastBatch.name().toLowerCase(Locale.ROOT)
+        + options.sequences.description();
   }
 
   @Override
   public long maxBadSamples() {
-    return maxBadSamples;
+    return options.maxBadSamples;
   }
 
   @Override
   public void badSample(int epoch, long index, BadSample sample) {
-    listener.badSample(epoch, index, Objects.requireNonNull(sample, "sample"));
+    options.listener.badSample(epoch, index, Objects.requireNonNull(sample, "sample"));
   }
 
   /**
    * Makes one batch. Called by the loader.
    *
    * @throws SampleException if a sample could not be read, and is not to be left out
-   * @throws IllegalStateException if the dataset has become smaller, or the sampler gives a sample
-   *     that it does not have
+   * @throws IllegalStateException if the dataset has become smaller, the sampler gives a sample
+   *     that the dataset does not have, or its epochs have different lengths
    */
   @Override
   public void fill(HostBatch out, BatchContext context) throws Exception {
     Objects.requireNonNull(out, "out");
     Objects.requireNonNull(context, "context");
-    long sizeNow = dataset.size();
-    if (sizeNow < datasetSize) {
-      throw new IllegalStateException(
-          "the dataset had "
-              + datasetSize
-              + " samples when Batches.of(...) was called, and has "
-              + sizeNow
-              + " now: it must not shrink while a loader reads it");
-    }
-    Reader reader = readers.get();
-    try {
-      reader.begin(context, sequences, out.spec(), batchSize);
-      fill(out, context, reader);
-    } finally {
-      reader.sample.end();
-    }
-  }
-
-  private void fill(HostBatch out, BatchContext context, Reader reader) throws Exception {
-    long first = context.index() * batchSize;
-    int own = (int) Math.min(batchSize, samplesPerEpoch - first);
-    SequenceArrays arrays = reader.arrays();
-    arrays.begin(out);
-    if (arrays.asksForLengths()) {
-      int all = lastBatch == LastBatch.PAD ? batchSize : own;
-      for (int i = 0; i < all; i++) {
-        arrays.askForLengths(dataset, index(reader, context, position(first, i)), i);
-      }
-      arrays.resize(out);
-    }
-    int rows = 0;
-    for (int i = 0; i < own; i++) {
-      arrays.turnTo(i);
-      rows += read(out, context, reader, rows, position(first, i), true) ? 1 : 0;
-    }
-    int good = rows;
-    if (lastBatch == LastBatch.PAD && good > 0) {
-      for (int i = own; i < batchSize; i++) {
-        arrays.turnTo(i);
-        rows += read(out, context, reader, rows, position(first, i), false) ? 1 : 0;
-      }
-      out.padded(rows - good);
-    }
-    arrays.end(out, rows);
-    if (rows < batchSize) {
-      out.size(rows);
-    }
-  }
-
-  /** Where a sample of a batch stands in the epoch: from its beginning on, if it fills up. */
-  private long position(long first, int number) {
-    return (first + number) % samplesPerEpoch;
-  }
-
-  /**
-   * Reads the sample at a position of the epoch into a row.
-   *
-   * @param reports whether it is reported if it is bad: not if it only fills up
-   * @return false if it is bad
-   */
-  private boolean read(
-      HostBatch out, BatchContext context, Reader reader, int row, long position, boolean reports)
-      throws Exception {
-    long index = index(reader, context, position);
-    reader.sample.turnTo(out, context, reader.arrays(), row, position);
-    try {
-      reader.arrays().requireKnownLength();
-      dataset.read(index, reader.sample);
-      reader.sample.requireWritten();
-      reader.arrays().finish(out, row);
-      return true;
-    } catch (Exception e) {
-      if (endsTheBatch(e)) {
-        throw e;
-      }
-      if (maxBadSamples == 0) {
-        throw new SampleException(index, position, context.epoch(), e);
-      }
-      if (reports) {
-        out.badSample(index, e);
-      }
-      return false;
-    }
-  }
-
-  /**
-   * Whether no other sample of the batch is to be read, whatever the dataset has made of that: the
-   * loader is closing, or a cache is used as it cannot be.
-   */
-  private static boolean endsTheBatch(Exception thrown) {
-    Throwable cause = thrown;
-    for (int depth = 0; cause != null && depth < MAX_CAUSES; depth++) {
-      if (cause instanceof InterruptedException
-          || cause instanceof ClosedByInterruptException
-          || cause instanceof CacheRefusal) {
-        return true;
-      }
-      cause = cause.getCause();
-    }
-    return Thread.currentThread().isInterrupted();
-  }
-
-  /** The sample at a position of the epoch. */
-  private long index(Reader reader, BatchContext context, long position) {
-    long index = reader.order.at(position);
-    if (index < 0 || index >= datasetSize) {
-      throw new IllegalStateException(
-          "sampler '"
-              + sampler.description()
-              + "' gave index "
-              + index
-              + " at position "
-              + position
-              + " of epoch "
-              + context.epoch()
-              + ", but the dataset has "
-              + datasetSize
-              + " samples: it must give 0 to "
-              + (datasetSize - 1));
-    }
-    return index;
+    readers.get().fill(out, context);
   }
 
   /** In words, as in the configuration of a position. */
   @Override
   public String toString() {
     return "batches of " + description();
-  }
-
-  /** What a worker keeps from one batch to the next. */
-  private static final class Reader {
-
-    final Sampler.Order order;
-    final Sample sample = new Sample();
-    private boolean hasBegun;
-    private long seed;
-    private int epoch;
-
-    /** Made with the first batch. */
-    private @Nullable SequenceArrays arrays;
-
-    Reader(Sampler.Order order) {
-      this.order = order;
-    }
-
-    /** Goes to the epoch of a batch. */
-    void begin(BatchContext context, Sequences sequences, BatchSpec spec, int batchSize) {
-      if (arrays == null || !arrays.spec.equals(spec)) {
-        arrays = sequences.in(spec, batchSize);
-      }
-      long ofOrder = context.seed("order");
-      if (!hasBegun || seed != ofOrder || epoch != context.epoch()) {
-        hasBegun = false; // until begin has returned, which may be a user's code
-        seed = ofOrder;
-        epoch = context.epoch();
-        order.begin(seed, epoch);
-        hasBegun = true;
-      }
-    }
-
-    SequenceArrays arrays() {
-      return Objects.requireNonNull(arrays);
-    }
   }
 }

@@ -23,8 +23,16 @@ public final class Sample {
   private @Nullable HostBatch batch;
   private @Nullable BatchContext context;
   private @Nullable SequenceArrays sequences;
+
+  /** Its row in the batch. */
   private int row;
+
+  /** Which of the batch's samples it is, counted with bad ones. */
+  private int number;
+
+  /** Where it stands in the epoch's order. */
   private long position;
+
   private @Nullable RandomGenerator random;
 
   /** Goes on where anybody wants to know later what has happened since. */
@@ -43,24 +51,23 @@ public final class Sample {
 
   Sample() {}
 
-  /**
-   * Turns to another sample. Allocates nothing.
-   *
-   * @param row where it stands in the batch
-   * @param position where it stands in the epoch's order
-   */
-  void turnTo(
-      HostBatch batch, BatchContext context, SequenceArrays sequences, int row, long position) {
+  /** A batch begins. */
+  void begin(HostBatch batch, BatchContext context, SequenceArrays sequences) {
     this.batch = batch;
     this.context = context;
     this.sequences = sequences;
-    this.row = row;
-    this.position = position;
-    random = null;
     int arrays = batch.spec().arrays().size();
     if (askedAt.length != arrays) {
       askedAt = new long[arrays];
     }
+  }
+
+  /** Turns to another sample of the batch. Allocates nothing. */
+  void turnTo(int row, int number, long position) {
+    this.row = row;
+    this.number = number;
+    this.position = position;
+    random = null;
     turnedAt = ++clock;
   }
 
@@ -119,9 +126,18 @@ public final class Sample {
 
   /** The same by the array's index. */
   HostArray array(int i, int length) {
-    HostArray array = sequences().of(batch(), i, row, length);
+    HostArray array = sequences().of(batch(), i, row, number, length);
     askedAt[i] = clock;
     return array;
+  }
+
+  /**
+   * What this sample has in an array of any kind.
+   *
+   * @param length as in {@link SequenceArrays#length}
+   */
+  HostArray part(int i, int length) {
+    return sequences().find(i) == null ? array(i) : array(i, length);
   }
 
   /**

@@ -8,7 +8,7 @@ public final class SampleException extends Exception {
   /** The sample's index. */
   private final long index;
 
-  SampleException(long index, long position, int epoch, Exception cause) {
+  SampleException(long index, long position, int epoch, Throwable cause) {
     super(
         "sample "
             + index

@@ -84,13 +84,12 @@ final class SampleStore {
 
   /** Writes the sample that begins there, as it was saved. */
   void load(long at, Sample out) {
-    SequenceArrays sequences = out.sequences();
-    int arrays = sequences.spec.arrays().size();
+    int arrays = out.sequences().spec.arrays().size();
     long from = at + headerBytes(arrays);
     for (int i = 0; i < arrays; i++) {
       int length = memory.getInt(at + i * (long) Integer.BYTES);
       if (length != NOT_ASKED) {
-        int count = bytes(sequences.find(i) == null ? out.array(i) : out.array(i, length));
+        int count = bytes(out.part(i, length));
         memory.get(from, out.memory(i), out.start(i), count);
         from += aligned(count);
       }
@@ -108,7 +107,7 @@ final class SampleStore {
     int arrays = sequences.spec.arrays().size();
     long needed = headerBytes(arrays);
     for (int i = 0; i < arrays; i++) {
-      needed += out.wasAsked(i, since) ? aligned(bytes(part(out, i))) : 0;
+      needed += out.wasAsked(i, since) ? aligned(bytes(out.part(i, sequences.length(i)))) : 0;
     }
     if (index < 0
         || index >= indexes
@@ -125,9 +124,8 @@ final class SampleStore {
     for (int i = 0; i < arrays; i++) {
       long number = at + i * (long) Integer.BYTES;
       if (out.wasAsked(i, since)) {
-        SequenceArray sequence = sequences.find(i);
-        int count = bytes(part(out, i));
-        memory.putInt(number, sequence == null ? 0 : sequence.length);
+        int count = bytes(out.part(i, sequences.length(i)));
+        memory.putInt(number, sequences.length(i));
         memory.put(to, out.memory(i), out.start(i), count);
         to += aligned(count);
       } else {
@@ -149,12 +147,6 @@ final class SampleStore {
       at = used.get();
     }
     return NOWHERE;
-  }
-
-  /** What was written into an array that was asked for. */
-  private static HostArray part(Sample out, int i) {
-    SequenceArray sequence = out.sequences().find(i);
-    return sequence == null ? out.array(i) : out.array(i, sequence.length);
   }
 
   private static int bytes(HostArray array) {

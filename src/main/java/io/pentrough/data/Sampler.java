@@ -19,10 +19,12 @@ package io.pentrough.data;
 public interface Sampler {
 
   /**
-   * How many samples an epoch has.
+   * How many samples an epoch has. All epochs have the same number. Asked when {@link Batches} are
+   * made, and by each worker at the beginning of each epoch.
    *
    * @param datasetSize how many samples the dataset has, 1 or more
-   * @return 1 or more; fewer or more than the dataset has, if it leaves out or repeats some
+   * @return 1 or more, the same at every call; fewer or more than the dataset has, if it leaves out
+   *     or repeats some
    * @throws IllegalArgumentException if it cannot sample a dataset of that size
    */
   long samplesPerEpoch(long datasetSize);

@@ -20,28 +20,25 @@ final class SequenceArrays {
   /** Of which array an array holds the lengths or offsets; null if of none. */
   private final @Nullable String[] writtenFor;
 
-  /** Why a sample's length is not known; null if it is, and where nobody asks. */
-  private final @Nullable Exception[] failures;
+  /** Those that are not null. */
+  private final List<SequenceArray> all = new ArrayList<>();
 
   /** Those whose rows are as long as the batch's longest sample, which must be known first. */
-  private final List<SequenceArray.Padded> toLongest = new ArrayList<>();
+  final List<SequenceArray.Padded> toLongest = new ArrayList<>();
 
   /** See {@link #samples}; empty until somebody asks. */
   private String samples = "";
 
-  /** Which of the batch's samples is being read, counted with bad ones. */
-  private int number;
-
   /** Each array, as {@link Sequences} puts it in. */
-  SequenceArrays(BatchSpec spec, int batchSize) {
+  SequenceArrays(BatchSpec spec) {
     this.spec = spec;
     byIndex = new SequenceArray[spec.arrays().size()];
     writtenFor = new String[byIndex.length];
-    failures = new Exception[batchSize];
   }
 
   void add(SequenceArray sequence) {
     byIndex[sequence.index] = sequence;
+    all.add(sequence);
     if (sequence instanceof SequenceArray.Padded padded && padded.isToLongest()) {
       toLongest.add(padded);
       toLongest.sort(Comparator.comparingInt(each -> each.index));
@@ -54,6 +51,12 @@ final class SequenceArrays {
 
   @Nullable SequenceArray find(int array) {
     return byIndex[array];
+  }
+
+  /** How long the last sample is in an array; 0 if all samples have one shape there. */
+  int length(int array) {
+    SequenceArray sequence = byIndex[array];
+    return sequence == null ? 0 : sequence.length;
   }
 
   /** Whether an array is written by {@link Batches} and not by the dataset. */
@@ -94,29 +97,8 @@ final class SequenceArrays {
 
   /** A batch begins. */
   void begin(HostBatch out) {
-    for (SequenceArray sequence : byIndex) {
-      if (sequence != null) {
-        sequence.begin(out);
-      }
-    }
-  }
-
-  /**
-   * Asks the dataset how long a sample is. What it throws is kept for {@link #requireKnownLength}.
-   *
-   * @param of which of the batch's samples it is
-   */
-  void askForLengths(Dataset dataset, long sample, int of) throws InterruptedException {
-    failures[of] = null;
-    for (int i = 0; i < toLongest.size(); i++) {
-      SequenceArray.Padded padded = toLongest.get(i);
-      try {
-        padded.announce(of, sample, dataset.length(sample, padded.spec.name()));
-      } catch (InterruptedException e) {
-        throw e;
-      } catch (Exception e) {
-        failures[of] = e;
-      }
+    for (int i = 0; i < all.size(); i++) { // an iterator would be heap for each batch (I6)
+      all.get(i).begin(out);
     }
   }
 
@@ -124,23 +106,6 @@ final class SequenceArrays {
   void resize(HostBatch out) {
     for (int i = 0; i < toLongest.size(); i++) {
       toLongest.get(i).resize(out);
-    }
-  }
-
-  /** Another sample of the batch is to be read. */
-  void turnTo(int newNumber) {
-    number = newNumber;
-  }
-
-  /**
-   * The sample's length is known, if it was asked for.
-   *
-   * @throws Exception why it is not
-   */
-  void requireKnownLength() throws Exception {
-    Exception failure = failures[number];
-    if (failure != null) {
-      throw failure;
     }
   }
 
@@ -157,9 +122,9 @@ final class SequenceArrays {
         throw new IllegalArgumentException(
             "array '"
                 + padded.spec.name()
-                + "' is to be padded to the longest sample of a batch, but "
-                + e.getMessage()
-                + ", or use Padding.toMaximum()",
+                + "' is to be padded to the longest sample of a batch, but the dataset does not"
+                + " know the lengths of its samples: implement length(index, array), or use"
+                + " Padding.toMaximum()",
             e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
@@ -171,16 +136,16 @@ final class SequenceArrays {
 
   /** An array whose samples all have one shape. */
   void requireOneShape(int array) {
-    String name = spec.array(array).name();
     if (writtenFor[array] != null) {
       throw new IllegalArgumentException(
           "array '"
-              + name
+              + spec.array(array).name()
               + "' holds the lengths or offsets of array '"
               + writtenFor[array]
               + "', which Batches writes: leave it alone in read(...)");
     }
     if (byIndex[array] != null) {
+      String name = spec.array(array).name();
       throw new IllegalArgumentException(
           "each sample has a length of its own in array '"
               + name
@@ -190,7 +155,8 @@ final class SequenceArrays {
     }
   }
 
-  HostArray of(HostBatch out, int array, int row, int length) {
+  /** See {@link SequenceArray#of}. */
+  HostArray of(HostBatch out, int array, int row, int number, int length) {
     SequenceArray sequence = byIndex[array];
     if (sequence == null) {
       String name = spec.array(array).name();
@@ -206,19 +172,15 @@ final class SequenceArrays {
 
   /** The sample of a row has been read. */
   void finish(HostBatch out, int row) {
-    for (SequenceArray sequence : byIndex) {
-      if (sequence != null) {
-        sequence.finish(out, row);
-      }
+    for (int i = 0; i < all.size(); i++) {
+      all.get(i).finish(out, row);
     }
   }
 
   /** The batch is complete. */
   void end(HostBatch out, int rows) {
-    for (SequenceArray sequence : byIndex) {
-      if (sequence != null) {
-        sequence.end(out, rows);
-      }
+    for (int i = 0; i < all.size(); i++) {
+      all.get(i).end(out, rows);
     }
   }
 }

@@ -65,7 +65,7 @@ final class Sequences {
    */
   SequenceArrays in(BatchSpec spec, int batchSize) {
     @Nullable String[] roles = new String[spec.arrays().size()];
-    SequenceArrays arrays = new SequenceArrays(spec, batchSize);
+    SequenceArrays arrays = new SequenceArrays(spec);
     padded.forEach(
         (name, padding) -> {
           int i = claim(spec, roles, name, "padded");

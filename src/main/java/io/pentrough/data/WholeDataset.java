@@ -21,6 +21,17 @@ enum WholeDataset implements Sampler {
 
   SHUFFLED {
     @Override
+    public long samplesPerEpoch(long datasetSize) {
+      if (datasetSize > FeistelNetwork.MAX_SIZE) {
+        throw new IllegalArgumentException(
+            "a dataset of "
+                + datasetSize
+                + " samples cannot be shuffled: it may have 2^62 samples at most");
+      }
+      return super.samplesPerEpoch(datasetSize);
+    }
+
+    @Override
     Order newOrder(long size) {
       Permutation permutation = Permutation.of(0, 0, size);
       return new CheckedOrder(size) {

@@ -8,23 +8,36 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
 import io.pentrough.BatchSpec;
+import io.pentrough.BatchStage;
 import io.pentrough.DType;
 import io.pentrough.DeviceArray;
 import io.pentrough.DeviceBatch;
 import io.pentrough.HostArray;
+import io.pentrough.StageArrays;
+import io.pentrough.StageSlot;
+import io.pentrough.StageWork;
 import io.pentrough.data.Batches;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.LastBatch;
 import io.pentrough.data.Sample;
+import io.pentrough.data.Sampler;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntUnaryOperator;
+import java.util.function.LongPredicate;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -164,19 +177,13 @@ class PartialBatchStagesTest {
     }
   }
 
-  private static final Dataset SEVEN =
-      new Dataset() {
-        @Override
-        public long size() {
-          return 7;
-        }
-
-        @Override
-        public void read(long index, Sample out) {
-          fill(out.array("image"), new Random(index));
-          fill(out.array("label"), new Random(index));
-        }
-      };
+  private record Images(long size) implements Dataset {
+    @Override
+    public void read(long index, Sample out) {
+      fill(out.array("image"), new Random(index));
+      fill(out.array("label"), new Random(index));
+    }
+  }
 
   @Test
   @DisplayName("the last batch of a dataset: partial it is the beginning of the one that is padded")
@@ -189,7 +196,7 @@ class PartialBatchStagesTest {
     List<List<Delivered>> runs = new ArrayList<>();
     for (LastBatch last : List.of(LastBatch.PAD, LastBatch.PARTIAL)) {
       List<Delivered> got = new ArrayList<>();
-      Batches batches = Batches.of(SEVEN, SAMPLES).lastBatch(last);
+      Batches batches = Batches.of(new Images(7), SAMPLES).lastBatch(last);
       try (BackgroundLoader loader =
           staged(BackgroundLoader.builder(device, spec, batches), false).epochs(2).start()) {
         loader.batches().forEach(batch -> got.add(delivered(batch)));
@@ -204,5 +211,104 @@ class PartialBatchStagesTest {
       assertEquals(0, runs.get(1).get(i).padded);
       assertRows(padded, runs.get(1).get(i), i % 2 == 0 ? SAMPLES : 2);
     }
+  }
+
+  /** Notes what it is told of each batch. */
+  private record Notes(Map<Long, List<Integer>> byIndex) implements BatchStage {
+    @Override
+    public void declare(StageArrays arrays) {
+      arrays.reads("image", DType.FLOAT32);
+      arrays.reads("classes", DType.FLOAT32);
+    }
+
+    @Override
+    public StageWork prepare(StageSlot slot) {
+      return run ->
+          byIndex.put(
+              run.index(),
+              List.of(run.size(), run.dimension("image", 0), run.dimension("classes", 0)));
+    }
+  }
+
+  private record Bad(Dataset dataset, LongPredicate isBad) implements Dataset {
+    @Override
+    public long size() {
+      return dataset.size();
+    }
+
+    @Override
+    public void read(long index, Sample out) throws Exception {
+      dataset.read(index, out);
+      if (isBad.test(index)) {
+        throw new IOException("bad, with its row written");
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4})
+  @DisplayName("I4: behind bad samples, stages see and make the rows of the good ones, and zeros")
+  void badSamples(long seed) throws Exception {
+    BatchSpec spec =
+        BatchSpec.builder()
+            .array("image", DType.UINT8, SAMPLES, 2, 6, 7)
+            .array("label", DType.UINT8, SAMPLES, 6, 7)
+            .build();
+    Random random = new Random(seed);
+    boolean[] bad = new boolean[SAMPLES * BATCHES];
+    for (int i = 0; i < bad.length; i++) {
+      bad[i] = random.nextInt(3) == 0 || i / SAMPLES == 4; // batch 4 has no good sample
+    }
+    Dataset images = new Images(bad.length);
+    Map<Long, List<Integer>> seen = new ConcurrentHashMap<>();
+    Batches batches =
+        Batches.of(new Bad(images, i -> bad[(int) i]), SAMPLES).skipBadSamples(bad.length);
+    List<Delivered> got = new ArrayList<>();
+    List<Long> indexes = new ArrayList<>();
+    try (BackgroundLoader loader =
+        staged(BackgroundLoader.builder(device, spec, batches), false)
+            .stage(new Notes(seen))
+            .epochs(1)
+            .start()) {
+      for (DeviceBatch batch : loader.epoch()) {
+        got.add(delivered(batch));
+        indexes.add(batch.index());
+      }
+    }
+    // The same rows in full batches: good ones from the front, then any others.
+    List<Delivered> full = new ArrayList<>();
+    List<Integer> sizes = new ArrayList<>();
+    for (int i = 0; i < BATCHES; i++) {
+      sizes.add(0);
+    }
+    long[] order =
+        IntStream.range(0, bad.length)
+            .boxed()
+            .sorted(
+                Comparator.<Integer>comparingInt(i -> i / SAMPLES)
+                    .thenComparing(i -> bad[i])
+                    .thenComparing(i -> i))
+            .mapToLong(i -> i)
+            .toArray();
+    for (int i = 0; i < bad.length; i++) {
+      sizes.set(i / SAMPLES, sizes.get(i / SAMPLES) + (bad[i] ? 0 : 1));
+    }
+    try (BackgroundLoader loader =
+        staged(
+                BackgroundLoader.builder(
+                    device, spec, Batches.of(images, SAMPLES).sampler(Sampler.subset(order))),
+                false)
+            .epochs(1)
+            .start()) {
+      loader.epoch().forEach(batch -> full.add(delivered(batch)));
+    }
+    Map<Long, List<Integer>> expected = new HashMap<>();
+    for (int i = 0; i < got.size(); i++) {
+      int size = sizes.get((int) (long) indexes.get(i));
+      expected.put(indexes.get(i), List.of(size, size, size));
+      assertRows(full.get((int) (long) indexes.get(i)), got.get(i), size);
+    }
+    assertEquals(BATCHES - Collections.frequency(sizes, 0), got.size());
+    assertEquals(expected, seen);
   }
 }

@@ -26,8 +26,10 @@ import io.pentrough.device.TestDevice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.ClosedByInterruptException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -437,6 +439,84 @@ class BatchesTest {
     }
   }
 
+  static List<Throwable> whatEndsABatch() {
+    return List.of(
+        new StackOverflowError(),
+        new InterruptedException("by the dataset itself"),
+        new IOException(new InterruptedException()),
+        new ClosedByInterruptException());
+  }
+
+  private static void raise(Throwable thrown) throws Exception {
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    throw (Exception) thrown;
+  }
+
+  @ParameterizedTest
+  @MethodSource("whatEndsABatch")
+  @DisplayName("what does not count as a bad sample fails its batch, with its name, and ends it")
+  void failsItsBatchWhateverIsAllowed(Throwable thrown) throws Exception {
+    for (boolean inLength : new boolean[] {false, true}) {
+      List<Long> asked = Collections.synchronizedList(new ArrayList<>());
+      Dataset dataset =
+          new Dataset() {
+            @Override
+            public long size() {
+              return 8;
+            }
+
+            @Override
+            public int length(long index, String array) throws Exception {
+              if (inLength) {
+                raiseAt2(index);
+              }
+              return 1;
+            }
+
+            @Override
+            public void read(long index, Sample out) throws Exception {
+              if (!inLength) {
+                raiseAt2(index);
+              }
+              out.array("index").setLong(0, index);
+              out.array("noise", 1).setInt(0, 1);
+            }
+
+            private void raiseAt2(long index) throws Exception {
+              asked.add(index);
+              if (index == 2) {
+                raise(thrown);
+              }
+            }
+          };
+      BatchSpec spec =
+          BatchSpec.builder()
+              .array("index", DType.INT64, 4)
+              .variableArray("noise", DType.INT32, 4, DRAWS)
+              .build();
+      Batches batches =
+          Batches.of(dataset, 4).pad("noise", Padding.toLongest()).skipBadSamples(100);
+      try (BackgroundLoader loader =
+          BackgroundLoader.builder(device, spec, batches).epochs(1).workers(1).start()) {
+        TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
+        SampleException cause = assertInstanceOf(SampleException.class, e.getCause());
+        says(cause, "sample 2, at position 2 of epoch 0, could not be read: " + thrown);
+        assertSame(thrown, cause.getCause());
+        try (DeviceBatch batch = loader.get(patience())) {
+          assertEquals(1, batch.index());
+        }
+        assertEquals(0, loader.stats().badSamples());
+      }
+      List<Long> expected = new ArrayList<>(List.of(0L, 1L, 2L, 4L, 5L, 6L, 7L)); // and not 3
+      if (inLength) {
+        expected.add(0, 0L); // by start()
+      }
+      assertEquals(expected, asked);
+    }
+  }
+
   @Test
   @DisplayName("one object for several loaders of different seeds, one after the other and at once")
   void severalLoaders() throws Exception {
@@ -594,7 +674,9 @@ class BatchesTest {
     refused(() -> batches.skipBadSamples(0), "atMost must be at least 1, not 0");
     refused(() -> batches.sampler(Sampler.subset(5)), "5 samples");
     for (LastBatch last : LastBatch.values()) {
-      refused(() -> batches.lastBatch(last).sampler(new Given(0, 0)), "an epoch of 0 samples");
+      refused(
+          () -> batches.lastBatch(last).sampler(OwnSampler.of(0, position -> 0)),
+          "sampler 'mine' makes an epoch of 0 samples");
     }
     refused(
         () -> start(Batches.of(Numbers.of(5), 6).lastBatch(LastBatch.DROP), spec(6)),
@@ -625,32 +707,6 @@ class BatchesTest {
     BackgroundLoader.builder(device, spec, batches).start().close();
   }
 
-  /** A sampler as a user may write it, who gives one index everywhere. */
-  private record Given(long samples, long index) implements Sampler {
-    @Override
-    public long samplesPerEpoch(long datasetSize) {
-      return samples;
-    }
-
-    @Override
-    public Order order(long datasetSize) {
-      return new Order() {
-        @Override
-        public void begin(long seed, int epoch) {}
-
-        @Override
-        public long at(long position) {
-          return position == 1 ? index : 0;
-        }
-      };
-    }
-
-    @Override
-    public String description() {
-      return "given";
-    }
-  }
-
   private Throwable failure(Batches batches) throws Exception {
     try (BackgroundLoader loader = BackgroundLoader.builder(device, spec(2), batches).start()) {
       TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
@@ -662,12 +718,36 @@ class BatchesTest {
   @DisplayName("bad input: a sampler's index out of range is named with its position")
   void indexOutOfRange() throws Exception {
     for (long index : new long[] {-1, 5}) {
-      Batches batches = Batches.of(Numbers.of(5), 2).sampler(new Given(4, index));
+      Batches batches =
+          Batches.of(Numbers.of(5), 2)
+              .sampler(OwnSampler.of(4, position -> position == 1 ? index : 0));
       for (Batches any : List.of(batches, batches.skipBadSamples(9))) {
         says(
             failure(any),
-            "sampler 'given' gave index " + index + " at position 1 of epoch 0",
+            "sampler 'mine' gave index " + index + " at position 1 of epoch 0",
             "5 samples");
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("bad input: a sampler whose epochs have different lengths loses no sample silently")
+  void epochsOfDifferentLengths() throws Exception {
+    for (long second : new long[] {3, 5, 0}) {
+      AtomicLong asked = new AtomicLong(); // for the batches, for epoch 0, for epoch 1
+      Sampler own =
+          new OwnSampler(() -> asked.getAndIncrement() < 2 ? 4 : second, position -> position);
+      try (BackgroundLoader loader =
+          BackgroundLoader.builder(device, spec(2), Batches.of(Numbers.of(5), 2).sampler(own))
+              .workers(1)
+              .start()) {
+        loader.epoch().forEach(DeviceBatch::close);
+        TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
+        assertEquals(1, e.epoch());
+        says(
+            Objects.requireNonNull(e.getCause()),
+            "sampler 'mine' makes epoch 1 " + second + " samples long, and said 4 before",
+            "all epochs must have the same number of samples");
       }
     }
   }

@@ -11,7 +11,6 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Random;
 import java.util.Set;
-import java.util.function.LongUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.DisplayName;
@@ -336,6 +335,19 @@ class SamplerTest {
         () -> Sampler.shuffled().order(size));
   }
 
+  @Test
+  @DisplayName("a dataset that is too large to be shuffled is refused before a worker shuffles it")
+  void tooLargeToShuffle() {
+    long most = 1L << 62;
+    assertEquals(most, Sampler.shuffled().samplesPerEpoch(most));
+    assertEquals(Long.MAX_VALUE, Sampler.sequential().samplesPerEpoch(Long.MAX_VALUE));
+    assertRefused(
+        "a dataset of "
+            + (most + 1)
+            + " samples cannot be shuffled: it may have 2^62 samples at most",
+        () -> Sampler.shuffled().samplesPerEpoch(most + 1));
+  }
+
   @ParameterizedTest
   @MethodSource("samplers")
   @DisplayName("a position outside of the epoch, and one asked for before an epoch was begun")
@@ -357,8 +369,8 @@ class SamplerTest {
   @ValueSource(longs = {-1, 2, Long.MAX_VALUE, 1L << 32})
   @DisplayName("a sampler of the user's own that leaves the subset it orders, with the position")
   void ownSamplerInASubset(long wrong) {
-    Sampler.Order order =
-        Sampler.subset(new long[] {8, 9}, own(position -> position == 1 ? wrong : 0)).order(SIZE);
+    Sampler own = OwnSampler.of(2, position -> position == 1 ? wrong : 0);
+    Sampler.Order order = Sampler.subset(new long[] {8, 9}, own).order(SIZE);
     order.begin(0, 0);
     assertEquals(8, order.at(0));
     assertEquals(
@@ -366,32 +378,5 @@ class SamplerTest {
             + wrong
             + " at position 1 of the epoch, but it was made for 2 samples: return 0 to 1",
         assertThrows(IllegalStateException.class, () -> order.at(1)).getMessage());
-  }
-
-  private static Sampler own(LongUnaryOperator at) {
-    return new Sampler() {
-      @Override
-      public long samplesPerEpoch(long datasetSize) {
-        return datasetSize;
-      }
-
-      @Override
-      public Order order(long datasetSize) {
-        return new Order() {
-          @Override
-          public void begin(long seed, int epoch) {}
-
-          @Override
-          public long at(long position) {
-            return at.applyAsLong(position);
-          }
-        };
-      }
-
-      @Override
-      public String description() {
-        return "mine";
-      }
-    };
   }
 }
