@@ -67,6 +67,7 @@ class PagesTest {
           "elektronn2.training.parallelisation",
           "training.parallelisation",
           // CUDA, as far as JCuda's classes do not have it
+          "libnvrtc.so.12",
           "cuStreamWaitValue32",
           "cuLaunchHostFunc",
           "CUDA_DEVICE_MAX_CONNECTIONS",
