@@ -45,6 +45,15 @@ class CudaLibrariesSampleTest {
   }
 
   @Test
+  @DisplayName("the sample of CudaDevice works on a batch with a stream of its own")
+  void cudaDevice() throws Exception {
+    BatchSpec spec = BatchSpec.builder().array("image", DType.UINT8, 4).build();
+    JavadocCudaSamples.cudaDevice(spec, (out, context) -> out.array("image").fillZero());
+    JavadocCudaSamples.loadLibrary();
+    assertEquals(1, CudaSim.calls().getOrDefault("cuMemsetD8Async", 0L));
+  }
+
+  @Test
   @DisplayName("cuBLAS works on the stream that batches are got for")
   void cublas() throws Exception {
     BatchSpec spec = BatchSpec.builder().array("image", DType.FLOAT32, 64).build();
