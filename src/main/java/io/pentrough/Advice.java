@@ -9,6 +9,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * One way to make a program faster, with numbers: what to change, and the rate to expect.
  *
+ * <pre>{@code
+ * loader.stats().advice().forEach(System.out::println);
+ * }</pre>
+ *
  * <p>It is arithmetic on what {@link LoaderStats} measured. {@link LoaderStats#advice()} says what
  * it cannot know.
  *

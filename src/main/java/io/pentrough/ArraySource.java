@@ -5,6 +5,16 @@ package io.pentrough;
  * ELEKTRONN2 target that returns its arrays. A {@link BatchTarget}, which writes in place, saves a
  * copy and the garbage.
  *
+ * <pre>{@code
+ * ArraySource source =
+ *     context -> {
+ *       float[][] images = new float[32][784]; // any shape, nested or flat
+ *       int[] labels = new int[32];
+ *       images[0][0] = context.random().nextFloat();
+ *       return new Object[] {images, labels};
+ *     };
+ * }</pre>
+ *
  * <p><b>Threads.</b> Called from all workers at once, and once from the thread that starts the
  * loader.
  */

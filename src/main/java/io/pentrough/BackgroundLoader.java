@@ -11,6 +11,23 @@ import org.jspecify.annotations.Nullable;
 /**
  * Keeps a ring of finished batches on a device, filled by background threads.
  *
+ * <pre>{@code
+ * BatchSpec spec =
+ *     BatchSpec.builder()
+ *         .array("image", DType.UINT8, 32, 3, 224, 224)
+ *         .array("label", DType.INT32, 32)
+ *         .build();
+ * try (Device device = Device.best(); // a GPU, or else the host
+ *     BackgroundLoader loader =
+ *         BackgroundLoader.builder(device, spec, target).workers(4).seed(42).start()) {
+ *   for (int step = 0; step < steps; step++) {
+ *     try (DeviceBatch batch = loader.get()) {
+ *       train(batch.array("image"), batch.array("label")); // queues kernels
+ *     }
+ *   }
+ * }
+ * }</pre>
+ *
  * <p>Workers run the {@linkplain BatchTarget target}, which writes into pinned host memory. A copy
  * stream carries each batch to the device. {@link #get} returns a {@linkplain DeviceBatch lease} of
  * a batch that is ready there. Batches come in the order of their index unless the builder was told

@@ -9,6 +9,19 @@ import java.util.Objects;
  * Jobs, each with arrays of its own, made in the background and delivered in the order they were
  * submitted: the counterpart of ELEKTRONN2's {@code SharedQ}.
  *
+ * <pre>{@code
+ * try (BatchQueue queue =
+ *     BatchQueue.builder(device, spec.slotBytes()).workers(2).capacity(files.size()).start()) {
+ *   for (Path file : files) {
+ *     queue.submit(spec, (out, context) -> load(file, out.array("raw")));
+ *   }
+ *   queue.endSubmissions();
+ *   for (DeviceBatch batch : queue.batches()) { // in the order of the files
+ *     process(batch.array("raw"));
+ *   }
+ * }
+ * }</pre>
+ *
  * <p>It is a {@link BackgroundLoader} whose batches are asked for one by one: leases, failures,
  * timeouts and the end are the same. A job's target holds what the job needs to know: {@code
  * queue.submit(spec, (out, context) -> render(scene, out))}. {@link BatchContext#index()} is the

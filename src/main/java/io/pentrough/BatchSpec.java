@@ -11,6 +11,15 @@ import org.jspecify.annotations.Nullable;
  * The arrays of a batch and how they lie in a slot: in the order they were named, each at a
  * multiple of 256 bytes.
  *
+ * <pre>{@code
+ * BatchSpec spec =
+ *     BatchSpec.builder()
+ *         .array("image", DType.UINT8, 32, 3, 224, 224) // slowest axis first
+ *         .array("label", DType.INT32, 32)
+ *         .variableArray("boxes", DType.FLOAT32, 1000, 4) // at most 1,000 rows
+ *         .build();
+ * }</pre>
+ *
  * <p>Immutable; equal if the arrays are equal and in the same order.
  *
  * <p><b>Threads.</b> Any.

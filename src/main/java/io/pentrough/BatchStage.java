@@ -6,6 +6,28 @@ import java.nio.ByteBuffer;
  * Work that the device does between the copy of a batch and its delivery. A consumer gets the batch
  * with the work done (I9).
  *
+ * <pre>{@code
+ * record Scale(KernelSource kernels, float factor) implements BatchStage {
+ *
+ *   public void declare(StageArrays arrays) {
+ *     arrays.reads("image", DType.UINT8);
+ *     arrays.makesLike("image", DType.FLOAT32, "image"); // replaces it
+ *   }
+ *
+ *   public StageWork prepare(StageSlot slot) { // once for each slot
+ *     int count = slot.inSpec("image").elements();
+ *     DeviceKernel scale =
+ *         slot.kernel(kernels, "scale")
+ *             .set(0, slot.in("image"))
+ *             .set(1, slot.out("image"))
+ *             .setInt(2, count)
+ *             .setFloat(3, factor)
+ *             .cover(count, 256);
+ *     return invocation -> scale.launch(invocation.stream()); // for each batch
+ *   }
+ * }
+ * }</pre>
+ *
  * <p>A stage lets small element types cross the bus. For example, the host copies bytes and the
  * stage makes floats of them on the device.
  *

@@ -3,6 +3,18 @@ package io.pentrough;
 /**
  * Makes batches: the user's code, called by the loader's workers.
  *
+ * <pre>{@code
+ * BatchTarget target =
+ *     (out, context) -> {
+ *       HostArray image = out.array("image"); // uint8 [samples, length]
+ *       RandomGenerator random = context.random(); // the same numbers on any worker
+ *       int length = image.dimension(1);
+ *       for (int i = 0; i < image.dimension(0); i++) {
+ *         image.row(i).set(0, pixels, random.nextInt(pixels.length - length), length);
+ *       }
+ *     };
+ * }</pre>
+ *
  * <p><b>Threads.</b> Several workers call it at the same time, each with arrays and a context of
  * its own; what else the target uses it must share safely.
  */

@@ -11,6 +11,14 @@ import java.util.Objects;
 /**
  * One array of a {@link DeviceBatch}: its memory on the device, and its shape in this batch.
  *
+ * <pre>{@code
+ * DeviceArray image = batch.array("image");
+ * launch(image.buffer(), image.dimension(0)); // its memory on the device
+ *
+ * float[] values = new float[image.elements()];
+ * image.copyTo(values); // to look at it
+ * }</pre>
+ *
  * <p><b>Threads.</b> Any thread may use it until the batch is closed.
  */
 public final class DeviceArray {

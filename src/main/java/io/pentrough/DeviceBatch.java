@@ -11,6 +11,12 @@ import org.jspecify.annotations.Nullable;
  * A lease of one batch on the device. After {@code get} the batch is ready; after {@code getQueued}
  * its copy is queued, and the stream waits for it.
  *
+ * <pre>{@code
+ * try (DeviceBatch batch = loader.getQueued(stream, patience)) {
+ *   train(stream, batch.array("image")); // queues kernels that read the array
+ * } // do not wait for them: the memory is written again only after they have run
+ * }</pre>
+ *
  * <p>Queue work that uses the batch on {@link #stream()}, then close the batch. There is no need to
  * wait for that work: {@link #close()} records an event on the stream, and the memory is written
  * again only after that event. If work on another stream uses the batch, let this stream wait for
@@ -152,13 +158,12 @@ public final class DeviceBatch implements AutoCloseable {
    *
    * <pre>{@code
    * CUgraphExec[] graphs = new CUgraphExec[builder.plan().deviceSlots()];
-   * ...
    * try (DeviceBatch batch = loader.get(patience)) {
    *   int slot = batch.slot();
    *   if (graphs[slot] == null) {
    *     graphs[slot] = capture(stream, batch); // begins and ends a capture; nothing runs yet
    *   }
-   *   cuGraphLaunch(graphs[slot], stream);
+   *   JCudaDriver.cuGraphLaunch(graphs[slot], stream);
    * } // closed outside the capture
    * }</pre>
    *

@@ -5,6 +5,11 @@ import java.util.Objects;
 /**
  * What a loader does when its target throws. Immutable.
  *
+ * <pre>{@code
+ * builder.onFailure(
+ *     FailurePolicy.retry(3).thenSkip(10, (epoch, index, cause) -> log(index + ": " + cause)));
+ * }</pre>
+ *
  * <p>Every call of the target that throws counts in {@link LoaderStats#failures()}, and the last
  * exception is the cause of a {@link BatchTimeoutException}.
  *

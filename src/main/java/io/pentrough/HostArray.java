@@ -19,6 +19,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * One array of a {@link HostBatch}, in pinned host memory.
  *
+ * <pre>{@code
+ * HostArray image = out.array("image"); // uint8 [32, 28, 28]
+ * image.row(5).set(0, pixels, 0, 28 * 28); // the sixth sample
+ * image.setByte(5 * 28 * 28 + 3, (byte) 255); // one element, by its flat index
+ * }</pre>
+ *
  * <p><b>Elements.</b> An index is flat and row-major. Each {@linkplain DType element type} has one
  * Java primitive: {@code byte} for {@code INT8} and {@code UINT8}, {@code short} for all 16-bit
  * types, {@code int} and {@code long} for the wider integers, {@code float} for {@code FLOAT32},

@@ -16,6 +16,10 @@ import org.jspecify.annotations.Nullable;
  * of a {@link BatchTimeoutException} consists of it, and of the stacks of workers whose target
  * runs.
  *
+ * <pre>{@code
+ * System.out.println(loader.snapshot()); // what each slot holds, and what each worker does
+ * }</pre>
+ *
  * <p>It costs some objects for each slot and worker, and takes the loader's lock for some
  * microseconds. So it may be taken every second.
  *

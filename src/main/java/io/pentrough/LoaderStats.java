@@ -11,6 +11,14 @@ import org.jspecify.annotations.Nullable;
  * Statistics of a loader: what it has done since its start, and who waited for whom. {@link #minus}
  * gives the statistics between two snapshots.
  *
+ * <pre>{@code
+ * LoaderStats before = loader.stats();
+ * trainEpoch(loader);
+ * LoaderStats epoch = loader.stats().minus(before);
+ * System.out.println(epoch); // ends with the bottleneck, and with advice if a change would help
+ * log(epoch.bottleneck() + ": the loop waited " + 100 * epoch.starvedShare() + " % of the time");
+ * }</pre>
+ *
  * <p>A share is a fraction of {@link #elapsed()}, from 0 to 1. Shares include waits and copies that
  * have not ended, up to the moment of the snapshot. Timings include only those that have ended.
  *

@@ -7,6 +7,11 @@ import org.jspecify.annotations.Nullable;
  * How much memory a loader takes, all of it from {@code start()} until it is closed. Immutable;
  * equal if all numbers are equal.
  *
+ * <pre>{@code
+ * MemoryPlan plan = builder.plan(); // before start(), which allocates it
+ * log(plan.pinnedBytes() + " bytes on the host, " + plan.deviceBytes() + " on the device");
+ * }</pre>
+ *
  * <p><b>Threads.</b> Any.
  */
 public final class MemoryPlan {

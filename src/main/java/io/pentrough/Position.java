@@ -10,6 +10,12 @@ import org.jspecify.annotations.Nullable;
  * A place in a loader's sequence of batches: what a checkpoint saves, so that {@link
  * BackgroundLoader.Builder#startAt} goes on exactly there.
  *
+ * <pre>{@code
+ * String saved = batch.position().toString(); // one line, for the checkpoint
+ *
+ * BackgroundLoader resumed = builder.startAt(Position.parse(saved)).start();
+ * }</pre>
+ *
  * <p>It names the first batch that has not been delivered and those above it that have. It belongs
  * to one configuration (arrays, stages, seed, batches per epoch, shard), which stands in it, and is
  * refused by any other; workers, slots, device and order may differ.

@@ -20,6 +20,10 @@ import org.jspecify.annotations.Nullable;
  * BatchLoader#trace()} was called. {@link #writeHtml(Path)} draws it as a timeline, {@link
  * #writeChromeTrace(Path)} writes it for ui.perfetto.dev.
  *
+ * <pre>{@code
+ * loader.trace().writeHtml(file); // a page for any browser
+ * }</pre>
+ *
  * <p>All times are nanoseconds since the loader started. They are the times at which the loader saw
  * a step. On a device that copies by itself, such as CUDA, the step itself was a little earlier:
  * the loader polls, so it may see the end of a copy up to a millisecond late.

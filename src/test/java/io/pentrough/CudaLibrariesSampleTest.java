@@ -6,19 +6,52 @@ import io.pentrough.device.DeviceStream;
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.SoftwareCuda;
+import io.pentrough.recipes.KernelSamples;
 import io.pentrough.testkit.Patience;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The sample for cuBLAS runs; that for the runtime API is compiled only. */
+/**
+ * The samples for the driver API and for cuBLAS run; those for the runtime API and NVRTC are
+ * compiled only.
+ */
 @Tag("cuda")
 @Tag("softwareDriver")
 @ExtendWith(SoftwareCuda.class)
 @Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CudaLibrariesSampleTest {
+
+  @Test
+  @DisplayName("a JCuda program launches a kernel of its own on each batch")
+  void driverApi() throws Exception {
+    BatchSpec spec = BatchSpec.builder().array("image", DType.UINT8, 2, 300).build();
+    BatchTarget target =
+        (out, context) -> {
+          for (int i = 0; i < 600; i++) {
+            out.array("image").setByte(i, (byte) (i + context.index()));
+          }
+        };
+    ByteBuffer floats = ByteBuffer.allocateDirect(4 * 600).order(ByteOrder.nativeOrder());
+    CudaLibrariesSample.driverApi(spec, target, KernelSamples.SCALE.ptx(), 7, floats);
+    for (int i = 0; i < 600; i++) {
+      assertEquals((i + 6 & 0xff) * (1 / 255f), floats.getFloat(4 * i));
+    }
+    assertEquals(7, CudaSim.calls().getOrDefault("cuLaunchKernel", 0L));
+  }
+
+  @Test
+  @DisplayName("the sample of CudaDevice works on a batch with a stream of its own")
+  void cudaDevice() throws Exception {
+    BatchSpec spec = BatchSpec.builder().array("image", DType.UINT8, 4).build();
+    JavadocCudaSamples.cudaDevice(spec, (out, context) -> out.array("image").fillZero());
+    JavadocCudaSamples.loadLibrary();
+    assertEquals(1, CudaSim.calls().getOrDefault("cuMemsetD8Async", 0L));
+  }
 
   @Test
   @DisplayName("cuBLAS works on the stream that batches are got for")

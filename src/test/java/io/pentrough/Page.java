@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 final class Page {
 
   private static final Pattern CODE = Pattern.compile("`((?:[^`\\n]|\\n(?!\\n))+)`");
+  private static final Pattern FIRST_CELL = Pattern.compile("^\\|[^|]*\\|", Pattern.MULTILINE);
   private static final Pattern LINK = Pattern.compile("]\\(([^)\\s]+)\\)");
 
   /** A piece of the page and the number of its line, from 1. */
@@ -34,6 +35,11 @@ final class Page {
 
   static Page read(Path file) throws IOException {
     return new Page(Files.readString(file));
+  }
+
+  /** The page without the first cells of its tables, where calls of another library stand. */
+  static Page withoutFirstCells(Path file) throws IOException {
+    return new Page(FIRST_CELL.matcher(Files.readString(file)).replaceAll("|  |"));
   }
 
   Page(String text) {

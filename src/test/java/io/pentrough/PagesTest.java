@@ -66,7 +66,35 @@ class PagesTest {
           "drop_last",
           "elektronn2.training.parallelisation",
           "training.parallelisation",
+          // PyTorch, tf.data, DJL and DL4J, as far as they do not stand in a table's first column
+          "torch.utils.data",
+          "num_workers",
+          "RandomSampler",
+          "collate_fn",
+          "DistributedSampler",
+          "batch_sampler",
+          "ConcatDataset",
+          "ChainDataset",
+          "tf.data",
+          "concatenate",
+          "unbatch",
+          "group_by_window",
+          "bucket_by_sequence_length",
+          "ai.djl.training.dataset",
+          "NDArray",
+          "NDManager",
+          "EasyTrain",
+          "Trainer",
+          "optPrefetchNumber",
+          "manager",
+          "DataSetIterator",
+          "AsyncDataSetIterator",
+          "INDArray",
+          "Nd4j",
+          "asyncSupported",
+          "detach",
           // CUDA, as far as JCuda's classes do not have it
+          "libnvrtc.so.12",
           "cuStreamWaitValue32",
           "cuLaunchHostFunc",
           "CUDA_DEVICE_MAX_CONNECTIONS",
@@ -180,7 +208,7 @@ class PagesTest {
   @MethodSource("pages")
   @DisplayName("what a page names in code font exists")
   void namesExist(Path file) throws IOException {
-    Page page = Page.read(file);
+    Page page = isOnAnotherLibrary(file) ? Page.withoutFirstCells(file) : Page.read(file);
     List<String> missing = new ArrayList<>();
     for (Piece piece : page.code) {
       missing(piece.text(), file).forEach(name -> missing.add(at(file, piece) + name));
@@ -255,6 +283,11 @@ class PagesTest {
   @CsvSource({"## What a batch costs,what-a-batch-costs", "# Stages; `close()`,stages-close"})
   void headingsAreLinkedAsGitHubDoes(String heading, String anchor) {
     assertEquals(Set.of(anchor), new Page(heading).anchors);
+  }
+
+  /** Whether the tables of a page have calls of another library in their first column. */
+  private static boolean isOnAnotherLibrary(Path file) {
+    return file.toString().matches("docs.from-(pytorch|tf-data|djl|dl4j)\\.md");
   }
 
   private static String at(Path file, Piece piece) {

@@ -3,18 +3,19 @@ package io.pentrough;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.recipes.CookbookSamples;
 import io.pentrough.recipes.CsvTable;
 import io.pentrough.recipes.Hdf5Patches;
 import io.pentrough.recipes.ImageFolder;
+import io.pentrough.recipes.KernelSamples;
 import io.pentrough.recipes.NpyRows;
 import io.pentrough.recipes.Pictures;
-import io.pentrough.recipes.RecipesTest;
 import io.pentrough.recipes.TarShards;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -23,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The samples of README.md do what they say, and are the ones that were tried. */
 class ReadmeSampleTest {
@@ -32,7 +33,6 @@ class ReadmeSampleTest {
 
   private static final List<Class<?>> RECIPES =
       List.of(
-          RecipesTest.class,
           ImageFolder.class,
           Pictures.class,
           Hdf5Patches.class,
@@ -62,39 +62,33 @@ class ReadmeSampleTest {
     assertTrue(printed.toString(StandardCharsets.UTF_8).contains("20 batches"), printed::toString);
   }
 
+  static List<Path> pages() throws IOException {
+    return PagesTest.pages();
+  }
+
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "README.md",
-        "docs/from-elektronn2.md",
-        "docs/reading-the-stats.md",
-        "docs/augmentation.md",
-        "docs/cuda-notes.md",
-        "docs/data.md",
-        "docs/recipes.md",
-        "docs/scaling.md"
-      })
+  @MethodSource("pages")
   @DisplayName("every Java block of a page is a compiled sample, but for the line breaks")
-  void everyBlockIsCompiled(String page) throws Exception {
-    List<String> compiled = new ArrayList<>(Snippets.compiled(ReadmeSample.class).values());
-    compiled.addAll(Snippets.compiled(FromElektronn2Samples.class).values());
-    compiled.addAll(Snippets.compiled(AugmentationSample.class).values());
-    compiled.addAll(Snippets.compiled(DataSample.class).values());
-    compiled.addAll(Snippets.compiled(SequenceSamples.class).values());
-    compiled.addAll(Snippets.compiled(ToFloats.class).values());
-    compiled.addAll(Snippets.compiled(CudaLibrariesSample.class).values());
-    compiled.addAll(Snippets.compiled(OrderSamples.class).values());
-    for (Class<?> recipe : RECIPES) {
-      compiled.addAll(Snippets.compiled(recipe).values());
-    }
-    compiled.addAll(Snippets.compiled(ScalingSample.class).values());
-    for (String block : Snippets.shown(Path.of(page))) {
+  void everyBlockIsCompiled(Path page) throws Exception {
+    Set<String> compiled = Snippets.compiledAnywhere();
+    for (String block : Snippets.shown(page)) {
       assertTrue(
           compiled.contains(block), () -> page + " shows what is compiled nowhere: " + block);
     }
-    Set<String> others = Snippets.languages(Path.of(page));
+    Set<String> others = Snippets.languages(page);
     others.removeAll(Set.of("", "java"));
     assertEquals(Set.of(), others, "Java under another name would not be looked at");
+  }
+
+  @Test
+  @DisplayName("docs/cookbook.md shows every sample that was compiled for it")
+  void cookbook() throws Exception {
+    Set<String> compiled = new HashSet<>();
+    for (Class<?> samples :
+        List.of(CookbookSamples.class, KernelSamples.class, CudaLibrariesSample.class)) {
+      compiled.addAll(Snippets.compiled(samples).values());
+    }
+    assertEquals(compiled, Set.copyOf(Snippets.shown(Path.of("docs/cookbook.md"))));
   }
 
   @Test

@@ -3,12 +3,14 @@ package io.pentrough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** Samples that stand twice: compiled in a test source, and in a document for people to read. */
 final class Snippets {
@@ -22,12 +24,27 @@ final class Snippets {
 
   /** What stands between {@code // [name]} and {@code // [/name]} in the source of a class. */
   static Map<String, String> compiled(Class<?> type) throws IOException {
+    return compiled(SOURCES.resolve(type.getName().replace('.', '/') + ".java"));
+  }
+
+  private static Map<String, String> compiled(Path source) throws IOException {
     Map<String, String> byName = new LinkedHashMap<>();
     MARKED
-        .matcher(Files.readString(SOURCES.resolve(type.getName().replace('.', '/') + ".java")))
+        .matcher(Files.readString(source))
         .results()
         .forEach(match -> byName.put(match.group(1), squeezed(match.group(2))));
     return byName;
+  }
+
+  /** What stands between such marks in any test source. */
+  static Set<String> compiledAnywhere() throws IOException {
+    Set<String> all = new HashSet<>();
+    try (Stream<Path> files = Files.walk(SOURCES)) {
+      for (Path file : files.filter(name -> name.toString().endsWith(".java")).toList()) {
+        all.addAll(compiled(file).values());
+      }
+    }
+    return all;
   }
 
   /** The Java blocks of a document, in its order. */
@@ -50,7 +67,7 @@ final class Snippets {
   }
 
   /** The formatter breaks lines in its own way. */
-  private static String squeezed(String code) {
+  static String squeezed(String code) {
     return code.replaceAll("\\s+", "");
   }
 }

@@ -23,6 +23,16 @@ import org.jspecify.annotations.Nullable;
  * A stage that augments images and their labels on the device: geometry, grey values, noise and
  * cut-out, in one pass over the output.
  *
+ * <pre>{@code
+ * Augmentation augmentation =
+ *     Augmentation.builder(spec.array("image"), Layout.NCYX) // uint8 [32, 3, 256, 256]
+ *         .patch(1, 224, 224) // float32 [32, 3, 224, 224] comes out
+ *         .crop(true)
+ *         .flip(Axis.X)
+ *         .scale(1 / 255f)
+ *         .build();
+ * }</pre>
+ *
  * <p>The image may be of any integer type or float32, and becomes float32. The label may be of any
  * integer type, and becomes int32. The results replace the arrays of the same name. In a partial
  * batch the stage also processes the samples that do not count.

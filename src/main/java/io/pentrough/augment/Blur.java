@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * A stage that blurs each sample with a Gaussian whose width is drawn for the sample.
  *
  * <pre>{@code
- * Blur.builder("image").sigma(0.5, 1.5).sigma(Axis.Z, 0.2, 0.6).border(Border.MIRROR).build()
+ * Blur blur =
+ *     Blur.builder("image").sigma(0.5, 1.5).sigma(Axis.Z, 0.2, 0.6).border(Border.MIRROR).build();
  * }</pre>
  *
  * <p>The array is float32, [n, c, z, y, x] or [n, c, y, x], with the same shape in every batch. The

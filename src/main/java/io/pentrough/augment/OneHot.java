@@ -14,6 +14,10 @@ import java.util.Set;
  * A stage that makes one-hot labels: an array with a channel for each class, which is 1 where the
  * label is that class and 0 elsewhere. Labels [n, ...] become [n, classes, ...].
  *
+ * <pre>{@code
+ * OneHot oneHot = OneHot.of("label", "classes", 4, DType.UINT8);
+ * }</pre>
+ *
  * <p>Labels may be of any integer type. A label that is negative or too large is no class, and is 0
  * in all channels. So a voxel to be ignored (often labelled 255 or -1) adds nothing to a loss that
  * sums over classes. The stage does not report such labels. Check labels in the target, which knows

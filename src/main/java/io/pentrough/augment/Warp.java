@@ -3,6 +3,10 @@ package io.pentrough.augment;
 /**
  * A warp: a random map from the output to the source, drawn for each sample.
  *
+ * <pre>{@code
+ * Warp warp = Warp.builder().rotation(180).shear(0.1).scale(0.9, 1.1).anisotropy(2).build();
+ * }</pre>
+ *
  * <p>Let d be a voxel's offset from the middle of the output, and s the offset of the point where
  * it is read from the middle of the patch in the source:
  *

@@ -2,33 +2,34 @@
  * Augmentation on the device: bytes cross the bus, and the device makes floats of them.
  *
  * <pre>{@code
- * BatchSpec spec = BatchSpec.builder()
- *     .array("image", DType.UINT8, 16, 1, 40, 120, 120)
- *     .array("label", DType.UINT8, 16, 40, 120, 120)
- *     .build();
- * Augmentation augmentation = Augmentation.builder(spec.array("image"), Layout.NCZYX)
- *     .label(spec.array("label"))
- *     .patch(23, 89, 89)
- *     .labelPatch(11, 45, 45)
- *     .flip(Axis.Z, Axis.Y, Axis.X)
- *     .swap(Axis.Y, Axis.X)
- *     .crop(true)
- *     .warp(Warp.builder().rotation(180).shear(0.1).anisotropy(2).build())
- *     .scale(1 / 255f)
- *     .grey()
- *     .gaussianNoise(0.02f)
- *     .build();
- * BackgroundLoader.builder(device, spec, target).stage(augmentation).start();
+ * BatchSpec spec =
+ *     BatchSpec.builder()
+ *         .array("image", DType.UINT8, 2, 1, 40, 120, 120)
+ *         .array("label", DType.UINT8, 2, 40, 120, 120)
+ *         .build();
+ * Augmentation augmentation =
+ *     Augmentation.builder(spec.array("image"), Layout.NCZYX)
+ *         .label(spec.array("label"))
+ *         .patch(23, 89, 89)
+ *         .labelPatch(11, 45, 45)
+ *         .flip(Axis.Z, Axis.Y, Axis.X)
+ *         .swap(Axis.Y, Axis.X)
+ *         .crop(true)
+ *         .warp(Warp.builder().rotation(180).shear(0.1).anisotropy(2).build())
+ *         .scale(1 / 255f)
+ *         .grey()
+ *         .gaussianNoise(0.02f)
+ *         .build();
+ * BackgroundLoader loader =
+ *     BackgroundLoader.builder(device, spec, target).stage(augmentation).start();
  * }</pre>
  *
- * <p>The random numbers of a batch are a function of the loader's seed, the epoch and the index
- * (I8). They travel in the batch's own copy. Each kernel in {@code kernels/augment.cu} has a host
- * implementation in Java, which the host device runs. Both give the same bits.
+ * <p>The random numbers of a batch are a function of the loader's seed, the epoch and the index.
+ * They travel in the batch's own copy. Each kernel has an implementation in Java, which the host
+ * device runs. Both give the same bits.
  *
  * <p>Lengths and indices are always in the order z, y, x. The axis x is the fastest. A picture of
  * two dimensions is a volume whose z is 1. No argument may be null, and no method returns null.
- *
- * <p>Nothing here may import an implementation of a device.
  */
 @NullMarked
 package io.pentrough.augment;

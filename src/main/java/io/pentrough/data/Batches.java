@@ -14,9 +14,13 @@ import java.util.function.Consumer;
  * Batches of the samples of a {@link Dataset}: the target for a loader.
  *
  * <pre>{@code
- * BackgroundLoader loader = BackgroundLoader.builder(device, spec,
- *         Batches.of(images, 32).shuffled().lastBatch(LastBatch.PARTIAL).skipBadSamples(100))
- *     .workers(4).seed(42).epochs(5).start();
+ * Batches batches = Batches.of(images, 32).shuffled().skipBadSamples(100);
+ * try (BackgroundLoader loader =
+ *     BackgroundLoader.builder(device, spec, batches).workers(4).seed(42).epochs(5).start()) {
+ *   for (DeviceBatch batch : loader.batches()) {
+ *     train(batch.array("image"), batch.array("label")); // the last of an epoch may be smaller
+ *   }
+ * }
  * }</pre>
  *
  * <p>Row i of batch b holds the sample at position b * batchSize + i of the epoch's order, unless a

@@ -15,10 +15,10 @@ import org.jspecify.annotations.Nullable;
  * Dataset#cached}.
  *
  * <pre>{@code
- * try (CachedDataset cached = images.cached(8L << 30);
- *     BackgroundLoader loader = BackgroundLoader.builder(device, spec, Batches.of(cached, 32))
- *         .workers(4).start()) {
- *   ...
+ * try (CachedDataset cached = images.cached(memory); // 8L << 30 is 8 GiB
+ *     BackgroundLoader loader =
+ *         BackgroundLoader.builder(device, spec, Batches.of(cached, 32)).epochs(2).start()) {
+ *   loader.batches().forEach(this::train);
  *   System.out.println(cached); // how much is kept, and the hit rate
  * }
  * }</pre>

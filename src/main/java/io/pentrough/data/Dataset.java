@@ -6,14 +6,17 @@ import java.nio.ByteBuffer;
  * Samples that are read by their index. {@link Batches} makes batches of them.
  *
  * <pre>{@code
- * final class Patches implements Dataset {
+ * record Patches(FileChannel volume, List<Long> positions, List<Integer> labels)
+ *     implements Dataset {
+ *
  *   public long size() {
- *     return positions.length;
+ *     return positions.size();
  *   }
  *
  *   public void read(long index, Sample out) throws IOException {
- *     out.array("image").readFrom(volume, positions[(int) index]);
- *     out.array("label").setInt(0, labels[(int) index]);
+ *     int i = (int) index;
+ *     out.array("image").readFrom(volume, positions.get(i)); // straight into the batch
+ *     out.array("label").setInt(0, labels.get(i));
  *   }
  * }
  * }</pre>

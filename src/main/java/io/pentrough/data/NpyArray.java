@@ -21,6 +21,7 @@ import java.util.regex.Pattern;
  *
  * <pre>{@code
  * record Images(NpyArray images, NpyArray labels) implements Dataset {
+ *
  *   public long size() {
  *     return images.rows();
  *   }

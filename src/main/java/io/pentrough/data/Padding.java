@@ -10,6 +10,10 @@ import java.nio.ByteOrder;
 /**
  * How samples of different lengths are filled up to rows of one length. See {@link Batches#pad}.
  *
+ * <pre>{@code
+ * Batches batches = Batches.of(texts, 32).pad("tokens", Padding.toLongest().value(-1));
+ * }</pre>
+ *
  * <p>Immutable. <b>Threads.</b> Any.
  */
 public final class Padding {

@@ -6,9 +6,9 @@ package io.pentrough.data;
  *
  * <pre>{@code
  * Permutation permutation = Permutation.of(seed, epoch, samples);
- * long sample = permutation.at(position);      // which sample stands there
- * long where = permutation.indexOf(sample);    // the position again
- * permutation.rekey(seed, epoch + 1);          // another order of the same samples
+ * long sample = permutation.at(position); // which sample stands there
+ * long where = permutation.indexOf(sample); // the position again
+ * permutation.rekey(seed, epoch + 1); // another order of the same samples
  * }</pre>
  *
  * <p>An object takes 4 KB at most, whatever n is, and allocates nothing after it was made. A call

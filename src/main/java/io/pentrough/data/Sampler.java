@@ -3,15 +3,15 @@ package io.pentrough.data;
 /**
  * Which samples of a dataset an epoch has, and in which order.
  *
+ * <pre>{@code
+ * Sampler rareOften = Sampler.weighted(weights, 10_000); // with replacement
+ * Sampler training = Sampler.subset(indexes, Sampler.shuffled());
+ * }</pre>
+ *
  * <p>{@link #sequential()}, {@link #shuffled()}, {@link #weighted} and {@link #subset(long...)} are
  * given. Write your own for another order: everything that it returns must be a function of its own
  * options, the size of the dataset, the seed and the epoch. Then an epoch is the same for any
  * number of workers and shards, and after a resume.
- *
- * <pre>{@code
- * Sampler rareOften = Sampler.weighted(weights, 10_000);      // with replacement
- * Sampler training = Sampler.subset(indexes, Sampler.shuffled());
- * }</pre>
  *
  * <p><b>Threads.</b> A sampler is immutable, and any thread may use it. An {@link Order} is for one
  * thread.

@@ -1,17 +1,21 @@
 /**
- * Batches of samples that are read by their index, in any order.
+ * Batches of samples that are read by an index: which samples an epoch has, in which order, and how
+ * they become batches.
  *
- * <p>A {@linkplain io.pentrough.data.Dataset dataset} reads one sample. {@linkplain
- * io.pentrough.data.Batches Batches} make batches of samples, and are the target of a loader. A
- * {@linkplain io.pentrough.data.Sampler sampler} says which sample of a dataset stands at which
- * position of an epoch. A {@linkplain io.pentrough.data.Permutation permutation} shuffles numbers
- * without a table of them.
+ * <ul>
+ *   <li>{@link io.pentrough.data.Dataset} is your code that reads a sample. {@link
+ *       io.pentrough.data.CachedDataset} keeps samples in memory, and {@link
+ *       io.pentrough.data.NpyArray} reads files of NumPy.
+ *   <li>{@link io.pentrough.data.Batches} makes batches of them: shuffled, padded, with a partial
+ *       last batch or without, and without samples that cannot be read.
+ *   <li>{@link io.pentrough.data.Sampler} says which samples an epoch has: all, weighted draws, a
+ *       subset, or what you write yourself, for example with a {@link
+ *       io.pentrough.data.Permutation}, which shuffles any number of samples without a table.
+ * </ul>
  *
- * <p>No argument may be null, nor anything a sampler returns. A null argument throws a {@link
+ * <p>No argument may be null, nor anything that a sampler returns. A null argument throws a {@link
  * NullPointerException} that names the parameter, and leaves everything as it was. Nothing here
  * returns null.
- *
- * <p>Nothing here may import an implementation of a device.
  */
 @NullMarked
 package io.pentrough.data;

@@ -3,6 +3,14 @@ package io.pentrough.device;
 /**
  * A device with its own memory and asynchronous streams: a GPU, or the host in its place.
  *
+ * <pre>{@code
+ * try (Device device = Device.best();
+ *     DeviceStream stream = device.newStream()) {
+ *   System.out.println(device.description()); // which one it is, and why
+ *   ...
+ * }
+ * }</pre>
+ *
  * <p>The operations are those of the CUDA driver API and mean the same. A stream runs its
  * operations in order. An event marks a point in a stream. Copies from and to {@linkplain
  * PinnedBuffer pinned} memory return before they have run.

@@ -6,7 +6,8 @@ package io.pentrough.device;
  *
  * <pre>{@code
  * DeviceKernel scale = module.kernel("scale");
- * scale.set(0, buffer).setInt(1, count).setFloat(2, 0.5f).cover(count, 256).launch(stream);
+ * scale.set(0, in).set(1, out).setInt(2, count).setFloat(3, 0.5f);
+ * scale.cover(count, 256).launch(stream);
  * }</pre>
  *
  * <p>Parameters are counted from 0. On every device their types are those of the PTX ({@link

@@ -21,6 +21,20 @@ import org.jspecify.annotations.Nullable;
  * Kernels for any device: the PTX text for CUDA, and a Java implementation of each kernel for the
  * host.
  *
+ * <pre>{@code
+ * KernelSource source =
+ *     KernelSource.of("scale.ptx", ptx) // or ofResource(Train.class, "scale.ptx")
+ *         .hostKernel(
+ *             "scale",
+ *             arguments -> {
+ *               ByteBuffer in = arguments.bytes(0);
+ *               ByteBuffer out = arguments.bytes(1);
+ *               for (int i = 0; i < arguments.getInt(2); i++) {
+ *                 out.putFloat(4 * i, (in.get(i) & 0xff) * arguments.getFloat(3));
+ *               }
+ *             });
+ * }</pre>
+ *
  * <p>Immutable. Any thread may use it, and any number of devices may load it.
  */
 public final class KernelSource {

@@ -10,7 +10,6 @@ import io.pentrough.BackgroundLoader;
 import io.pentrough.BadSample;
 import io.pentrough.BatchSpec;
 import io.pentrough.DType;
-import io.pentrough.DeviceArray;
 import io.pentrough.DeviceBatch;
 import io.pentrough.data.Batches;
 import io.pentrough.data.CachedDataset;
@@ -47,7 +46,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each recipe of docs/recipes.md, through a loader: what comes out is what was written. */
-public class RecipesTest {
+class RecipesTest {
 
   @TempDir private Path folder;
   private final Device device = TestDevice.open();
@@ -172,38 +171,6 @@ public class RecipesTest {
     assertEquals(List.of(3L, 6L), told.bad.stream().map(BadSample::index).toList());
     says(told.bad.get(0).cause(), "damaged image");
     says(told.bad.get(1).cause(), "no image that ImageIO can read");
-  }
-
-  private void use(Path folder) throws Exception {
-    // [use]
-    Dataset images = ImageFolder.of(folder);
-    Batches batches = Batches.of(images, 32).shuffled().skipBadSamples(100);
-    try (BackgroundLoader loader =
-        BackgroundLoader.builder(device, ImageFolder.spec(32, 224, 224), batches)
-            .workers(4)
-            .epochs(5)
-            .start()) {
-      for (DeviceBatch batch : loader.batches()) {
-        train(batch.array("image"), batch.array("label"), batch.size());
-      }
-    }
-    // [/use]
-  }
-
-  private int trained;
-
-  private void train(DeviceArray image, DeviceArray label, int size) {
-    assertEquals(size * 3 * 224 * 224, image.elements());
-    assertEquals(size, label.elements());
-    trained += size;
-  }
-
-  @Test
-  @DisplayName("a recipe is used as the page says")
-  void used() throws Exception {
-    writeImages("jpg");
-    use(folder);
-    assertEquals(5 * 5, trained);
   }
 
   @Test

@@ -30,6 +30,21 @@ import org.jspecify.annotations.Nullable;
 /**
  * An NVIDIA GPU, through the CUDA <em>driver</em> API and JCuda.
  *
+ * <pre>{@code
+ * try (CudaDevice cuda = CudaDevice.open(0)) { // its context is now current on this thread
+ *   CUstream cuStream = new CUstream();
+ *   JCudaDriver.cuStreamCreate(cuStream, CUstream_flags.CU_STREAM_NON_BLOCKING);
+ *   try (DeviceStream stream = cuda.wrap(cuStream);
+ *       BackgroundLoader loader =
+ *           BackgroundLoader.builder(cuda, spec, target).consumerStream(stream).start();
+ *       DeviceBatch batch = loader.getQueued()) {
+ *     CUdeviceptr image = CudaDevice.pointer(batch.array("image").buffer());
+ *     train(image, cuStream); // queues kernels on your stream
+ *   }
+ *   JCudaDriver.cuStreamDestroy(cuStream);
+ * }
+ * }</pre>
+ *
  * <p><b>Contexts.</b> {@link #open(int)} uses the device's primary context. CUDA's runtime API,
  * cuBLAS and other libraries in the process share it. It stays current on the thread that opened
  * the device, so that JCuda's own calls work there; {@link Builder#makeCurrent} turns that off.

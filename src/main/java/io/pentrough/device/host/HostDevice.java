@@ -19,6 +19,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * The host as a device: direct memory, and streams with a thread each.
  *
+ * <pre>{@code
+ * try (Device device = HostDevice.open();
+ *     BackgroundLoader loader = BackgroundLoader.builder(device, spec, target).start();
+ *     DeviceBatch batch = loader.get()) {
+ *   ByteBuffer image = HostDevice.bytes(batch.array("image").buffer()); // no copy
+ *   ...
+ * }
+ * }</pre>
+ *
  * <p>It behaves like a GPU where behaviour matters. The operations of a stream run in order, and in
  * parallel with other streams. Only events order one stream behind another. {@linkplain #launch
  * Launched work} runs on the stream's thread. A copy on an idle stream runs on the thread that

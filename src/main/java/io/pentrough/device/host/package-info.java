@@ -1,9 +1,8 @@
 /**
- * The host as a device, in pure Java: the default on machines without a GPU.
+ * The host as a device, in pure Java: for machines without a GPU, and for tests.
  *
- * <p>It has direct memory, streams that are real queues with a thread each, and events. It must
- * work everywhere. So nothing here may import anything but {@link io.pentrough.device} and the JDK,
- * nor use {@code Unsafe} or native code.
+ * <p>It has direct memory, streams that are real queues with a thread each, events, and kernels
+ * that are written in Java. It works on every platform that has a JDK.
  */
 @NullMarked
 package io.pentrough.device.host;

@@ -1,0 +1,334 @@
+package io.pentrough.recipes;
+
+import io.jhdf.HdfFile;
+import io.pentrough.BackgroundLoader;
+import io.pentrough.BatchSpec;
+import io.pentrough.BatchTarget;
+import io.pentrough.BatchTimeoutException;
+import io.pentrough.DType;
+import io.pentrough.DeviceArray;
+import io.pentrough.DeviceBatch;
+import io.pentrough.FailurePolicy;
+import io.pentrough.HostArray;
+import io.pentrough.MemoryPlan;
+import io.pentrough.Position;
+import io.pentrough.augment.Augmentation;
+import io.pentrough.augment.Axis;
+import io.pentrough.augment.Layout;
+import io.pentrough.data.Batches;
+import io.pentrough.data.CachedDataset;
+import io.pentrough.data.Dataset;
+import io.pentrough.data.NpyArray;
+import io.pentrough.data.Padding;
+import io.pentrough.device.Device;
+import io.pentrough.device.DeviceStream;
+import io.pentrough.device.host.HostDevice;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.random.RandomGenerator;
+
+/** The samples of docs/cookbook.md that run on any device, around what they take for given. */
+public final class CookbookSamples {
+
+  private final Device device;
+
+  /** The labels that were trained with, in the order in which they came. */
+  final ConcurrentLinkedQueue<Integer> labels = new ConcurrentLinkedQueue<>();
+
+  /** What the samples print or log. */
+  final ConcurrentLinkedQueue<String> log = new ConcurrentLinkedQueue<>();
+
+  CookbookSamples(Device device) {
+    this.device = device;
+  }
+
+  private void train(DeviceArray image, DeviceArray label, int size) {
+    image.elements(); // throws if the batch is closed
+    int[] ints = new int[size];
+    label.copyTo(ints);
+    for (int value : ints) {
+      labels.add(value);
+    }
+  }
+
+  private void train(DeviceBatch batch) {
+    train(batch.array("image"), batch.array("label"), batch.size());
+  }
+
+  private void log(Object what) {
+    log.add(String.valueOf(what));
+  }
+
+  void loop(BatchSpec spec, Batches batches) {
+    // [loop]
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec, batches).workers(4).seed(42).start()) {
+      for (int epoch = 0; epoch < 5; epoch++) {
+        for (DeviceBatch batch : loader.epoch()) {
+          train(batch.array("image"), batch.array("label"), batch.size());
+        }
+      }
+    }
+    // [/loop]
+  }
+
+  // ---- Data
+
+  void images(Path folder) throws IOException {
+    // [images]
+    BatchSpec spec = ImageFolder.spec(32, 224, 224);
+    Batches batches = Batches.of(ImageFolder.of(folder), 32).shuffled().skipBadSamples(100);
+    // [/images]
+    loop(spec, batches);
+  }
+
+  /** A volume of bytes in memory. */
+  static final class Volume {
+
+    private final byte[] voxels;
+    private final int depth;
+    private final int height;
+    private final int width;
+
+    Volume(byte[] voxels, int depth, int height, int width) {
+      this.voxels = voxels;
+      this.depth = depth;
+      this.height = height;
+      this.width = width;
+    }
+
+    BatchTarget patches(int side) {
+      // [volume]
+      BatchTarget target =
+          (out, context) -> {
+            HostArray image = out.array("image"); // uint8 [samples, side, side, side]
+            RandomGenerator random = context.random();
+            for (int sample = 0; sample < image.dimension(0); sample++) {
+              int z = random.nextInt(depth - side + 1);
+              int y = random.nextInt(height - side + 1);
+              int x = random.nextInt(width - side + 1);
+              for (int row = 0; row < side * side; row++) { // each row lies in one piece along x
+                int from = ((z + row / side) * height + y + row % side) * width + x;
+                image.set((sample * side * side + row) * side, voxels, from, side);
+              }
+            }
+          };
+      // [/volume]
+      return target;
+    }
+  }
+
+  void volumeOnDisk(Path path, long memory) {
+    // [volume-on-disk]
+    try (HdfFile file = new HdfFile(path);
+        CachedDataset patches = Hdf5Patches.of(file, 33).cached(memory)) { // 8L << 30 is 8 GiB
+      BatchSpec spec = Hdf5Patches.spec(32, DType.UINT8, 33);
+      loop(spec, Batches.of(patches, 32).shuffled());
+    }
+    // [/volume-on-disk]
+  }
+
+  List<Batches> sequences(Dataset texts) {
+    // [sequences]
+    Batches padded = Batches.of(texts, 32).shuffled().pad("tokens", Padding.toLongest());
+    Batches ragged = Batches.of(texts, 32).shuffled().ragged("tokens", "offsets");
+    // [/sequences]
+    return List.of(padded, ragged);
+  }
+
+  int tables(Path csv, Path features, Path labels) throws IOException {
+    // [tables]
+    CsvTable table = CsvTable.of(csv, "kind"); // the column that names the class
+    Batches batches = Batches.of(table, 256).shuffled();
+    BatchSpec spec = table.spec(256);
+
+    NpyRows arrays = new NpyRows(NpyArray.map(features), NpyArray.map(labels)); // mapped files
+    // [/tables]
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec, batches).epochs(1).start()) {
+      for (DeviceBatch batch : loader.batches()) {
+        train(batch.array("features"), batch.array("label"), batch.size());
+      }
+    }
+    return (int) arrays.size();
+  }
+
+  // ---- Order, failures
+
+  void resume(BatchSpec spec, Dataset dataset, Path checkpoint, int steps)
+      throws IOException, InterruptedException {
+    // [resume]
+    BackgroundLoader.Builder builder =
+        BackgroundLoader.builder(device, spec, Batches.of(dataset, 32).shuffled()).seed(42);
+    if (Files.exists(checkpoint)) {
+      builder.startAt(Position.parse(Files.readString(checkpoint)));
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      for (int step = 0; step < steps; step++) {
+        try (DeviceBatch batch = loader.get()) {
+          train(batch);
+          Files.writeString(checkpoint, batch.position().toString()); // together with the weights
+        }
+      }
+    }
+    // [/resume]
+  }
+
+  BackgroundLoader.Builder bad(BatchSpec spec, Dataset dataset, BatchTarget target) {
+    // [bad]
+    Batches batches =
+        Batches.of(dataset, 32)
+            .skipBadSamples(100, (epoch, batch, sample) -> log("left out " + sample));
+
+    BackgroundLoader.Builder builder =
+        BackgroundLoader.builder(device, spec, target) // a target that makes whole batches
+            .onFailure(
+                FailurePolicy.retry(3)
+                    .thenSkip(10, (epoch, index, cause) -> log("skipped " + index + ": " + cause)));
+    // [/bad]
+    loop(spec, batches);
+    return builder;
+  }
+
+  // ---- On the device
+
+  BackgroundLoader augment(Batches batches) {
+    // [augment]
+    BatchSpec spec =
+        BatchSpec.builder()
+            .array("image", DType.UINT8, 32, 3, 256, 256) // bytes cross the bus
+            .array("label", DType.INT32, 32)
+            .build();
+    Augmentation augmentation =
+        Augmentation.builder(spec.array("image"), Layout.NCYX)
+            .patch(1, 224, 224)
+            .crop(true)
+            .flip(Axis.X)
+            .scale(1 / 255f)
+            .brightness(-0.1f, 0.1f)
+            .build();
+    BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec, batches).stage(augmentation).start();
+    // [/augment]
+    return loader;
+  }
+
+  // ---- Consumers, memory
+
+  void consumers(BackgroundLoader.Builder builder) throws InterruptedException, ExecutionException {
+    // [consumers]
+    int consumers = 4;
+    ExecutorService pool = Executors.newFixedThreadPool(consumers);
+    try (BackgroundLoader loader = builder.deviceSlots(consumers + 2).epochs(1).start()) {
+      List<Future<?>> running = new ArrayList<>();
+      for (int i = 0; i < consumers; i++) {
+        running.add(pool.submit(() -> consume(loader)));
+      }
+      for (Future<?> consumer : running) {
+        consumer.get();
+      }
+    } finally {
+      pool.shutdown();
+    }
+    // [/consumers]
+  }
+
+  // [consume]
+  void consume(BackgroundLoader loader) {
+    try (DeviceStream stream = device.newStream()) {
+      Duration patience = Duration.ofSeconds(30);
+      for (DeviceBatch next; (next = loader.poll(stream, patience)) != null; ) {
+        try (DeviceBatch batch = next) {
+          train(batch); // queue work on this thread's stream
+        }
+      }
+    } catch (InterruptedException | BatchTimeoutException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  // [/consume]
+
+  void unordered(BackgroundLoader.Builder builder) {
+    // [unordered]
+    try (BackgroundLoader loader = builder.ordered(false).workers(8).start()) {
+      for (DeviceBatch batch : loader.batches()) {
+        log(batch.epoch() + ", " + batch.index()); // each once, as they get ready
+      }
+    }
+    // [/unordered]
+  }
+
+  BackgroundLoader budget(BackgroundLoader.Builder builder) {
+    // [budget]
+    MemoryPlan plan = builder.plan(); // allocates nothing
+    log(plan.pinnedBytes() + " bytes on the host, " + plan.deviceBytes() + " on the device");
+    BackgroundLoader loader = builder.memoryBudget(2L << 30).start(); // refuses to take more
+    // [/budget]
+    return loader;
+  }
+
+  int zeroCopy(BackgroundLoader.Builder builder) {
+    int sum = 0;
+    // [zero-copy]
+    try (BackgroundLoader loader = builder.zeroCopy(true).start()) {
+      for (DeviceBatch batch : loader.batches()) {
+        ByteBuffer image = HostDevice.bytes(batch.array("image").buffer()); // what the target wrote
+        while (image.hasRemaining()) {
+          sum += image.get();
+        }
+      }
+    }
+    // [/zero-copy]
+    return sum;
+  }
+
+  int[] read(BackgroundLoader loader) throws InterruptedException {
+    // [read]
+    int[] values = new int[32];
+    try (DeviceBatch batch = loader.get()) {
+      batch.array("label").copyTo(values); // on any device; waits for the stream
+    }
+    // [/read]
+    return values;
+  }
+
+  // ---- Tests
+
+  // [test]
+  /** The first numbers of the first batches, as the target makes them on so many workers. */
+  static List<Float> firstOf(BatchSpec spec, BatchTarget target, int workers) throws Exception {
+    List<Float> first = new ArrayList<>();
+    try (Device device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, spec, target).workers(workers).seed(1).start()) {
+      for (int i = 0; i < 20; i++) {
+        try (DeviceBatch batch = loader.get(Duration.ofSeconds(10))) {
+          float[] values = new float[batch.array(0).elements()];
+          batch.array(0).copyTo(values);
+          first.add(values[0]);
+        }
+      }
+    }
+    return first; // assertEquals(firstOf(spec, target, 1), firstOf(spec, target, 4))
+  }
+
+  // [/test]
+
+  void bottleneck(BackgroundLoader loader, Path page) throws IOException {
+    // [bottleneck]
+    System.out.println(loader.stats()); // ends with the bottleneck, and what would help
+    loader.trace().writeHtml(page); // open it in a browser
+    // [/bottleneck]
+  }
+}
