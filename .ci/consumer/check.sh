@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Whether a user's program resolves, compiles and runs with the artifact as it would be published: on this system with
+# JCuda's native libraries, and for a Mac and an ARM machine without them, as there are none.
+# Needs the artifact's jars in target/, so it runs behind mvn verify.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+repository=file://$PWD/target/consumer-repository
+work=$PWD/target/consumer
+rm -rf target/consumer-repository "$work"
+cp -r .ci/consumer "$work"
+
+maven() {
+  mvn --batch-mode --no-transfer-progress --quiet "$@"
+}
+
+version=$(sed -n 's/^  <version>\(.*\)<\/version>/\1/p' pom.xml)
+jar=target/pentrough-$version
+maven org.apache.maven.plugins:maven-deploy-plugin:3.1.4:deploy-file -Durl="$repository" -DrepositoryId=built-here \
+  -DpomFile=pom.xml -Dfile="$jar.jar" -Dsources="$jar-sources.jar" -Djavadoc="$jar-javadoc.jar"
+
+consumer() {
+  maven -f "$work/pom.xml" -Dpentrough.version="$version" -Dbuilt.here="$repository" "$@"
+}
+
+natives_on() { # the native libraries that Maven would resolve on a system: name, architecture
+  JDK_JAVA_OPTIONS="-Dos.name=\"$1\" -Dos.arch=$2" consumer org.apache.maven.plugins:maven-dependency-plugin:3.9.0:tree \
+    -DoutputFile="$work/tree.txt" >/dev/null 2>&1
+  grep -q "io.pentrough:pentrough" "$work/tree.txt"
+  grep -q "org.jcuda:jcuda:jar" "$work/tree.txt"
+  grep -o "jcuda-natives.*x86_64" "$work/tree.txt" || true
+}
+
+expect() { # a system, an architecture, the natives it must have
+  local seen
+  seen=$(natives_on "$1" "$2" | sed 's/.*jar://')
+  if [ "$seen" != "$3" ]; then
+    echo "$1 on $2 resolves the native libraries '$seen', not '$3'" >&2
+    exit 1
+  fi
+  echo "$1 on $2: ${seen:-no native libraries}"
+}
+
+echo "== a user's program"
+expect Linux amd64 linux-x86_64
+expect "Mac OS X" aarch64 ""
+expect Linux aarch64 ""
+
+consumer compile org.apache.maven.plugins:maven-dependency-plugin:3.9.0:build-classpath -Dmdep.outputFile="$work/class-path.txt"
+printed=$("${JAVA_HOME:+$JAVA_HOME/bin/}java" -cp "$work/target/classes:$(cat "$work/class-path.txt")" Main 2>"$work/errors.txt") || {
+  cat "$work/errors.txt" >&2
+  exit 1
+}
+echo "$printed"
+[ "$(tail -1 <<<"$printed")" = "batch 2" ]
+
+if command -v gradle >/dev/null; then
+  gradle -q -p "$work" -PbuiltHere="$repository" -PpentroughVersion="$version" run
+else
+  echo "Gradle is not installed: build.gradle.kts was not tried"
+fi
