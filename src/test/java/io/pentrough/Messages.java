@@ -3,9 +3,10 @@ package io.pentrough;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** What exceptions say. */
-final class Messages {
+public final class Messages {
 
   private Messages() {}
 
@@ -13,9 +14,10 @@ final class Messages {
     return Objects.requireNonNull(t.getMessage());
   }
 
-  static void assertSays(Throwable t, String... words) {
+  public static void assertSays(@Nullable Throwable t, String... words) {
+    String message = message(Objects.requireNonNull(t));
     for (String word : words) {
-      assertTrue(message(t).contains(word), () -> "no \"" + word + "\" in: " + message(t));
+      assertTrue(message.contains(word), () -> "no \"" + word + "\" in: " + message);
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.pentrough.data;
 
+import static io.pentrough.Messages.assertSays;
 import static io.pentrough.testkit.Patience.await;
 import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -383,7 +384,7 @@ class BatchesTest {
           assertEquals(
               i == 1 ? List.of(6L, 7L) : List.of(8L, 9L, 10L, 11L),
               cause.badSamples().stream().map(BadSample::index).toList());
-          says(
+          assertSays(
               cause,
               (i == 1 ? 2 : 4) + " bad samples in this batch and 2 before are more than the 3",
               i == 1 ? "sample 6" : "sample 8");
@@ -434,7 +435,7 @@ class BatchesTest {
       TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       SampleException cause = assertInstanceOf(SampleException.class, e.getCause());
       assertEquals(2, cause.index());
-      says(cause, "sample 2, at position 2 of epoch 0, could not be read", "sample 2");
+      assertSays(cause, "sample 2, at position 2 of epoch 0, could not be read", "sample 2");
       assertInstanceOf(IOException.class, cause.getCause());
     }
   }
@@ -502,7 +503,7 @@ class BatchesTest {
           BackgroundLoader.builder(device, spec, batches).epochs(1).workers(1).start()) {
         TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
         SampleException cause = assertInstanceOf(SampleException.class, e.getCause());
-        says(cause, "sample 2, at position 2 of epoch 0, could not be read: " + thrown);
+        assertSays(cause, "sample 2, at position 2 of epoch 0, could not be read: " + thrown);
         assertSame(thrown, cause.getCause());
         try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(1, batch.index());
@@ -654,14 +655,8 @@ class BatchesTest {
 
   // ---- bad input
 
-  private static void says(Throwable thrown, String... parts) {
-    for (String part : parts) {
-      assertTrue(Objects.toString(thrown.getMessage()).contains(part), thrown::getMessage);
-    }
-  }
-
   private static void refused(Executable what, String... parts) {
-    says(assertThrows(IllegalArgumentException.class, what), parts);
+    assertSays(assertThrows(IllegalArgumentException.class, what), parts);
   }
 
   @Test
@@ -722,7 +717,7 @@ class BatchesTest {
           Batches.of(Numbers.of(5), 2)
               .sampler(OwnSampler.of(4, position -> position == 1 ? index : 0));
       for (Batches any : List.of(batches, batches.skipBadSamples(9))) {
-        says(
+        assertSays(
             failure(any),
             "sampler 'mine' gave index " + index + " at position 1 of epoch 0",
             "5 samples");
@@ -744,8 +739,8 @@ class BatchesTest {
         loader.epoch().forEach(DeviceBatch::close);
         TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
         assertEquals(1, e.epoch());
-        says(
-            Objects.requireNonNull(e.getCause()),
+        assertSays(
+            e.getCause(),
             "sampler 'mine' makes epoch 1 " + second + " samples long, and said 4 before",
             "all epochs must have the same number of samples");
       }
@@ -770,7 +765,7 @@ class BatchesTest {
         };
     Batches batches = Batches.of(dataset, 2).skipBadSamples(1);
     size.set(3);
-    says(failure(batches), "had 4 samples", "has 3 now");
+    assertSays(failure(batches), "had 4 samples", "has 3 now");
     size.set(9);
     assertEquals(List.of(List.of(0L, 1L), List.of(2L, 3L)), indexes(epoch(batches, 2)));
   }
@@ -820,7 +815,7 @@ class BatchesTest {
   void wrongRead(Wrong wrong) throws Exception {
     Dataset dataset = dataset(4, wrong);
     Throwable cause = failure(Batches.of(dataset, 2));
-    says(cause, "sample 0", wrong.says);
+    assertSays(cause, "sample 0", wrong.says);
     List<BadSample> bad = new ArrayList<>();
     try (BackgroundLoader loader =
         BackgroundLoader.builder(
@@ -832,7 +827,7 @@ class BatchesTest {
       assertSame(null, loader.poll(patience()));
     }
     assertEquals(4, bad.size());
-    says(bad.get(3).cause(), wrong.says);
+    assertSays(bad.get(3).cause(), wrong.says);
   }
 
   private static Dataset dataset(long size, Wrong wrong) {

@@ -1,5 +1,6 @@
 package io.pentrough.data;
 
+import static io.pentrough.Messages.assertSays;
 import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -386,7 +387,7 @@ class CachedDatasetTest {
             }
           } catch (TargetException e) {
             assertInstanceOf(IllegalStateException.class, e.getCause());
-            says(e.getCause(), "this cached dataset is closed", "after the loaders");
+            assertSays(e.getCause(), "this cached dataset is closed", "after the loaders");
             more = false;
           }
         }
@@ -425,12 +426,6 @@ class CachedDatasetTest {
     try (BackgroundLoader loader =
         BackgroundLoader.builder(device, labels(batchSize), batches).workers(1).start()) {
       return assertThrows(TargetException.class, () -> loader.get(patience())).getCause();
-    }
-  }
-
-  private static void says(@Nullable Throwable t, String... words) {
-    for (String word : words) {
-      assertTrue(String.valueOf(t).contains(word), () -> word + " in: " + t);
     }
   }
 
@@ -474,7 +469,7 @@ class CachedDatasetTest {
         }
         TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
         assertInstanceOf(IllegalStateException.class, e.getCause());
-        says(
+        assertSays(
             e.getCause(),
             "read(...) of sample 5 asks for random numbers",
             "the same in every epoch",
@@ -559,7 +554,7 @@ class CachedDatasetTest {
       for (int i = 0; i < 2; i++) {
         Throwable thrown = refused(Batches.of(cached, 1), 1);
         assertInstanceOf(SampleException.class, thrown);
-        says(thrown, "without asking for array 'label'");
+        assertSays(thrown, "without asking for array 'label'");
       }
       assertTrue(cached.hits() > 0, "it is what read wrote: nothing");
     }
@@ -595,7 +590,7 @@ class CachedDatasetTest {
   void tooSmall() throws Exception {
     Bits bits = new Bits(1000);
     for (long bytes : new long[] {Long.MIN_VALUE, -1, 0, 1, 7999, 8000, 8007}) {
-      says(
+      assertSays(
           assertThrows(IllegalArgumentException.class, () -> bits.cached(bytes).close()),
           String.format("a cache of %,d bytes has no room", bytes),
           "8 bytes for each of the 1,000 samples");
@@ -603,7 +598,7 @@ class CachedDatasetTest {
     try (CachedDataset cached = bits.cached(8015)) {
       BackgroundLoader.Builder builder =
           BackgroundLoader.builder(device, labels(2), Batches.of(cached, 2));
-      says(
+      assertSays(
           assertThrows(IllegalArgumentException.class, builder::start),
           "a cache with 15 bytes for samples",
           "smaller than one sample of 16 bytes");
@@ -619,14 +614,15 @@ class CachedDatasetTest {
             }
           };
       Throwable thrown = refused(Batches.of(around, 2).skipBadSamples(9), 2);
-      says(thrown, "a cache with 15 bytes", "one sample of 16 bytes", "make it larger");
+      assertSays(thrown, "a cache with 15 bytes", "one sample of 16 bytes", "make it larger");
     }
     try (CachedDataset cached = bits.cached(8016)) {
       delivered(BackgroundLoader.builder(device, labels(2), Batches.of(cached, 2)).epochs(1));
       assertEquals(1, cached.samples());
     }
     Bits none = new Bits(0);
-    says(assertThrows(IllegalArgumentException.class, () -> none.cached(100).close()), "0 samples");
+    assertSays(
+        assertThrows(IllegalArgumentException.class, () -> none.cached(100).close()), "0 samples");
   }
 
   @Test
@@ -648,15 +644,16 @@ class CachedDatasetTest {
     };
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(device, floats, Batches.of(cached, 2));
-    says(assertThrows(IllegalStateException.class, builder::start), words);
+    assertSays(assertThrows(IllegalStateException.class, builder::start), words);
     try (BackgroundLoader loader =
         BackgroundLoader.builder(device, floats, Batches.of(around, 2).skipBadSamples(9)).start()) {
-      says(assertThrows(TargetException.class, () -> loader.get(patience())).getCause(), words);
+      assertSays(
+          assertThrows(TargetException.class, () -> loader.get(patience())).getCause(), words);
     }
     delivered(BackgroundLoader.builder(device, labels(5), Batches.of(cached, 5)).epochs(1));
     assertEquals(10, bits.allReads());
     cached.close();
-    says(
+    assertSays(
         assertThrows(
             IllegalStateException.class,
             () -> BackgroundLoader.builder(device, labels(2), Batches.of(cached, 2)).start()),
@@ -682,7 +679,7 @@ class CachedDatasetTest {
                       }
                       return ByteBuffer.allocateDirect(bytes);
                     }));
-    says(e, "a cache of 1,000 bytes", "-XX:MaxDirectMemorySize", "smaller cache", "no more");
+    assertSays(e, "a cache of 1,000 bytes", "-XX:MaxDirectMemorySize", "smaller cache", "no more");
     assertEquals(List.of(256, 256, 256, 232), asked);
   }
 

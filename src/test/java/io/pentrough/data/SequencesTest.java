@@ -1,10 +1,10 @@
 package io.pentrough.data;
 
+import static io.pentrough.Messages.assertSays;
 import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
@@ -29,7 +29,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NoSuchElementException;
-import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -684,15 +683,9 @@ class SequencesTest {
 
   // ---- bad input
 
-  private static void says(Throwable thrown, String... parts) {
-    for (String part : parts) {
-      assertTrue(Objects.toString(thrown.getMessage()).contains(part), thrown::getMessage);
-    }
-  }
-
   private void refused(BatchSpec.Builder spec, UnaryOperator<Batches> options, String... parts) {
     Batches batches = options.apply(Batches.of(new Four(), 3));
-    says(
+    assertSays(
         assertThrows(
             IllegalArgumentException.class,
             () -> BackgroundLoader.builder(device, spec.build(), batches).start().close()),
@@ -838,7 +831,7 @@ class SequencesTest {
         };
     BatchSpec spec = labels(3).variableArray("tokens", DType.INT32, 3, 9).build();
     Batches batches = Batches.of(unknown, 3).skipBadSamples(9);
-    says(
+    assertSays(
         assertThrows(
             IllegalArgumentException.class,
             () ->
@@ -940,8 +933,8 @@ class SequencesTest {
       TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       SampleException cause = assertInstanceOf(SampleException.class, e.getCause());
       assertEquals(sample, cause.index());
-      says(cause, "sample " + sample, "position " + sample);
-      says(cause, parts);
+      assertSays(cause, "sample " + sample, "position " + sample);
+      assertSays(cause, parts);
     }
   }
 
