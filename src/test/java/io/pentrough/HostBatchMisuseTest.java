@@ -49,7 +49,7 @@ class HostBatchMisuseTest {
               "'number'",
               "thread caller",
               Thread.currentThread().getName(),
-              "out.concurrentView()");
+              "HostBatch.concurrentView()");
           assertSays(batchRefused, "thread caller");
           assertSays(shareRefused, "thread caller");
           if (context.index() == 1) {
