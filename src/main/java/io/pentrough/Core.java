@@ -285,6 +285,13 @@ final class Core {
     return lastFailure;
   }
 
+  LoaderStats statistics() {
+    ThreadUsage threads = threadUsage();
+    synchronized (this) {
+      return stats.snapshot(time.now(), threads);
+    }
+  }
+
   synchronized LoaderSnapshot snapshot() {
     return new LoaderSnapshot(settings.name(), ledger, source, workers, time.now());
   }

@@ -214,10 +214,7 @@ final class Engine {
   }
 
   LoaderStats stats() {
-    ThreadUsage threads = core.threadUsage();
-    synchronized (core) {
-      return core.stats.snapshot(core.time.now(), threads);
-    }
+    return core.statistics();
   }
 
   LoaderSnapshot snapshot() {
