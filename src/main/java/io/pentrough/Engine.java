@@ -33,7 +33,6 @@ final class Engine {
   private final Closing closing;
   private final CopyThread copyThread;
   private final List<Worker> workers = new ArrayList<>();
-  private final Trace.Setup setup;
 
   /** Allocates all memory and starts the threads; leaves nothing behind if that fails. */
   static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderOptions settings) {
@@ -55,6 +54,7 @@ final class Engine {
     }
     engine.startWorkers();
     engine.startStatusLog(settings.statusLogNanos());
+    engine.core.tellFlightRecorder();
     return engine;
   }
 
@@ -81,17 +81,6 @@ final class Engine {
     for (WorkerState state : core.workers) {
       workers.add(new Worker(state, core, producers, check));
     }
-    setup =
-        new Trace.Setup(
-            settings.name(),
-            core.device.name(),
-            !core.device.copiesInCaller(),
-            core.source instanceof JobQueue,
-            settings.zeroCopy(),
-            settings.stages() != null,
-            settings.workers(),
-            core.ledger.hostSlots().size(),
-            core.ledger.deviceSlots().size());
     synchronized (core) {
       long now = core.time.now();
       core.stats.started(now);
@@ -197,6 +186,7 @@ final class Engine {
           .tell(); // the awaited number may lie behind the end, and is not asked for again
     }
     core.copySignal.wakeCopyThread();
+    core.tellFlightRecorder();
   }
 
   /** See {@link Consumers#nextEpoch}. */
@@ -231,11 +221,16 @@ final class Engine {
       picture = core.trace.picture(core.ledger.hostSlots(), core.ledger.deviceSlots(), now);
       stats = core.stats.snapshot(now, threads);
     }
-    return new Trace(setup, clock, picture, stats);
+    return new Trace(core.setup, clock, picture, stats);
   }
 
   /** See {@link Closing#close}. */
   void close() {
-    closing.close();
+    try {
+      core.flightRecorder.end();
+    } finally {
+      closing.close();
+      core.tellFlightRecorder();
+    }
   }
 }
