@@ -3,6 +3,7 @@ package io.pentrough;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.example.Headspace;
 import io.pentrough.recipes.CsvTable;
 import io.pentrough.recipes.Hdf5Patches;
 import io.pentrough.recipes.ImageFolder;
@@ -88,6 +89,7 @@ class ReadmeSampleTest {
       compiled.addAll(Snippets.compiled(recipe).values());
     }
     compiled.addAll(Snippets.compiled(ScalingSample.class).values());
+    compiled.addAll(Snippets.compiled(Headspace.class).values());
     for (String block : Snippets.shown(Path.of(page))) {
       assertTrue(
           compiled.contains(block), () -> page + " shows what is compiled nowhere: " + block);

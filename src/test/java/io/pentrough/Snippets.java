@@ -10,10 +10,14 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
-/** Samples that stand twice: compiled in a test source, and in a document for people to read. */
+/**
+ * Samples that stand twice: compiled in a source of the tests or the example, and in a document for
+ * people to read.
+ */
 final class Snippets {
 
-  private static final Path SOURCES = Path.of("src/test/java");
+  private static final List<Path> SOURCES =
+      List.of(Path.of("src/test/java"), Path.of("src/example/java"));
   private static final Pattern MARKED =
       Pattern.compile("// \\[([a-z0-9-]+)]\\n(.*?)// \\[/\\1]", Pattern.DOTALL);
   private static final Pattern FENCED = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL);
@@ -23,8 +27,15 @@ final class Snippets {
   /** What stands between {@code // [name]} and {@code // [/name]} in the source of a class. */
   static Map<String, String> compiled(Class<?> type) throws IOException {
     Map<String, String> byName = new LinkedHashMap<>();
+    String file = type.getName().replace('.', '/') + ".java";
+    Path source =
+        SOURCES.stream()
+            .map(root -> root.resolve(file))
+            .filter(Files::exists)
+            .findFirst()
+            .orElseThrow();
     MARKED
-        .matcher(Files.readString(SOURCES.resolve(type.getName().replace('.', '/') + ".java")))
+        .matcher(Files.readString(source))
         .results()
         .forEach(match -> byName.put(match.group(1), squeezed(match.group(2))));
     return byName;
