@@ -35,7 +35,8 @@ final class All {
           "rows",
           "images",
           "advice",
-          "trace");
+          "trace",
+          "jfr"); // last: what it starts stays in the JVM
 
   /** To see that everything runs; the charts of a real run are left alone. */
   static final List<String> QUICK =
@@ -52,7 +53,8 @@ final class All {
           "rows --rounds 1 --bytes 1024",
           "images --rounds 1 --images 40 --side 32",
           "advice --batches 20",
-          "trace --rounds 1 --bursts 2");
+          "trace --rounds 1 --bursts 2",
+          "jfr --rounds 1 --bursts 2");
 
   private final List<String> commands;
 

@@ -24,6 +24,7 @@ import picocli.CommandLine.Command;
       ImagesCommand.class,
       AdviceCommand.class,
       TraceCommand.class,
+      JfrCommand.class,
       CopyWaitsCommand.class,
       GpuCommand.class,
       PublishCommand.class

@@ -108,6 +108,11 @@ public final class Advice {
     return changes;
   }
 
+  /** The figures that it follows from, and its conditions. */
+  String reason() {
+    return reason;
+  }
+
   /**
    * The rate to expect when all changes are made. It is an upper bound.
    *

@@ -87,15 +87,26 @@ final class Consumers {
     core.requireUsableEarly();
     DeviceBatch lease =
         new DeviceBatch(leases, stream, inLoop, lastEpoch); // before anything is taken
+    Jfr.Get event = Jfr.get();
+    DeviceBatch found = null;
+    Throwable thrown = null;
     boolean begun = core.device.beginCalls();
     try {
       if (stream.isCapturing()) {
         throw Leases.capturedException();
       }
-      return deliver(lease, timeoutNanos, queued);
+      found = deliver(lease, timeoutNanos, queued);
+      return found;
+    } catch (Throwable t) {
+      thrown = t;
+      throw t;
     } finally {
       copies.consumerLeaves();
       core.device.endCalls(begun);
+      if (event != null) {
+        event.ended(core.settings.name(), queued, found, thrown);
+      }
+      core.tellFlightRecorder();
     }
   }
 

@@ -58,6 +58,7 @@ final class CopyThread implements Runnable {
       long untilOverdue = overdue.look(); // also if there is always something to copy
       leases.closeCollected();
       CopyStrategy.Progress progress = copies.work();
+      core.tellFlightRecorder();
       if (progress == CopyStrategy.Progress.IDLE && core.isStopped()) {
         return;
       }
@@ -69,6 +70,7 @@ final class CopyThread implements Runnable {
   }
 
   private void terminated() {
+    core.tellFlightRecorder();
     List<String> refused = core.memory.refused();
     if (!refused.isEmpty()) {
       core.log(
@@ -85,6 +87,7 @@ final class CopyThread implements Runnable {
       core.park(this, leases.mustLookAgain() ? Math.min(rest, ENDED_NANOS) : rest);
       leases.closeCollected();
       leases.closeAbandonedLoops();
+      core.tellFlightRecorder();
     }
   }
 }

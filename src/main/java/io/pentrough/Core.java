@@ -48,6 +48,8 @@ final class Core {
   final Time time;
   final CopySignal copySignal = new CopySignal();
   final JobSource source;
+  final Trace.Setup setup;
+  final Jfr.Watch flightRecorder;
 
   // Guarded by this.
   final SlotLedger ledger;
@@ -91,6 +93,19 @@ final class Core {
             settings.ordered(),
             settings.zeroCopy(),
             trace);
+    setup =
+        new Trace.Setup(
+            settings.name(),
+            device.name(),
+            !device.copiesInCaller(),
+            source instanceof JobQueue,
+            settings.zeroCopy(),
+            settings.stages() != null,
+            settings.firstWorker(),
+            settings.workers(),
+            plan.hostSlots(),
+            plan.deviceSlots());
+    flightRecorder = new Jfr.Watch(setup, this::statistics);
     int cores = Runtime.getRuntime().availableProcessors();
     stats = new StatsRecorder(settings.workers(), cores, plan.hostSlots(), plan.deviceSlots());
     stats.pageable(memory.pageableBytes());
@@ -285,6 +300,13 @@ final class Core {
     return lastFailure;
   }
 
+  LoaderStats statistics() {
+    ThreadUsage threads = threadUsage();
+    synchronized (this) {
+      return stats.snapshot(time.now(), threads);
+    }
+  }
+
   synchronized LoaderSnapshot snapshot() {
     return new LoaderSnapshot(settings.name(), ledger, source, workers, time.now());
   }
@@ -302,6 +324,24 @@ final class Core {
   /** Of this moment; to be written out without the lock. */
   synchronized Diagnosis diagnosis() {
     return new Diagnosis(snapshot(), stats.skips(), stats.badSamples());
+  }
+
+  /** Tells the Flight Recorder of the batches that are over, if it asks. Without the lock. */
+  void tellFlightRecorder() {
+    assert !Thread.holdsLock(this);
+    flightRecorder.look();
+    if (!trace.hasUnreported()) {
+      return;
+    }
+    List<TraceEntry> over;
+    long startedAt;
+    synchronized (this) {
+      over = trace.takeUnreported();
+      startedAt = trace.startedAt();
+    }
+    for (TraceEntry entry : over) {
+      Jfr.batch(settings.name(), startedAt, entry);
+    }
   }
 
   /** Logs; a logger that throws must not cost a slot or a thread. Without the lock. */

@@ -35,7 +35,6 @@ final class Engine {
   private final Closing closing;
   private final CopyThread copyThread;
   private final List<Worker> workers = new ArrayList<>();
-  private final Trace.Setup setup;
 
   /** Allocates all memory and starts the threads; leaves nothing behind if that fails. */
   static Engine start(Device device, JobSource source, MemoryPlan plan, LoaderOptions settings) {
@@ -57,6 +56,7 @@ final class Engine {
     }
     engine.startWorkers();
     engine.startStatusLog(settings.statusLogNanos());
+    engine.core.tellFlightRecorder();
     return engine;
   }
 
@@ -83,18 +83,6 @@ final class Engine {
     for (WorkerState state : core.workers) {
       workers.add(new Worker(state, core, producers, check));
     }
-    setup =
-        new Trace.Setup(
-            settings.name(),
-            core.device.name(),
-            !core.device.copiesInCaller(),
-            core.source instanceof JobQueue,
-            settings.zeroCopy(),
-            settings.stages() != null,
-            settings.firstWorker(),
-            settings.workers(),
-            core.ledger.hostSlots().size(),
-            core.ledger.deviceSlots().size());
     synchronized (core) {
       long now = core.time.now();
       core.stats.started(now);
@@ -200,6 +188,7 @@ final class Engine {
           .tell(); // the awaited number may lie behind the end, and is not asked for again
     }
     core.copySignal.wakeCopyThread();
+    core.tellFlightRecorder();
   }
 
   /** See {@link Consumers#nextEpoch}. */
@@ -217,10 +206,7 @@ final class Engine {
   }
 
   LoaderStats stats() {
-    ThreadUsage threads = core.threadUsage();
-    synchronized (core) {
-      return core.stats.snapshot(core.time.now(), threads);
-    }
+    return core.statistics();
   }
 
   LoaderSnapshot snapshot() {
@@ -237,7 +223,7 @@ final class Engine {
       picture = core.trace.picture(core.ledger.hostSlots(), core.ledger.deviceSlots(), now);
       stats = core.stats.snapshot(now, threads);
     }
-    return new Trace(setup, clock, picture, stats);
+    return new Trace(core.setup, clock, picture, stats);
   }
 
   /** See {@link Closing#close}. */
@@ -247,7 +233,12 @@ final class Engine {
 
   /** See {@link Closing#close}. */
   static void close(List<Engine> engines) {
-    Closing.close(engines.stream().map(engine -> engine.closing).toList());
+    try {
+      engines.forEach(engine -> engine.core.flightRecorder.end());
+    } finally {
+      Closing.close(engines.stream().map(engine -> engine.closing).toList());
+      engines.forEach(engine -> engine.core.tellFlightRecorder());
+    }
   }
 
   /** What ended this engine; null if it can be used, or is closed. */

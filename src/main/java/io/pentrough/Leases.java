@@ -75,6 +75,7 @@ final class Leases {
     } finally {
       core.device.endCalls(begun);
     }
+    core.tellFlightRecorder();
   }
 
   /** Closes a lease in place of its holder. */

@@ -287,6 +287,12 @@ public final class LoaderStats {
     return Duration.ofNanos(totals.times().elapsed());
   }
 
+  /** The batches that were delivered in a second, on average. */
+  double batchesPerSecond() {
+    long elapsed = totals.times().elapsed();
+    return elapsed <= 0 ? 0 : batches() / (elapsed / 1e9);
+  }
+
   /**
    * How long the target took to fill a batch.
    *
@@ -477,7 +483,11 @@ public final class LoaderStats {
    * @return unmodifiable; empty if there is nothing to say
    */
   public List<Advice> advice() {
-    return List.copyOf(new Advisor(analysis(), setup, totals).advice());
+    return advice(analysis());
+  }
+
+  List<Advice> advice(BottleneckAnalysis analysis) {
+    return List.copyOf(new Advisor(analysis, setup, totals).advice());
   }
 
   /** All of the time, if no batch was delivered. */
@@ -491,6 +501,10 @@ public final class LoaderStats {
    */
   @Override
   public String toString() {
-    return new LoaderStatsReport(this, setup, totals.times(), sinceFirst()).toString();
+    return report().toString();
+  }
+
+  LoaderStatsReport report() {
+    return new LoaderStatsReport(this, setup, totals.times(), sinceFirst());
   }
 }

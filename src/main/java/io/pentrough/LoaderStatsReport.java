@@ -1,15 +1,17 @@
 package io.pentrough;
 
 import io.pentrough.LoaderStats.Timing;
+import java.util.List;
 import java.util.Locale;
 
-/** {@link LoaderStats} as several lines for people. */
+/** {@link LoaderStats} as several lines for people, or as their parts. */
 final class LoaderStatsReport {
 
   private final LoaderStats stats;
   private final PipelineSetup setup;
   private final PipelineTimes times;
   private final PipelineTimes sinceFirst;
+  private final BottleneckAnalysis analysis;
 
   /**
    * A report.
@@ -22,18 +24,30 @@ final class LoaderStatsReport {
     this.setup = setup;
     this.times = times;
     this.sinceFirst = sinceFirst;
+    analysis = stats.analysis();
   }
 
   @Override
   public String toString() {
+    StringBuilder text = new StringBuilder(figures());
+    text.append(bottleneck()).append(": ").append(evidence());
+    String either = "";
+    for (Advice advice : advice()) {
+      text.append(format("%n%s%s", either, advice));
+      either = "or ";
+    }
+    return text.toString();
+  }
+
+  /** The lines with figures; each ends with a line separator. */
+  String figures() {
     StringBuilder text = new StringBuilder();
     appendCounts(text);
     appendTimings(text);
     String all = shares(times);
     String afterFirst = shares(sinceFirst);
-    boolean differ = !all.equals(afterFirst);
     text.append(format("%s%n", all));
-    if (differ) {
+    if (!all.equals(afterFirst)) {
       text.append(format("after the first batch: %s%n", afterFirst));
     }
     if (setup.pageableBytes() > 0) {
@@ -42,16 +56,20 @@ final class LoaderStatsReport {
               "host memory not pinned: %s; copies from it hold up the copy thread%n",
               Units.bytes(setup.pageableBytes())));
     }
-    BottleneckAnalysis analysis = stats.analysis();
-    text.append(analysis.bottleneck())
-        .append(": ")
-        .append(new BottleneckEvidence(analysis).explain(differ));
-    String either = "";
-    for (Advice advice : stats.advice()) {
-      text.append(format("%n%s%s", either, advice));
-      either = "or ";
-    }
     return text.toString();
+  }
+
+  LoaderStats.Bottleneck bottleneck() {
+    return analysis.bottleneck();
+  }
+
+  /** The figures that the bottleneck is based on, as a sentence. */
+  String evidence() {
+    return new BottleneckEvidence(analysis).explain(!shares(times).equals(shares(sinceFirst)));
+  }
+
+  List<Advice> advice() {
+    return stats.advice(analysis);
   }
 
   private void appendCounts(StringBuilder text) {

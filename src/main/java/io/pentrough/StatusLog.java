@@ -68,10 +68,7 @@ final class StatusLog {
     long next = core.time.now() + intervalNanos;
     try {
       while (isOpenAt(next)) {
-        LoaderStats now;
-        synchronized (core) {
-          now = core.stats.snapshot(core.time.now());
-        }
+        LoaderStats now = core.statistics();
         core.log(Level.INFO, line(now, before, core.snapshot()), null);
         before = now;
         next += intervalNanos;

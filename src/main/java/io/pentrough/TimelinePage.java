@@ -76,8 +76,8 @@ final class TimelinePage {
     out.append(",\"start\":").append(units(trace, 0));
     out.append(",\"taken\":").append(units(trace, trace.elapsed().toNanos()));
     out.append(",\"when\":").append(trace.takenAt().toEpochMilli());
-    out.append(",\"stats\":");
-    Json.quote(out, trace.stats().toString().replace(System.lineSeparator(), "\n"));
+    out.append(",\"rate\":").append(trace.stats().batchesPerSecond());
+    report(trace.stats().report());
     out.append(",\n\"batches\":[");
     String separator = "";
     for (Batch batch : trace.batches()) {
@@ -93,6 +93,32 @@ final class TimelinePage {
       separator = ",";
     }
     out.append("]}");
+  }
+
+  /** The figures as they are printed, and what follows from them in parts. */
+  private void report(LoaderStatsReport report) {
+    out.append(",\"stats\":");
+    Json.quote(out, report.figures().stripTrailing().replace(System.lineSeparator(), "\n"));
+    out.append(",\"bottleneck\":");
+    Json.quote(out, report.bottleneck().name());
+    out.append(",\"evidence\":");
+    Json.quote(out, report.evidence());
+    out.append(",\"advice\":[");
+    String separator = "";
+    for (Advice advice : report.advice()) {
+      out.append(separator).append("{\"changes\":[");
+      separator = ",";
+      String before = "";
+      for (Advice.Change change : advice.changes()) {
+        out.append(before);
+        before = ",";
+        Json.quote(out, change.toString());
+      }
+      out.append("],\"reason\":");
+      Json.quote(out, advice.reason());
+      out.append(",\"rate\":").append(advice.batchesPerSecond()).append('}');
+    }
+    out.append(']');
   }
 
   /** Its numbers, then the time of its first step, then how much later each step was. */

@@ -159,7 +159,7 @@ public final class Trace {
      * @return the name of the exception's class; empty if the batch did not fail
      */
     public Optional<String> cause() {
-      return Optional.ofNullable(entry.cause);
+      return Optional.ofNullable(entry.cause).map(Class::getName);
     }
 
     /**

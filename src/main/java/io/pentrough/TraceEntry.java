@@ -35,7 +35,7 @@ final class TraceEntry {
   Result result = Result.UNDER_WAY;
 
   /** The class of what was thrown last: its message may run code of the application. */
-  @Nullable String cause;
+  @Nullable Class<?> cause;
 
   /** The name of the thread that has called {@code get}. */
   @Nullable String consumer;
@@ -67,6 +67,12 @@ final class TraceEntry {
     return times[step.ordinal()];
   }
 
+  /** How long it took from one step to another; {@link #NEVER} if it did not go this way. */
+  long between(Step from, Step to) {
+    long nanos = at(to) - at(from);
+    return at(from) == NEVER || at(to) == NEVER || nanos < 0 ? NEVER : nanos;
+  }
+
   /** The batch is a consumer's now, or what became of it has been reported to one. */
   void end(Result how, long now) {
     result = how;
@@ -74,8 +80,7 @@ final class TraceEntry {
   }
 
   void failed(Throwable failure) {
-    cause =
-        (failure instanceof BadBatch ? BadSamplesException.class : failure.getClass()).getName();
+    cause = failure instanceof BadBatch ? BadSamplesException.class : failure.getClass();
   }
 
   /** A {@code get} that has waited since then was given this. */

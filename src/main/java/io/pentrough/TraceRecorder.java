@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * nothing is allocated for a batch, and a batch that takes long is not overtaken by the ring.
  *
  * <p>The engine calls every method under its lock, with times that it has read anyway. The times of
- * retries are the exception.
+ * retries are the exception, and {@link #hasUnreported()}, which needs no lock.
  */
 final class TraceRecorder {
 
@@ -31,6 +31,16 @@ final class TraceRecorder {
   private long[] waitingSince = new long[2];
 
   private long startedAt;
+
+  /** The batch that was over last, and its copy for the Flight Recorder. */
+  private TraceEntry last = new TraceEntry();
+
+  private @Nullable TraceEntry lastCopy;
+
+  /** Copies of batches that are over: empty unless a recording asks for them. */
+  private List<TraceEntry> unreported = new ArrayList<>();
+
+  private volatile boolean hasUnreported;
 
   /**
    * Nothing has happened yet.
@@ -70,6 +80,13 @@ final class TraceRecorder {
     if (entry.result == Result.UNDER_WAY) {
       entry.result = Result.DROPPED;
     }
+    last = entry;
+    lastCopy = null;
+    if (Jfr.wantsBatches()) {
+      lastCopy = entry.copy();
+      unreported.add(lastCopy);
+      hasUnreported = true;
+    }
     if (finished.length == 0) {
       return entry;
     }
@@ -81,13 +98,27 @@ final class TraceRecorder {
 
   /** The failure that has just been taken is left out. */
   void skipped() {
-    if (finished.length > 0) {
-      last().result = Result.SKIPPED;
+    last.result = Result.SKIPPED;
+    if (lastCopy != null) {
+      lastCopy.result = Result.SKIPPED;
     }
   }
 
-  private TraceEntry last() {
-    return finished[(int) ((finishedCount - 1) % finished.length)];
+  /** Whether there are batches that the Flight Recorder has not been told of. From any thread. */
+  boolean hasUnreported() {
+    return hasUnreported;
+  }
+
+  /** Takes these batches; the caller tells it without the lock. */
+  List<TraceEntry> takeUnreported() {
+    List<TraceEntry> taken = unreported;
+    unreported = new ArrayList<>();
+    hasUnreported = false;
+    return taken;
+  }
+
+  long startedAt() {
+    return startedAt;
   }
 
   /** The target has thrown, and is called again. */
@@ -150,8 +181,11 @@ final class TraceRecorder {
       if (event != null) {
         event.thread = thread;
       }
-    } else if (finished.length > 0) { // a failure, whose slot was freed in this step
-      last().given(thread, asked);
+    } else { // a failure, whose slot was freed in this step
+      last.given(thread, asked);
+      if (lastCopy != null) {
+        lastCopy.given(thread, asked);
+      }
     }
   }
 

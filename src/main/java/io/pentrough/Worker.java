@@ -66,6 +66,7 @@ final class Worker implements Runnable {
       while (slot != null) {
         Throwable thrown = fill(slot);
         slot = producers.publishAndClaim(state, slot, thrown, context.saidEndOfEpoch());
+        core.tellFlightRecorder(); // of which nobody wanted to know any more
       }
     } catch (Throwable t) {
       core.breakDown(t);
@@ -94,6 +95,8 @@ final class Worker implements Runnable {
     HostBatch batch = memory.batch(job.spec());
     boolean checks = !memory.checked && !poison && check.isOn();
     batch.open();
+    Jfr.Fill event = null;
+    Throwable thrown = null;
     try {
       if (checks) {
         check.mark(batch);
@@ -103,6 +106,7 @@ final class Worker implements Runnable {
         parameters.draw(stageContexts, slot.epoch, slot.index, attempt);
       }
       context.begin(slot.epoch, slot.index, attempt);
+      event = Jfr.fill();
       job.target().fill(batch, context);
       batch.requireConsistent();
       batch.clearOtherRows();
@@ -112,8 +116,12 @@ final class Worker implements Runnable {
       }
       return null;
     } catch (Throwable t) {
+      thrown = t;
       return t;
     } finally {
+      if (event != null) {
+        event.ended(core.settings.name(), slot, attempt + 1, thrown);
+      }
       batch.close();
       context.end();
       Thread.interrupted(); // a flag the target left up is not the next batch's

@@ -3,6 +3,7 @@ package io.pentrough;
 import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
@@ -31,7 +32,23 @@ final class ArchitectureTest {
   private static final String METRICS = "io.pentrough.metrics";
 
   @ArchTest
-  static final ArchRule theLoaderKnowsDevicesAsInterfacesOnly = mayUse(LOADER, LOADER, DEVICE);
+  static final ArchRule theLoaderKnowsDevicesAsInterfacesOnly =
+      mayUse(LOADER, LOADER, DEVICE, "jdk.jfr");
+
+  /** That module may be missing. */
+  @ArchTest
+  static final ArchRule onlyOneClassKnowsTheFlightRecorder =
+      noClasses()
+          .that(not(nameMatching("io\\.pentrough\\.JfrEvents(\\$.*)?")))
+          .should()
+          .dependOnClassesThat(resideInAPackage("jdk.jfr.."));
+
+  @ArchTest
+  static final ArchRule onlyOneClassKnowsTheOneThatDoes =
+      noClasses()
+          .that(not(nameMatching("io\\.pentrough\\.Jfr(Events)?(\\$.*)?")))
+          .should()
+          .dependOnClassesThat(nameMatching("io\\.pentrough\\.JfrEvents(\\$.*)?"));
 
   @ArchTest static final ArchRule theDevicePackageKnowsNobody = mayUse(DEVICE, DEVICE);
 

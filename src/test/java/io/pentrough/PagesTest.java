@@ -40,6 +40,10 @@ class PagesTest {
           // as Prometheus calls our metrics: LoaderMetricsTest looks at them
           "pentrough_get_seconds_sum",
           "pentrough_get_seconds_count",
+          // as a recording of the Flight Recorder calls our events: JfrTest looks at them
+          "Loader",
+          "StartFlightRecording",
+          "ExecutionSample",
           // ELEKTRONN2, NumPy and Python
           "BackgroundProc",
           "SharedQ",

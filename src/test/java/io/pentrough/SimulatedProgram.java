@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -44,6 +45,18 @@ record SimulatedProgram(
       long step,
       boolean queued) {
     this(workers, hostSlots, deviceSlots, fill, copy, stage, step, 0, 1, 0, queued);
+  }
+
+  /** A trace without batches, with the statistics of a run. */
+  Trace trace(int seed) {
+    LoaderStats stats = run(seed);
+    long end = stats.elapsed().toNanos();
+    return new Trace(
+        new Trace.Setup(
+            "program", "paper", false, false, false, stage > 0, workers, hostSlots, deviceSlots),
+        new Trace.Clock(end, Instant.EPOCH),
+        new TraceRecorder.Picture(0, end, List.of(), List.of()),
+        stats);
   }
 
   LoaderStats run(int seed) {

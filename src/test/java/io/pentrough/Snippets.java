@@ -12,10 +12,14 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** Samples that stand twice: compiled in a test source, and in a document for people to read. */
+/**
+ * Samples that stand twice: compiled in a source of the tests or the example, and in a document for
+ * people to read.
+ */
 final class Snippets {
 
-  private static final Path SOURCES = Path.of("src/test/java");
+  private static final List<Path> SOURCES =
+      List.of(Path.of("src/test/java"), Path.of("src/example/java"));
   private static final Pattern MARKED =
       Pattern.compile("// \\[([a-z0-9-]+)]\\n(.*?)// \\[/\\1]", Pattern.DOTALL);
   private static final Pattern FENCED = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL);
@@ -24,7 +28,13 @@ final class Snippets {
 
   /** What stands between {@code // [name]} and {@code // [/name]} in the source of a class. */
   static Map<String, String> compiled(Class<?> type) throws IOException {
-    return compiled(SOURCES.resolve(type.getName().replace('.', '/') + ".java"));
+    String file = type.getName().replace('.', '/') + ".java";
+    return compiled(
+        SOURCES.stream()
+            .map(root -> root.resolve(file))
+            .filter(Files::exists)
+            .findFirst()
+            .orElseThrow());
   }
 
   private static Map<String, String> compiled(Path source) throws IOException {
@@ -36,12 +46,14 @@ final class Snippets {
     return byName;
   }
 
-  /** What stands between such marks in any test source. */
+  /** What stands between such marks in any of these sources. */
   static Set<String> compiledAnywhere() throws IOException {
     Set<String> all = new HashSet<>();
-    try (Stream<Path> files = Files.walk(SOURCES)) {
-      for (Path file : files.filter(name -> name.toString().endsWith(".java")).toList()) {
-        all.addAll(compiled(file).values());
+    for (Path root : SOURCES) {
+      try (Stream<Path> files = Files.walk(root)) {
+        for (Path file : files.filter(name -> name.toString().endsWith(".java")).toList()) {
+          all.addAll(compiled(file).values());
+        }
       }
     }
     return all;

@@ -206,7 +206,7 @@ public final class StatsGallery {
   }
 
   /** A stage that only takes time. */
-  private static BatchStage stage(long nanos) {
+  static BatchStage stage(long nanos) {
     return new BatchStage() {
       @Override
       public void declare(StageArrays arrays) {
@@ -220,7 +220,7 @@ public final class StatsGallery {
     };
   }
 
-  private static void pass(long nanos) {
+  static void pass(long nanos) {
     if (nanos == 0) {
       return; // to sleep for no time would take some
     }
@@ -236,7 +236,7 @@ public final class StatsGallery {
   }
 
   /** The host as a device whose copies to the device take a while longer. */
-  private static Device behindSlowLink(HostDevice host, long copyNanos) {
+  static Device behindSlowLink(HostDevice host, long copyNanos) {
     return proxy(
         Device.class,
         (device, method, args) ->
@@ -245,7 +245,7 @@ public final class StatsGallery {
                 : call(host, method, args));
   }
 
-  private static DeviceStream slowStream(DeviceStream stream, Device device, long copyNanos) {
+  static DeviceStream slowStream(DeviceStream stream, Device device, long copyNanos) {
     return proxy(
         SlowStream.class,
         (self, method, args) -> {

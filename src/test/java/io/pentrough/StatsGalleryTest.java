@@ -26,11 +26,13 @@ class StatsGalleryTest {
   private static final Path PAGE = Path.of("docs/reading-the-stats.md");
   private static final Pattern SHARES =
       Pattern.compile(
-          "(?:after the first batch: )?loop starved (\\d+) %, copy under way (\\d+) %(?:, held up (\\d+) %)?"
-              + "(?:, stages at work (\\d+) %)?, workers \\((\\d+) on (\\d+) cores\\) waiting for a"
-              + " slot (\\d+) %(?:, without a job (\\d+) %)?\\n([A-Z]+: .*)");
+          "(?:after the first batch: )?loop starved (\\d+) %, copy under way (\\d+) %(?:, held up"
+              + " (\\d+) %)?(?:, stages at work (\\d+) %)?, workers \\((\\d+) on (\\d+) cores\\)"
+              + " waiting for a slot (\\d+) %(?:, without a job (\\d+) %)?\\n"
+              + "([A-Z]+: .*)");
   private static final Pattern TIMES =
-      Pattern.compile("in ([0-9.]+) s \\(.*\\n.*\\nfill +(\\d+) +[0-9.]+ m?s +([0-9.]+) ([mu]s) ");
+      Pattern.compile(
+          "in ([0-9.]+) (m?s) \\(.*\\n.*\\nfill +(\\d+) +[0-9.]+ m?s +([0-9.]+) ([mu]s) ");
   private static final Pattern NUMBER = Pattern.compile("\\d+(?:\\.\\d+)?");
 
   static Stream<Exhibit> exhibits() {
@@ -98,8 +100,9 @@ class StatsGalleryTest {
 
   /** A snapshot with these shares, in whole percents and a half, made without a clock. */
   private static LoaderStats stats(Exhibit exhibit, Matcher shown, Matcher times) {
-    long elapsed = (long) (Double.parseDouble(times.group(1)) * 1e9);
-    double fill = Double.parseDouble(times.group(3)) * (times.group(4).equals("ms") ? 1e6 : 1e3);
+    long elapsed =
+        (long) (Double.parseDouble(times.group(1)) * (times.group(2).equals("s") ? 1e9 : 1e6));
+    double fill = Double.parseDouble(times.group(4)) * (times.group(5).equals("ms") ? 1e6 : 1e3);
     int starved = share(shown, 1);
     int copying = share(shown, 2);
     int heldUp = share(shown, 3);
@@ -111,7 +114,7 @@ class StatsGalleryTest {
     StatsRecorder recorder = new StatsRecorder(workers, cores, exhibit.hostSlots(), 3);
     recorder.started(0);
     recorder.firstReady(0);
-    for (int i = 0; i < Integer.parseInt(times.group(2)); i++) {
+    for (int i = 0; i < Integer.parseInt(times.group(3)); i++) {
       recorder.filled((long) fill);
     }
     for (int i = 0; i < exhibit.batches(); i++) {

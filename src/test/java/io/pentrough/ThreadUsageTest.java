@@ -4,15 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.cuda.Jvm;
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.testkit.Patience;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.Test;
@@ -136,22 +135,13 @@ class ThreadUsageTest {
 
   @Test
   void withoutTheModuleTheSentencesSaySo(@TempDir Path folder) throws Exception {
-    Path log = folder.resolve("log");
-    Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--limit-modules",
-                "java.base",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Slow.class.getName())
-            .redirectErrorStream(true)
-            .redirectOutput(log.toFile())
-            .start();
-    boolean ended = process.waitFor(60, TimeUnit.SECONDS);
-    process.destroyForcibly().waitFor();
-    String said = Files.readString(log, StandardCharsets.UTF_8);
-    assertTrue(ended && process.exitValue() == 0, said);
+    List<String> lines =
+        new Jvm(folder)
+            .withoutDriver()
+            .flags("--limit-modules", "java.base")
+            .start(Slow.class)
+            .said();
+    String said = String.join("\n", lines);
     assertTrue(said.contains("the module java.management is not there"), said);
   }
 

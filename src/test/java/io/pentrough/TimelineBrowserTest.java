@@ -22,6 +22,7 @@ import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
@@ -228,6 +229,49 @@ class TimelineBrowserTest {
     assertTrue(dom.contains("<strong>" + bottleneck + "</strong>"), "the bottleneck");
   }
 
+  private static String neck(String dom) {
+    int begin = dom.indexOf("<div class=\"neck");
+    return dom.substring(begin, dom.indexOf("<pre>", begin));
+  }
+
+  @Test
+  @DisplayName("the bottleneck, and below it each advice: what to change, why, and for which rate")
+  void advice() throws Exception {
+    Trace program = new SimulatedProgram(1, 1, 3, 20_000, 1_000, 0, 8_000, false).trace(1);
+    LoaderStats stats = program.stats();
+    String dom = drawn("", List.of(program));
+    String neck = neck(dom).replace("&gt;", ">").replaceAll("<[^>]*>", "|");
+    assertTrue(neck.contains("|" + stats.bottleneck() + "|: the loop waited "), neck);
+    assertTrue(neck.contains("|What to change \u2013 one of these is enough|"), neck);
+    int last = 0;
+    for (Advice advice : stats.advice()) {
+      String change =
+          advice.changes().stream()
+              .map(each -> each.toString().replace("->", "\u2192"))
+              .collect(Collectors.joining(" and "));
+      int at = neck.indexOf("|" + change + "|");
+      assertTrue(at > last, change + " in its turn: " + neck);
+      String rate = "|at most %.1f batches/s; now ".formatted(advice.batchesPerSecond());
+      assertTrue(neck.indexOf(rate, at) > at, rate + neck);
+      assertTrue(neck.indexOf("|" + advice.reason() + "|", at) > at, advice.reason() + neck);
+      last = at;
+    }
+    assertEquals(2, neck.split("batches/s; now", -1).length - 1, neck);
+    String figures = dom.substring(dom.indexOf("<pre>"), dom.indexOf("</pre>"));
+    assertFalse(figures.contains(" -> "), "it is not said twice: " + figures);
+    assertTrue(figures.endsWith("waiting for a slot 4 %"), figures);
+  }
+
+  @Test
+  @DisplayName("where nothing is to be gained, no change is named")
+  void noAdvice() throws Exception {
+    Trace program = new SimulatedProgram(2, 4, 3, 8_000, 1_000, 0, 12_000, false).trace(1);
+    assertEquals(List.of(), program.stats().advice());
+    String neck = neck(drawn("", List.of(program)));
+    assertTrue(neck.contains("<strong>CONSUMER</strong>: "), neck);
+    assertFalse(neck.contains("What to change"), neck);
+  }
+
   private static final String CLICK =
       """
       const at = document.querySelector('[data-k=fill][data-b="3"]');
@@ -243,7 +287,7 @@ class TimelineBrowserTest {
     String dom = drawn(CLICK, List.of(trace));
     Batch batch = trace.batches().get(3);
     String panel =
-        dom.substring(dom.indexOf("<div class=\"batch\""), dom.indexOf("<p class=\"neck"));
+        dom.substring(dom.indexOf("<div class=\"batch\""), dom.indexOf("<div class=\"neck"));
     assertTrue(panel.contains("<strong>Batch " + batch.index() + "</strong> of epoch 0"), panel);
     assertTrue(panel.contains("worker " + batch.worker() + ", host slot " + batch.hostSlot()));
     for (String row :

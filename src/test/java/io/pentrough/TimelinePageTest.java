@@ -85,6 +85,29 @@ class TimelinePageTest {
   }
 
   @Test
+  @DisplayName("the bottleneck, its evidence and the advice are parts; the figures end before them")
+  void advice() throws Exception {
+    Trace trace = new SimulatedProgram(1, 1, 3, 20_000, 1_000, 0, 8_000, false).trace(1);
+    List<Advice> advice = trace.stats().advice();
+    assertEquals(2, advice.size(), advice::toString);
+    Map<String, @Nullable Object> written = only(page(trace));
+    String printed = trace.stats().toString().replace(System.lineSeparator(), "\n");
+    String bottleneck = written.get("bottleneck") + ": " + written.get("evidence");
+    assertEquals(
+        printed,
+        written.get("stats") + "\n" + bottleneck + "\n" + advice.get(0) + "\nor " + advice.get(1));
+    for (int i = 0; i < advice.size(); i++) {
+      Map<String, @Nullable Object> part =
+          JsonText.map(JsonText.list(written.get("advice")).get(i));
+      assertEquals(
+          advice.get(i).changes().stream().map(Advice.Change::toString).toList(),
+          part.get("changes"));
+      assertEquals(advice.get(i).batchesPerSecond(), part.get("rate"));
+      assertTrue(advice.get(i).toString().contains(": " + part.get("reason") + " (at most "));
+    }
+  }
+
+  @Test
   @DisplayName("the steps of a batch, in 100 ns")
   void steps() throws Exception {
     try (BackgroundLoader loader = builder(Numbered::fill).start()) {

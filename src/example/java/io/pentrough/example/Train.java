@@ -39,6 +39,11 @@ public final class Train {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
+  /** In half of fewer, the first batch and the compiler are most of it. */
+  private static final int ENOUGH_STEPS = 50;
+
+  private static final Duration LONGEST_REHEARSAL = Duration.ofSeconds(1);
+
   private Train() {}
 
   /**
@@ -127,6 +132,8 @@ public final class Train {
     String deviceName;
     Trace trace;
     String left = "";
+    String accuracy = "";
+    String headspace = "";
     boolean interrupted = false;
     @Nullable Checkpoints checkpoints;
     try (Device device = options.openDevice(err)) {
@@ -149,9 +156,14 @@ public final class Train {
       try (Learner learner = options.openLearner(device, classifier, state::lossGotKnown);
           BackgroundLoader loader = start(builder.consumerStream(learner.stream()), options);
           Progress progress = new Progress(err, state.step(), options.steps)) {
+        LoaderStats halfWay = loader.stats();
+        int half = state.step() + (options.steps - state.step()) / 2;
         try {
           while (!state.isDone()) {
             step(loader, state, learner, progress);
+            if (state.step() == half) {
+              halfWay = loader.stats();
+            }
             if (checkpoints != null
                 && (state.isDone() || state.step() % options.checkpointEvery == 0)) {
               learner.settle();
@@ -168,6 +180,16 @@ public final class Train {
         }
         deviceName = device.description();
         trace = loader.trace();
+        if (!interrupted) {
+          Evaluation evaluation = new Evaluation(volume, validation);
+          accuracy =
+              String.format(
+                  Locale.ROOT,
+                  "validation balanced accuracy: %.3f (single-voxel baseline %.3f)%n",
+                  evaluation.balancedAccuracy(classifier),
+                  evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
+          headspace = headspace(loader, state, learner, trace.stats().minus(halfWay));
+        }
       }
       if (device instanceof HostDevice host) {
         left = leftOn(host);
@@ -185,18 +207,14 @@ public final class Train {
                   ? "; --resume " + options.checkpoint + " goes on from there"
                   : ""));
     } else {
-      Evaluation evaluation = new Evaluation(volume, validation);
-      out.printf(
-          Locale.ROOT,
-          "validation balanced accuracy: %.3f (single-voxel baseline %.3f)%n",
-          evaluation.balancedAccuracy(classifier),
-          evaluation.balancedAccuracy(new GreyBaseline(greyHistogram)));
+      out.print(accuracy);
     }
     LoaderStats stats = trace.stats();
     if (stats.batches() > 0) {
       out.println(BusBytes.of(stats, spec, options.patch));
     }
     out.println(stats);
+    out.print(headspace);
     out.print(left);
     String missing = checkpoints == null ? null : checkpoints.missing();
     if (missing != null) {
@@ -262,6 +280,41 @@ public final class Train {
       state.learn(learner, batch);
     }
     show(state, progress);
+  }
+
+  /** What faster data could gain: by the statistics, and measured on batches that are there. */
+  private static String headspace(
+      BackgroundLoader loader, TrainingState state, Learner learner, LoaderStats lately)
+      throws BatchTimeoutException {
+    if (lately.batches() < ENOUGH_STEPS) {
+      return "";
+    }
+    long time = Math.min(LONGEST_REHEARSAL.toNanos(), lately.elapsed().toNanos() / 2);
+    double alone;
+    try {
+      alone =
+          state.rehearse(
+              () ->
+                  Headspace.stepsPerSecond(
+                      loader,
+                      learner.stream(),
+                      PATIENCE,
+                      Duration.ofNanos(time),
+                      batch -> learner.learn(batch, 0)));
+    } catch (InterruptedException e) { // the training is complete
+      Thread.currentThread().interrupt();
+      return "";
+    }
+    double steps = lately.batches() / (lately.elapsed().toNanos() * 1e-9);
+    double waited = lately.starvedShare();
+    return String.format(
+        Locale.ROOT,
+        "steps/s in the second half: %.1f; if the loop had never waited (it did for %.1f %%): %.1f;"
+            + " measured on batches that it held: %.1f%n",
+        steps,
+        100 * waited,
+        steps / Math.max(0.01, 1 - waited),
+        alone);
   }
 
   private static void show(TrainingState state, Progress progress) {

@@ -1,9 +1,14 @@
 package io.pentrough.example;
 
+import io.pentrough.BatchTimeoutException;
 import io.pentrough.DeviceBatch;
 import io.pentrough.Position;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.DataInput;
+import java.io.DataInputStream;
 import java.io.DataOutput;
+import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +23,7 @@ final class TrainingState {
   private int step;
   private int known;
   private @Nullable Position position;
+  private boolean rehearsing;
 
   /**
    * A training that has not begun.
@@ -39,7 +45,47 @@ final class TrainingState {
 
   /** Takes the loss of the first step whose loss is not known yet. */
   void lossGotKnown(float loss) {
-    losses[known++] = loss;
+    if (!rehearsing) {
+      losses[known++] = loss;
+    }
+  }
+
+  /**
+   * Runs steps that leave no trace here, on a learner that has settled and is not used afterwards:
+   * in the end, the classifier is as before.
+   */
+  <T> T rehearse(Rehearsal<T> steps) throws InterruptedException, BatchTimeoutException {
+    byte[] network = saveNetwork();
+    rehearsing = true;
+    try {
+      return steps.run();
+    } finally {
+      rehearsing = false;
+      restoreNetwork(network);
+    }
+  }
+
+  private byte[] saveNetwork() {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try {
+      classifier.writeNetwork(new DataOutputStream(bytes));
+    } catch (IOException e) {
+      throw new AssertionError("writing into memory", e);
+    }
+    return bytes.toByteArray();
+  }
+
+  private void restoreNetwork(byte[] bytes) {
+    try {
+      classifier.readNetwork(new DataInputStream(new ByteArrayInputStream(bytes)));
+    } catch (IOException e) {
+      throw new AssertionError("reading from memory", e);
+    }
+  }
+
+  /** Steps whose result is thrown away. */
+  interface Rehearsal<T> {
+    T run() throws InterruptedException, BatchTimeoutException;
   }
 
   /** Of how many steps the loss is known: of all when the learner has settled. */

@@ -40,6 +40,7 @@ class CommandsTest {
         "rows --rounds 1 --bytes 65536",
         "advice --batches 30 --cases FILLS_WAIT_IN_ONE_SLOT,STAGES,LOOP_ON_THE_DEVICE",
         "trace --rounds 1 --bursts 1",
+        "jfr --rounds 1 --bursts 1",
       })
   void runs(String command) {
     String[] args = command.replace("OUT", folder.toString()).split(" ");

@@ -139,6 +139,24 @@ class TrainTest {
   }
 
   @Test
+  void comparesTheLoaderWithBatchesThatItHolds() throws Exception {
+    Result result = train("--steps", "120", "--batch", "16", "--device", "host");
+
+    assertEquals(0, result.exitCode, result.err);
+    Matcher rates =
+        Pattern.compile(
+                "steps/s in the second half: ([0-9.]+); if the loop had never waited \\(it did for"
+                    + " ([0-9.]+) %\\): ([0-9.]+); measured on batches that it held: ([0-9.]+)")
+            .matcher(result.out);
+    assertTrue(rates.find(), result.out);
+    double steps = Double.parseDouble(rates.group(1));
+    double waited = Double.parseDouble(rates.group(2)) / 100;
+    assertEquals(steps / (1 - waited), Double.parseDouble(rates.group(3)), 0.01 * steps);
+    assertTrue(Double.parseDouble(rates.group(4)) > 0);
+    assertTrue(result.out.contains("left on the device: nothing"), result.out);
+  }
+
+  @Test
   void refusesATimelineOverAnotherFile() throws Exception {
     String file = folder.resolve("run").toString();
     assertRefused(

@@ -37,7 +37,7 @@ public final class Jvm {
    *
    * @param folder where temporary files go, and what it writes is kept
    */
-  Jvm(Path folder) {
+  public Jvm(Path folder) {
     this.folder = folder;
     flags.add("-Djava.io.tmpdir=" + folder);
   }
@@ -63,12 +63,12 @@ public final class Jvm {
     }
   }
 
-  Jvm flags(String... more) {
+  public Jvm flags(String... more) {
     flags.addAll(List.of(more));
     return this;
   }
 
-  Jvm withoutDriver() {
+  public Jvm withoutDriver() {
     withDriver = false;
     return this;
   }
@@ -85,7 +85,7 @@ public final class Jvm {
   }
 
   /** Starts a class of this JVM's class path. */
-  Running start(Class<?> main, String... arguments) throws IOException {
+  public Running start(Class<?> main, String... arguments) throws IOException {
     return start(System.getProperty("java.class.path"), main, arguments);
   }
 
@@ -114,7 +114,7 @@ public final class Jvm {
   }
 
   /** A JVM that has been started. */
-  static final class Running {
+  public static final class Running {
 
     private final Process process;
     private final File out;
@@ -127,7 +127,7 @@ public final class Jvm {
     }
 
     /** What it has printed, line by line, once it has ended well. */
-    List<String> said() throws Exception {
+    public List<String> said() throws Exception {
       boolean ended = process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS);
       if (!ended) {
         process.destroyForcibly().waitFor();

@@ -18,6 +18,7 @@ import java.util.jar.Manifest;
 import java.util.stream.Stream;
 import javax.tools.JavaCompiler;
 import javax.tools.ToolProvider;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
@@ -149,6 +150,31 @@ class ModulePathTest {
     assertTrue(compiled, complaints::toString);
     Files.writeString(app.resolve("app/nothing.ptx"), PTX);
     return app;
+  }
+
+  @Test
+  @DisplayName("the Flight Recorder: no event and no complaint without its module, events with it")
+  void flightRecorder() throws Exception {
+    Path app = compile("opens app;");
+    String path = lib + File.pathSeparator + app;
+    List<String> without =
+        run("--limit-modules", "java.base,app,jcuda.natives", "-p", path, "-m", "app/app.Main");
+    assertEquals("batch 0", without.get(1), without::toString);
+
+    Path file = temporary.resolve("run.jfr");
+    List<String> with =
+        run(
+            "--add-modules",
+            "jdk.jfr",
+            "-XX:StartFlightRecording=filename=" + file,
+            "-p",
+            path,
+            "-m",
+            "app/app.Main");
+    assertTrue(with.contains("batch 0"), with::toString);
+    assertTrue(
+        RecordingFile.readAllEvents(file).stream()
+            .anyMatch(event -> event.getEventType().getName().equals("pentrough.Batch")));
   }
 
   private List<String> run(String... command) throws Exception {
