@@ -197,6 +197,20 @@ final class JavadocSamples {
     return target;
   }
 
+  static BatchTarget withAnEnd(List<Path> files) {
+    // [batch-context]
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() >= files.size()) {
+            context.endOfEpoch(); // there is no batch of this index
+            return;
+          }
+          load(files.get((int) context.index()), out.array("raw"));
+        };
+    // [/batch-context]
+    return target;
+  }
+
   static void hostArray(HostBatch out, byte[] pixels) {
     // [host-array]
     HostArray image = out.array("image"); // uint8 [32, 28, 28]

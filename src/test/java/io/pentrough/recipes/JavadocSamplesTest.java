@@ -93,7 +93,7 @@ class JavadocSamplesTest {
   }
 
   @Test
-  @DisplayName("a queue delivers in the order of the files")
+  @DisplayName("a queue, and a target with an end, deliver in the order of the files")
   void queue() throws Exception {
     BatchSpec spec = BatchSpec.builder().array("raw", DType.UINT8, 10).build();
     List<Path> files =
@@ -102,6 +102,14 @@ class JavadocSamplesTest {
             Files.write(folder.resolve("b"), new byte[] {8, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
     samples.batchQueue(spec, files);
     assertEquals(List.of((byte) 7, (byte) 8), samples.done);
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec, JavadocSamples.withAnEnd(files)).start()) {
+      int batches = 0;
+      for (DeviceBatch batch : loader.batches()) {
+        assertEquals(batches++, batch.index());
+      }
+      assertEquals(2, batches);
+    }
   }
 
   @Test
