@@ -9,6 +9,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which batch a {@linkplain BatchTarget target} is to make, and the random numbers for it.
  *
+ * <pre>{@code
+ * BatchTarget target =
+ *     (out, context) -> {
+ *       if (context.index() >= files.size()) {
+ *         context.endOfEpoch(); // there is no batch of this index
+ *         return;
+ *       }
+ *       load(files.get((int) context.index()), out.array("raw"));
+ *     };
+ * }</pre>
+ *
  * <p>Each worker has one object and reuses it for each batch. It is valid until the {@code fill}
  * that it was given to returns. Any later use, or a use on another thread, throws {@link
  * IllegalStateException}. The same holds for its random generators. Only {@link #toString()} may be

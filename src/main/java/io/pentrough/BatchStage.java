@@ -7,26 +7,29 @@ import java.nio.ByteBuffer;
  * with the work done (I9).
  *
  * <pre>{@code
- * record Scale(KernelSource kernels, float factor) implements BatchStage {
+ * record Scale(float factor) implements BatchStage {
  *
  *   public void declare(StageArrays arrays) {
  *     arrays.reads("image", DType.UINT8);
  *     arrays.makesLike("image", DType.FLOAT32, "image"); // replaces it
  *   }
  *
- *   public StageWork prepare(StageSlot slot) { // once for each slot
+ *   public StageWork prepare(StageSlot slot) { // once for each slot: its memory never moves
  *     int count = slot.inSpec("image").elements();
  *     DeviceKernel scale =
- *         slot.kernel(kernels, "scale")
+ *         slot.kernel(SCALE, "scale")
  *             .set(0, slot.in("image"))
  *             .set(1, slot.out("image"))
  *             .setInt(2, count)
  *             .setFloat(3, factor)
  *             .cover(count, 256);
- *     return invocation -> scale.launch(invocation.stream()); // for each batch
+ *     return invocation -> scale.launch(invocation.stream());
  *   }
+ *   ...
  * }
  * }</pre>
+ *
+ * <p>{@code SCALE} is a {@link io.pentrough.device.KernelSource}.
  *
  * <p>A stage lets small element types cross the bus. For example, the host copies bytes and the
  * stage makes floats of them on the device.

@@ -31,6 +31,7 @@ class JavadocTest {
           "Advice",
           "ArraySource",
           "BackgroundLoader",
+          "BatchContext",
           "BatchQueue",
           "BatchSpec",
           "BatchStage",

@@ -2,11 +2,7 @@
  * Augmentation on the device: bytes cross the bus, and the device makes floats of them.
  *
  * <pre>{@code
- * BatchSpec spec =
- *     BatchSpec.builder()
- *         .array("image", DType.UINT8, 2, 1, 40, 120, 120)
- *         .array("label", DType.UINT8, 2, 40, 120, 120)
- *         .build();
+ * // image: uint8 [16, 1, 40, 120, 120], label: uint8 [16, 40, 120, 120]
  * Augmentation augmentation =
  *     Augmentation.builder(spec.array("image"), Layout.NCZYX)
  *         .label(spec.array("label"))
@@ -15,11 +11,12 @@
  *         .flip(Axis.Z, Axis.Y, Axis.X)
  *         .swap(Axis.Y, Axis.X)
  *         .crop(true)
- *         .warp(Warp.builder().rotation(180).shear(0.1).anisotropy(2).build())
+ *         .warp(Warp.builder().rotation(180).shear(0.1).scale(0.9, 1.1).anisotropy(2).build())
  *         .scale(1 / 255f)
  *         .grey()
  *         .gaussianNoise(0.02f)
  *         .build();
+ * // float32 and int32 come out
  * BackgroundLoader loader =
  *     BackgroundLoader.builder(device, spec, target).stage(augmentation).start();
  * }</pre>

@@ -6,17 +6,20 @@ import java.nio.ByteBuffer;
  * Samples that are read by their index. {@link Batches} makes batches of them.
  *
  * <pre>{@code
- * record Patches(FileChannel volume, List<Long> positions, List<Integer> labels)
+ * record Patches(FileChannel volume, List<Long> positions, List<Integer> classes)
  *     implements Dataset {
- *
  *   public long size() {
  *     return positions.size();
  *   }
  *
  *   public void read(long index, Sample out) throws IOException {
  *     int i = (int) index;
- *     out.array("image").readFrom(volume, positions.get(i)); // straight into the batch
- *     out.array("label").setInt(0, labels.get(i));
+ *     HostArray image = out.array("image"); // this sample's row: 33 x 33 bytes
+ *     image.readFrom(volume, positions.get(i));
+ *     if (out.random().nextBoolean()) { // the same with 1 worker or 16, and with any batch size
+ *       invert(image);
+ *     }
+ *     out.array("label").setInt(0, classes.get(i));
  *   }
  * }
  * }</pre>

@@ -18,9 +18,6 @@ import io.pentrough.HostBatch;
 import io.pentrough.LoaderStats;
 import io.pentrough.MemoryPlan;
 import io.pentrough.Position;
-import io.pentrough.StageArrays;
-import io.pentrough.StageSlot;
-import io.pentrough.StageWork;
 import io.pentrough.augment.Augmentation;
 import io.pentrough.augment.Axis;
 import io.pentrough.augment.Blur;
@@ -197,6 +194,20 @@ final class JavadocSamples {
     return target;
   }
 
+  static BatchTarget withAnEnd(List<Path> files) {
+    // [batch-context]
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() >= files.size()) {
+            context.endOfEpoch(); // there is no batch of this index
+            return;
+          }
+          load(files.get((int) context.index()), out.array("raw"));
+        };
+    // [/batch-context]
+    return target;
+  }
+
   static void hostArray(HostBatch out, byte[] pixels) {
     // [host-array]
     HostArray image = out.array("image"); // uint8 [32, 28, 28]
@@ -297,31 +308,6 @@ final class JavadocSamples {
     // [/memory-plan]
   }
 
-  // [batch-stage]
-  record Scale(KernelSource kernels, float factor) implements BatchStage {
-
-    @Override
-    public void declare(StageArrays arrays) {
-      arrays.reads("image", DType.UINT8);
-      arrays.makesLike("image", DType.FLOAT32, "image"); // replaces it
-    }
-
-    @Override
-    public StageWork prepare(StageSlot slot) { // once for each slot
-      int count = slot.inSpec("image").elements();
-      DeviceKernel scale =
-          slot.kernel(kernels, "scale")
-              .set(0, slot.in("image"))
-              .set(1, slot.out("image"))
-              .setInt(2, count)
-              .setFloat(3, factor)
-              .cover(count, 256);
-      return invocation -> scale.launch(invocation.stream()); // for each batch
-    }
-  }
-
-  // [/batch-stage]
-
   // ---- io.pentrough.device
 
   void device() {
@@ -389,25 +375,6 @@ final class JavadocSamples {
   }
 
   // ---- io.pentrough.data
-
-  // [dataset]
-  record Patches(FileChannel volume, List<Long> positions, List<Integer> labels)
-      implements Dataset {
-
-    @Override
-    public long size() {
-      return positions.size();
-    }
-
-    @Override
-    public void read(long index, Sample out) throws IOException {
-      int i = (int) index;
-      out.array("image").readFrom(volume, positions.get(i)); // straight into the batch
-      out.array("label").setInt(0, labels.get(i));
-    }
-  }
-
-  // [/dataset]
 
   void batches(BatchSpec spec, Dataset images) {
     // [batches]
@@ -497,32 +464,6 @@ final class JavadocSamples {
   }
 
   // ---- io.pentrough.augment
-
-  BackgroundLoader augmentation(BatchTarget target) {
-    // [augment-package]
-    BatchSpec spec =
-        BatchSpec.builder()
-            .array("image", DType.UINT8, 2, 1, 40, 120, 120)
-            .array("label", DType.UINT8, 2, 40, 120, 120)
-            .build();
-    Augmentation augmentation =
-        Augmentation.builder(spec.array("image"), Layout.NCZYX)
-            .label(spec.array("label"))
-            .patch(23, 89, 89)
-            .labelPatch(11, 45, 45)
-            .flip(Axis.Z, Axis.Y, Axis.X)
-            .swap(Axis.Y, Axis.X)
-            .crop(true)
-            .warp(Warp.builder().rotation(180).shear(0.1).anisotropy(2).build())
-            .scale(1 / 255f)
-            .grey()
-            .gaussianNoise(0.02f)
-            .build();
-    BackgroundLoader loader =
-        BackgroundLoader.builder(device, spec, target).stage(augmentation).start();
-    // [/augment-package]
-    return loader;
-  }
 
   static Augmentation picture(BatchSpec spec) {
     // [augmentation]
