@@ -45,6 +45,10 @@ public record ElasticProgress(String job, int attempt, List<TaskProgress> tasks)
   /** One line for people. */
   @Override
   public String toString() {
+    if (steps() == 0) {
+      return String.format(
+          Locale.ROOT, "%s: attempt %d begins on %d tasks", job, attempt, tasks.size());
+    }
     TaskProgress slowest = slowest();
     String line =
         String.format(

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -156,6 +157,20 @@ class LedgerTest {
             RefusedException.class,
             () -> Ownership.take(new FolderStore(Path.of("/proc/pentrough")), "me", false));
     assertTrue(message(readOnly).contains("/proc/pentrough"), message(readOnly));
+  }
+
+  @Test
+  @DisplayName("file systems that may replace what another creates are refused by name")
+  void others() {
+    for (String other : List.of("s3a://bucket/run", "file:///tmp/run", "/on/the/default")) {
+      RefusedException e =
+          assertThrows(RefusedException.class, () -> new HadoopStore(other, new Configuration()));
+      assertTrue(message(e).startsWith(other + " is on the file system "), message(e));
+    }
+    Configuration configuration = new Configuration();
+    configuration.set("fs.defaultFS", "hdfs://name:9000");
+    assertEquals(
+        "the folder hdfs://name:9000/run", new HadoopStore("/run", configuration).toString());
   }
 
   /**
