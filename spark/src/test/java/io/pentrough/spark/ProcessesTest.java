@@ -67,7 +67,7 @@ class ProcessesTest {
         CountingTask.committed(last.state).size(),
         Duration.ofNanos(System.nanoTime() - began).toSeconds(),
         said.lines()
-            .filter(line -> line.startsWith("DRIVER"))
+            .filter(line -> line.startsWith("DRIVER") || line.contains(" failed in task "))
             .collect(Collectors.joining("\n", "", "\n")));
   }
 
