@@ -26,7 +26,7 @@ final class Room {
    * ten minutes, whatever comes.
    *
    * @return how many tasks to start
-   * @throws ElasticJobException if the time is over
+   * @throws ElasticJobException if the time is over, or the application was stopped
    */
   int await(long nanos) throws InterruptedException {
     long began = System.nanoTime();
@@ -50,6 +50,13 @@ final class Room {
 
   /** What Spark asks itself before it starts a barrier stage. Public in bytecode only. */
   private int now() {
-    return spark.maxNumConcurrentTasks(spark.resourceProfileManager().defaultResourceProfile());
+    try {
+      return spark.maxNumConcurrentTasks(spark.resourceProfileManager().defaultResourceProfile());
+    } catch (RuntimeException e) {
+      if (spark.isStopped()) {
+        throw new ElasticJobException("the Spark application was stopped", e);
+      }
+      throw e;
+    }
   }
 }
