@@ -84,6 +84,12 @@ final class Mlp {
    */
   float train(float[] input, int[] label, int count, float learningRate) {
     float loss = backward(input, label, count);
+    update(learningRate);
+    return loss;
+  }
+
+  /** One step of the optimiser by {@link #gradient}. */
+  void update(float learningRate) {
     float rate = nextRate(learningRate);
     for (int i = 0; i < parameters.length; i++) {
       float g = gradient[i];
@@ -91,7 +97,6 @@ final class Mlp {
       gradientSquare[i] += (1 - SQUARE_DECAY) * (g * g - gradientSquare[i]);
       parameters[i] -= rate * gradientMean[i] / ((float) Math.sqrt(gradientSquare[i]) + EPSILON);
     }
-    return loss;
   }
 
   /** Counts an update, and returns its rate: Adam's means start at 0, which is made good for. */

@@ -1,0 +1,145 @@
+package io.pentrough.spark;
+
+import io.pentrough.spark.AttemptListener.TaskFailure;
+import java.io.Serializable;
+import java.util.Arrays;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.jspecify.annotations.Nullable;
+import scala.reflect.ClassTag;
+import scala.reflect.ClassTag$;
+
+/** One attempt: a Spark job with one barrier stage. For one thread. */
+final class Attempt {
+
+  /** How long the events of a job may lag behind its end. */
+  private static final long EVENTS_MILLIS = 10_000;
+
+  private static final String INTERRUPT = "spark.job.interruptOnCancel";
+
+  private final JavaSparkContext spark;
+  private final String job;
+  private final int number;
+  private final int tasks;
+
+  Attempt(JavaSparkContext spark, String job, int number, int tasks) {
+    this.spark = spark;
+    this.job = job;
+    this.number = number;
+    this.tasks = tasks;
+  }
+
+  /**
+   * Why an attempt has failed.
+   *
+   * @param message in words
+   * @param cause the exception of the task that failed first, with those of the others; or Spark's
+   * @param isFinal whether another attempt would fail as well
+   */
+  record Failure(String message, @Nullable Throwable cause, boolean isFinal) {}
+
+  /** Carries a failure out of {@link #run}. */
+  static final class FailedException extends Exception {
+
+    private static final long serialVersionUID = 1;
+    final transient Failure failure;
+
+    FailedException(Failure failure) {
+      super(failure.message());
+      this.failure = failure;
+    }
+  }
+
+  /**
+   * Runs it to its end.
+   *
+   * @return the results by rank
+   * @throws FailedException if it failed
+   * @throws InterruptedException if this thread was interrupted; the attempt has been cancelled
+   */
+  <R extends Serializable> List<R> run(
+      ElasticTask<R> task,
+      Ledger ledger,
+      boolean needsGpu,
+      @Nullable CheckpointName from,
+      Consumer<ElasticProgress> progress)
+      throws FailedException, InterruptedException {
+    String tag = "pentrough-" + UUID.randomUUID();
+    Pace pace = new Pace();
+    spark.sc().register(pace);
+    AttemptListener listener =
+        new AttemptListener(tag, pace, new ProgressMeter(job, number), progress);
+    spark.sc().addSparkListener(listener);
+    spark.setLocalProperty(AttemptListener.PROPERTY, tag);
+    @Nullable String interruptBefore = spark.getLocalProperty(INTERRUPT);
+    spark.setLocalProperty(INTERRUPT, "true"); // a get of the loader may be interrupted
+    spark.addJobTag(tag);
+    try {
+      return collect(new TaskMain<>(task, ledger, number, needsGpu, pace, from));
+    } catch (Exception e) { // Scala declares none of those that come
+      if (e instanceof InterruptedException interrupt) {
+        spark.sc().cancelJobsWithTag(tag);
+        listener.failures(EVENTS_MILLIS);
+        throw interrupt;
+      }
+      throw new FailedException(failure(e, listener.failures(EVENTS_MILLIS)));
+    } finally {
+      spark.removeJobTag(tag);
+      spark.setLocalProperty(INTERRUPT, interruptBefore);
+      spark.setLocalProperty(AttemptListener.PROPERTY, null);
+      spark.sc().removeSparkListener(listener);
+    }
+  }
+
+  private <R extends Serializable> List<R> collect(TaskMain<R> main) {
+    List<Integer> partitions = IntStream.range(0, tasks).boxed().toList();
+    ClassTag<R> tag = ClassTag$.MODULE$.apply(Object.class);
+    Object results =
+        spark
+            .parallelize(partitions, tasks)
+            .rdd()
+            .barrier()
+            .mapPartitions(main, false, tag)
+            .collect();
+    @SuppressWarnings("unchecked") // an Object[], whatever Scala's signature says
+    List<R> list = (List<R>) (List<?>) Arrays.asList((Object[]) results);
+    return list;
+  }
+
+  private Failure failure(Exception thrown, List<TaskFailure> failures) {
+    String where = "attempt " + number + " on " + tasks + " tasks failed";
+    if (failures.isEmpty()) {
+      return new Failure(where + ": " + thrown.getMessage(), thrown, spark.sc().isStopped());
+    }
+    // A refusal explains the others: they have lost a neighbour.
+    TaskFailure first =
+        failures.stream()
+            .filter(failure -> refusal(failure.thrown()) != null)
+            .findFirst()
+            .orElse(failures.get(0));
+    @Nullable RefusedException refusal = refusal(first.thrown());
+    Throwable cause = first.thrown() == null ? thrown : first.thrown();
+    for (TaskFailure other : failures) {
+      if (other.thrown() != null && other.thrown() != cause) {
+        cause.addSuppressed(other.thrown());
+      }
+    }
+    return new Failure(
+        (where + " in task " + first.rank() + " on " + first.host() + ": ")
+            + (refusal == null ? first.reason() : refusal.getMessage()),
+        cause,
+        refusal != null || spark.sc().isStopped());
+  }
+
+  private static @Nullable RefusedException refusal(@Nullable Throwable thrown) {
+    for (Throwable each = thrown; each != null; each = each.getCause()) {
+      if (each instanceof RefusedException refused) {
+        return refused;
+      }
+    }
+    return null;
+  }
+}

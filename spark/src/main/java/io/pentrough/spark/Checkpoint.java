@@ -1,0 +1,137 @@
+package io.pentrough.spark;
+
+import io.pentrough.Position;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.zip.CRC32C;
+
+/**
+ * What one entry of the store holds: where the data go on, and the state of the training there.
+ *
+ * <p>Big endian: magic, version, the job's name, attempt, number, position, state, CRC-32C of all
+ * before. Strings and states have their length in front.
+ */
+final class Checkpoint {
+
+  private static final long MAGIC = 0x50656e7463686b0aL; // "Pentchk\n"
+  private static final int VERSION = 1;
+
+  final int attempt;
+  final int number;
+  final Position position;
+  final byte[] state;
+
+  /**
+   * A checkpoint.
+   *
+   * @param attempt of the job, from 1
+   * @param number from 1, counted through all attempts
+   * @param position of the whole
+   * @param state the user's
+   */
+  Checkpoint(int attempt, int number, Position position, byte[] state) {
+    this.attempt = attempt;
+    this.number = number;
+    this.position = position;
+    this.state = state;
+  }
+
+  CheckpointName name() {
+    return new CheckpointName(attempt, number);
+  }
+
+  /** The content of the entry. */
+  byte[] encode(String job) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(state.length + 1024);
+    try (DataOutputStream out = new DataOutputStream(bytes)) {
+      out.writeLong(MAGIC);
+      out.writeInt(VERSION);
+      writeBytes(out, job.getBytes(StandardCharsets.UTF_8));
+      out.writeInt(attempt);
+      out.writeInt(number);
+      writeBytes(out, position.toString().getBytes(StandardCharsets.US_ASCII));
+      writeBytes(out, state);
+      out.writeLong(crc(bytes.toByteArray(), bytes.size()));
+    } catch (IOException e) {
+      throw new AssertionError("an array in memory refuses bytes", e);
+    }
+    return bytes.toByteArray();
+  }
+
+  /**
+   * Reads what {@link #encode} has written.
+   *
+   * @param where the entry, for messages
+   * @throws RefusedException if it is damaged, or no checkpoint of this job
+   */
+  static Checkpoint decode(byte[] bytes, CheckpointName name, String job, String where) {
+    if (bytes.length < Long.BYTES || ByteBuffer.wrap(bytes).getLong() != MAGIC) {
+      throw new RefusedException(
+          where
+              + " is no checkpoint of Pentrough; move it away, or give the job a store of its own");
+    }
+    int length = bytes.length - Long.BYTES;
+    if (length < Long.BYTES + Integer.BYTES
+        || crc(bytes, length) != ByteBuffer.wrap(bytes).getLong(length)) {
+      throw damaged(where, bytes.length);
+    }
+    try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes, 0, length))) {
+      in.readLong(); // the magic
+      int version = in.readInt();
+      if (version != VERSION) {
+        throw new RefusedException(
+            where + " is of format " + version + ", but this Pentrough reads format " + VERSION);
+      }
+      String theirs = new String(readBytes(in), StandardCharsets.UTF_8);
+      if (!theirs.equals(job)) {
+        throw new RefusedException(
+            where
+                + (" is of the job '" + theirs + "', but this is '" + job)
+                + "'; give each job a store of its own");
+      }
+      Checkpoint read =
+          new Checkpoint(
+              in.readInt(),
+              in.readInt(),
+              Position.parse(new String(readBytes(in), StandardCharsets.US_ASCII)),
+              readBytes(in));
+      if (!read.name().equals(name)) {
+        throw new RefusedException(
+            where + " was renamed: it is " + read.name() + "; give it its name back, or delete it");
+      }
+      return read;
+    } catch (IOException | IllegalArgumentException e) { // a good checksum on wrong content
+      throw damaged(where, bytes.length);
+    }
+  }
+
+  private static RefusedException damaged(String where, int bytes) {
+    return new RefusedException(
+        (where + " is damaged: its checksum does not fit its " + bytes + " bytes; delete it, and")
+            + " the job goes on from an older one, if there is one");
+  }
+
+  private static void writeBytes(DataOutputStream out, byte[] bytes) throws IOException {
+    out.writeInt(bytes.length);
+    out.write(bytes);
+  }
+
+  private static byte[] readBytes(DataInputStream in) throws IOException {
+    int length = in.readInt();
+    if (length < 0 || length > in.available()) {
+      throw new IOException("a length of " + length);
+    }
+    return in.readNBytes(length);
+  }
+
+  private static long crc(byte[] bytes, int length) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, 0, length);
+    return crc.getValue();
+  }
+}

@@ -1,0 +1,84 @@
+package io.pentrough.spark;
+
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * How an attempt gets on, as of the tasks' last heartbeats.
+ *
+ * @param job the job's name
+ * @param attempt its number
+ * @param tasks each task that has reported, by rank; there is at least one
+ */
+public record ElasticProgress(String job, int attempt, List<TaskProgress> tasks) {
+
+  /**
+   * How many steps all tasks have done.
+   *
+   * @return those of the task with the fewest, in this attempt
+   */
+  public long steps() {
+    return tasks.stream().mapToLong(TaskProgress::steps).min().orElse(0);
+  }
+
+  /**
+   * How fast the attempt is.
+   *
+   * @return the steps per second of the slowest task since the report before
+   */
+  public double stepsPerSecond() {
+    return tasks.stream().mapToDouble(TaskProgress::stepsPerSecond).min().orElse(0);
+  }
+
+  /**
+   * The task for which the others wait: the one that needs the longest for a step, without the time
+   * in which it waited itself.
+   *
+   * @return one of {@link #tasks}
+   */
+  public TaskProgress slowest() {
+    return tasks.stream().max(Comparator.comparing(TaskProgress::ownTimePerStep)).orElseThrow();
+  }
+
+  /** One line for people. */
+  @Override
+  public String toString() {
+    if (steps() == 0) {
+      return String.format(
+          Locale.ROOT, "%s: attempt %d begins on %d tasks", job, attempt, tasks.size());
+    }
+    TaskProgress slowest = slowest();
+    String line =
+        String.format(
+            Locale.ROOT,
+            "%s: attempt %d, step %d of the attempt on %d tasks, %.1f steps/s",
+            job,
+            attempt,
+            steps(),
+            tasks.size(),
+            stepsPerSecond());
+    if (tasks.size() == 1) {
+      return line;
+    }
+    double others =
+        tasks.stream()
+            .filter(task -> task.rank() != slowest.rank())
+            .mapToDouble(task -> millis(task.ownTimePerStep()))
+            .average()
+            .orElse(0);
+    return line
+        + String.format(
+            Locale.ROOT,
+            "; task %d on %s is the slowest, with %.1f ms a step, the others %.1f ms",
+            slowest.rank(),
+            slowest.host(),
+            millis(slowest.ownTimePerStep()),
+            others);
+  }
+
+  private static double millis(Duration duration) {
+    return duration.toNanos() / 1e6;
+  }
+}

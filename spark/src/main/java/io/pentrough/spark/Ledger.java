@@ -1,0 +1,167 @@
+package io.pentrough.spark;
+
+import java.io.IOException;
+import java.io.Serializable;
+import java.lang.System.Logger.Level;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The attempts and checkpoints of one job in its store; the package's page says why old attempts do
+ * no harm. Immutable, and the same on the driver and in tasks.
+ */
+final class Ledger implements Serializable {
+
+  private static final long serialVersionUID = 1;
+  private static final System.Logger LOG = System.getLogger(Ledger.class.getName());
+  private static final Pattern ATTEMPT = Pattern.compile("attempt-(\\d{8})");
+
+  private final CheckpointStore store;
+  private final String job;
+
+  Ledger(CheckpointStore store, String job) {
+    this.store = store;
+    this.job = job;
+  }
+
+  CheckpointStore store() {
+    return store;
+  }
+
+  private static String attempt(int number) {
+    return String.format("attempt-%08d", number);
+  }
+
+  /** The highest attempt that has been claimed or has left a checkpoint; 0 if there is none. */
+  private static int lastAttempt(List<String> entries) {
+    Stream<Integer> claims =
+        entries.stream()
+            .map(ATTEMPT::matcher)
+            .filter(Matcher::matches)
+            .map(matcher -> Integer.parseInt(matcher.group(1)));
+    Stream<Integer> checkpoints =
+        CheckpointName.among(entries).stream().map(CheckpointName::attempt);
+    return Stream.concat(claims, checkpoints).max(Integer::compare).orElse(0);
+  }
+
+  /**
+   * Claims the next attempt, which ends all before it, and cleans up behind them.
+   *
+   * @return its number, from 1
+   * @throws RefusedException if another driver claims attempts too, or the store fails
+   */
+  int claim() {
+    int claimed = lastAttempt(list()) + 1;
+    if (!create(attempt(claimed), new byte[0])) {
+      throw overtaken(claimed);
+    }
+    try {
+      store.sweep();
+    } catch (IOException e) {
+      LOG.log(Level.WARNING, store + ": what lost attempts left behind stays there", e);
+    }
+    List<String> entries = list();
+    requireLast(claimed, entries);
+    entries.stream()
+        .filter(entry -> ATTEMPT.matcher(entry).matches() && !entry.equals(attempt(claimed)))
+        .forEach(this::discard);
+    CheckpointName.among(entries).stream().skip(2).forEach(name -> discard(name.toString()));
+    return claimed;
+  }
+
+  /** The newest checkpoint now. Its content is not looked at. */
+  Optional<CheckpointName> newest() {
+    return CheckpointName.among(list()).stream().findFirst();
+  }
+
+  /**
+   * Reads a checkpoint.
+   *
+   * @param attempt that wants to start from it
+   * @throws RefusedException if it is damaged or of another job, a later attempt has begun and
+   *     deleted it, or the store fails
+   */
+  Checkpoint read(CheckpointName name, int attempt) {
+    byte[] bytes;
+    try {
+      bytes = store.read(name.toString());
+    } catch (IOException e) {
+      requireLast(attempt, list());
+      throw failed(e);
+    }
+    return Checkpoint.decode(bytes, name, job, name + " in " + store);
+  }
+
+  /** Refuses a store in which a task does not see what the driver has created. */
+  void requireVisible(int attempt, String host) {
+    if (!list().contains(attempt(attempt))) {
+      throw new RefusedException(
+          (store + ", as seen from " + host + ", has no entry " + attempt(attempt))
+              + ", but the driver has created it; the driver and all executors must see the same"
+              + " store");
+    }
+  }
+
+  /**
+   * Writes a checkpoint, and deletes those that it makes superfluous: two remain.
+   *
+   * @throws RefusedException if a later attempt has begun, or the store fails
+   */
+  void commit(Checkpoint checkpoint) {
+    List<String> entries = list();
+    requireLast(checkpoint.attempt, entries);
+    String entry = checkpoint.name().toString();
+    if (!create(entry, checkpoint.encode(job))) {
+      throw new RefusedException(
+          store + " has an entry " + entry + " that this job has not written; delete it");
+    }
+    CheckpointName.among(entries).stream().skip(1).forEach(name -> discard(name.toString()));
+  }
+
+  private void requireLast(int attempt, List<String> entries) {
+    if (lastAttempt(entries) > attempt) {
+      throw overtaken(attempt);
+    }
+  }
+
+  private RefusedException overtaken(int attempt) {
+    return new RefusedException(
+        (store + ": a later attempt has begun than attempt " + attempt)
+            + ", so this one is over; if no other driver was meant to take over, find out which"
+            + " one uses this store");
+  }
+
+  private List<String> list() {
+    try {
+      return store.list();
+    } catch (IOException e) {
+      throw failed(e);
+    }
+  }
+
+  private boolean create(String entry, byte[] content) {
+    try {
+      return store.create(entry, content);
+    } catch (IOException e) {
+      throw failed(e);
+    }
+  }
+
+  private void discard(String entry) {
+    try {
+      store.delete(entry);
+    } catch (IOException e) {
+      LOG.log(Level.WARNING, store + ": " + entry + " is superfluous, but stays there", e);
+    }
+  }
+
+  private RefusedException failed(IOException e) {
+    @Nullable String message = e.getMessage();
+    return new RefusedException(
+        "the checkpoint store failed: " + (message == null ? store + ", " + e : message), e);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Training on a cluster that loses and gains machines: Spark starts the tasks, Pentrough feeds
+ * them.
+ *
+ * <p><b>The driver</b> ({@link io.pentrough.spark.ElasticJob#builder}) owns the loop over attempts.
+ * An attempt is one Spark job with one barrier stage, on as many tasks as there is room for now. A
+ * barrier stage starts all of its tasks or none, and ends them all when one is lost. The driver
+ * then starts the next attempt, perhaps on another number of tasks. Spark's own retry of a stage is
+ * not used, as it keeps the number of tasks.
+ *
+ * <p><b>A task</b> ({@link io.pentrough.spark.ElasticTask}, {@link
+ * io.pentrough.spark.ElasticContext}) owns a device, a shard of each epoch and the state of the
+ * training. From time to time all tasks make a checkpoint together: they gather their positions,
+ * and one of them writes the position of the whole and the state into the store.
+ *
+ * <p><b>The store</b> ({@link io.pentrough.spark.CheckpointStore}) owns what outlives an attempt,
+ * as entries that are created whole, once, and never change:
+ *
+ * <table>
+ * <caption>Entries of a store</caption>
+ * <tr><th>entry</th><th>who creates it</th><th>what it means</th></tr>
+ * <tr><td>{@code owner}</td><td>the driver, at its start</td><td>this driver uses the store; deleted
+ * at its end</td></tr>
+ * <tr><td>{@code attempt-A}</td><td>the driver, before attempt A</td><td>attempts before A are
+ * over</td></tr>
+ * <tr><td>{@code checkpoint-A-N}</td><td>one task of attempt A</td><td>checkpoint N</td></tr>
+ * </table>
+ *
+ * <p><b>Fencing.</b> A lost attempt may live on for some seconds, and may write another checkpoint
+ * meanwhile. So the newest checkpoint is the one with the highest attempt, and among those the one
+ * with the highest number. What a lost attempt writes late is either a good checkpoint that the
+ * next attempt has not gone beyond, or is behind the next attempt's first one. The driver claims an
+ * attempt before it looks for the newest checkpoint. Whoever deletes old checkpoints first looks
+ * for a later claim, and keeps the two newest that it saw. So no checkpoint that an attempt started
+ * from is deleted by an earlier attempt.
+ *
+ * <p>States of the driver:
+ *
+ * <pre>
+ * wait for room -> claim attempt A -> choose the newest checkpoint -> run the stage -+-> all tasks ended: done
+ *       ^                                                                            |
+ *       +---- a task failed or was lost, another attempt may help -------------------+-> else: failed
+ * </pre>
+ *
+ * <p>States of a task:
+ *
+ * <pre>
+ * restore -> start the loader -> (steps, now and then a checkpoint) -> finished: takes part in the
+ *                                                                      checkpoints of the others -> ended
+ * </pre>
+ */
+@NullMarked
+package io.pentrough.spark;
+
+import org.jspecify.annotations.NullMarked;
