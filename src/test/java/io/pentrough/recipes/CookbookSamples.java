@@ -11,6 +11,8 @@ import io.pentrough.DeviceBatch;
 import io.pentrough.FailurePolicy;
 import io.pentrough.HostArray;
 import io.pentrough.MemoryPlan;
+import io.pentrough.ParallelBatch;
+import io.pentrough.ParallelLoader;
 import io.pentrough.Position;
 import io.pentrough.augment.Augmentation;
 import io.pentrough.augment.Axis;
@@ -241,6 +243,25 @@ public final class CookbookSamples {
       pool.shutdown();
     }
     // [/consumers]
+  }
+
+  void gpus(List<? extends Device> devices, BatchSpec spec, BatchTarget target, int steps)
+      throws InterruptedException, BatchTimeoutException {
+    Duration patience = Duration.ofSeconds(30);
+    // [gpus]
+    try (ParallelLoader loader =
+        ParallelLoader.builder(devices, spec, target).workers(4).batchesPerEpoch(1000).start()) {
+      for (int i = 0; i < steps; i++) {
+        try (ParallelBatch step = loader.get(patience)) {
+          train(step.batches()); // one for each device
+        }
+      }
+    }
+    // [/gpus]
+  }
+
+  private void train(List<DeviceBatch> batches) {
+    batches.forEach(this::train);
   }
 
   // [consume]

@@ -254,6 +254,22 @@ class CookbookTest {
   }
 
   @Test
+  @DisplayName("several devices take their steps together, each with a batch of its own")
+  void gpus() throws Exception {
+    BatchTarget target =
+        (out, context) -> {
+          out.array("image").fillZero();
+          out.array("label").fillZero();
+          out.array("label").setInt(0, (int) context.index());
+        };
+    try (Device other = TestDevice.open()) {
+      samples.gpus(List.of(device, other), SPEC, target, 5);
+    }
+    List<Integer> firstOfEach = IntStream.range(0, 10).mapToObj(i -> labels().get(32 * i)).toList();
+    assertEquals(upTo(10), firstOfEach);
+  }
+
+  @Test
   @DisplayName("without an order each batch comes once")
   void unordered() {
     samples.unordered(numbers(3200).epochs(1));
