@@ -215,8 +215,7 @@ final class PositionGrowth {
       }
       file.force(true);
     }
-    Path unused =
-        Files.move(aside, folder.resolve(CHECKPOINT), StandardCopyOption.ATOMIC_MOVE);
+    Path unused = Files.move(aside, folder.resolve(CHECKPOINT), StandardCopyOption.ATOMIC_MOVE);
   }
 
   private static void add(Row row, Figures figures) {

@@ -173,7 +173,8 @@ class PagesTest {
           "builder", "Builder");
 
   private static final Set<String> PHASES =
-      Set.of("test-compile", "process-test-classes", "test", "package", "verify", "install", "deploy");
+      Set.of(
+          "test-compile", "process-test-classes", "test", "package", "verify", "install", "deploy");
 
   private static final Pattern IDENTIFIER = Pattern.compile("@?[A-Za-z_]\\w*");
   private static final Pattern CAMEL_CASE =

@@ -1,7 +1,6 @@
 package io.pentrough;
 
 import io.pentrough.device.Device;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -69,19 +68,6 @@ final class ScalingSample {
 
   // [/parallel]
 
-  void trainOnAll(List<? extends Device> devices, int steps, Duration patience) throws Exception {
-    // [parallel-loader]
-    try (ParallelLoader loader =
-        ParallelLoader.builder(devices, spec, target).workers(4).batchesPerEpoch(1000).start()) {
-      for (int i = 0; i < steps; i++) {
-        try (ParallelBatch step = loader.get(patience)) {
-          train(step.batches()); // one for each device
-        }
-      }
-    }
-    // [/parallel-loader]
-  }
-
   // [merge]
   /** What the checkpoint keeps: the position of the whole, for any number of shards. */
   static String checkpoint(List<String> ofAllShards) {
@@ -131,10 +117,6 @@ final class ScalingSample {
 
   private void stepOnAll(List<DeviceBatch> batches) {
     steps.add(batches.stream().map(DeviceBatch::index).toList());
-  }
-
-  private void train(List<DeviceBatch> batches) {
-    stepOnAll(batches);
   }
 
   private static void count(DeviceBatch batch, List<Long> counted) {

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.pentrough.device.Device;
 import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Numbered;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
@@ -50,14 +49,6 @@ class ScalingSampleTest {
     all.trainInStep(devices.subList(0, 2), checkpoint, 350);
     assertEquals(List.of(998L, 999L), all.steps.get(449));
     assertEquals(1000, all.steps.stream().flatMap(List::stream).distinct().count());
-  }
-
-  @Test
-  @DisplayName("a loader for several devices, as its Javadoc shows it")
-  void parallelLoader() throws Exception {
-    ScalingSample sample = sample();
-    sample.trainOnAll(TestDevice.open(2), 2, Duration.ofSeconds(30));
-    assertEquals(List.of(List.of(0L, 1L), List.of(2L, 3L)), sample.steps);
   }
 
   @Test

@@ -53,7 +53,7 @@ record SimulatedProgram(
     long end = stats.elapsed().toNanos();
     return new Trace(
         new Trace.Setup(
-            "program", "paper", false, false, false, stage > 0, workers, hostSlots, deviceSlots),
+            "program", "paper", false, false, false, stage > 0, 0, workers, hostSlots, deviceSlots),
         new Trace.Clock(end, Instant.EPOCH),
         new TraceRecorder.Picture(0, end, List.of(), List.of()),
         stats);
