@@ -8,7 +8,9 @@ import io.pentrough.Trace.Step;
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.testkit.Numbered;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import jdk.jfr.Event;
 import jdk.jfr.Name;
@@ -26,14 +28,32 @@ class TraceClockTest {
 
   @TempDir private Path folder;
 
-  @Name("pentrough.test.Fill")
+  private static final String FILL = "pentrough.test.Fill";
+
+  @Name(FILL)
   static final class Fill extends Event {
     long index;
   }
 
+  /**
+   * Both read two clocks one after the other. A thread that is held up in between is off by that.
+   */
   @Test
   @DisplayName("a fill is within a millisecond of where the Flight Recorder sees it")
   void sameClockAsFlightRecorder() throws Exception {
+    List<Duration> apart = new ArrayList<>();
+    do {
+      apart.add(farthestApart());
+    } while (apart.size() < 4 && last(apart).compareTo(Duration.ofMillis(1)) > 0);
+    assertTrue(last(apart).compareTo(Duration.ofMillis(1)) <= 0, apart::toString);
+  }
+
+  private static Duration last(List<Duration> all) {
+    return all.get(all.size() - 1);
+  }
+
+  /** How far from its fill in the trace a fill of the recording begins, at most. */
+  private Duration farthestApart() throws Exception {
     Path file = folder.resolve("fills.jfr");
     Trace trace;
     try (Recording recording = new Recording()) {
@@ -50,17 +70,22 @@ class TraceClockTest {
       recording.stop();
       recording.dump(file);
     }
-    List<RecordedEvent> fills = RecordingFile.readAllEvents(file);
+    List<RecordedEvent> fills =
+        RecordingFile.readAllEvents(file).stream()
+            .filter(event -> event.getEventType().getName().equals(FILL))
+            .toList();
     assertTrue(fills.size() >= BATCHES, () -> "recorded: " + fills.size());
+    Duration farthest = Duration.ZERO;
     for (int i = 0; i < BATCHES; i++) {
       Batch batch = trace.batches().get(i);
       RecordedEvent fill = fills.get(i);
       assertEquals(batch.index(), fill.getLong("index"));
-      Instant from = wall(trace, batch, Step.FILL_STARTED).minusMillis(1);
-      Instant to = wall(trace, batch, Step.FILLED).plusMillis(1);
-      Instant seen = fill.getStartTime();
-      assertTrue(!seen.isBefore(from) && !seen.isAfter(to), from + " " + seen + " " + to);
+      Duration early = Duration.between(fill.getStartTime(), wall(trace, batch, Step.FILL_STARTED));
+      Duration late = Duration.between(wall(trace, batch, Step.FILLED), fill.getStartTime());
+      Duration apart = early.compareTo(late) > 0 ? early : late;
+      farthest = apart.compareTo(farthest) > 0 ? apart : farthest;
     }
+    return farthest;
   }
 
   private static void fill(HostBatch out, BatchContext context) {
