@@ -27,6 +27,7 @@ final class All {
           "overhead --rounds 7 --seconds 0.15",
           "overlap",
           "growth",
+          "scale",
           "failure-latency",
           "host-kernels",
           "transfer",
@@ -44,6 +45,8 @@ final class All {
           "overhead --rounds 1 --seconds 0.01",
           "overlap --millis 1,3 --sweep-batches 20 --depth-batches 20 --rounds 1",
           "growth --rounds 1 --seconds 0.005 --max 4 --max-bytes 1048576 --out " + QUICK_FOLDER,
+          "scale --rounds 1 --seconds 0.01 --loaders 1,2 --max-shards 8 --nodes 4 --out "
+              + QUICK_FOLDER,
           "failure-latency --repetitions 5 --warmup 2 --stuck 0.1 --idle 0.2",
           "host-kernels --rounds 1 --seconds 0.05",
           "transfer --to 16777216 --seconds 0.01 --out " + QUICK_FOLDER,

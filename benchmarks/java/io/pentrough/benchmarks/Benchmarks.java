@@ -14,6 +14,7 @@ import picocli.CommandLine.Command;
       ThroughputCommand.class,
       OverlapCommand.class,
       GrowthCommand.class,
+      ScaleCommand.class,
       OverheadCommand.class,
       FailureLatencyCommand.class,
       HostKernelThroughputCommand.class,

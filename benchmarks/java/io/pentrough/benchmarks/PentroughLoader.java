@@ -1,12 +1,14 @@
 package io.pentrough.benchmarks;
 
 import io.pentrough.BackgroundLoader;
+import io.pentrough.BatchTarget;
 import io.pentrough.DeviceBatch;
 import io.pentrough.HostArray;
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** Pentrough on the host device, through its public API. */
@@ -29,34 +31,49 @@ final class PentroughLoader implements Loader {
    * @param zeros whether each batch is zeroed before the target fills it
    */
   PentroughLoader(Setup setup, boolean handOver, boolean zeros) {
-    Workload workload = setup.workload();
-    int workers = setup.workers();
+    this(
+        setup,
+        target(setup.workload(), setup.workers(), zeros),
+        builder ->
+            handOver ? builder.zeroCopy(true) : builder); // its ring has both depths together
+  }
+
+  /** A running loader, with options beside those of the setup. */
+  PentroughLoader(
+      Setup setup, BatchTarget target, UnaryOperator<BackgroundLoader.Builder> options) {
     holds = setup.holds();
+    loader =
+        options
+            .apply(
+                BackgroundLoader.builder(device, setup.workload().shape.spec, target)
+                    .workers(setup.workers())
+                    .hostSlots(setup.hostSlots())
+                    .deviceSlots(setup.deviceSlots()))
+            .start();
+  }
+
+  /**
+   * What so many workers run.
+   *
+   * @param zeros whether each batch is zeroed before it is filled
+   */
+  static BatchTarget target(Workload workload, int workers, boolean zeros) {
     Target[] targets = new Target[workers];
     HostOutput[] outputs = new HostOutput[workers];
     for (int i = 0; i < workers; i++) {
       targets[i] = workload.targets().get();
       outputs[i] = new HostOutput();
     }
-    BackgroundLoader.Builder builder =
-        BackgroundLoader.builder(
-                device,
-                workload.shape.spec,
-                (out, context) -> {
-                  HostOutput output = outputs[context.worker()];
-                  output.data = out.array(0);
-                  output.label = out.array(1);
-                  if (zeros) {
-                    output.data.fillZero();
-                    output.label.fillZero();
-                  }
-                  targets[context.worker()].fill(output, context.random());
-                })
-            .workers(workers)
-            .hostSlots(setup.hostSlots())
-            .deviceSlots(setup.deviceSlots());
-    loader =
-        (handOver ? builder.zeroCopy(true) : builder).start(); // its ring has both depths together
+    return (out, context) -> {
+      HostOutput output = outputs[context.worker()];
+      output.data = out.array(0);
+      output.label = out.array(1);
+      if (zeros) {
+        output.data.fillZero();
+        output.label.fillZero();
+      }
+      targets[context.worker()].fill(output, context.random());
+    };
   }
 
   @Override
@@ -74,7 +91,8 @@ final class PentroughLoader implements Loader {
     }
   }
 
-  private static float read(DeviceBatch batch) {
+  /** Reads one float of every 4 KiB. */
+  static float read(DeviceBatch batch) {
     return BufferOutput.read(HostDevice.bytes(batch.array(0).buffer()).asFloatBuffer());
   }
 

@@ -37,6 +37,11 @@ final class Threads {
     return Arrays.stream(BEAN.getThreadCpuTime(ids)).map(nanos -> Math.max(0, nanos)).sum();
   }
 
+  /** CPU time that they and the calling thread have used, in nanoseconds. */
+  long cpuNanosWithCaller() {
+    return cpuNanos() + BEAN.getCurrentThreadCpuTime();
+  }
+
   /** Java heap that they and the calling thread have allocated, in bytes. */
   @SuppressWarnings("deprecation") // Thread.getId(): threadId() is new in JDK 19
   long allocatedBytes() {

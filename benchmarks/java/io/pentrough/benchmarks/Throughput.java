@@ -163,7 +163,8 @@ final class Throughput {
     }
   }
 
-  private static double consume(Loader loader, long nanos, Latencies latencies) throws Exception {
+  /** How often a second. */
+  static double consume(Loader loader, long nanos, Latencies latencies) throws Exception {
     long started = System.nanoTime();
     long end = started + nanos;
     long now;

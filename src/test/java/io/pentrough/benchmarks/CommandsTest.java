@@ -40,6 +40,8 @@ class CommandsTest {
         "rows --rounds 1 --bytes 65536",
         "advice --batches 30 --cases FILLS_WAIT_IN_ONE_SLOT,STAGES,LOOP_ON_THE_DEVICE",
         "trace --rounds 1 --bursts 1",
+        "scale --rounds 1 --seconds 0.001 --workloads memcpy_small --loaders 1,2 --max-shards 4"
+            + " --nodes 2 --tasks 1,8 --out OUT --csv OUT/scale.csv",
       })
   void runs(String command) {
     String[] args = command.replace("OUT", folder.toString()).split(" ");
