@@ -38,7 +38,7 @@ record CheckpointWait(int nodes, List<Integer> tasks, double gigabytesPerSecond)
             "parse and merge, s",
             "write, s",
             "wait, s",
-            "1 % if checkpoints are apart by, s");
+            "interval at which this is 1 %, s");
     for (int each : tasks) {
       List<PositionGrowth.Row> rows =
           measured.stream().filter(row -> row.shards == nodes * each).toList();
