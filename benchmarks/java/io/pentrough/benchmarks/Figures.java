@@ -54,6 +54,7 @@ final class Figures {
   /** Figures that are also added to the end of a file, part by part, so that a crash loses none. */
   static Figures appendedTo(Path file) throws IOException {
     if (!Files.exists(file)) {
+      Files.createDirectories(file.toAbsolutePath().getParent());
       Files.writeString(file, HEADER + "\n");
     }
     return new Figures(file);
