@@ -21,6 +21,9 @@ final class Closing {
   /** A device that takes longer to take memory back than this waits for somebody. */
   private static final long SLOW_FREE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  /** Also if the time is over: a thread that has nothing more to do needs less. */
+  private static final long MIN_JOIN_MILLIS = 100;
+
   private final Core core;
   private final Leases leases;
   private final Thread copyThread;
@@ -90,8 +93,8 @@ final class Closing {
     for (Closing loader : open) {
       boolean elsewhere = holdsElsewhere(caller, open, loader);
       interrupted |= loader.awaitEnd(started, loader.core.settings.closeTimeoutNanos(), elsewhere);
-      interrupted |= loader.joinThreads();
-      loader.report();
+      interrupted |= loader.joinThreads(started);
+      loader.report(elsewhere);
     }
     if (interrupted) {
       caller.interrupt();
@@ -184,8 +187,11 @@ final class Closing {
         + " come to an end";
   }
 
-  /** Waits for the last instructions of threads that have ended; true if interrupted meanwhile. */
-  private boolean joinThreads() {
+  /**
+   * Waits for the last instructions of threads that have ended; true if interrupted meanwhile. A
+   * user's thread factory may have given a worker's thread more to do, so this has a bound, too.
+   */
+  private boolean joinThreads(long started) {
     List<Thread> ending = new ArrayList<>();
     synchronized (core) {
       for (WorkerState worker : core.workers) {
@@ -199,9 +205,12 @@ final class Closing {
     }
     boolean interrupted = false;
     for (Thread thread : ending) {
-      while (thread.isAlive()) {
+      boolean joined = false;
+      while (!joined) {
         try {
-          thread.join();
+          long left = core.settings.closeTimeoutNanos() - (core.time.now() - started);
+          thread.join(Math.max(MIN_JOIN_MILLIS, left / 1_000_000));
+          joined = true;
         } catch (InterruptedException e) {
           interrupted = true;
         }
@@ -274,8 +283,12 @@ final class Closing {
     }
   }
 
-  /** Names what could not be given back, once. */
-  private void report() {
+  /**
+   * Names what could not be given back, once.
+   *
+   * @param elsewhere as for {@link #awaitEnd}: then nobody has waited for memory to be freed
+   */
+  private void report(boolean elsewhere) {
     Diagnosis left;
     String asked;
     boolean alreadyReported;
@@ -284,7 +297,8 @@ final class Closing {
         return;
       }
       reported = true;
-      left = core.isTerminated() ? null : core.diagnosis();
+      boolean isBeingFreed = elsewhere && slotsInUse() == 0 && workersAlive() == 0;
+      left = core.isTerminated() || isBeingFreed ? null : core.diagnosis();
       asked = core.memory.asked();
       alreadyReported = slowFreeReported;
     }

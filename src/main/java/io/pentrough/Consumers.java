@@ -215,6 +215,11 @@ final class Consumers {
       throw new NoSuchElementException(
           core.settings.name() + " has no more batches: every one has been delivered");
     }
+    requireSlotOfOthers();
+  }
+
+  /** Throws if the calling thread holds every slot, and so would wait for itself. */
+  void requireSlotOfOthers() {
     int slots = core.ledger.deviceSlots().size();
     if (core.ledger.device.heldBy(Thread.currentThread()) == slots) {
       throw new AllSlotsHeldException(

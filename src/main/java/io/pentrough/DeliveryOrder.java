@@ -161,8 +161,9 @@ final class DeliveryOrder {
     return delivered.deliveries();
   }
 
-  /** See {@link DeliveredWindow#deliveredAbove}. */
+  /** See {@link DeliveredWindow#deliveredAbove}. In order there are none. */
   LongStream deliveredAbove(long wasLowestOpen, long wereDelivered) {
-    return delivered.deliveredAbove(wasLowestOpen, wereDelivered);
+    LongStream above = delivered.deliveredAbove(wasLowestOpen, wereDelivered); // checks its age
+    return ordered ? LongStream.empty() : above;
   }
 }

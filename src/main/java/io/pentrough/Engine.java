@@ -255,6 +255,13 @@ final class Engine {
     }
   }
 
+  /** Throws if the calling thread holds every slot, and so would wait for itself. */
+  void requireSlotOfOthers() {
+    synchronized (core) {
+      consumers.requireSlotOfOthers();
+    }
+  }
+
   /** When the batch of a lease that is open got ready, by the clock of the engine. */
   long readyAt(DeviceBatch lease) {
     synchronized (core) {

@@ -131,9 +131,14 @@ final class Jfr {
     /** Tells of the loader for the last time; only the first call counts. */
     synchronized void end() {
       begun = true;
-      if (end != null) {
-        end.run();
-        end = null;
+      Runnable last = end;
+      end = null;
+      if (last != null) {
+        try {
+          last.run();
+        } catch (LinkageError | RuntimeException e) {
+          // As above.
+        }
       }
     }
   }

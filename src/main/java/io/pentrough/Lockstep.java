@@ -102,13 +102,12 @@ final class Lockstep {
       return;
     }
     synchronized (this) {
-      if (broken != null) {
-        return;
+      if (broken == null) {
+        broken = cause;
+        notifyAll();
       }
-      broken = cause;
-      notifyAll();
     }
-    for (Engine engine : engines) {
+    for (Engine engine : engines) { // also those that have been added since
       if (engine.brokenBy() == null) {
         engine.core.breakDown(cause);
       }
@@ -133,12 +132,15 @@ final class Lockstep {
    */
   ParallelBatch get(long nanos) throws InterruptedException, BatchTimeoutException {
     long began = time.now();
-    Boolean mine =
-        PoolWait.isNeeded()
-            ? PoolWait.run(() -> awaitTurn(began, nanos))
-            : Boolean.valueOf(awaitTurn(began, nanos));
-    if (!Boolean.TRUE.equals(mine)) {
-      throw timeout(firstMissing(), began);
+    if (!tryTurn()) {
+      requireSlotsOfOthers();
+      Boolean mine =
+          PoolWait.isNeeded()
+              ? PoolWait.run(() -> awaitTurn(began, nanos))
+              : Boolean.valueOf(awaitTurn(began, nanos));
+      if (!Boolean.TRUE.equals(mine)) {
+        throw timeout(firstMissing(), began);
+      }
     }
     try {
       return make(began, nanos);
@@ -150,11 +152,31 @@ final class Lockstep {
     }
   }
 
-  /** False if the time is over. */
-  private synchronized boolean awaitTurn(long began, long nanos) throws InterruptedException {
+  private synchronized boolean tryTurn() throws InterruptedException {
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
+    requireUsable();
+    boolean isFree = !taken;
+    taken = true;
+    return isFree;
+  }
+
+  /** The thread whose turn it is may wait for a slot that only the calling thread can free. */
+  private void requireSlotsOfOthers() {
+    for (Lane lane : lanes()) {
+      boolean isMissing;
+      synchronized (this) {
+        isMissing = lane.held == null;
+      }
+      if (isMissing) {
+        lane.engine.requireSlotOfOthers();
+      }
+    }
+  }
+
+  /** False if the time is over. */
+  private synchronized boolean awaitTurn(long began, long nanos) throws InterruptedException {
     requireUsable();
     while (taken) {
       long left = left(began, nanos);
@@ -275,12 +297,12 @@ final class Lockstep {
 
   private void keep(Lane lane, DeviceBatch batch) {
     synchronized (this) {
+      lane.held = batch;
       if (!closed) {
-        lane.held = batch;
         return;
       }
     }
-    batch.close();
+    giveBack(lane); // if it cannot be closed now, the next close() finds it
     throw closedException();
   }
 
@@ -367,7 +389,7 @@ final class Lockstep {
     for (DeviceBatch batch : nobodys) {
       try {
         batch.close();
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) { // there is more to close
         // Its loader is broken by it and has said so; or the stream is captured, and the next
         // close() gives it back.
       }

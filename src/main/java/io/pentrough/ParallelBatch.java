@@ -87,11 +87,11 @@ public final class ParallelBatch implements AutoCloseable {
    */
   @Override
   public void close() {
-    RuntimeException first = null;
+    Throwable first = null;
     for (DeviceBatch batch : batches) {
       try {
         batch.close();
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         if (first == null) {
           first = e;
         } else if (e != first) {
@@ -99,8 +99,11 @@ public final class ParallelBatch implements AutoCloseable {
         }
       }
     }
+    if (first instanceof Error error) {
+      throw error;
+    }
     if (first != null) {
-      throw first;
+      throw (RuntimeException) first;
     }
   }
 

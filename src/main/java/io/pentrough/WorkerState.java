@@ -44,7 +44,7 @@ final class WorkerState {
   }
 
   boolean isAlive() {
-    return started && !ended;
+    return started && !ended && thread().isAlive(); // a user's thread factory may make others
   }
 
   void wake() {

@@ -12,7 +12,9 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -116,6 +118,50 @@ class LoaderBuilderTest {
           List.of("pentrough-pinned-worker-0", "pentrough-pinned-worker-1"),
           made.stream().map(Thread::getName).toList());
       assertTrue(made.stream().allMatch(Thread::isDaemon));
+    }
+  }
+
+  @Test
+  @DisplayName(
+      "threads that die before they work, or do something else behind it, hold up no close")
+  void threadsOfStrangeFactories() throws Exception {
+    BackgroundLoader dead =
+        loader()
+            .closeTimeout(Duration.ofHours(1))
+            .threadFactory(
+                runnable -> {
+                  Thread thread =
+                      new Thread(
+                          () -> {
+                            throw new UnsatisfiedLinkError("no library to bind threads with");
+                          });
+                  thread.setUncaughtExceptionHandler((t, e) -> {});
+                  return thread;
+                })
+            .start();
+    assertTrue(Caller.run(dead::close).result());
+
+    CountDownLatch gate = new CountDownLatch(1);
+    BackgroundLoader busy =
+        loader()
+            .closeTimeout(Duration.ofMillis(50))
+            .threadFactory(
+                runnable ->
+                    new Thread(
+                        () -> {
+                          runnable.run();
+                          awaitQuietly(gate);
+                        }))
+            .start();
+    assertTrue(Caller.run(busy::close).result());
+    gate.countDown();
+  }
+
+  private static void awaitQuietly(CountDownLatch gate) {
+    try {
+      Patience.await(gate);
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
     }
   }
 

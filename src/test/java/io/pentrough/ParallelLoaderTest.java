@@ -18,6 +18,7 @@ import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Threads;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -37,6 +38,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -306,7 +308,67 @@ class ParallelLoaderTest {
     }
   }
 
+  @Test
+  @DisplayName("who holds all slots is told so, also while another thread waits for them")
+  void allSlotsHeld() throws Exception {
+    try (ParallelLoader loader = loader().deviceSlots(1).start()) {
+      ParallelBatch held = loader.get(patience());
+      Caller<ParallelBatch> waits = Caller.start(loader::get).untilWaiting();
+      assertThrows(AllSlotsHeldException.class, () -> loader.get(patience()).close());
+      held.close();
+      assertEquals("2+3", indexes(waits.result()));
+    }
+  }
+
   // ---- the end
+
+  private static Stream<Thread> copyThreads(String loader) {
+    return Threads.of(loader + "-copy").stream();
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      await(latch);
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  @DisplayName("a loader that breaks while the next one is started ends that one, too")
+  void brokenWhileStarted() throws Exception {
+    DeviceException cause = new DeviceException("the first copy fails");
+    ScriptedDevice first = new ScriptedDevice();
+    Device second = devices.get(1);
+    try (LogCapture log = new LogCapture()) {
+      CountDownLatch firstIsThere = new CountDownLatch(1);
+      first.on(
+          "copyToDevice",
+          1,
+          () -> {
+            awaitQuietly(firstIsThere);
+            throw cause;
+          });
+      try (ParallelLoader loader =
+          ParallelLoader.builder(List.of(first, second), Numbered.SPEC, Numbered::fill)
+              .batchesPerEpoch(12)
+              .name("early")
+              .threadFactory(
+                  second,
+                  runnable -> {
+                    firstIsThere.countDown();
+                    until("the first one is broken", () -> log.thrown().contains(cause));
+                    until(
+                        "it has said so",
+                        () -> copyThreads("early-0").allMatch(Threads::isWaiting));
+                    return new Thread(runnable);
+                  })
+              .start()) {
+        assertSame(cause, assertThrows(DeviceException.class, loader::get).getCause());
+        until("the second one's workers end", () -> Threads.of("early-1-worker").isEmpty());
+      }
+    }
+  }
 
   @Test
   @DisplayName("one broken loader ends all, also for who waits for another one's batch")
@@ -319,11 +381,7 @@ class ParallelLoaderTest {
         "copyToDevice",
         2,
         () -> {
-          try {
-            await(breaks);
-          } catch (InterruptedException e) {
-            throw new AssertionError(e);
-          }
+          awaitQuietly(breaks);
           throw cause;
         });
     try (LogCapture log = new LogCapture();
