@@ -128,7 +128,8 @@ public final class ElasticJob {
     }
 
     /**
-     * Sets how long to wait for room before an attempt.
+     * Sets how long to wait for room before an attempt, and then for Spark to start its tasks, but
+     * at least 5 seconds for that. An attempt whose tasks are not started in that time has failed.
      *
      * @param timeout 10 minutes by default
      * @return this
@@ -210,12 +211,13 @@ public final class ElasticJob {
     private List<R> attempts(Ownership owner, Ledger ledger) throws InterruptedException {
       Room room = new Room(spark.sc(), tasks);
       for (int fruitless = 0; ; ) {
-        int wanted = room.await(roomTimeout.toNanos());
         owner.require();
         int attempt = ledger.claim();
         Optional<CheckpointName> newest = ledger.newest();
         newest.ifPresent(name -> ledger.read(name, attempt)); // refused here, and not by each task
         @Nullable CheckpointName from = newest.orElse(null);
+        // Last, as an executor may get lost during the reading.
+        int wanted = room.await(roomTimeout.toNanos());
         LOG.log(
             Level.INFO,
             "{0}: attempt {1} on {2} tasks, from {3}",
@@ -225,7 +227,7 @@ public final class ElasticJob {
             from == null ? "the beginning" : from);
         try {
           return new Attempt(spark, name, attempt, wanted)
-              .run(task, ledger, needsGpu, from, progress);
+              .run(task, ledger, needsGpu, from, roomTimeout, progress);
         } catch (Attempt.FailedException e) {
           fruitless = ledger.newest().equals(newest) ? fruitless + 1 : 0;
           owner.require(); // says more than what befell the tasks then

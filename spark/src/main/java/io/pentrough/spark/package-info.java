@@ -37,7 +37,7 @@
  * <p>States of the driver:
  *
  * <pre>
- * wait for room -> claim attempt A -> choose the newest checkpoint -> run the stage -+-> all tasks ended: done
+ * claim attempt A -> choose the newest checkpoint -> wait for room -> run the stage -+-> all tasks ended: done
  *       ^                                                                            |
  *       +---- a task failed or was lost, another attempt may help -------------------+-> else: failed
  * </pre>

@@ -18,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.spark.api.java.JavaFutureAction;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -393,6 +394,39 @@ class ElasticJobTest {
             () -> job(task).tasks(room -> 5).roomTimeout(Duration.ofMillis(1)).run());
     assertTrue(
         message(e).contains("room for 4 tasks at the same time, but 5 are wanted"), message(e));
+  }
+
+  @Test
+  @DisplayName(
+      "tasks that Spark cannot start, as others hold the slots, are not waited for forever")
+  void slotsAreHeld() throws Exception {
+    List<Integer> four = List.of(0, 1, 2, 3);
+    JavaFutureAction<Void> other =
+        LocalSpark.get()
+            .parallelize(four, LocalSpark.ROOM)
+            .foreachAsync(
+                number -> {
+                  STARTED.add("other " + number);
+                  gate.await();
+                });
+    untilStarted(4);
+    try {
+      ElasticJobException e =
+          assertThrows(
+              ElasticJobException.class,
+              () ->
+                  job(new CountingTask(8, 1, 2, Remainder.DROP, NOTHING))
+                      .tasks(room -> 2)
+                      .roomTimeout(Duration.ofMillis(1))
+                      .fruitlessAttempts(1)
+                      .run());
+      assertTrue(
+          message(e).contains("attempt 1 on 2 tasks failed: none of its tasks was started in 5 s"),
+          message(e));
+    } finally {
+      gate.countDown();
+      other.get();
+    }
   }
 
   @Test
