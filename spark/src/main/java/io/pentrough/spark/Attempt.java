@@ -78,7 +78,8 @@ final class Attempt {
     Pace pace = new Pace();
     spark.sc().register(pace);
     AttemptListener listener =
-        new AttemptListener(tag, pace, new ProgressMeter(job, number), progress);
+        new AttemptListener(
+            tag, pace, new ProgressMeter(job, number, tasks, System::nanoTime), progress);
     spark.sc().addSparkListener(listener);
     spark.setLocalProperty(AttemptListener.PROPERTY, tag);
     @Nullable String interruptBefore = spark.getLocalProperty(INTERRUPT);

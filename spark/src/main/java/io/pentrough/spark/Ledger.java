@@ -69,6 +69,7 @@ final class Ledger implements Serializable {
     entries.stream()
         .filter(entry -> ATTEMPT.matcher(entry).matches() && !entry.equals(attempt(claimed)))
         .forEach(this::discard);
+    entries.stream().filter(entry -> entry.startsWith("probe-")).forEach(this::discard);
     CheckpointName.among(entries).stream().skip(2).forEach(name -> discard(name.toString()));
     return claimed;
   }
@@ -104,6 +105,17 @@ final class Ledger implements Serializable {
               + ", but the driver has created it; the driver and all executors must see the same"
               + " store");
     }
+  }
+
+  /**
+   * Writes an entry and deletes it, so that a task which cannot write ends before it trains.
+   *
+   * @throws RefusedException if the store fails
+   */
+  void requireWritable(int attempt) {
+    String probe = String.format("probe-%08d", attempt);
+    create(probe, new byte[0]);
+    discard(probe);
   }
 
   /**

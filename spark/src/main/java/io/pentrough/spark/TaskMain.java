@@ -55,6 +55,9 @@ final class TaskMain<R extends Serializable>
       throw new IllegalStateException("Spark has retried the stage of attempt " + attempt);
     }
     ledger.requireVisible(attempt, host);
+    if (spark.partitionId() == 0) {
+      ledger.requireWritable(attempt);
+    }
     pace.begin(spark.partitionId(), host);
     ElasticContext context =
         new ElasticContext(

@@ -23,6 +23,8 @@
  * at its end</td></tr>
  * <tr><td>{@code attempt-A}</td><td>the driver, before attempt A</td><td>attempts before A are
  * over</td></tr>
+ * <tr><td>{@code probe-A}</td><td>task 0 of attempt A</td><td>nothing; it shows that executors can
+ * write, and is deleted at once</td></tr>
  * <tr><td>{@code checkpoint-A-N}</td><td>one task of attempt A</td><td>checkpoint N</td></tr>
  * </table>
  *

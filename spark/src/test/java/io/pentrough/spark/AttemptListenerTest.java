@@ -49,7 +49,8 @@ class AttemptListenerTest {
   }
 
   private AttemptListener listener(Consumer<ElasticProgress> progress) {
-    return new AttemptListener("tag", pace, new ProgressMeter("job", 1), progress);
+    return new AttemptListener(
+        "tag", pace, new ProgressMeter("job", 1, 2, System::nanoTime), progress);
   }
 
   private static <T> Seq<T> seq(List<T> list) {

@@ -18,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
@@ -277,6 +278,23 @@ class ElasticJobTest {
   }
 
   @Test
+  @DisplayName("a store to which executors cannot write is refused before the task begins")
+  void executorsCannotWrite() {
+    ElasticTask<Integer> task =
+        context -> {
+          STARTED.add("trains");
+          return 0;
+        };
+    COUNT.set(100);
+    ElasticJobException e =
+        assertThrows(
+            ElasticJobException.class,
+            () -> job(task, new ReadOnlyStore(folder)).tasks(room -> 1).run());
+    assertTrue(message(e).endsWith("Read-only file system"), message(e));
+    assertEquals(List.of(), List.copyOf(STARTED));
+  }
+
+  @Test
   @DisplayName("an executor that sees another folder than the driver is refused")
   void notShared() {
     COUNT.set(100); // there is room enough
@@ -327,6 +345,24 @@ class ElasticJobTest {
     @Override
     public void delete(String name) throws IOException {
       store().delete(name);
+    }
+  }
+
+  /** Tasks cannot write, but the driver can. */
+  private static final class ReadOnlyStore extends SmallStore {
+
+    private static final long serialVersionUID = 1;
+
+    ReadOnlyStore(Path folder) {
+      super(folder);
+    }
+
+    @Override
+    public boolean create(String name, byte[] content) throws IOException {
+      if (TaskContext.get() != null) {
+        throw new IOException("Read-only file system");
+      }
+      return super.create(name, content);
     }
   }
 

@@ -145,13 +145,31 @@ class LedgerTest {
   }
 
   @Test
+  @DisplayName("a link that was made is no entry of another one, also if the answer says so")
+  void linkedTwice() throws Exception {
+    Path part = Files.write(folder.resolve("a.1.part"), new byte[] {1});
+    assertTrue(FolderStore.link(folder.resolve("a"), part));
+    assertTrue(FolderStore.link(folder.resolve("a"), part));
+    Path other = Files.write(folder.resolve("a.2.part"), new byte[] {1});
+    assertFalse(FolderStore.link(folder.resolve("a"), other));
+  }
+
+  @Test
+  @DisplayName("an interrupt while an entry is created is kept, and the entry is there")
+  void interruptedCreation() throws Exception {
+    Thread.currentThread().interrupt();
+    assertTrue(new FolderStore(folder).create("a", new byte[] {1}));
+    assertTrue(Thread.interrupted());
+  }
+
+  @Test
   @DisplayName("a place where nothing can be written gives one error that names it")
   void unwritable() throws Exception {
     Path file = Files.write(folder.resolve("file"), new byte[0]);
     RefusedException e =
         assertThrows(
             RefusedException.class, () -> new Ledger(new FolderStore(file), "job").claim());
-    assertTrue(message(e).contains(file.toString()), message(e));
+    assertTrue(message(e).contains(file + " is a file, but must be a folder"), message(e));
     RefusedException readOnly =
         assertThrows(
             RefusedException.class,
