@@ -42,6 +42,9 @@ final class TcpRing implements AutoCloseable {
    */
   private static final int LOST_MILLIS = 5_000;
 
+  /** The task before sends its greeting as soon as it has connected. */
+  private static final int GREETING_MILLIS = 1_000;
+
   /** A connection begins with it, the attempt and the rank. */
   private static final int GREETING = 0x50726e67; // "Prng"
 
@@ -144,7 +147,7 @@ final class TcpRing implements AutoCloseable {
         continue;
       }
       try {
-        socket.setSoTimeout(CONNECT_MILLIS);
+        socket.setSoTimeout(GREETING_MILLIS); // a silent stranger must not use up the time
         DataInputStream greeting = new DataInputStream(socket.getInputStream());
         if (greeting.readInt() == GREETING
             && greeting.readInt() == context.attempt()

@@ -70,8 +70,11 @@ public final class FolderStore implements CheckpointStore {
       Files.createLink(entry, part);
       return true;
     } catch (FileAlreadyExistsException e) {
-      // NFS may send a request twice, and answer the second one.
-      return Files.exists(entry) && Files.isSameFile(entry, part);
+      try {
+        return Files.isSameFile(entry, part); // NFS may ask twice, and tell the second answer
+      } catch (NoSuchFileException gone) { // deleted meanwhile
+        return false;
+      }
     } catch (AccessDeniedException | NoSuchFileException e) {
       throw e;
     } catch (FileSystemException | UnsupportedOperationException e) { // Linux says EPERM

@@ -19,7 +19,7 @@
  * <table>
  * <caption>Entries of a store</caption>
  * <tr><th>entry</th><th>who creates it</th><th>what it means</th></tr>
- * <tr><td>{@code owner}</td><td>the driver, at its start</td><td>this driver uses the store; deleted
+ * <tr><td>{@code owner-N}</td><td>the driver, at its start</td><td>this driver uses the store; deleted
  * at its end</td></tr>
  * <tr><td>{@code attempt-A}</td><td>the driver, before attempt A</td><td>attempts before A are
  * over</td></tr>

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.Remainder;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.spark.SparkConf;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.junit.jupiter.api.BeforeEach;
@@ -305,6 +307,7 @@ class ElasticJobTest {
                 job(
                         new CountingTask(4, 1, 2, Remainder.DROP, NOTHING),
                         new UnsharedStore(folder, "driver"))
+                    .storeDelay(Duration.ZERO)
                     .tasks(room -> 1)
                     .run());
     assertTrue(message(e).contains("must see the same store"), message(e));
@@ -345,6 +348,21 @@ class ElasticJobTest {
     @Override
     public void delete(String name) throws IOException {
       store().delete(name);
+    }
+  }
+
+  /** Was interrupted, as Hadoop says it. */
+  private static final class InterruptedStore extends SmallStore {
+
+    private static final long serialVersionUID = 1;
+
+    InterruptedStore(Path folder) {
+      super(folder);
+    }
+
+    @Override
+    public boolean create(String name, byte[] content) throws IOException {
+      throw new IOException("cannot be written to", new InterruptedIOException("call interrupted"));
     }
   }
 
@@ -463,6 +481,47 @@ class ElasticJobTest {
       gate.countDown();
       other.get();
     }
+  }
+
+  @Test
+  @DisplayName("dynamic allocation is refused before anything starts")
+  void dynamicAllocation() {
+    SparkConf conf = LocalSpark.get().sc().conf();
+    conf.set("spark.dynamicAllocation.enabled", "true");
+    conf.set("spark.dynamicAllocation.testing", "true"); // else Spark ignores it in one process
+    try {
+      RefusedException e =
+          assertThrows(RefusedException.class, () -> job(context -> 0).tasks(room -> 1).run());
+      assertTrue(message(e).contains("spark.dynamicAllocation.enabled=false"), message(e));
+    } finally {
+      conf.remove("spark.dynamicAllocation.enabled");
+      conf.remove("spark.dynamicAllocation.testing");
+    }
+  }
+
+  @Test
+  @DisplayName("an interrupt that a store notices is an interrupt")
+  void interruptedStore() {
+    InterruptedException e =
+        assertThrows(
+            InterruptedException.class,
+            () -> job(context -> 0, new InterruptedStore(folder)).tasks(room -> 1).run());
+    assertInstanceOf(RefusedException.class, e.getCause());
+  }
+
+  @Test
+  @DisplayName("the state is kept until it was asked for and the loader was started")
+  void stateIsDropped() throws Exception {
+    CountingTask counting = new CountingTask(4, 1, 2, Remainder.DROP, NOTHING);
+    job(counting).tasks(room -> 1).run();
+    ElasticTask<Integer> task =
+        context -> {
+          assertEquals(context.state().orElseThrow().length, context.state().orElseThrow().length);
+          context.start(counting.builder(context.openDevice()), Remainder.DROP);
+          assertThrows(IllegalStateException.class, context::state);
+          return 7;
+        };
+    assertEquals(List.of(7), job(task).tasks(room -> 1).run());
   }
 
   @Test
