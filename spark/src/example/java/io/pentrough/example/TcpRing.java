@@ -36,6 +36,15 @@ final class TcpRing implements AutoCloseable {
 
   private static final int CONNECT_MILLIS = 20_000;
 
+  /**
+   * How long Spark may take to end this task when a neighbour is lost. Until then this task does
+   * not fail itself: the driver takes the first failure for the cause.
+   */
+  private static final int LOST_MILLIS = 5_000;
+
+  /** The task before sends its greeting as soon as it has connected. */
+  private static final int GREETING_MILLIS = 1_000;
+
   /** A connection begins with it, the attempt and the rank. */
   private static final int GREETING = 0x50726e67; // "Prng"
 
@@ -69,8 +78,10 @@ final class TcpRing implements AutoCloseable {
    * Connects all tasks of an attempt, done together. One task needs no connection.
    *
    * @throws IOException if a neighbour cannot be reached
+   * @throws InterruptedException if this thread is interrupted
    */
-  static TcpRing connect(ElasticContext context, InetAddress own) throws IOException {
+  static TcpRing connect(ElasticContext context, InetAddress own)
+      throws IOException, InterruptedException {
     ServerSocket server = new ServerSocket(0, context.tasks(), own);
     Socket next = new Socket();
     Socket before = new Socket();
@@ -81,22 +92,42 @@ final class TcpRing implements AutoCloseable {
         String[] target =
             new String(all.get((context.rank() + 1) % all.size()), StandardCharsets.US_ASCII)
                 .split(" ", 2);
-        // The neighbour listens, and so takes the connection before it accepts it.
-        next.connect(new InetSocketAddress(target[0], Integer.parseInt(target[1])), CONNECT_MILLIS);
-        next.setTcpNoDelay(true);
-        DataOutputStream greeting = new DataOutputStream(next.getOutputStream());
-        greeting.writeInt(GREETING);
-        greeting.writeInt(context.attempt());
-        greeting.writeInt(context.rank());
+        greet(context, next, new InetSocketAddress(target[0], Integer.parseInt(target[1])));
         before = accept(context, server);
       }
       return new TcpRing(context, server, next, before);
-    } catch (IOException | RuntimeException e) {
+    } catch (Throwable t) { // Spark throws checked exceptions that Scala doesn't declare
       next.close();
       before.close();
       server.close();
-      throw e;
+      throw t;
     }
+  }
+
+  private static void greet(ElasticContext context, Socket next, InetSocketAddress target)
+      throws IOException, InterruptedException {
+    try {
+      // The neighbour listens, and so takes the connection before it accepts it.
+      next.connect(target, CONNECT_MILLIS);
+      next.setTcpNoDelay(true);
+      DataOutputStream greeting = new DataOutputStream(next.getOutputStream());
+      greeting.writeInt(GREETING);
+      greeting.writeInt(context.attempt());
+      greeting.writeInt(context.rank());
+    } catch (IOException e) {
+      throw lost(context, "the next task", e);
+    }
+  }
+
+  /** Waits for Spark to end this task, and makes the exception for the case that it does not. */
+  private static IOException lost(ElasticContext context, String who, Throwable cause)
+      throws InterruptedException {
+    long began = System.nanoTime();
+    do {
+      context.requireAlive();
+      Thread.sleep(POLL_MILLIS / 10);
+    } while (System.nanoTime() - began < LOST_MILLIS * 1_000_000L);
+    return new IOException(who + " is lost", cause);
   }
 
   /** Waits for the task before; whoever else may connect is sent away. */
@@ -116,7 +147,7 @@ final class TcpRing implements AutoCloseable {
         continue;
       }
       try {
-        socket.setSoTimeout(CONNECT_MILLIS);
+        socket.setSoTimeout(GREETING_MILLIS); // a silent stranger must not use up the time
         DataInputStream greeting = new DataInputStream(socket.getInputStream());
         if (greeting.readInt() == GREETING
             && greeting.readInt() == context.attempt()
@@ -183,7 +214,7 @@ final class TcpRing implements AutoCloseable {
     try {
       sending.get();
     } catch (ExecutionException e) {
-      throw new IOException("the next task is lost", e.getCause());
+      throw lost(context, "the next task", e);
     }
   }
 
@@ -191,7 +222,7 @@ final class TcpRing implements AutoCloseable {
     return (int) ((long) length * part / tasks);
   }
 
-  private void receive(int bytes) throws IOException {
+  private void receive(int bytes) throws IOException, InterruptedException {
     if (incoming.length < bytes) {
       incoming = new byte[bytes];
     }
@@ -201,11 +232,13 @@ final class TcpRing implements AutoCloseable {
       try {
         int read = in.read(incoming, done, bytes - done);
         if (read < 0) {
-          throw new EOFException("the task before is lost");
+          throw new EOFException("the connection was closed");
         }
         done += read;
       } catch (SocketTimeoutException e) {
         context.requireAlive();
+      } catch (IOException e) {
+        throw lost(context, "the task before", e);
       }
     }
     waitedNanos += System.nanoTime() - began;

@@ -150,12 +150,14 @@ public final class TrainOnSpark {
     return new Evaluation(data.volume, data.validation()).balancedAccuracy(classifier);
   }
 
-  private static void delete(Path folder) throws IOException {
+  private static void delete(Path folder) {
     try (Stream<Path> files = Files.list(folder)) {
       for (Path file : files.toList()) {
         Files.delete(file);
       }
+      Files.delete(folder);
+    } catch (IOException e) { // not thrown, as it would replace why the job has failed
+      System.err.println("could not delete " + folder + ": " + e);
     }
-    Files.delete(folder);
   }
 }

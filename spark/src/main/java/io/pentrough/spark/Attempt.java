@@ -2,6 +2,7 @@ package io.pentrough.spark;
 
 import io.pentrough.spark.AttemptListener.TaskFailure;
 import java.io.Serializable;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -15,8 +16,11 @@ import scala.reflect.ClassTag$;
 /** One attempt: a Spark job with one barrier stage. For one thread. */
 final class Attempt {
 
-  /** How long the events of a job may lag behind its end. */
+  /** How long the events of a job and of its tasks' ends may lag behind its end. */
   private static final long EVENTS_MILLIS = 10_000;
+
+  /** Spark needs a moment to start tasks, also where a job is to wait for no room. */
+  private static final Duration LEAST_START = Duration.ofSeconds(5);
 
   private static final String INTERRUPT = "spark.job.interruptOnCancel";
 
@@ -24,6 +28,7 @@ final class Attempt {
   private final String job;
   private final int number;
   private final int tasks;
+  private volatile @Nullable String notStarted;
 
   Attempt(JavaSparkContext spark, String job, int number, int tasks) {
     this.spark = spark;
@@ -56,6 +61,7 @@ final class Attempt {
   /**
    * Runs it to its end.
    *
+   * @param startTimeout how long Spark may take to start the tasks; it would wait for ever
    * @return the results by rank
    * @throws FailedException if it failed
    * @throws InterruptedException if this thread was interrupted; the attempt has been cancelled
@@ -65,18 +71,22 @@ final class Attempt {
       Ledger ledger,
       boolean needsGpu,
       @Nullable CheckpointName from,
+      Duration startTimeout,
       Consumer<ElasticProgress> progress)
       throws FailedException, InterruptedException {
     String tag = "pentrough-" + UUID.randomUUID();
     Pace pace = new Pace();
     spark.sc().register(pace);
     AttemptListener listener =
-        new AttemptListener(tag, pace, new ProgressMeter(job, number), progress);
+        new AttemptListener(
+            tag, pace, new ProgressMeter(job, number, tasks, System::nanoTime), progress);
     spark.sc().addSparkListener(listener);
     spark.setLocalProperty(AttemptListener.PROPERTY, tag);
     @Nullable String interruptBefore = spark.getLocalProperty(INTERRUPT);
     spark.setLocalProperty(INTERRUPT, "true"); // a get of the loader may be interrupted
     spark.addJobTag(tag);
+    Thread watchdog = watchdog(listener, tag, startTimeout);
+    watchdog.start();
     try {
       return collect(new TaskMain<>(task, ledger, number, needsGpu, pace, from));
     } catch (Exception e) { // Scala declares none of those that come
@@ -87,11 +97,35 @@ final class Attempt {
       }
       throw new FailedException(failure(e, listener.failures(EVENTS_MILLIS)));
     } finally {
+      watchdog.interrupt();
       spark.removeJobTag(tag);
       spark.setLocalProperty(INTERRUPT, interruptBefore);
       spark.setLocalProperty(AttemptListener.PROPERTY, null);
       spark.sc().removeSparkListener(listener);
     }
+  }
+
+  /** Cancels the job if its tasks are not started in time. */
+  private Thread watchdog(AttemptListener listener, String tag, Duration roomTimeout) {
+    Duration timeout = roomTimeout.compareTo(LEAST_START) < 0 ? LEAST_START : roomTimeout;
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                if (!listener.awaitStart(timeout.toNanos())) {
+                  notStarted =
+                      ("none of its tasks was started in " + timeout.toSeconds() + " s, although")
+                          + " the application has slots for them; tasks of an earlier attempt that"
+                          + " do not end may hold them (see spark.task.reaper.enabled)";
+                  spark.sc().cancelJobsWithTag(tag);
+                }
+              } catch (InterruptedException e) {
+                // The attempt is over.
+              }
+            },
+            "pentrough-watchdog");
+    thread.setDaemon(true);
+    return thread;
   }
 
   private <R extends Serializable> List<R> collect(TaskMain<R> main) {
@@ -112,15 +146,12 @@ final class Attempt {
   private Failure failure(Exception thrown, List<TaskFailure> failures) {
     String where = "attempt " + number + " on " + tasks + " tasks failed";
     if (failures.isEmpty()) {
-      return new Failure(where + ": " + thrown.getMessage(), thrown, spark.sc().isStopped());
+      @Nullable String reason = notStarted == null ? thrown.getMessage() : notStarted;
+      return new Failure(where + ": " + reason, thrown, spark.sc().isStopped());
     }
     // A refusal explains the others: they have lost a neighbour.
     TaskFailure first =
-        failures.stream()
-            .filter(failure -> refusal(failure.thrown()) != null)
-            .findFirst()
-            .orElse(failures.get(0));
-    @Nullable RefusedException refusal = refusal(first.thrown());
+        failures.stream().filter(TaskFailure::refused).findFirst().orElse(failures.get(0));
     Throwable cause = first.thrown() == null ? thrown : first.thrown();
     for (TaskFailure other : failures) {
       if (other.thrown() != null && other.thrown() != cause) {
@@ -128,18 +159,8 @@ final class Attempt {
       }
     }
     return new Failure(
-        (where + " in task " + first.rank() + " on " + first.host() + ": ")
-            + (refusal == null ? first.reason() : refusal.getMessage()),
+        where + " in task " + first.rank() + " on " + first.host() + ": " + first.reason(),
         cause,
-        refusal != null || spark.sc().isStopped());
-  }
-
-  private static @Nullable RefusedException refusal(@Nullable Throwable thrown) {
-    for (Throwable each = thrown; each != null; each = each.getCause()) {
-      if (each instanceof RefusedException refused) {
-        return refused;
-      }
-    }
-    return null;
+        first.refused() || spark.sc().isStopped());
   }
 }

@@ -2,9 +2,7 @@ package io.pentrough.spark;
 
 import io.pentrough.Position;
 import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +18,9 @@ final class Checkpoint {
 
   private static final long MAGIC = 0x50656e7463686b0aL; // "Pentchk\n"
   private static final int VERSION = 1;
+
+  /** Half of what an array can hold, so that an entry is an array too. */
+  private static final int MAX_STATE = 1 << 30;
 
   final int attempt;
   final int number;
@@ -45,22 +46,29 @@ final class Checkpoint {
     return new CheckpointName(attempt, number);
   }
 
-  /** The content of the entry. */
+  /**
+   * The content of the entry.
+   *
+   * @throws RefusedException if the state is too large
+   */
   byte[] encode(String job) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream(state.length + 1024);
-    try (DataOutputStream out = new DataOutputStream(bytes)) {
-      out.writeLong(MAGIC);
-      out.writeInt(VERSION);
-      writeBytes(out, job.getBytes(StandardCharsets.UTF_8));
-      out.writeInt(attempt);
-      out.writeInt(number);
-      writeBytes(out, position.toString().getBytes(StandardCharsets.US_ASCII));
-      writeBytes(out, state);
-      out.writeLong(crc(bytes.toByteArray(), bytes.size()));
-    } catch (IOException e) {
-      throw new AssertionError("an array in memory refuses bytes", e);
+    if (state.length > MAX_STATE) {
+      throw new RefusedException(
+          "a state has " + state.length + " bytes, but a checkpoint holds at most " + MAX_STATE);
     }
-    return bytes.toByteArray();
+    byte[] owner = job.getBytes(StandardCharsets.UTF_8);
+    byte[] where = position.toString().getBytes(StandardCharsets.US_ASCII);
+    // Of its exact size, as a growing one would need the memory several times.
+    ByteBuffer out =
+        ByteBuffer.allocate(
+            2 * Long.BYTES + 6 * Integer.BYTES + owner.length + where.length + state.length);
+    out.putLong(MAGIC).putInt(VERSION);
+    out.putInt(owner.length).put(owner);
+    out.putInt(attempt).putInt(number);
+    out.putInt(where.length).put(where);
+    out.putInt(state.length).put(state);
+    out.putLong(crc(out.array(), out.position()));
+    return out.array();
   }
 
   /**
@@ -114,11 +122,6 @@ final class Checkpoint {
     return new RefusedException(
         (where + " is damaged: its checksum does not fit its " + bytes + " bytes; delete it, and")
             + " the job goes on from an older one, if there is one");
-  }
-
-  private static void writeBytes(DataOutputStream out, byte[] bytes) throws IOException {
-    out.writeInt(bytes.length);
-    out.write(bytes);
   }
 
   private static byte[] readBytes(DataInputStream in) throws IOException {

@@ -35,8 +35,10 @@ public final class ElasticContext {
   private final boolean needsGpu;
   private final Gathering gathering;
   private final Pace pace;
-  private final @Nullable Checkpoint from;
+  private final @Nullable Position from;
 
+  private byte @Nullable [] state;
+  private boolean stateAsked;
   private @Nullable Device device;
   private @Nullable BackgroundLoader loader;
   private byte[] lastPosition = {};
@@ -59,7 +61,8 @@ public final class ElasticContext {
     this.attempt = attempt;
     this.needsGpu = needsGpu;
     this.pace = pace;
-    this.from = from;
+    this.from = from == null ? null : from.position;
+    state = from == null ? null : from.state;
     lastNumber = from == null ? 0 : from.number;
     gathering =
         new Gathering(spark.partitionId(), message -> List.of(spark.allGather(message.get(0))));
@@ -93,12 +96,30 @@ public final class ElasticContext {
   }
 
   /**
-   * The state that the last checkpoint has saved.
+   * The state that the last checkpoint has saved. It is kept until this method and {@link #start}
+   * have both been called.
    *
    * @return its bytes, a copy; empty if there is no checkpoint
+   * @throws IllegalStateException if it is not kept any more
    */
   public Optional<byte[]> state() {
-    return Optional.ofNullable(from).map(checkpoint -> checkpoint.state.clone());
+    if (from == null) {
+      return Optional.empty();
+    }
+    if (state == null) {
+      throw new IllegalStateException(
+          "the state is not kept after start(...), once it was asked for; ask for it once");
+    }
+    byte[] copy = state.clone();
+    stateAsked = true;
+    dropState();
+    return Optional.of(copy);
+  }
+
+  private void dropState() {
+    if (stateAsked && loader != null) {
+      state = null;
+    }
   }
 
   /**
@@ -142,7 +163,7 @@ public final class ElasticContext {
     }
     builder.shard(rank(), tasks(), remainder);
     if (from != null) {
-      builder.startAt(from.position);
+      builder.startAt(from);
     }
     BackgroundLoader started;
     try {
@@ -151,6 +172,7 @@ public final class ElasticContext {
       throw new RefusedException(String.valueOf(e.getMessage()), e);
     }
     loader = started;
+    dropState();
     lastPosition = bytes(started.position());
     // So early, that what could not be saved is not trained.
     whole(together(Kind.START, lastPosition));
@@ -188,13 +210,14 @@ public final class ElasticContext {
   }
 
   /**
-   * Makes a checkpoint, done together: what all loaders have delivered until now, and the state. If
-   * the attempt fails, the next one continues from there. One task writes it, the one with the
-   * lowest number whose work is not over, and it is written when this method has returned there.
-   * The others don't wait for that.
+   * Makes a checkpoint, done together: what all loaders have delivered until now, and the state. Of
+   * a task whose work is over, it is what its loader had delivered at its own last call. If the
+   * attempt fails, the next one continues from there. One task writes it, the one with the lowest
+   * number whose work is not over, and it is written when this method has returned there. The
+   * others don't wait for that.
    *
-   * @param state makes the bytes to save, at most 2 GB, which must be good for all tasks; called in
-   *     the task that writes
+   * @param state makes the bytes to save, at most 1 GB (2^30 bytes), which must be good for all
+   *     tasks; called in the task that writes
    * @throws RefusedException if it cannot be written, or another attempt has begun
    * @throws IllegalStateException if no loader was started
    * @throws Exception what {@code state} throws
@@ -264,12 +287,11 @@ public final class ElasticContext {
   }
 
   /** Gives back what the task has left open. */
+  @SuppressWarnings("try")
   void close() {
-    if (loader != null) {
-      loader.close();
-    }
-    if (device != null) {
-      device.close();
+    try (Device last = device;
+        BackgroundLoader first = loader) {
+      // Closes both, whatever one of them throws.
     }
   }
 }

@@ -1,11 +1,13 @@
 package io.pentrough.spark;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.ObjectOutputStream;
 import java.io.OutputStream;
 import java.io.Serializable;
 import java.lang.System.Logger.Level;
 import java.net.InetAddress;
+import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.time.Instant;
@@ -16,6 +18,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.IntUnaryOperator;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.util.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -94,6 +97,7 @@ public final class ElasticJob {
     private int fruitlessAttempts = 3;
     private boolean needsGpu;
     private boolean takeOver;
+    private Duration storeDelay = Duration.ofMinutes(1);
     private Consumer<ElasticProgress> progress =
         now -> LOG.log(Level.INFO, now.toString()); // not now::toString, which may be costly
 
@@ -128,7 +132,8 @@ public final class ElasticJob {
     }
 
     /**
-     * Sets how long to wait for room before an attempt.
+     * Sets how long to wait for room before an attempt, and then for Spark to start its tasks, but
+     * at least 5 seconds for that. An attempt whose tasks are not started in that time has failed.
      *
      * @param timeout 10 minutes by default
      * @return this
@@ -175,6 +180,12 @@ public final class ElasticJob {
       return this;
     }
 
+    /** How late a task may see what the driver has created: NFS caches folders. For tests. */
+    Builder<R> storeDelay(Duration delay) {
+      this.storeDelay = delay;
+      return this;
+    }
+
     /**
      * Sets who hears how the tasks get on: about as often as executors send a heartbeat
      * (spark.executor.heartbeatInterval, 10 s). By default it is logged.
@@ -194,7 +205,8 @@ public final class ElasticJob {
      * @return the results of the tasks of the last attempt, by rank
      * @throws IllegalArgumentException if the task cannot be sent to executors
      * @throws RefusedException if the store is in use by another driver, holds a checkpoint that is
-     *     damaged or of another job, or cannot be written to
+     *     damaged or of another job, or cannot be written to; or if executors are allocated
+     *     dynamically
      * @throws ElasticJobException if a task was refused, attempts in a row have failed without a
      *     new checkpoint, there was no room in time, or the application was stopped
      * @throws InterruptedException if the thread is interrupted; the attempt is cancelled, and the
@@ -202,20 +214,40 @@ public final class ElasticJob {
      */
     public List<R> run() throws InterruptedException {
       requireSerialisable();
+      requireFixedExecutors();
       try (Ownership owner = Ownership.take(store, driver(), takeOver)) {
-        return attempts(owner, new Ledger(store, name));
+        return attempts(owner, new Ledger(store, name, storeDelay));
+      } catch (RefusedException e) {
+        if (isInterrupt(e)) {
+          InterruptedException interrupt = new InterruptedException();
+          interrupt.initCause(e);
+          throw interrupt;
+        }
+        throw e;
       }
+    }
+
+    /** Whether a store was interrupted, as Hadoop says it. */
+    private static boolean isInterrupt(Throwable thrown) {
+      for (Throwable each = thrown; each != null; each = each.getCause()) {
+        if (each instanceof InterruptedIOException && !(each instanceof SocketTimeoutException)) {
+          return true;
+        }
+      }
+      return false;
     }
 
     private List<R> attempts(Ownership owner, Ledger ledger) throws InterruptedException {
       Room room = new Room(spark.sc(), tasks);
       for (int fruitless = 0; ; ) {
-        int wanted = room.await(roomTimeout.toNanos());
         owner.require();
         int attempt = ledger.claim();
+        owner.require(); // again: whoever has taken over meanwhile must be the last to claim
         Optional<CheckpointName> newest = ledger.newest();
         newest.ifPresent(name -> ledger.read(name, attempt)); // refused here, and not by each task
         @Nullable CheckpointName from = newest.orElse(null);
+        // Last, as an executor may get lost during the reading.
+        int wanted = room.await(roomTimeout.toNanos());
         LOG.log(
             Level.INFO,
             "{0}: attempt {1} on {2} tasks, from {3}",
@@ -225,10 +257,18 @@ public final class ElasticJob {
             from == null ? "the beginning" : from);
         try {
           return new Attempt(spark, name, attempt, wanted)
-              .run(task, ledger, needsGpu, from, progress);
+              .run(task, ledger, needsGpu, from, roomTimeout, progress);
         } catch (Attempt.FailedException e) {
-          fruitless = ledger.newest().equals(newest) ? fruitless + 1 : 0;
-          owner.require(); // says more than what befell the tasks then
+          if (spark.sc().isStopped()) { // the store may have gone with it
+            throw failed(e.failure, fruitless);
+          }
+          try {
+            fruitless = ledger.newest().equals(newest) ? fruitless + 1 : 0;
+            owner.require(); // says more than what befell the tasks then
+          } catch (RefusedException refused) {
+            refused.addSuppressed(failed(e.failure, fruitless));
+            throw refused;
+          }
           if (e.failure.isFinal() || fruitless >= fruitlessAttempts) {
             throw failed(e.failure, fruitless);
           }
@@ -246,6 +286,15 @@ public final class ElasticJob {
                   ? ""
                   : " (" + fruitless + " attempts in a row made no new checkpoint)"),
           failure.cause());
+    }
+
+    /** Else Spark says it, in each attempt. */
+    private void requireFixedExecutors() {
+      if (Utils.isDynamicAllocationEnabled(spark.sc().conf())) {
+        throw new RefusedException(
+            "Spark runs no barrier stage with dynamic allocation of executors; submit the job with"
+                + " --conf spark.dynamicAllocation.enabled=false");
+      }
     }
 
     /** Else Spark says it, for each object on the way and in four lines each. */

@@ -10,12 +10,13 @@ import java.util.Locale;
  *
  * @param job the job's name
  * @param attempt its number
+ * @param attemptTasks how many tasks the attempt has
  * @param tasks each task that has reported, by rank; there is at least one
  */
-public record ElasticProgress(String job, int attempt, List<TaskProgress> tasks) {
+public record ElasticProgress(String job, int attempt, int attemptTasks, List<TaskProgress> tasks) {
 
   /**
-   * How many steps all tasks have done.
+   * How many steps all tasks have done that have reported.
    *
    * @return those of the task with the fewest, in this attempt
    */
@@ -47,7 +48,7 @@ public record ElasticProgress(String job, int attempt, List<TaskProgress> tasks)
   public String toString() {
     if (steps() == 0) {
       return String.format(
-          Locale.ROOT, "%s: attempt %d begins on %d tasks", job, attempt, tasks.size());
+          Locale.ROOT, "%s: attempt %d begins on %d tasks", job, attempt, attemptTasks);
     }
     TaskProgress slowest = slowest();
     String line =
@@ -57,8 +58,11 @@ public record ElasticProgress(String job, int attempt, List<TaskProgress> tasks)
             job,
             attempt,
             steps(),
-            tasks.size(),
+            attemptTasks,
             stepsPerSecond());
+    if (tasks.size() < attemptTasks) {
+      line += "; " + (attemptTasks - tasks.size()) + " of them have not reported yet";
+    }
     if (tasks.size() == 1) {
       return line;
     }

@@ -3,12 +3,15 @@ package io.pentrough.spark;
 import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
@@ -49,21 +52,64 @@ public final class FolderStore implements CheckpointStore {
         out.write(content);
         out.getFD().sync();
       }
-      Files.createLink(entry, part);
-      return true;
-    } catch (FileAlreadyExistsException e) {
-      if (Files.exists(entry)) {
+      if (!link(entry, part)) {
         return false;
       }
-      throw new IOException(folder + " is a file, but must be a folder", e);
-    } catch (UnsupportedOperationException e) {
-      throw new IOException(
-          "the file system of " + folder + " has no hard links; take a folder on another one", e);
+      forceFolder();
+      return true;
     } catch (IOException e) {
-      throw new IOException(folder + " cannot be written to: " + reason(e), e);
+      throw failed("written to", e);
     } finally {
       discard(part);
     }
+  }
+
+  /** Gives a file its name as an entry, unless there is one. */
+  static boolean link(Path entry, Path part) throws IOException {
+    try {
+      Files.createLink(entry, part);
+      return true;
+    } catch (FileAlreadyExistsException e) {
+      try {
+        return Files.isSameFile(entry, part); // NFS may ask twice, and tell the second answer
+      } catch (NoSuchFileException gone) { // deleted meanwhile
+        return false;
+      }
+    } catch (AccessDeniedException | NoSuchFileException e) {
+      throw e;
+    } catch (FileSystemException | UnsupportedOperationException e) { // Linux says EPERM
+      throw new IOException(
+          "no hard link could be made there ("
+              + (e instanceof IOException io ? reason(io) : e.getMessage())
+              + "); if the file system has none, take a folder on another one",
+          e);
+    }
+  }
+
+  /** Forces the new name to the disk; an interrupt is kept for later. */
+  private void forceFolder() throws IOException {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try (FileChannel channel = FileChannel.open(folder.toPath(), StandardOpenOption.READ)) {
+          channel.force(true);
+          return;
+        } catch (ClosedByInterruptException e) {
+          interrupted |= Thread.interrupted();
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private IOException failed(String what, IOException e) {
+    if (folder.exists() && !folder.isDirectory()) {
+      return new IOException(folder + " is a file, but must be a folder", e);
+    }
+    return new IOException(folder + " cannot be " + what + ": " + reason(e), e);
   }
 
   private static void discard(Path part) {
@@ -86,7 +132,13 @@ public final class FolderStore implements CheckpointStore {
 
   @Override
   public byte[] read(String name) throws IOException {
-    return Files.readAllBytes(path(name));
+    try {
+      return Files.readAllBytes(path(name));
+    } catch (NoSuchFileException e) {
+      throw e;
+    } catch (IOException e) {
+      throw failed("read", e);
+    }
   }
 
   @Override
@@ -98,12 +150,18 @@ public final class FolderStore implements CheckpointStore {
           .toList();
     } catch (NoSuchFileException e) {
       return List.of();
+    } catch (IOException e) {
+      throw failed("read", e);
     }
   }
 
   @Override
   public void delete(String name) throws IOException {
-    Files.deleteIfExists(path(name));
+    try {
+      Files.deleteIfExists(path(name));
+    } catch (IOException e) {
+      throw failed("written to", e);
+    }
   }
 
   @Override

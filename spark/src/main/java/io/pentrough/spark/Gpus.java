@@ -83,6 +83,14 @@ final class Gpus {
    */
   static int ordinal(String address, int devices, Map<String, String> environment) {
     String visible = environment.get(VISIBLE);
+    String order = environment.getOrDefault(ORDER, "").toUpperCase(Locale.ROOT);
+    boolean isNumber = address.matches("\\d{1,9}");
+    // The numbers in CUDA_VISIBLE_DEVICES are CUDA's too, so one visible GPU is no exception.
+    if (isNumber && (devices > 1 || visible != null) && !order.equals("PCI_BUS_ID")) {
+      throw new RefusedException(
+          "Spark counts the GPUs of this machine by their bus, CUDA by their speed; submit the job"
+              + (" with --conf spark.executorEnv." + ORDER + "=PCI_BUS_ID"));
+    }
     if (visible != null) {
       int at = List.of(visible.replace(" ", "").split(",")).indexOf(address);
       if (at >= 0 && at < devices) {
@@ -91,24 +99,15 @@ final class Gpus {
       throw new RefusedException(
           "Spark gave this task the GPU " + address + ", but " + VISIBLE + " is " + visible);
     }
-    int number;
-    try {
-      number = Integer.parseInt(address);
-    } catch (NumberFormatException e) {
+    if (!isNumber) {
       throw new RefusedException(
           ("the discovery script calls a GPU " + address + ", but should give a number or an id")
-              + " as nvidia-smi does",
-          e);
+              + " as nvidia-smi does");
     }
-    if (number < 0 || number >= devices) {
+    int number = Integer.parseInt(address);
+    if (number >= devices) {
       throw new RefusedException(
           "Spark gave this task the GPU " + number + ", but CUDA knows " + devices);
-    }
-    String order = environment.getOrDefault(ORDER, "").toUpperCase(Locale.ROOT);
-    if (devices > 1 && !order.equals("PCI_BUS_ID")) {
-      throw new RefusedException(
-          "Spark counts the GPUs of this machine by their bus, CUDA by their speed; submit the job"
-              + (" with --conf spark.executorEnv." + ORDER + "=PCI_BUS_ID"));
     }
     return number;
   }

@@ -1,8 +1,11 @@
 package io.pentrough.spark;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.Serializable;
 import java.lang.System.Logger.Level;
+import java.nio.file.NoSuchFileException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -20,12 +23,25 @@ final class Ledger implements Serializable {
   private static final System.Logger LOG = System.getLogger(Ledger.class.getName());
   private static final Pattern ATTEMPT = Pattern.compile("attempt-(\\d{8})");
 
+  private static final long POLL_MILLIS = 500;
+
   private final CheckpointStore store;
   private final String job;
+  private final Duration delay;
 
   Ledger(CheckpointStore store, String job) {
+    this(store, job, Duration.ZERO);
+  }
+
+  /**
+   * A ledger.
+   *
+   * @param delay how late a task may see what the driver has created
+   */
+  Ledger(CheckpointStore store, String job, Duration delay) {
     this.store = store;
     this.job = job;
+    this.delay = delay;
   }
 
   CheckpointStore store() {
@@ -69,6 +85,7 @@ final class Ledger implements Serializable {
     entries.stream()
         .filter(entry -> ATTEMPT.matcher(entry).matches() && !entry.equals(attempt(claimed)))
         .forEach(this::discard);
+    entries.stream().filter(entry -> entry.startsWith("probe-")).forEach(this::discard);
     CheckpointName.among(entries).stream().skip(2).forEach(name -> discard(name.toString()));
     return claimed;
   }
@@ -97,13 +114,40 @@ final class Ledger implements Serializable {
   }
 
   /** Refuses a store in which a task does not see what the driver has created. */
-  void requireVisible(int attempt, String host) {
-    if (!list().contains(attempt(attempt))) {
-      throw new RefusedException(
-          (store + ", as seen from " + host + ", has no entry " + attempt(attempt))
-              + ", but the driver has created it; the driver and all executors must see the same"
-              + " store");
+  void requireVisible(int attempt, String host) throws InterruptedException {
+    long began = System.nanoTime();
+    while (!exists(attempt(attempt))) {
+      if (System.nanoTime() - began >= delay.toNanos()) {
+        throw new RefusedException(
+            (store + ", as seen from " + host + ", has no entry " + attempt(attempt))
+                + (" after " + delay.toSeconds() + " s, but the driver has created it; the driver")
+                + " and all executors must see the same store");
+      }
+      Thread.sleep(POLL_MILLIS);
     }
+  }
+
+  /** Asks by name, as NFS may give an old list of a folder. */
+  private boolean exists(String entry) {
+    try {
+      store.read(entry);
+      return true;
+    } catch (NoSuchFileException | FileNotFoundException e) {
+      return false;
+    } catch (IOException e) {
+      throw failed(e);
+    }
+  }
+
+  /**
+   * Writes an entry and deletes it, so that a task which cannot write ends before it trains.
+   *
+   * @throws RefusedException if the store fails
+   */
+  void requireWritable(int attempt) {
+    String probe = String.format("probe-%08d", attempt);
+    create(probe, new byte[0]);
+    discard(probe);
   }
 
   /**

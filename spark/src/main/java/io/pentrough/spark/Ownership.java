@@ -1,10 +1,15 @@
 package io.pentrough.spark;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import java.util.UUID;
+import java.util.regex.Pattern;
 
 /**
  * The mark in a store that a driver uses it. It keeps a second driver away by mistake; that a
@@ -13,14 +18,19 @@ import java.util.UUID;
 final class Ownership implements AutoCloseable {
 
   private static final System.Logger LOG = System.getLogger(Ownership.class.getName());
-  private static final String ENTRY = "owner";
+  private static final Pattern ENTRY = Pattern.compile("owner-\\d{8}");
 
   private final CheckpointStore store;
+
+  /** One that no other owner has meanwhile, so that nobody deletes another one's mark. */
+  private final String entry;
+
   private final byte[] mark;
   private final Thread hook = new Thread(this::giveUp, "pentrough-store-owner");
 
-  private Ownership(CheckpointStore store, byte[] mark) {
+  private Ownership(CheckpointStore store, String entry, byte[] mark) {
     this.store = store;
+    this.entry = entry;
     this.mark = mark;
   }
 
@@ -33,25 +43,46 @@ final class Ownership implements AutoCloseable {
    */
   static Ownership take(CheckpointStore store, String driver, boolean takeOver) {
     byte[] mark = (driver + "\n" + UUID.randomUUID()).getBytes(StandardCharsets.UTF_8);
+    String entry;
     try {
-      if (takeOver) {
-        store.delete(ENTRY);
-      }
-      if (!store.create(ENTRY, mark)) {
+      List<String> others = owners(store);
+      int last = others.isEmpty() ? 0 : Integer.parseInt(others.get(0).substring(6));
+      entry = String.format("owner-%08d", last + 1);
+      if ((!takeOver && last > 0) || !store.create(entry, mark)) {
         throw new RefusedException(
             (store + " is in use by " + owner(store) + "; two drivers on one store would throw")
                 + " away each other's work. If that one is gone, start this one with takeOver()");
       }
+      for (String other : others) {
+        store.delete(other);
+      }
     } catch (IOException e) {
       throw new RefusedException("the checkpoint store failed: " + e.getMessage(), e);
     }
-    Ownership taken = new Ownership(store, mark);
+    Ownership taken = new Ownership(store, entry, mark);
     Runtime.getRuntime().addShutdownHook(taken.hook); // Ctrl-C, or the cluster manager's SIGTERM
     return taken;
   }
 
+  /** The marks of owners, the latest first. */
+  private static List<String> owners(CheckpointStore store) throws IOException {
+    return store.list().stream()
+        .filter(entry -> ENTRY.matcher(entry).matches())
+        .sorted(Comparator.reverseOrder())
+        .toList();
+  }
+
   private static String owner(CheckpointStore store) throws IOException {
-    return new String(store.read(ENTRY), StandardCharsets.UTF_8).lines().findFirst().orElse("?");
+    try {
+      List<String> owners = owners(store);
+      if (!owners.isEmpty()) {
+        String mark = new String(store.read(owners.get(0)), StandardCharsets.UTF_8);
+        return mark.lines().findFirst().orElse("?");
+      }
+    } catch (NoSuchFileException | FileNotFoundException e) {
+      // It has ended meanwhile.
+    }
+    return "another driver, which has ended by now";
   }
 
   /**
@@ -61,7 +92,7 @@ final class Ownership implements AutoCloseable {
    */
   void require() {
     try {
-      if (!Arrays.equals(store.read(ENTRY), mark)) {
+      if (!isMine()) {
         throw new RefusedException(
             store + " was taken over by " + owner(store) + ", so this driver ends");
       }
@@ -71,10 +102,18 @@ final class Ownership implements AutoCloseable {
     }
   }
 
+  private boolean isMine() throws IOException {
+    try {
+      return Arrays.equals(store.read(entry), mark);
+    } catch (NoSuchFileException | FileNotFoundException e) {
+      return false;
+    }
+  }
+
   private void giveUp() {
     try {
-      if (Arrays.equals(store.read(ENTRY), mark)) {
-        store.delete(ENTRY);
+      if (isMine()) {
+        store.delete(entry);
       }
     } catch (IOException e) {
       LOG.log(

@@ -50,6 +50,9 @@ final class Room {
 
   /** What Spark asks itself before it starts a barrier stage. Public in bytecode only. */
   private int now() {
+    if (spark.isStopped()) { // what follows would only say that there is no room
+      throw new ElasticJobException("the Spark application was stopped", null);
+    }
     try {
       return spark.maxNumConcurrentTasks(spark.resourceProfileManager().defaultResourceProfile());
     } catch (RuntimeException e) {

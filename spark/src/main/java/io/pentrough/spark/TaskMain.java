@@ -1,5 +1,6 @@
 package io.pentrough.spark;
 
+import java.io.Closeable;
 import java.io.Serializable;
 import java.util.List;
 import org.apache.spark.BarrierTaskContext;
@@ -48,6 +49,7 @@ final class TaskMain<R extends Serializable>
     }
   }
 
+  @SuppressWarnings("try") // the closing has no other use
   private R run(BarrierTaskContext spark) throws Exception {
     String host = hostOf(spark);
     if (spark.stageAttemptNumber() > 0) {
@@ -55,6 +57,9 @@ final class TaskMain<R extends Serializable>
       throw new IllegalStateException("Spark has retried the stage of attempt " + attempt);
     }
     ledger.requireVisible(attempt, host);
+    if (spark.partitionId() == 0) {
+      ledger.requireWritable(attempt);
+    }
     pace.begin(spark.partitionId(), host);
     ElasticContext context =
         new ElasticContext(
@@ -64,12 +69,10 @@ final class TaskMain<R extends Serializable>
             needsGpu,
             pace,
             from == null ? null : ledger.read(from, attempt));
-    try {
+    try (Closeable closing = context::close) {
       R result = task.run(context);
       context.finish();
       return result;
-    } finally {
-      context.close();
     }
   }
 

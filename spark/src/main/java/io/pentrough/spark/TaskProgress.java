@@ -8,7 +8,7 @@ import java.time.Duration;
  * @param rank the task's number
  * @param host the machine it runs on, with a port where Spark tells one
  * @param steps how many steps it has done in this attempt
- * @param stepsPerSecond how fast, since the report before
+ * @param stepsPerSecond how fast, since the report before; 0 if it has done no step since
  * @param ownTimePerStep how long a step took since the report before, less the time in which it
  *     waited for other tasks; if it has done no step since, how long it has been at one
  */

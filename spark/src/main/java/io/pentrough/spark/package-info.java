@@ -19,10 +19,12 @@
  * <table>
  * <caption>Entries of a store</caption>
  * <tr><th>entry</th><th>who creates it</th><th>what it means</th></tr>
- * <tr><td>{@code owner}</td><td>the driver, at its start</td><td>this driver uses the store; deleted
+ * <tr><td>{@code owner-N}</td><td>the driver, at its start</td><td>this driver uses the store; deleted
  * at its end</td></tr>
  * <tr><td>{@code attempt-A}</td><td>the driver, before attempt A</td><td>attempts before A are
  * over</td></tr>
+ * <tr><td>{@code probe-A}</td><td>task 0 of attempt A</td><td>nothing; it shows that executors can
+ * write, and is deleted at once</td></tr>
  * <tr><td>{@code checkpoint-A-N}</td><td>one task of attempt A</td><td>checkpoint N</td></tr>
  * </table>
  *
@@ -37,7 +39,7 @@
  * <p>States of the driver:
  *
  * <pre>
- * wait for room -> claim attempt A -> choose the newest checkpoint -> run the stage -+-> all tasks ended: done
+ * claim attempt A -> choose the newest checkpoint -> wait for room -> run the stage -+-> all tasks ended: done
  *       ^                                                                            |
  *       +---- a task failed or was lost, another attempt may help -------------------+-> else: failed
  * </pre>

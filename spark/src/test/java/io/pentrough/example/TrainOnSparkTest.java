@@ -2,12 +2,15 @@ package io.pentrough.example;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.spark.ElasticJob;
+import io.pentrough.spark.ElasticJobException;
 import io.pentrough.spark.ElasticTask;
 import io.pentrough.spark.FolderStore;
 import io.pentrough.spark.LocalSpark;
+import io.pentrough.spark.RefusedException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -124,6 +127,32 @@ class TrainOnSparkTest {
         assertArrayEquals(hashes.get(0), other);
       }
     }
+  }
+
+  @Test
+  @DisplayName("a task that has lost its neighbour leaves it to that one to say why")
+  void lostNeighbour() {
+    ElasticTask<Integer> task =
+        context -> {
+          try (TcpRing ring = TcpRing.connect(context, InetAddress.getLoopbackAddress())) {
+            if (context.rank() == 1) {
+              ring.sum(new double[2]);
+            }
+          }
+          Thread.sleep(1000); // it takes long to close what else is open
+          throw new RefusedException("the disk is full");
+        };
+    ElasticJobException e =
+        assertThrows(
+            ElasticJobException.class,
+            () ->
+                ElasticJob.builder(LocalSpark.get(), new FolderStore(folder), task)
+                    .tasks(room -> 2)
+                    .onProgress(now -> {})
+                    .run());
+    String message = String.valueOf(e.getMessage());
+    assertTrue(message.contains("attempt 1 on 2 tasks failed in task 0"), message);
+    assertTrue(message.endsWith(": the disk is full"), message);
   }
 
   private static List<Integer> lengths() {

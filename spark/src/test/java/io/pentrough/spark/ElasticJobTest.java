@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.Remainder;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,6 +19,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.spark.SparkConf;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaFutureAction;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -276,6 +280,23 @@ class ElasticJobTest {
   }
 
   @Test
+  @DisplayName("a store to which executors cannot write is refused before the task begins")
+  void executorsCannotWrite() {
+    ElasticTask<Integer> task =
+        context -> {
+          STARTED.add("trains");
+          return 0;
+        };
+    COUNT.set(100);
+    ElasticJobException e =
+        assertThrows(
+            ElasticJobException.class,
+            () -> job(task, new ReadOnlyStore(folder)).tasks(room -> 1).run());
+    assertTrue(message(e).endsWith("Read-only file system"), message(e));
+    assertEquals(List.of(), List.copyOf(STARTED));
+  }
+
+  @Test
   @DisplayName("an executor that sees another folder than the driver is refused")
   void notShared() {
     COUNT.set(100); // there is room enough
@@ -286,6 +307,7 @@ class ElasticJobTest {
                 job(
                         new CountingTask(4, 1, 2, Remainder.DROP, NOTHING),
                         new UnsharedStore(folder, "driver"))
+                    .storeDelay(Duration.ZERO)
                     .tasks(room -> 1)
                     .run());
     assertTrue(message(e).contains("must see the same store"), message(e));
@@ -326,6 +348,39 @@ class ElasticJobTest {
     @Override
     public void delete(String name) throws IOException {
       store().delete(name);
+    }
+  }
+
+  /** Was interrupted, as Hadoop says it. */
+  private static final class InterruptedStore extends SmallStore {
+
+    private static final long serialVersionUID = 1;
+
+    InterruptedStore(Path folder) {
+      super(folder);
+    }
+
+    @Override
+    public boolean create(String name, byte[] content) throws IOException {
+      throw new IOException("cannot be written to", new InterruptedIOException("call interrupted"));
+    }
+  }
+
+  /** Tasks cannot write, but the driver can. */
+  private static final class ReadOnlyStore extends SmallStore {
+
+    private static final long serialVersionUID = 1;
+
+    ReadOnlyStore(Path folder) {
+      super(folder);
+    }
+
+    @Override
+    public boolean create(String name, byte[] content) throws IOException {
+      if (TaskContext.get() != null) {
+        throw new IOException("Read-only file system");
+      }
+      return super.create(name, content);
     }
   }
 
@@ -393,6 +448,80 @@ class ElasticJobTest {
             () -> job(task).tasks(room -> 5).roomTimeout(Duration.ofMillis(1)).run());
     assertTrue(
         message(e).contains("room for 4 tasks at the same time, but 5 are wanted"), message(e));
+  }
+
+  @Test
+  @DisplayName(
+      "tasks that Spark cannot start, as others hold the slots, are not waited for forever")
+  void slotsAreHeld() throws Exception {
+    List<Integer> four = List.of(0, 1, 2, 3);
+    JavaFutureAction<Void> other =
+        LocalSpark.get()
+            .parallelize(four, LocalSpark.ROOM)
+            .foreachAsync(
+                number -> {
+                  STARTED.add("other " + number);
+                  gate.await();
+                });
+    untilStarted(4);
+    try {
+      ElasticJobException e =
+          assertThrows(
+              ElasticJobException.class,
+              () ->
+                  job(new CountingTask(8, 1, 2, Remainder.DROP, NOTHING))
+                      .tasks(room -> 2)
+                      .roomTimeout(Duration.ofMillis(1))
+                      .fruitlessAttempts(1)
+                      .run());
+      assertTrue(
+          message(e).contains("attempt 1 on 2 tasks failed: none of its tasks was started in 5 s"),
+          message(e));
+    } finally {
+      gate.countDown();
+      other.get();
+    }
+  }
+
+  @Test
+  @DisplayName("dynamic allocation is refused before anything starts")
+  void dynamicAllocation() {
+    SparkConf conf = LocalSpark.get().sc().conf();
+    conf.set("spark.dynamicAllocation.enabled", "true");
+    conf.set("spark.dynamicAllocation.testing", "true"); // else Spark ignores it in one process
+    try {
+      RefusedException e =
+          assertThrows(RefusedException.class, () -> job(context -> 0).tasks(room -> 1).run());
+      assertTrue(message(e).contains("spark.dynamicAllocation.enabled=false"), message(e));
+    } finally {
+      conf.remove("spark.dynamicAllocation.enabled");
+      conf.remove("spark.dynamicAllocation.testing");
+    }
+  }
+
+  @Test
+  @DisplayName("an interrupt that a store notices is an interrupt")
+  void interruptedStore() {
+    InterruptedException e =
+        assertThrows(
+            InterruptedException.class,
+            () -> job(context -> 0, new InterruptedStore(folder)).tasks(room -> 1).run());
+    assertInstanceOf(RefusedException.class, e.getCause());
+  }
+
+  @Test
+  @DisplayName("the state is kept until it was asked for and the loader was started")
+  void stateIsDropped() throws Exception {
+    CountingTask counting = new CountingTask(4, 1, 2, Remainder.DROP, NOTHING);
+    job(counting).tasks(room -> 1).run();
+    ElasticTask<Integer> task =
+        context -> {
+          assertEquals(context.state().orElseThrow().length, context.state().orElseThrow().length);
+          context.start(counting.builder(context.openDevice()), Remainder.DROP);
+          assertThrows(IllegalStateException.class, context::state);
+          return 7;
+        };
+    assertEquals(List.of(7), job(task).tasks(room -> 1).run());
   }
 
   @Test

@@ -37,8 +37,12 @@ class GpusTest {
   @Test
   @DisplayName("CUDA_VISIBLE_DEVICES renumbers the GPUs")
   void visible() {
-    assertEquals(1, Gpus.ordinal("3", 2, Map.of("CUDA_VISIBLE_DEVICES", "2, 3")));
-    assertRefused("CUDA_VISIBLE_DEVICES is 2,3", "1", 2, Map.of("CUDA_VISIBLE_DEVICES", "2,3"));
+    Map<String, String> some =
+        Map.of("CUDA_VISIBLE_DEVICES", "2, 3", "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+    assertEquals(1, Gpus.ordinal("3", 2, some));
+    assertRefused("CUDA_VISIBLE_DEVICES is 2, 3", "1", 2, some);
+    assertRefused("CUDA_DEVICE_ORDER=PCI_BUS_ID", "3", 2, Map.of("CUDA_VISIBLE_DEVICES", "2,3"));
+    assertRefused("CUDA_DEVICE_ORDER=PCI_BUS_ID", "3", 1, Map.of("CUDA_VISIBLE_DEVICES", "3"));
   }
 
   private static void assertRefused(

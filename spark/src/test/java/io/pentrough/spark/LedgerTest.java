@@ -16,12 +16,17 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.jspecify.annotations.Nullable;
@@ -145,13 +150,130 @@ class LedgerTest {
   }
 
   @Test
+  @DisplayName("a link that was made is no entry of another one, also if the answer says so")
+  void linkedTwice() throws Exception {
+    Path part = Files.write(folder.resolve("a.1.part"), new byte[] {1});
+    assertTrue(FolderStore.link(folder.resolve("a"), part));
+    assertTrue(FolderStore.link(folder.resolve("a"), part));
+    Path other = Files.write(folder.resolve("a.2.part"), new byte[] {1});
+    assertFalse(FolderStore.link(folder.resolve("a"), other));
+  }
+
+  @Test
+  @DisplayName("an interrupt while an entry is created is kept, and the entry is there")
+  void interruptedCreation() throws Exception {
+    Thread.currentThread().interrupt();
+    assertTrue(new FolderStore(folder).create("a", new byte[] {1}));
+    assertTrue(Thread.interrupted());
+  }
+
+  @Test
+  @DisplayName("a task waits for what the driver has created, whatever an old list says")
+  void seesLate() throws Exception {
+    ledger().claim();
+    Path entry = folder.resolve("attempt-00000001");
+    Path aside = Files.move(entry, folder.resolve("aside"));
+    RefusedException e =
+        assertThrows(RefusedException.class, () -> ledger().requireVisible(1, "host"));
+    assertTrue(message(e).contains("must see the same store"), message(e));
+    AtomicInteger reads = new AtomicInteger();
+    LateStore store = new LateStore(folder, reads, () -> Files.move(aside, entry));
+    new Ledger(store, "job", Duration.ofSeconds(15)).requireVisible(1, "host");
+    assertEquals(2, reads.get());
+  }
+
+  @Test
+  @DisplayName("a driver that gives up its mark while another one takes over leaves that one's")
+  void givesUpItsOwnMark() {
+    InterferingStore store = new InterferingStore(folder);
+    Ownership first = Ownership.take(store, "first", false);
+    AtomicReference<Ownership> second = new AtomicReference<>();
+    store.afterRead = () -> second.set(Ownership.take(store.store, "second", true));
+    first.close();
+    Ownership taken = Objects.requireNonNull(second.get());
+    taken.require();
+    RefusedException e =
+        assertThrows(RefusedException.class, () -> Ownership.take(store, "third", false));
+    assertTrue(message(e).contains("is in use by second"), message(e));
+    taken.close();
+    Ownership.take(store, "fourth", false).close();
+  }
+
+  /** Shows an entry at the second read, and never in a list. */
+  private static final class LateStore extends InterferingStore {
+    private static final long serialVersionUID = 1;
+    private final AtomicInteger reads;
+    private final transient Callable<Path> appear;
+
+    LateStore(Path folder, AtomicInteger reads, Callable<Path> appear) {
+      super(folder);
+      this.reads = reads;
+      this.appear = appear;
+    }
+
+    @Override
+    public byte[] read(String name) throws IOException {
+      if (reads.incrementAndGet() == 2) {
+        try {
+          appear.call();
+        } catch (Exception e) {
+          throw new AssertionError(e);
+        }
+      }
+      return super.read(name);
+    }
+
+    @Override
+    public List<String> list() {
+      return List.of();
+    }
+  }
+
+  /** Something else happens once, between a read and what follows it. */
+  private static class InterferingStore implements CheckpointStore {
+    private static final long serialVersionUID = 1;
+    private final FolderStore store;
+    private transient @Nullable Runnable afterRead;
+
+    InterferingStore(Path folder) {
+      store = new FolderStore(folder);
+    }
+
+    @Override
+    public boolean create(String name, byte[] content) throws IOException {
+      return store.create(name, content);
+    }
+
+    @Override
+    public byte[] read(String name) throws IOException {
+      byte[] content = store.read(name);
+      Runnable once = afterRead;
+      afterRead = null;
+      if (once != null) {
+        once.run();
+      }
+      return content;
+    }
+
+    @Override
+    public List<String> list() throws IOException {
+      return store.list();
+    }
+
+    @Override
+    public void delete(String name) throws IOException {
+      store.delete(name);
+    }
+  }
+
+  @Test
   @DisplayName("a place where nothing can be written gives one error that names it")
   void unwritable() throws Exception {
     Path file = Files.write(folder.resolve("file"), new byte[0]);
     RefusedException e =
         assertThrows(
             RefusedException.class, () -> new Ledger(new FolderStore(file), "job").claim());
-    assertTrue(message(e).contains(file.toString()), message(e));
+    assertTrue(message(e).contains(file + " is a file, but must be a folder"), message(e));
     RefusedException readOnly =
         assertThrows(
             RefusedException.class,
