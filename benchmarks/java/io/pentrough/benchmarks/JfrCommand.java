@@ -36,9 +36,7 @@ final class JfrCommand implements Callable<Integer> {
     /** The events that the recording asks for; null if there is no recording. */
     final @Nullable List<String> events;
 
-    final double[] fill = new double[rounds];
-    final double[] get = new double[rounds];
-    final double[] heap = new double[rounds];
+    final BurstCosts costs = new BurstCosts(rounds, bursts, RING);
 
     Measured(String name, @Nullable List<String> events) {
       this.name = name;
@@ -48,25 +46,7 @@ final class JfrCommand implements Callable<Integer> {
     void measure(int round, GatedLoader gated, Threads threads) throws Exception {
       try (AutoCloseable recording = events == null ? () -> {} : new FlightRecording(events)) {
         sum += recording.hashCode() & 1;
-        long filling = 0;
-        long getting = 0;
-        long allocated = threads.allocatedBytes();
-        for (int i = 0; i < bursts; i++) {
-          long started = System.nanoTime();
-          gated.go();
-          gated.awaitFilled();
-          long filled = System.nanoTime();
-          sum += gated.consume();
-          filling += filled - started;
-          getting += System.nanoTime() - filled;
-        }
-        double heapBytes = threads.allocatedBytes() - allocated;
-        if (round >= 0) {
-          double count = (double) bursts * RING;
-          fill[round] = filling / count;
-          get[round] = getting / count;
-          heap[round] = heapBytes / count;
-        }
+        sum += costs.measure(round, gated, threads);
       }
     }
   }
@@ -119,11 +99,11 @@ final class JfrCommand implements Callable<Integer> {
   private static void row(Table table, Measured each, Measured base) {
     table.row(
         each.name,
-        median(each.fill),
-        Estimate.ratio(each.fill, base.fill),
-        median(each.get),
-        Estimate.ratio(each.get, base.get),
-        median(each.heap));
+        median(each.costs.fill),
+        Estimate.ratio(each.costs.fill, base.costs.fill),
+        median(each.costs.get),
+        Estimate.ratio(each.costs.get, base.costs.get),
+        median(each.costs.heap));
   }
 
   private static String median(double[] values) {

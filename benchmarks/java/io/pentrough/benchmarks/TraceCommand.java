@@ -35,9 +35,7 @@ final class TraceCommand implements Callable<Integer> {
   /** What was measured of one loader, by round. */
   private final class Measured implements AutoCloseable {
     final int batches;
-    final double[] fill = new double[rounds];
-    final double[] get = new double[rounds];
-    final double[] heap = new double[rounds];
+    final BurstCosts costs = new BurstCosts(rounds, bursts, RING);
     final double[] snapshot = new double[rounds];
     final GatedLoader gated;
     final Threads threads;
@@ -50,27 +48,11 @@ final class TraceCommand implements Callable<Integer> {
     }
 
     void measure(int round) throws Exception {
-      long filling = 0;
-      long getting = 0;
-      long allocated = threads.allocatedBytes();
-      for (int i = 0; i < bursts; i++) {
-        long started = System.nanoTime();
-        gated.go();
-        gated.awaitFilled();
-        long filled = System.nanoTime();
-        sum += gated.consume();
-        filling += filled - started;
-        getting += System.nanoTime() - filled;
-      }
-      double heapBytes = threads.allocatedBytes() - allocated;
+      sum += costs.measure(round, gated, threads);
       long started = System.nanoTime();
       sum += gated.loader.trace().batches().size();
       double snapshotNanos = System.nanoTime() - started;
       if (round >= 0) {
-        double count = (double) bursts * RING;
-        fill[round] = filling / count;
-        get[round] = getting / count;
-        heap[round] = heapBytes / count;
         snapshot[round] = snapshotNanos / 1e3;
       }
     }
@@ -113,11 +95,11 @@ final class TraceCommand implements Callable<Integer> {
           trace.writeChromeTrace(file);
           table.row(
               each.batches == 0 ? "off" : String.format(Locale.ROOT, "%,d", each.batches),
-              median("%.0f", each.fill),
-              Estimate.ratio(each.fill, off.fill),
-              median("%.0f", each.get),
-              Estimate.ratio(each.get, off.get),
-              median("%.0f", each.heap),
+              median("%.0f", each.costs.fill),
+              Estimate.ratio(each.costs.fill, off.costs.fill),
+              median("%.0f", each.costs.get),
+              Estimate.ratio(each.costs.get, off.costs.get),
+              median("%.0f", each.costs.heap),
               median("%.0f", each.snapshot),
               page / 1000,
               Files.size(file) / 1000);
