@@ -57,6 +57,11 @@ enum AdviceCase {
     this.step = step;
   }
 
+  /** Whether the condition of the advice to add workers is not true of this program. */
+  boolean breaksCondition() {
+    return this == LOCK_OF_ONE_WORKER;
+  }
+
   /** What a target or the loop does with a batch. */
   private interface Work {
 

@@ -36,6 +36,7 @@ final class AdviceCommand implements Callable<Integer> {
             "bottleneck",
             "batches/s",
             "advice",
+            "if",
             "predicted",
             "after",
             "after / predicted",
@@ -55,7 +56,7 @@ final class AdviceCommand implements Callable<Integer> {
     Advice advice = settings(before);
     if (advice == null) {
       String said = before.advice().isEmpty() ? "none" : changes(before.advice().get(0));
-      table.row(name, before.bottleneck(), rate(before), said, "", "", "", "");
+      table.row(name, before.bottleneck(), rate(before), said, "", "", "", "", "");
       return;
     }
     LoaderStats after = each.run(follow(each.ring, advice), batches);
@@ -65,10 +66,13 @@ final class AdviceCommand implements Callable<Integer> {
         before.bottleneck(),
         rate(before),
         changes(advice),
+        advice.condition(),
         format(advice.batchesPerSecond()),
         rate(after),
         String.format(Locale.ROOT, "%.2f", ratio),
-        ratio >= 0.85 && ratio <= 1.15 ? "yes" : "NO");
+        ratio >= 0.85 && ratio <= 1.15
+            ? "yes"
+            : each.breaksCondition() ? "no: the fills wait for each other" : "NO");
   }
 
   /** The first advice that settings alone can follow; null if there is none. */

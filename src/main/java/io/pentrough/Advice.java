@@ -92,11 +92,13 @@ public final class Advice {
   private final List<Change> changes;
   private final double batchesPerSecond;
   private final String reason;
+  private final String condition;
 
-  Advice(List<Change> changes, double batchesPerSecond, String reason) {
+  Advice(List<Change> changes, double batchesPerSecond, String reason, String condition) {
     this.changes = List.copyOf(changes);
     this.batchesPerSecond = batchesPerSecond;
     this.reason = reason;
+    this.condition = condition;
   }
 
   /**
@@ -108,9 +110,21 @@ public final class Advice {
     return changes;
   }
 
-  /** The figures that it follows from, and its conditions. */
+  /** The figures that it follows from. */
   String reason() {
     return reason;
+  }
+
+  /**
+   * What must be true of your program, and cannot be seen in the figures. If it is not true, the
+   * changes gain less or nothing. For example: with one worker nobody can see whether fills would
+   * wait for each other's lock, so advice to add workers has the condition {@code "fills do not
+   * wait for each other"}. Try such advice, and measure again before you rely on it.
+   *
+   * @return the condition, which the sentence has behind "if"; empty if there is none
+   */
+  public String condition() {
+    return condition;
   }
 
   /**
@@ -127,12 +141,13 @@ public final class Advice {
     return other instanceof Advice that
         && changes.equals(that.changes)
         && batchesPerSecond == that.batchesPerSecond
-        && reason.equals(that.reason);
+        && reason.equals(that.reason)
+        && condition.equals(that.condition);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(changes, batchesPerSecond, reason);
+    return Objects.hash(changes, batchesPerSecond, reason, condition);
   }
 
   /**
@@ -144,6 +159,11 @@ public final class Advice {
     StringJoiner text = new StringJoiner(", ");
     changes.forEach(change -> text.add(change.toString()));
     return String.format(
-        Locale.ROOT, "%s: %s (at most %.1f batches/s)", text, reason, batchesPerSecond);
+        Locale.ROOT,
+        "%s: %s%s (at most %.1f batches/s)",
+        text,
+        reason,
+        condition.isEmpty() ? "" : ", if " + condition,
+        batchesPerSecond);
   }
 }

@@ -126,7 +126,7 @@ final class Advisor {
     if (parts.contains(Part.TARGET)) {
       Workers more = workers(parts);
       if (more != null && (parts.size() == 1 || more.isEnough)) {
-        add(all, changes(parts, more), more.period, reason(parts, more));
+        add(all, changes(parts, more), more.period, reason(parts, more), condition());
       }
       if (more == null || parts.size() == 1 || !more.isEnough) {
         addCures(all, parts);
@@ -150,8 +150,13 @@ final class Advisor {
   }
 
   private void add(List<Advice> all, List<Change> changes, double after, String reason) {
+    add(all, changes, after, reason, "");
+  }
+
+  private void add(
+      List<Advice> all, List<Change> changes, double after, String reason, String condition) {
     if (!changes.isEmpty() && after <= period * (1 - FED)) {
-      all.add(new Advice(changes, 1e9 / after, reason));
+      all.add(new Advice(changes, 1e9 / after, reason, condition));
     }
   }
 
@@ -463,15 +468,13 @@ final class Advisor {
       }
     }
     String text = cures.toString();
-    return more == null
-        ? text + need(parts)
-        : text
-            + "a fill takes "
-            + duration(fillNanos)
-            + ", "
-            + need(parts)
-            + more.limit
-            + caution();
+    if (more == null) {
+      return text + need(parts);
+    }
+    text += "a fill takes " + duration(fillNanos) + ", " + need(parts) + more.limit;
+    return threads.unknown() == null
+        ? text
+        : text + " (the CPU time of workers is not known, as " + threads.unknown() + ")";
   }
 
   private String cure(Part part) {
@@ -479,16 +482,16 @@ final class Advisor {
     return why == null ? part.cure : part.cure + " (" + why + ")";
   }
 
-  /** What nobody can see in the figures. */
-  private String caution() {
-    String caution = "";
+  /** What more workers need, and nobody can see in the figures. */
+  private String condition() {
+    StringJoiner all = new StringJoiner(" and ");
     if (of.starved >= LOOP_UNKNOWN) {
-      caution += ", if the loop's work on the device takes no longer";
+      all.add("the loop's work on the device takes no longer");
     }
-    if (threads.unknown() != null) {
-      return caution + "; the CPU time of workers is not known, as " + threads.unknown();
+    if (of.workers == 1) {
+      all.add("fills do not wait for each other");
     }
-    return of.workers == 1 ? caution + ", if fills do not wait for each other" : caution;
+    return all.toString();
   }
 
   /** What decides how often a batch comes when these parts have changed. */

@@ -466,8 +466,8 @@ public final class LoaderStats {
    *   <li>Whether more fills at a time are as fast as those now. A disk, a network or the memory
    *       may be used up. Four times as many workers are the most that is advised at once.
    *   <li>Whether fills of several workers would wait for each other, where there is one worker.
-   *       Where there are several, no more are advised if they block each other in the JVM: often
-   *       on a monitor, or at this moment on a lock.
+   *       {@link Advice#condition()} says so. Where there are several, no more are advised if they
+   *       block each other in the JVM: often on a monitor, or at this moment on a lock.
    *   <li>What other programs, and threads that the target starts, need of the cores. More workers
    *       are advised only while the CPU time of the workers and of the thread that takes the
    *       batches leaves cores free. If several threads take them, or only a virtual thread or one

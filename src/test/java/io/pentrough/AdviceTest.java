@@ -164,6 +164,9 @@ class AdviceTest {
     Advice advice = fills(1, 2, cpu(10, 5)).advice().get(0);
     assertEquals(List.of(new Change(Subject.WORKERS, 1, 3)), advice.changes());
     assertEquals(125, advice.batchesPerSecond(), 1e-6);
+    assertEquals("fills do not wait for each other", advice.condition());
+    assertEquals("", fills(1, 2, cpu(10, 5)).advice().get(1).condition());
+    assertEquals("", fills(2, 4, cpu(20, 10)).advice().get(0).condition());
     assertEquals(advice, fills(1, 2, cpu(10, 5)).advice().get(0));
     assertEquals(advice.hashCode(), fills(1, 2, cpu(10, 5)).advice().get(0).hashCode());
   }
@@ -231,8 +234,9 @@ class AdviceTest {
     ThreadUsage unknown = ThreadUsage.unknown("the module java.management is not there");
     assertEquals(
         "WORKERS 1 -> 2: a fill takes 20.0 ms, the loop needs a batch every 8.00 ms; measure again"
-            + " before you add more; the CPU time of workers is not known, as the module"
-            + " java.management is not there (at most 100.0 batches/s)",
+            + " before you add more (the CPU time of workers is not known, as the module"
+            + " java.management is not there), if fills do not wait for each other (at most 100.0"
+            + " batches/s)",
         fills(1, 2, unknown).advice().get(0).toString());
     assertEquals(
         "TARGET 20.0 ms -> 16.0 ms: make the target faster (with 2 cores, more workers gain only"
