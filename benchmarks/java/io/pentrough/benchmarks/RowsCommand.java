@@ -32,11 +32,15 @@ final class RowsCommand implements Callable<Integer> {
 
   private static final int BATCH = 64;
 
-  /** So few that they stay in the cache. A dataset of more samples repeats them. */
-  private static final int STORED = 256;
 
   @Option(names = "--rounds", description = "times each is measured (default: ${DEFAULT-VALUE})")
   private int rounds = 30;
+
+  @Option(
+      names = "--warm-up",
+      description =
+          "milliseconds before the first round, for the compiler (default: ${DEFAULT-VALUE})")
+  private int warmUp = 2_000;
 
   @Option(
       names = "--bytes",
@@ -49,7 +53,14 @@ final class RowsCommand implements Callable<Integer> {
       description =
           "samples of the dataset; above 1,024 a network computes the shuffled order (default:"
               + " ${DEFAULT-VALUE})")
-  private int samples = STORED;
+  private int samples = 256;
+
+  @Option(
+      names = "--stored",
+      description =
+          "samples that are kept, a power of two; a dataset of more repeats them. With 256 they stay"
+              + " in the cache (default: ${DEFAULT-VALUE})")
+  private int kept = 256;
 
   @Override
   public Integer call() throws Exception {
@@ -106,13 +117,14 @@ final class RowsCommand implements Callable<Integer> {
     private final BatchTarget[] targets;
     final double[][] nanos;
     long heapPerBatch;
+    private int turn;
 
     Rows(int size) {
       this.size = size;
-      stored = new byte[STORED * size];
+      stored = new byte[Math.multiplyExact(kept, size)];
       Permutation order = Permutation.of(1, 0, samples);
       for (int i = 0; i < BATCH; i++) {
-        shuffled[i] = stored(order.at(i));
+        shuffled[i] = (int) order.at(i);
       }
       targets =
           new BatchTarget[] {
@@ -120,8 +132,9 @@ final class RowsCommand implements Callable<Integer> {
               HostArray images = out.array("image");
               HostArray labels = out.array("label");
               for (int i = 0; i < BATCH; i++) {
-                images.set(i * size, stored, i * size, size);
-                labels.setInt(i, i);
+                int from = stored(i);
+                images.set(i * size, stored, from * size, size);
+                labels.setInt(i, from);
               }
             },
             Batches.of(this, BATCH),
@@ -129,8 +142,9 @@ final class RowsCommand implements Callable<Integer> {
               HostArray images = out.array("image");
               HostArray labels = out.array("label");
               for (int i = 0; i < BATCH; i++) {
-                images.set(i * size, stored, shuffled[i] * size, size);
-                labels.setInt(i, shuffled[i]);
+                int from = stored(shuffled[i]);
+                images.set(i * size, stored, from * size, size);
+                labels.setInt(i, from);
               }
             },
             Batches.of(this, BATCH).shuffled()
@@ -143,8 +157,9 @@ final class RowsCommand implements Callable<Integer> {
       return samples;
     }
 
-    private static int stored(long index) {
-      return (int) index & (STORED - 1);
+    /** Each batch has other samples than the one before, until all have been read. */
+    private int stored(long index) {
+      return ((int) index + turn) & (kept - 1);
     }
 
     @Override
@@ -156,15 +171,17 @@ final class RowsCommand implements Callable<Integer> {
 
     @Override
     public void fill(HostBatch out, BatchContext context) throws Exception {
-      int batches = Math.max(10, (256 << 20) / (BATCH * size * 10));
-      for (int round = -5; round < rounds; round++) { // the first are for the compiler
+      int batches = Math.max(10, (256 << 20) / (BATCH * size));
+      long warm = System.nanoTime() + warmUp * 1_000_000L;
+      for (int round = -1; round < rounds; round += System.nanoTime() < warm ? 0 : 1) {
         for (int i = 0; i < targets.length; i++) {
-          int which = Math.floorMod(round + i, targets.length);
+          int which = Math.floorMod(round + i, targets.length); // they take turns
           Threads none = Threads.startedSince(Threads.now());
           long heap = none.allocatedBytes();
           long started = System.nanoTime();
           for (int batch = 0; batch < batches; batch++) {
             targets[which].fill(out, context);
+            turn += BATCH;
           }
           long took = System.nanoTime() - started;
           if (round >= 0) {
