@@ -36,8 +36,14 @@ final class Advisor {
   /** More workers at once are not advised: the disk or the network has limits of its own. */
   private static final int MAX_GROWTH = 4;
 
+  /** In less time than this, one long pause decides what is advised. */
+  private static final long LEAST_NANOS = 250_000_000;
+
   /** From so many waits for a monitor in a fill on, workers hinder each other. */
   private static final double CONTENDED = 0.2;
+
+  /** If other threads want so large a share of the cores, a worker may wait for one. */
+  private static final double BUSY_CORES = 0.5;
 
   /** More slots at once are not advised, if there are few: they take memory. */
   private static final int MAX_MORE_SLOTS = 16;
@@ -61,6 +67,9 @@ final class Advisor {
   private final LoaderTotals totals;
   private final ThreadUsage threads;
 
+  /** Why the CPU time of the workers does not say how many there should be; null if it does. */
+  private final @Nullable String unknown;
+
   /** The time for each delivered batch. */
   private final double period;
 
@@ -75,14 +84,30 @@ final class Advisor {
     this.setup = setup;
     this.totals = totals;
     threads = totals.threads();
+    unknown = unknown();
     period = of.batches == 0 ? 0 : (double) of.times.elapsed() / of.batches;
     double mean = (double) totals.fills().sum() / Math.max(1, totals.fills().count());
     fillNanos = Math.max(mean, period * of.work(Part.TARGET) * of.workers);
     corePeriod = corePeriod();
   }
 
-  private double corePeriod() {
+  /**
+   * A worker that waits for a core looks like one that waits for a disk. So on a machine that other
+   * threads keep busy, nobody knows which of the two it is.
+   */
+  private @Nullable String unknown() {
     if (threads.unknown() != null) {
+      return "the CPU time of workers is not known, as " + threads.unknown();
+    }
+    double others = threads.load() - of.workers - 1; // ours may all run, or wait for a disk
+    return others < BUSY_CORES * of.cores
+        ? null
+        : "the CPU time of workers says little, as other programs or threads need the %d cores: the load is %.1f"
+            .formatted(of.cores, threads.load());
+  }
+
+  private double corePeriod() {
+    if (unknown != null) {
       return 0;
     }
     PipelineTimes times = totals.times(); // as the threads' are: from the start on
@@ -99,7 +124,7 @@ final class Advisor {
   /** The best first; each is enough alone. */
   List<Advice> advice() {
     List<Advice> all = new ArrayList<>();
-    if (!of.isEnough()) {
+    if (!of.isEnough() || of.times.elapsed() < LEAST_NANOS) {
       return all;
     }
     switch (of.bottleneck()) {
@@ -186,7 +211,7 @@ final class Advisor {
     double needed = periodAfter(changed);
     double reachable = reachable(needed);
     int most = Math.min(LoaderBuilder.MAX_THREADS_OR_SLOTS, of.workers * MAX_GROWTH);
-    if (threads.unknown() != null) {
+    if (unknown != null) {
       most = Math.min(most, of.cores);
     }
     int exact = (int) Math.ceil(fillNanos / reachable - TOLERANCE);
@@ -218,11 +243,11 @@ final class Advisor {
 
   /** Null if more workers may help. */
   private @Nullable String whyNoWorkers() {
-    if (threads.unknown() != null) {
+    if (unknown != null) {
       return of.workers < of.cores
           ? null
-          : "with %d cores, more workers gain only if it waits, as for a disk; the CPU time of workers is not known, as %s"
-              .formatted(of.cores, threads.unknown());
+          : "with %d cores, more workers gain only if it waits, as for a disk; %s"
+              .formatted(of.cores, unknown);
     }
     if (of.workers > 1) {
       long fills = Math.max(1, totals.fills().count());
@@ -472,9 +497,7 @@ final class Advisor {
       return text + need(parts);
     }
     text += "a fill takes " + duration(fillNanos) + ", " + need(parts) + more.limit;
-    return threads.unknown() == null
-        ? text
-        : text + " (the CPU time of workers is not known, as " + threads.unknown() + ")";
+    return unknown == null ? text : text + " (" + unknown + ")";
   }
 
   private String cure(Part part) {

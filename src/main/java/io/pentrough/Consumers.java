@@ -193,7 +193,7 @@ final class Consumers {
         return found;
       }
       core.workerSignaller.wakeOwed();
-      requireMoreToCome();
+      requireMoreToCome(now);
       if (timeoutNanos - (now - asked) <= 0) {
         waited(null, asked, now);
         return Meanwhile.GIVE_UP;
@@ -210,8 +210,9 @@ final class Consumers {
     }
   }
 
-  private void requireMoreToCome() {
+  private void requireMoreToCome(long now) {
     if (core.ledger.order.isExhausted()) {
+      core.stats.over(now);
       throw new NoSuchElementException(
           core.settings.name() + " has no more batches: every one has been delivered");
     }

@@ -204,6 +204,10 @@ final class Core {
     return closing;
   }
 
+  synchronized boolean isOver() {
+    return ledger.isOver();
+  }
+
   synchronized boolean isTerminated() {
     return terminated;
   }

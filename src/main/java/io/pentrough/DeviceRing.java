@@ -82,6 +82,16 @@ final class DeviceRing {
     return first;
   }
 
+  /** Whether a consumer holds a batch. */
+  boolean isAnyLeased() {
+    for (int i = 0; i < slots.size(); i++) {
+      if (slots.get(i).state == DeviceSlot.State.LEASED) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** How many slots the thread holds leases of. */
   int heldBy(Thread holder) {
     int held = 0;

@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * <p>No data may be taken for the pattern. Its 32- and 64-bit elements are NaN as floating-point
  * numbers, with bits that no arithmetic makes, and so are its 16-bit ones where the array's type is
  * floating. Of the small integers all values are common: of them only whole groups of 8 bytes
- * count.
+ * count. The bytes behind the last group stay zero.
  *
  * <p><b>Threads.</b> Any; the batch belongs to the calling one.
  */
@@ -93,9 +93,10 @@ final class FirstFillCheck {
   void mark(HostBatch batch) {
     for (int i = 0; i < batch.spec().arrays().size(); i++) {
       ByteBuffer bytes = batch.bytes(i);
-      byte[] pattern = Pattern.of(batch.spec().array(i).dtype()).bytes;
-      for (int at = 0; at < bytes.capacity(); at += pattern.length) {
-        bytes.put(at, pattern, 0, Math.min(pattern.length, bytes.capacity() - at));
+      Pattern pattern = Pattern.of(batch.spec().array(i).dtype());
+      int end = bytes.capacity() - bytes.capacity() % (pattern.laneBits / Byte.SIZE);
+      for (int at = 0; at < end; at += PATTERN_BYTES) {
+        bytes.put(at, pattern.bytes, 0, Math.min(PATTERN_BYTES, end - at));
       }
     }
   }

@@ -123,6 +123,9 @@ final class Leases {
           core.stats.slotStillInUse(now);
         }
       }
+      if (core.ledger.isOver()) {
+        core.stats.over(now);
+      }
       core.copySignal.mayCopy();
       canCopy = core.ledger.canCopy();
     }

@@ -158,6 +158,11 @@ final class SlotLedger {
     return host.nextToCopy() != null && device.free() != null;
   }
 
+  /** Whether the last batch has been delivered, and no consumer holds one. */
+  boolean isOver() {
+    return order.isExhausted() && !device.isAnyLeased();
+  }
+
   /** The copy has read the host slot, as the host sees it (I1). */
   void copied(HostSlot slot, long now) {
     require(slot.state == HostSlot.State.COPYING, "copied", slot.state);

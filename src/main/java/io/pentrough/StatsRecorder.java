@@ -59,6 +59,12 @@ final class StatsRecorder {
   private final Gauge stagesAtWork = new Gauge();
   private final Gauge consumersStarving = new Gauge();
 
+  /** All times up to the end of the data; null as long as there is more to come. */
+  private @Nullable PipelineTimes atEnd;
+
+  /** Those between an end and a reset. */
+  private PipelineTimes notCounted = PipelineTimes.NONE;
+
   /**
    * Nothing has happened yet.
    *
@@ -293,7 +299,29 @@ final class StatsRecorder {
             threads));
   }
 
+  /**
+   * The last batch has been delivered and given back. What the threads do from now on is not the
+   * loader's business, so the shares stay as they are.
+   */
+  void over(long now) {
+    if (atEnd == null) {
+      atEnd = allTimes(now);
+    }
+  }
+
+  /** There are batches again. */
+  void goesOn(long now) {
+    if (atEnd != null) {
+      notCounted = allTimes(now).minus(atEnd.minus(notCounted));
+      atEnd = null;
+    }
+  }
+
   private PipelineTimes times(long now) {
+    return (atEnd == null ? allTimes(now) : atEnd).minus(notCounted);
+  }
+
+  private PipelineTimes allTimes(long now) {
     workersIdle.advance(now);
     workersWithoutJob.advance(now);
     copiesUnderWay.advance(now);

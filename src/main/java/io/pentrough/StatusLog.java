@@ -67,9 +67,16 @@ final class StatusLog {
     LoaderStats before = null;
     long next = core.time.now() + intervalNanos;
     try {
+      boolean wasOver = false;
       while (isOpenAt(next)) {
+        boolean isOver = core.isOver();
         LoaderStats now = core.statistics();
-        core.log(Level.INFO, line(now, before, core.snapshot()), null);
+        if (!isOver) {
+          core.log(Level.INFO, line(now, before, core.snapshot()), null);
+        } else if (!wasOver) {
+          core.log(Level.INFO, lastLine(now), null);
+        }
+        wasOver = isOver;
         before = now;
         next += intervalNanos;
       }
@@ -118,6 +125,11 @@ final class StatusLog {
       }
     }
     return text.append("; ").append(since.bottleneck()).toString();
+  }
+
+  /** Behind which nothing happens until a reset. */
+  private static String lastLine(LoaderStats stats) {
+    return String.format(Locale.ROOT, "all batches have been delivered, %,d", stats.batches());
   }
 
   private static void append(StringBuilder text, long count, String what) {

@@ -14,10 +14,17 @@ import org.jspecify.annotations.Nullable;
  *     for what its loop used; {@link #UNKNOWN_NANOS} if there are several, or if it has ended
  * @param blocked how often workers had to wait for a monitor
  * @param waiting how many workers waited, at this moment, for a lock or monitor that a thread holds
+ * @param load how many threads of the whole machine ran, or waited for a core or a disk, on average
+ *     of the last minute; negative if that is not known
  * @param unknown why nothing is known, for people; null if it is
  */
 record ThreadUsage(
-    long workersNanos, long consumerNanos, long blocked, int waiting, @Nullable String unknown) {
+    long workersNanos,
+    long consumerNanos,
+    long blocked,
+    int waiting,
+    double load,
+    @Nullable String unknown) {
 
   static final long UNKNOWN_NANOS = -1;
 
@@ -27,7 +34,7 @@ record ThreadUsage(
   static final ThreadUsage NOT_ASKED = unknown("nobody asked for it");
 
   static ThreadUsage unknown(String why) {
-    return new ThreadUsage(0, UNKNOWN_NANOS, 0, 0, why);
+    return new ThreadUsage(0, UNKNOWN_NANOS, 0, 0, -1, why);
   }
 
   /**
@@ -58,6 +65,7 @@ record ThreadUsage(
             : consumerNanos - earlier.consumerNanos,
         blocked - earlier.blocked,
         waiting,
+        load,
         null);
   }
 
@@ -90,7 +98,8 @@ record ThreadUsage(
         }
       }
       long consumerNanos = consumer == NO_THREAD ? UNKNOWN_NANOS : BEAN.getThreadCpuTime(consumer);
-      return new ThreadUsage(cpu, consumerNanos, blocked, waiting, null);
+      double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+      return new ThreadUsage(cpu, consumerNanos, blocked, waiting, load, null);
     }
   }
 }

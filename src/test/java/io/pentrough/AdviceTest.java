@@ -145,7 +145,7 @@ class AdviceTest {
   }
 
   private static ThreadUsage cpu(long workersMillis, long loopMillis) {
-    return new ThreadUsage(workersMillis * MS, loopMillis * MS, 0, 0, null);
+    return new ThreadUsage(workersMillis * MS, loopMillis * MS, 0, 0, -1, null);
   }
 
   private static List<String> sentences(LoaderStats stats) {
@@ -186,7 +186,7 @@ class AdviceTest {
     long unknown = ThreadUsage.UNKNOWN_NANOS;
     assertEquals(
         1000 / 14.0,
-        fills(1, 2, new ThreadUsage(1000 * MS, unknown, 0, 0, null))
+        fills(1, 2, new ThreadUsage(1000 * MS, unknown, 0, 0, -1, null))
             .advice()
             .get(0)
             .batchesPerSecond(),
@@ -205,8 +205,8 @@ class AdviceTest {
 
   @Test
   void workersThatWaitForEachOtherGetNoMore() {
-    ThreadUsage onMonitor = new ThreadUsage(10 * MS, 0, 90, 0, null);
-    ThreadUsage onLock = new ThreadUsage(10 * MS, 0, 0, 1, null);
+    ThreadUsage onMonitor = new ThreadUsage(10 * MS, 0, 90, 0, -1, null);
+    ThreadUsage onLock = new ThreadUsage(10 * MS, 0, 0, 1, -1, null);
     String notMore =
         "TARGET 20.0 ms -> 16.0 ms: make the target faster (more workers would not help, as ";
     assertEquals(
@@ -227,6 +227,32 @@ class AdviceTest {
 
   private static Subject first(LoaderStats stats) {
     return stats.advice().get(0).changes().get(0).subject();
+  }
+
+  @Test
+  @DisplayName("on a busy machine a worker that waits for a core gets no more than there are cores")
+  void busyMachine() {
+    String busy =
+        "the CPU time of workers says little, as other programs or threads need the 2 cores: the"
+            + " load is %s";
+    assertEquals(
+        "WORKERS 1 -> 2: a fill takes 20.0 ms, the loop needs a batch every 8.00 ms; measure again"
+            + " before you add more ("
+            + busy.formatted("3.0")
+            + "), if fills do not wait for each other (at most 100.0 batches/s)",
+        fills(1, 2, onMachineWithLoad(3)).advice().get(0).toString());
+    String target = fills(2, 2, onMachineWithLoad(7.25)).advice().get(0).toString();
+    assertTrue(target.startsWith("TARGET 20.0 ms -> "), target);
+    assertTrue(
+        target.contains("with 2 cores, more workers gain only if it waits, as for a disk; "), target);
+    assertTrue(target.contains(busy.formatted("7.3")), target);
+    // The loader's own threads may be all of the load.
+    assertEquals(Subject.WORKERS, first(fills(2, 2, onMachineWithLoad(3.9))));
+    assertEquals(Subject.WORKERS, first(fills(2, 2, onMachineWithLoad(-1))));
+  }
+
+  private static ThreadUsage onMachineWithLoad(double load) {
+    return new ThreadUsage(10 * MS, 5 * MS, 0, 0, load, null);
   }
 
   @Test
@@ -293,7 +319,7 @@ class AdviceTest {
     ThreadUsage unknown = ThreadUsage.unknown("why");
     assertEquals(unknown, cpu(1, 1).minus(unknown));
     assertEquals(unknown, unknown.minus(cpu(1, 1)));
-    ThreadUsage noConsumer = new ThreadUsage(0, ThreadUsage.UNKNOWN_NANOS, 0, 0, null);
+    ThreadUsage noConsumer = new ThreadUsage(0, ThreadUsage.UNKNOWN_NANOS, 0, 0, -1, null);
     assertEquals(1 * MS, cpu(1, 1).minus(noConsumer).consumerNanos(), "an upper bound");
   }
 }

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -245,6 +246,30 @@ class FirstFillCheckTest {
       drain(loader, 8);
     }
     assertEquals(List.of(), told());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"UINT8, 4, 0", "INT8, 12, 8", "INT16, 3, 0", "UINT16, 7, 4", "FLOAT16, 3, 0"})
+  @DisplayName("what is left unwritten behind the last whole group is zero, and no marker")
+  void shortArrays(DType dtype, int elements, int found) throws Exception {
+    BatchSpec spec =
+        BatchSpec.builder().array("x", DType.FLOAT32, 5).array("y", dtype, elements).build();
+    BatchTarget target = (out, context) -> write(out.array("x"), new Random(1), 0, 5);
+    try (BackgroundLoader loader = loader(spec, target).hostSlots(2).start()) {
+      for (int i = 0; i < 2; i++) {
+        try (DeviceBatch batch = loader.get(patience())) {
+          assertArrayEquals(new byte[elements * dtype.bytes()], content(batch, 1), "batch " + i);
+        }
+      }
+      drain(loader, 3);
+    }
+    if (dtype == DType.FLOAT16) {
+      assertTold("3 of the 3 elements of array 'y'");
+    } else if (found > 0) {
+      assertTold(found + " of the " + elements + " elements of array 'y', the first at index 0");
+    } else {
+      assertEquals(List.of(), told());
+    }
   }
 
   @Test

@@ -1,14 +1,22 @@
 package io.pentrough;
 
+import static io.pentrough.testkit.Numbered.check;
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.LoaderStats.Bottleneck;
 import io.pentrough.LoaderStats.Timing;
+import io.pentrough.device.Device;
+import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.Numbered;
 import java.time.Duration;
+import java.util.NoSuchElementException;
 import java.util.Optional;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -16,6 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class LoaderStatsTest {
 
   private static final long MS = 1_000_000;
+  private static final long HOUR = 3_600_000 * MS;
 
   /** nanoTime may be anything: also negative. */
   private static final long START = -7_000 * MS;
@@ -24,6 +33,61 @@ class LoaderStatsTest {
 
   private static long at(long millis) {
     return START + millis * MS;
+  }
+
+  @Test
+  @DisplayName("the time between the end of the data and a reset counts for nobody")
+  void end() throws Exception {
+    SteppedTime time = new SteppedTime();
+    try (Device device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
+                .batchesPerEpoch(3)
+                .epochs(1)
+                .warnAfter(Duration.ofDays(1))
+                .time(time)
+                .start()) {
+      for (int i = 0; i < 2; i++) {
+        check(i, loader.get(patience()));
+        time.pass(HOUR);
+      }
+      try (DeviceBatch last = loader.get(patience())) {
+        time.pass(HOUR); // a batch that is held is worked on
+        assertEquals(3, loader.stats().elapsed().toHours());
+        assertEquals(2, last.index());
+      }
+      LoaderStats atEnd = loader.stats();
+      time.pass(10 * HOUR);
+      assertEquals(3, loader.stats().elapsed().toHours());
+      assertEquals(atEnd.elapsed(), loader.stats().elapsed());
+      assertEquals(atEnd.starvedShare(), loader.stats().starvedShare());
+      assertEquals(atEnd.workerIdleShare(), loader.stats().workerIdleShare());
+      assertNull(loader.poll(Duration.ZERO));
+      loader.reset();
+      time.pass(HOUR);
+      assertEquals(4, loader.stats().elapsed().toHours());
+    }
+  }
+
+  @Test
+  @DisplayName("a consumer that asks behind the end has ended, whatever else is held")
+  void asksBehindEnd() throws Exception {
+    SteppedTime time = new SteppedTime();
+    try (Device device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
+                .batchesPerEpoch(1)
+                .epochs(1)
+                .warnAfter(Duration.ofDays(1))
+                .time(time)
+                .start();
+        DeviceBatch held = loader.get(patience())) {
+      assertEquals(0, held.index());
+      time.pass(HOUR);
+      assertThrows(NoSuchElementException.class, () -> loader.get(patience()));
+      time.pass(10 * HOUR);
+      assertEquals(1, loader.stats().elapsed().toHours());
+    }
   }
 
   @Test

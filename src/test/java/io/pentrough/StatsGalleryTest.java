@@ -150,7 +150,7 @@ class StatsGalleryTest {
     for (int i = 0; i < workers; i++) {
       recorder.workerBusy(busyAt);
     }
-    return recorder.snapshot(elapsed, new ThreadUsage(1_000_000, 1_000_000, 0, 0, null));
+    return recorder.snapshot(elapsed, new ThreadUsage(1_000_000, 1_000_000, 0, 0, -1, null));
   }
 
   private static long nanos(int percent, long elapsed) {

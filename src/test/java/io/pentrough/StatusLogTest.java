@@ -74,6 +74,35 @@ class StatusLogTest {
     }
   }
 
+  @Test
+  @DisplayName("behind the last batch one line says so, and no other follows")
+  void end() throws Exception {
+    SteppedTime time = new SteppedTime();
+    System.setProperty(StatusLog.PROPERTY, "10s");
+    try (Device device = HostDevice.open();
+        BackgroundLoader loader =
+            BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
+                .name("watched")
+                .batchesPerEpoch(2)
+                .epochs(1)
+                .warnAfter(Duration.ofDays(1))
+                .time(time)
+                .start()) {
+      check(0, loader.get(patience()));
+      check(1, loader.get(patience()));
+      Thread thread = Threads.of("watched-watch").get(0);
+      for (int i = 1; i <= 3; i++) {
+        until("the watch to wait", () -> Threads.isWaiting(thread));
+        time.pass(Duration.ofSeconds(11).toNanos());
+      }
+      until("the watch to wait", () -> Threads.isWaiting(thread));
+      assertEquals(
+          List.of("watched: all batches have been delivered, 2"), log.containing("watched: "));
+    } finally {
+      System.clearProperty(StatusLog.PROPERTY);
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({"1s, 1000", "500ms, 500", "2m, 120000", "2 min, 120000", "' 10 s ', 10000"})
   void intervals(String asked, long millis) {
