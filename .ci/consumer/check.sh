@@ -45,16 +45,23 @@ expect Linux amd64 linux-x86_64
 expect "Mac OS X" aarch64 ""
 expect Linux aarch64 ""
 
-consumer compile org.apache.maven.plugins:maven-dependency-plugin:3.9.0:build-classpath -Dmdep.outputFile="$work/class-path.txt"
-printed=$("${JAVA_HOME:+$JAVA_HOME/bin/}java" -cp "$work/target/classes:$(cat "$work/class-path.txt")" Main 2>"$work/errors.txt") || {
-  cat "$work/errors.txt" >&2
-  exit 1
+run() { # the program, with this class path
+  local printed
+  printed=$("${JAVA_HOME:+$JAVA_HOME/bin/}java" -cp "$1" Main 2>"$work/errors.txt") || {
+    cat "$work/errors.txt" >&2
+    exit 1
+  }
+  echo "$printed"
+  [ "$(tail -1 <<<"$printed")" = "batch 2" ]
 }
-echo "$printed"
-[ "$(tail -1 <<<"$printed")" = "batch 2" ]
+
+consumer compile org.apache.maven.plugins:maven-dependency-plugin:3.9.0:build-classpath -Dmdep.outputFile="$work/class-path.txt"
+run "$work/target/classes:$(cat "$work/class-path.txt")"
 
 if command -v gradle >/dev/null; then
-  gradle -q -p "$work" -PbuiltHere="$repository" -PpentroughVersion="$version" run
+  echo "== the same by Gradle"
+  class_path=$(gradle -q --no-daemon -p "$work" -PbuiltHere="$repository" -PpentroughVersion="$version" classPath | tail -1)
+  run "$class_path"
 else
-  echo "Gradle is not installed: build.gradle.kts was not tried"
+  echo "Gradle is not installed: build.gradle was not tried"
 fi

@@ -28,6 +28,7 @@ import picocli.CommandLine.Command;
       JfrCommand.class,
       CopyWaitsCommand.class,
       GpuCommand.class,
+      PicturesCommand.class,
       PublishCommand.class
     })
 final class Benchmarks {

@@ -8,6 +8,16 @@ import org.jspecify.annotations.Nullable;
  * Delivers batches that background threads have made. This is what a {@link BackgroundLoader} and a
  * {@link BatchQueue} have in common.
  *
+ * <pre>{@code
+ * for (int step = 0; step < steps; step++) {
+ *   try (DeviceBatch batch = loader.get(patience)) {
+ *     train(batch);
+ *   } catch (TargetException e) { // the target failed for this batch; the next get continues
+ *     log(e.index() + ": " + e.getCause());
+ *   }
+ * }
+ * }</pre>
+ *
  * <p>Each {@code get} returns a {@linkplain DeviceBatch lease} of one batch on the device. Closing
  * the lease gives the memory back. A {@code get} ends in one of these ways:
  *

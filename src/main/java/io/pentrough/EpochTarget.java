@@ -3,6 +3,25 @@ package io.pentrough;
 /**
  * A target that knows how many batches an epoch has, and what its data are.
  *
+ * <pre>{@code
+ * record BatchFiles(List<Path> files) implements EpochTarget {
+ *
+ *   public long batchesPerEpoch() {
+ *     return files.size();
+ *   }
+ *
+ *   public void fill(HostBatch out, BatchContext context) throws IOException {
+ *     try (FileChannel file = FileChannel.open(files.get((int) context.index()))) {
+ *       out.array("image").readFrom(file, 0);
+ *     }
+ *   }
+ *
+ *   public String description() { // a checkpoint of other files is refused
+ *     return files.size() + " files from " + files.get(0);
+ *   }
+ * }
+ * }</pre>
+ *
  * <p>A {@link BackgroundLoader} asks it at {@code start()}, on the starting thread: first {@link
  * #check}, then {@link #batchesPerEpoch} and {@link #description}. It then knows the length of its
  * epochs without {@link BackgroundLoader.Builder#batchesPerEpoch}, and a {@link Position} only fits

@@ -12,6 +12,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * The arrays of one batch in pinned host memory, for a {@linkplain BatchTarget target} to fill.
  *
+ * <pre>{@code
+ * BatchTarget target =
+ *     (out, context) -> {
+ *       out.array("image").set(0, values, 0, 2 * 784); // float32 [32, 784]
+ *       out.array("label").setInt(0, 7); // int32 [32]
+ *       out.array("label").setInt(1, 3);
+ *       out.size(2); // the rest of the 32 samples does not count
+ *     };
+ * }</pre>
+ *
  * <p>Each host slot has one object of this type, and uses it for every batch in the slot.
  *
  * <p><b>Threads.</b> This object and its arrays may be used on the thread that called {@code fill},

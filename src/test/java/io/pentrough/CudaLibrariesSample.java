@@ -95,6 +95,21 @@ final class CudaLibrariesSample {
 
   // [/check]
 
+  // [address]
+  /** The address of device memory as a number, for libraries that know no pointers of JCuda's. */
+  static final class Address extends CUdeviceptr {
+
+    Address(DeviceBuffer buffer) {
+      super(CudaDevice.pointer(buffer));
+    }
+
+    long value() {
+      return getNativePointer() + getByteOffset();
+    }
+  }
+
+  // [/address]
+
   /** Compiled only: NVRTC is a library of NVIDIA's. */
   static KernelSource compileWithNvrtc(String cudaC) {
     // [nvrtc]

@@ -1,7 +1,9 @@
 package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.cuda.CudaDevice;
 import io.pentrough.device.cuda.CudaSim;
@@ -10,6 +12,8 @@ import io.pentrough.recipes.KernelSamples;
 import io.pentrough.testkit.Patience;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -51,6 +55,28 @@ class CudaLibrariesSampleTest {
     JavadocCudaSamples.cudaDevice(spec, (out, context) -> out.array("image").fillZero());
     JavadocCudaSamples.loadLibrary();
     assertEquals(1, CudaSim.calls().getOrDefault("cuMemsetD8Async", 0L));
+  }
+
+  @Test
+  @DisplayName("the address of an array is the one in the pointer that JCuda gets")
+  void address() throws Exception {
+    BatchSpec spec =
+        BatchSpec.builder().array("image", DType.UINT8, 100).array("label", DType.INT32, 1).build();
+    try (CudaDevice device = CudaDevice.open(0);
+        BackgroundLoader loader =
+            BackgroundLoader.builder(
+                    device, spec, (out, context) -> out.array("label").setInt(0, 7))
+                .start();
+        DeviceBatch batch = loader.get(Patience.patience())) {
+      DeviceBuffer label = batch.array("label").buffer();
+      String shown = CudaDevice.pointer(label).toString();
+      Matcher parts =
+          Pattern.compile("nativePointer=0x(\\p{XDigit}+),byteOffset=(\\d+)").matcher(shown);
+      assertTrue(parts.find(), shown);
+      assertEquals(
+          Long.parseLong(parts.group(1), 16) + Long.parseLong(parts.group(2)),
+          new CudaLibrariesSample.Address(label).value());
+    }
   }
 
   @Test

@@ -103,6 +103,7 @@ class PagesTest {
           "cuLaunchHostFunc",
           "CUDA_DEVICE_MAX_CONNECTIONS",
           "JCufft",
+          "from_blob", // of the JavaCPP preset for PyTorch
           "JCudnn",
           "cudnnSetStream",
           "cufftSetStream",

@@ -9,6 +9,7 @@ import io.pentrough.Trace.Event;
 import io.pentrough.Trace.Result;
 import io.pentrough.Trace.Step;
 import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.Browser;
 import io.pentrough.testkit.Numbered;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -19,7 +20,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -36,8 +36,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TimelineBrowserTest {
 
   private static final String BROWSER = System.getProperty("pentrough.browser", "chromium");
-
-  private static final int SECONDS = 60;
 
   /** Put in front of the page's script. */
   private static final String WATCH =
@@ -63,34 +61,7 @@ class TimelineBrowserTest {
         page,
         (html.substring(0, body) + "<script>" + script + "</script>" + html.substring(body))
             .replace("<head>", "<head>" + WATCH));
-    Path output = folder.resolve("out");
-    List<String> command = new ArrayList<>(List.of(BROWSER, "--headless", "--disable-gpu"));
-    command.add("--no-sandbox"); // root has none; the page is ours
-    command.add("--user-data-dir=" + folder.resolve("profile"));
-    command.add("--window-size=1280,900");
-    command.addAll(List.of(options));
-    command.add(page.toUri().toString());
-    Process process =
-        new ProcessBuilder(command)
-            .redirectOutput(output.toFile())
-            .redirectError(folder.resolve("err").toFile())
-            .start();
-    try {
-      assertTrue(process.waitFor(SECONDS, TimeUnit.SECONDS), "the browser ends");
-      assertEquals(0, process.exitValue(), () -> read(folder.resolve("err")));
-      return Files.readString(output);
-    } finally {
-      process.descendants().forEach(ProcessHandle::destroyForcibly);
-      process.destroyForcibly();
-    }
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
+    return Browser.open(BROWSER, folder, page, 1280, 900, options);
   }
 
   /** A run with a bit of everything. */

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongUnaryOperator;
@@ -39,7 +40,19 @@ public final class TimelineGallery {
   private record Case(
       String name, int workers, LongUnaryOperator fill, int copy, int stage, int step, int held) {}
 
+  private static final List<Case> CASES =
+      List.of(
+          new Case("starved", 1, index -> 20, 1, 0, 8, 0),
+          new Case("slow-fill", 2, index -> index % 15 == 8 ? 90 : 8, 1, 0, 8, 0),
+          new Case("slow-stage", 2, index -> 8, 1, 20, 8, 0),
+          new Case("held", 2, index -> 6, 6, 0, 8, 2));
+
   private TimelineGallery() {}
+
+  /** The names of the cases, each of which is a page. */
+  public static List<String> cases() {
+    return CASES.stream().map(Case::name).toList();
+  }
 
   /**
    * Takes some five seconds.
@@ -50,10 +63,9 @@ public final class TimelineGallery {
     Path folder = Path.of(args.length == 0 ? "target/timelines" : args[0]);
     Files.createDirectories(folder);
     withFailures().writeHtml(folder.resolve("timeline.html"));
-    write(folder, new Case("starved", 1, index -> 20, 1, 0, 8, 0));
-    write(folder, new Case("slow-fill", 2, index -> index % 15 == 8 ? 90 : 8, 1, 0, 8, 0));
-    write(folder, new Case("slow-stage", 2, index -> 8, 1, 20, 8, 0));
-    write(folder, new Case("held", 2, index -> 6, 6, 0, 8, 2));
+    for (Case each : CASES) {
+      write(folder, each);
+    }
   }
 
   private static Trace withFailures() throws InterruptedException {

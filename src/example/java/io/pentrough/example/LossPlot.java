@@ -62,6 +62,7 @@ final class LossPlot {
         .setChartBackgroundColor(Color.WHITE);
     float[] steps = new float[losses.length];
     IntStream.range(0, steps.length).forEach(i -> steps[i] = i + 1);
+    steps[0] = 0.5f; // behind equally spaced values XChart has ticks at some of them, such as 158
     addLine(chart, "each batch", steps, losses, Color.LIGHT_GRAY);
     if (window > 1) {
       addLine(

@@ -12,6 +12,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where a {@link Dataset} writes one sample: a row of each array of the batch. There is no copy.
  *
+ * <pre>{@code
+ * public void read(long index, Sample out) {
+ *   float[] row = rows.get((int) index);
+ *   HostArray image = out.array("image"); // float32 [784]: this sample's row
+ *   image.set(0, row, 0, row.length);
+ *   if (out.random().nextBoolean()) { // the same with 1 worker or 16
+ *     flip(image);
+ *   }
+ *   int[] text = texts.get((int) index);
+ *   out.array("tokens", text.length).set(0, text, 0, text.length); // each has its own length
+ * }
+ * }</pre>
+ *
  * <p>One object for each worker, which is turned to one sample after the other. So it is valid
  * until the {@code read} that it was given to returns, and so are its arrays and random numbers.
  * Ask for them in each {@code read}.

@@ -5,6 +5,15 @@ import java.nio.ByteBuffer;
 /**
  * A queue of device operations. They run one after another, in the order in which they were queued.
  *
+ * <pre>{@code
+ * try (DeviceStream stream = device.newStream();
+ *     DeviceEvent zeroed = device.newEvent()) {
+ *   stream.fillZero(memory, 0, memory.bytes()); // is queued, and returns
+ *   stream.record(zeroed); // so that other streams can wait for it
+ *   stream.read(memory, result); // waits for what is queued
+ * }
+ * }</pre>
+ *
  * <p>All methods but {@link #read} and {@link #synchronize()} only queue an operation and may
  * return before it has run. The host device may also run it before the call returns, on the calling
  * thread.

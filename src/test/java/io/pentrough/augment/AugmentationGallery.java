@@ -62,11 +62,20 @@ public final class AugmentationGallery {
   record Exhibit(String file, boolean labels, String made, int channel, List<BatchStage> stages) {
 
     Path path() {
-      return FOLDER.resolve(file + ".png");
+      return in(FOLDER);
+    }
+
+    private Path in(Path folder) {
+      return folder.resolve(file + ".png");
     }
   }
 
   private AugmentationGallery() {}
+
+  /** The names of the pictures. */
+  public static List<String> pictures() {
+    return exhibits().stream().map(exhibit -> exhibit.in(Path.of("")).toString()).toList();
+  }
 
   static List<Exhibit> exhibits() {
     OneHot oneHot = OneHot.of("label", "classes", 4, DType.FLOAT32);
@@ -247,13 +256,18 @@ public final class AugmentationGallery {
     return picture;
   }
 
-  /** Writes all pictures. */
-  public static void main(String[] arguments) throws Exception {
+  /**
+   * Writes all pictures.
+   *
+   * @param args the folder to write into; {@code docs/images/augmentation} by default
+   */
+  public static void main(String[] args) throws Exception {
+    Path folder = args.length == 0 ? FOLDER : Path.of(args[0]);
     if (!CudaRuns.REAL) {
       CudaSim.load();
     }
     Volume volume = Volume.read();
-    Files.createDirectories(FOLDER);
+    Files.createDirectories(folder);
     for (Exhibit exhibit : exhibits()) {
       try (Device host = HostDevice.open();
           Device cuda = CudaDevice.open(0)) {
@@ -265,11 +279,12 @@ public final class AugmentationGallery {
                 hostResult.panel(exhibit.channel),
                 result.panel(exhibit.channel),
                 hostResult.difference(result, exhibit.channel));
-        ImageIO.write(picture(panels), "png", exhibit.path().toFile());
+        Path file = exhibit.in(folder);
+        ImageIO.write(picture(panels), "png", file.toFile());
         System.out.printf(
             "%s: %d bytes, %s, results are %s%n",
-            exhibit.path(),
-            Files.size(exhibit.path()),
+            file,
+            Files.size(file),
             cuda.name(),
             hostResult.equals(result) ? "the same bit for bit" : "not the same");
       }

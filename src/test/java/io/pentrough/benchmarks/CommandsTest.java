@@ -60,7 +60,7 @@ class CommandsTest {
     }
 
     Set<String> expected = new TreeSet<>(Benchmarks.commandLine().getSubcommands().keySet());
-    expected.removeAll(Set.of("all", "gpu", "publish", "waits"));
+    expected.removeAll(Set.of("all", "gpu", "pictures", "publish", "waits"));
     assertEquals(expected, names);
   }
 

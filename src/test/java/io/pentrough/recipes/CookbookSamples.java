@@ -22,13 +22,17 @@ import io.pentrough.data.CachedDataset;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.NpyArray;
 import io.pentrough.data.Padding;
+import io.pentrough.data.Sampler;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.host.HostDevice;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,6 +86,33 @@ public final class CookbookSamples {
       }
     }
     // [/loop]
+  }
+
+  void validation(BatchSpec spec, Dataset dataset, long[] training, long[] others) {
+    // [validation]
+    Batches toTrain = Batches.of(dataset, 32).sampler(Sampler.subset(training, Sampler.shuffled()));
+    Batches toValidate = Batches.of(dataset, 32).sampler(Sampler.subset(others));
+    try (BackgroundLoader trained =
+            BackgroundLoader.builder(device, spec, toTrain).workers(4).seed(42).start();
+        BackgroundLoader validated =
+            BackgroundLoader.builder(device, spec, toValidate)
+                .hostSlots(2) // of one worker; it works ahead while you train
+                .deviceSlots(2)
+                .start()) {
+      for (int epoch = 0; epoch < 5; epoch++) {
+        for (DeviceBatch batch : trained.epoch()) {
+          train(batch);
+        }
+        for (DeviceBatch batch : validated.epoch()) { // each sample once, as PARTIAL is the default
+          validate(batch);
+        }
+      }
+    }
+    // [/validation]
+  }
+
+  private void validate(DeviceBatch batch) {
+    log("validated " + batch.size());
   }
 
   // ---- Data
@@ -176,15 +207,30 @@ public final class CookbookSamples {
       builder.startAt(Position.parse(Files.readString(checkpoint)));
     }
     try (BackgroundLoader loader = builder.start()) {
-      for (int step = 0; step < steps; step++) {
+      for (int step = 1; step <= steps; step++) {
         try (DeviceBatch batch = loader.get()) {
           train(batch);
-          Files.writeString(checkpoint, batch.position().toString()); // together with the weights
+          if (step % 100 == 0 || step == steps) {
+            save(checkpoint, batch.position());
+          }
         }
       }
     }
     // [/resume]
   }
+
+  // [save]
+  /** After a crash, whenever it comes, the file is the old checkpoint or the new one, and whole. */
+  static void save(Path checkpoint, Position position) throws IOException {
+    Path aside = checkpoint.resolveSibling(checkpoint.getFileName() + ".tmp");
+    try (FileOutputStream out = new FileOutputStream(aside.toFile())) {
+      out.write(position.toString().getBytes(StandardCharsets.UTF_8)); // and the weights
+      out.getFD().sync(); // it is on the disk before it gets its name
+    }
+    Files.move(aside, checkpoint, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  // [/save]
 
   BackgroundLoader.Builder bad(BatchSpec spec, Dataset dataset, BatchTarget target) {
     // [bad]

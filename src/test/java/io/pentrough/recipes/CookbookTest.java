@@ -1,6 +1,7 @@
 package io.pentrough.recipes;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -31,6 +32,8 @@ import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -211,6 +214,33 @@ class CookbookTest {
     assertEquals(upTo(120), first.stream().sorted().toList());
     assertEquals(upTo(120), second.stream().sorted().toList());
     assertNotEquals(first, second);
+  }
+
+  @Test
+  @DisplayName("a checkpoint that cannot be written to its end leaves the one before it as it was")
+  void checkpointIsWhole() throws Exception {
+    Path checkpoint = folder.resolve("checkpoint");
+    samples.resume(SPEC, new Numbers(120), checkpoint, 1);
+    String first = Files.readString(checkpoint);
+    assertFalse(Files.exists(folder.resolve("checkpoint.tmp")));
+
+    Files.createDirectory(folder.resolve("checkpoint.tmp")); // nothing can be written there
+    assertThrows(IOException.class, () -> samples.resume(SPEC, new Numbers(120), checkpoint, 1));
+    assertEquals(first, Files.readString(checkpoint));
+    assertEquals(64, labels().size(), "the second run has trained");
+  }
+
+  @Test
+  @DisplayName("validation beside training: an epoch of each in turn, and no sample is in both")
+  void validation() {
+    long[] training = LongStream.range(0, 100).toArray();
+    long[] others = LongStream.range(100, 140).toArray();
+    samples.validation(SPEC, new Numbers(140), training, others);
+    assertEquals(500, labels().size());
+    assertEquals(upTo(100), labels().subList(0, 100).stream().sorted().toList());
+    List<String> anEpoch = List.of("validated 32", "validated 8");
+    List<String> expected = Stream.generate(() -> anEpoch).limit(5).flatMap(List::stream).toList();
+    assertEquals(expected, List.copyOf(samples.log));
   }
 
   @Test

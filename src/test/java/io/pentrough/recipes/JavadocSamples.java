@@ -3,6 +3,7 @@ package io.pentrough.recipes;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.pentrough.ArraySource;
 import io.pentrough.BackgroundLoader;
+import io.pentrough.BatchContext;
 import io.pentrough.BatchLoader;
 import io.pentrough.BatchQueue;
 import io.pentrough.BatchSpec;
@@ -12,12 +13,14 @@ import io.pentrough.BatchTimeoutException;
 import io.pentrough.DType;
 import io.pentrough.DeviceArray;
 import io.pentrough.DeviceBatch;
+import io.pentrough.EpochTarget;
 import io.pentrough.FailurePolicy;
 import io.pentrough.HostArray;
 import io.pentrough.HostBatch;
 import io.pentrough.LoaderStats;
 import io.pentrough.MemoryPlan;
 import io.pentrough.Position;
+import io.pentrough.TargetException;
 import io.pentrough.augment.Augmentation;
 import io.pentrough.augment.Axis;
 import io.pentrough.augment.Blur;
@@ -35,6 +38,7 @@ import io.pentrough.data.Sample;
 import io.pentrough.data.Sampler;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
+import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceKernel;
 import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
@@ -216,6 +220,56 @@ final class JavadocSamples {
     // [/host-array]
   }
 
+  static BatchTarget hostBatch(float[] values) {
+    // [host-batch]
+    BatchTarget target =
+        (out, context) -> {
+          out.array("image").set(0, values, 0, 2 * 784); // float32 [32, 784]
+          out.array("label").setInt(0, 7); // int32 [32]
+          out.array("label").setInt(1, 3);
+          out.size(2); // the rest of the 32 samples does not count
+        };
+    // [/host-batch]
+    return target;
+  }
+
+  void batchLoader(BatchLoader loader, int steps)
+      throws InterruptedException, BatchTimeoutException {
+    // [batch-loader]
+    for (int step = 0; step < steps; step++) {
+      try (DeviceBatch batch = loader.get(patience)) {
+        train(batch);
+      } catch (TargetException e) { // the target failed for this batch; the next get continues
+        log(e.index() + ": " + e.getCause());
+      }
+    }
+    // [/batch-loader]
+  }
+
+  // [epoch-target]
+  /** Batches that lie ready in files, one in each. */
+  record BatchFiles(List<Path> files) implements EpochTarget {
+
+    @Override
+    public long batchesPerEpoch() {
+      return files.size();
+    }
+
+    @Override
+    public void fill(HostBatch out, BatchContext context) throws IOException {
+      try (FileChannel file = FileChannel.open(files.get((int) context.index()))) {
+        out.array("image").readFrom(file, 0);
+      }
+    }
+
+    @Override
+    public String description() { // a checkpoint of other files is refused
+      return files.size() + " files from " + files.get(0);
+    }
+  }
+
+  // [/epoch-target]
+
   static ArraySource arraySource() {
     // [array-source]
     ArraySource source =
@@ -357,6 +411,17 @@ final class JavadocSamples {
     done.add(back.getFloat(0));
   }
 
+  void deviceStream(DeviceBuffer memory, ByteBuffer result) {
+    // [device-stream]
+    try (DeviceStream stream = device.newStream();
+        DeviceEvent zeroed = device.newEvent()) {
+      stream.fillZero(memory, 0, memory.bytes()); // is queued, and returns
+      stream.record(zeroed); // so that other streams can wait for it
+      stream.read(memory, result); // waits for what is queued
+    }
+    // [/device-stream]
+  }
+
   static KernelSource kernelSource(String ptx) {
     // [kernel-source]
     KernelSource source =
@@ -394,6 +459,34 @@ final class JavadocSamples {
     Sampler training = Sampler.subset(indexes, Sampler.shuffled());
     // [/samplers]
     return List.of(rareOften, training);
+  }
+
+  static Dataset sample(List<float[]> rows, List<int[]> texts) {
+    return new Dataset() {
+      @Override
+      public long size() {
+        return rows.size();
+      }
+
+      @Override
+      public int length(long index, String array) {
+        return texts.get((int) index).length;
+      }
+
+      // [sample]
+      @Override
+      public void read(long index, Sample out) {
+        float[] row = rows.get((int) index);
+        HostArray image = out.array("image"); // float32 [784]: this sample's row
+        image.set(0, row, 0, row.length);
+        if (out.random().nextBoolean()) { // the same with 1 worker or 16
+          flip(image);
+        }
+        int[] text = texts.get((int) index);
+        out.array("tokens", text.length).set(0, text, 0, text.length); // each has its own length
+      }
+      // [/sample]
+    };
   }
 
   void cached(BatchSpec spec, Dataset images, long memory) {

@@ -1,5 +1,6 @@
 package io.pentrough.recipes;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,6 +14,7 @@ import io.pentrough.data.Batches;
 import io.pentrough.data.CachedDataset;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.NpyArray;
+import io.pentrough.data.Padding;
 import io.pentrough.data.Sample;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
@@ -138,6 +140,39 @@ class JavadocSamplesTest {
   }
 
   @Test
+  @DisplayName("targets: a smaller batch, batches that lie in files, and one that fails")
+  void moreTargets() throws Exception {
+    BatchSpec rows =
+        BatchSpec.builder()
+            .array("image", DType.FLOAT32, 32, 784)
+            .array("label", DType.INT32, 32)
+            .build();
+    try (BackgroundLoader loader =
+            BackgroundLoader.builder(device, rows, JavadocSamples.hostBatch(new float[1568]))
+                .start();
+        DeviceBatch batch = loader.get()) {
+      assertEquals(2, batch.size());
+      int[] labels = new int[2];
+      batch.array("label").copyTo(labels);
+      assertArrayEquals(new int[] {7, 3}, labels);
+    }
+
+    BatchSpec bytes = BatchSpec.builder().array("image", DType.UINT8, 1, 3).build();
+    Path file = Files.write(folder.resolve("batch"), new byte[] {5, 6, 7});
+    JavadocSamples.BatchFiles files =
+        new JavadocSamples.BatchFiles(List.of(file, folder.resolve("gone"), file));
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, bytes, files).epochs(1).start()) {
+      samples.batchLoader(loader, 3);
+      String position = loader.position().toString();
+      assertTrue(position.contains("data=3+files+from+"), position);
+    }
+    assertEquals(0L, samples.done.get(0));
+    assertTrue(String.valueOf(samples.done.get(1)).startsWith("1: java.nio.file.NoSuchFile"));
+    assertEquals(2L, samples.done.get(2));
+  }
+
+  @Test
   @DisplayName("a batch, its arrays and its position")
   void batch() throws Exception {
     BatchSpec spec = BatchSpec.builder().array("image", DType.FLOAT32, 2, 3).build();
@@ -205,6 +240,11 @@ class JavadocSamplesTest {
       }
       assertEquals(0, floats.getFloat(36));
     }
+    ByteBuffer bytes = ByteBuffer.allocate(8).putLong(0, -1);
+    try (DeviceBuffer memory = device.allocate(8)) {
+      samples.deviceStream(memory, bytes);
+      assertEquals(0, bytes.getLong(0));
+    }
   }
 
   // ---- Data
@@ -244,6 +284,29 @@ class JavadocSamplesTest {
     assertTrue(JavadocSamples.padding(new Zeros(40)).description().contains("tokens"));
     samples.permutation(3, 0, 5000, 17);
     assertEquals(17L, samples.last());
+  }
+
+  @Test
+  @DisplayName("a sample: a row of one shape, and one with a length of its own")
+  void sample() throws Exception {
+    float[] row = new float[784];
+    row[783] = 2;
+    Dataset dataset =
+        JavadocSamples.sample(List.of(row, row), List.of(new int[] {4}, new int[] {5, 6}));
+    BatchSpec spec =
+        BatchSpec.builder()
+            .array("image", DType.FLOAT32, 2, 784)
+            .variableArray("tokens", DType.INT32, 2, 9)
+            .build();
+    try (BackgroundLoader loader =
+            BackgroundLoader.builder(
+                    device, spec, Batches.of(dataset, 2).pad("tokens", Padding.toLongest()))
+                .start();
+        DeviceBatch batch = loader.get()) {
+      int[] tokens = new int[4];
+      batch.array("tokens").copyTo(tokens);
+      assertArrayEquals(new int[] {4, 0, 5, 6}, tokens);
+    }
   }
 
   @Test
