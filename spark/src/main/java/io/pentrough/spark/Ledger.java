@@ -130,15 +130,9 @@ final class Ledger implements Serializable {
    *     and deleted it, or the store fails
    */
   Checkpoint read(CheckpointName name, int attempt) {
-    Optional<byte[]> bytes;
-    try {
-      bytes = find(name.toString());
-    } catch (RefusedException e) {
-      requireLast(attempt, list()); // says more
-      throw e;
-    }
+    Optional<byte[]> bytes = find(name.toString());
     if (bytes.isEmpty()) {
-      requireLast(attempt, list());
+      requireLast(attempt, list()); // says more
       throw new RefusedException(
           name + " in " + store + " was deleted, but by no driver; start the job again");
     }
