@@ -1,6 +1,7 @@
 package io.pentrough.example;
 
 import io.pentrough.spark.ElasticContext;
+import io.pentrough.spark.PeerLostException;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
@@ -38,7 +39,7 @@ final class TcpRing implements AutoCloseable {
 
   /**
    * How long Spark may take to end this task when a neighbour is lost. Until then this task does
-   * not fail itself: the driver takes the first failure for the cause.
+   * not fail itself, as its failure would interrupt the neighbour in its closing.
    */
   private static final int LOST_MILLIS = 5_000;
 
@@ -49,6 +50,7 @@ final class TcpRing implements AutoCloseable {
   private static final int GREETING = 0x50726e67; // "Prng"
 
   private final ElasticContext context;
+  private final int lostMillis;
   private final int rank;
   private final int tasks;
   private final ServerSocket server;
@@ -65,8 +67,10 @@ final class TcpRing implements AutoCloseable {
   private byte[] incoming = {};
   private long waitedNanos;
 
-  private TcpRing(ElasticContext context, ServerSocket server, Socket next, Socket before) {
+  private TcpRing(
+      ElasticContext context, int lostMillis, ServerSocket server, Socket next, Socket before) {
     this.context = context;
+    this.lostMillis = lostMillis;
     this.rank = context.rank();
     this.tasks = context.tasks();
     this.server = server;
@@ -82,6 +86,12 @@ final class TcpRing implements AutoCloseable {
    */
   static TcpRing connect(ElasticContext context, InetAddress own)
       throws IOException, InterruptedException {
+    return connect(context, own, LOST_MILLIS);
+  }
+
+  /** For tests: how long a lost neighbour has to say why. */
+  static TcpRing connect(ElasticContext context, InetAddress own, int lostMillis)
+      throws IOException, InterruptedException {
     ServerSocket server = new ServerSocket(0, context.tasks(), own);
     Socket next = new Socket();
     Socket before = new Socket();
@@ -92,10 +102,14 @@ final class TcpRing implements AutoCloseable {
         String[] target =
             new String(all.get((context.rank() + 1) % all.size()), StandardCharsets.US_ASCII)
                 .split(" ", 2);
-        greet(context, next, new InetSocketAddress(target[0], Integer.parseInt(target[1])));
+        greet(
+            context,
+            lostMillis,
+            next,
+            new InetSocketAddress(target[0], Integer.parseInt(target[1])));
         before = accept(context, server);
       }
-      return new TcpRing(context, server, next, before);
+      return new TcpRing(context, lostMillis, server, next, before);
     } catch (Throwable t) { // Spark throws checked exceptions that Scala doesn't declare
       next.close();
       before.close();
@@ -104,7 +118,8 @@ final class TcpRing implements AutoCloseable {
     }
   }
 
-  private static void greet(ElasticContext context, Socket next, InetSocketAddress target)
+  private static void greet(
+      ElasticContext context, int lostMillis, Socket next, InetSocketAddress target)
       throws IOException, InterruptedException {
     try {
       // The neighbour listens, and so takes the connection before it accepts it.
@@ -115,19 +130,20 @@ final class TcpRing implements AutoCloseable {
       greeting.writeInt(context.attempt());
       greeting.writeInt(context.rank());
     } catch (IOException e) {
-      throw lost(context, "the next task", e);
+      throw lost(context, lostMillis, "the next task", e);
     }
   }
 
   /** Waits for Spark to end this task, and makes the exception for the case that it does not. */
-  private static IOException lost(ElasticContext context, String who, Throwable cause)
+  private static IOException lost(
+      ElasticContext context, int lostMillis, String who, Throwable cause)
       throws InterruptedException {
     long began = System.nanoTime();
     do {
       context.requireAlive();
       Thread.sleep(POLL_MILLIS / 10);
-    } while (System.nanoTime() - began < LOST_MILLIS * 1_000_000L);
-    return new IOException(who + " is lost", cause);
+    } while (System.nanoTime() - began < lostMillis * 1_000_000L);
+    return new PeerLostException(who + " is lost", cause);
   }
 
   /** Waits for the task before; whoever else may connect is sent away. */
@@ -138,7 +154,7 @@ final class TcpRing implements AutoCloseable {
     while (true) {
       context.requireAlive();
       if (System.nanoTime() - began > CONNECT_MILLIS * 1_000_000L) {
-        throw new IOException("task " + expected + " has not connected");
+        throw new PeerLostException("task " + expected + " has not connected", null);
       }
       Socket socket;
       try {
@@ -214,7 +230,7 @@ final class TcpRing implements AutoCloseable {
     try {
       sending.get();
     } catch (ExecutionException e) {
-      throw lost(context, "the next task", e);
+      throw lost(context, lostMillis, "the next task", e);
     }
   }
 
@@ -238,7 +254,7 @@ final class TcpRing implements AutoCloseable {
       } catch (SocketTimeoutException e) {
         context.requireAlive();
       } catch (IOException e) {
-        throw lost(context, "the task before", e);
+        throw lost(context, lostMillis, "the task before", e);
       }
     }
     waitedNanos += System.nanoTime() - began;

@@ -5,6 +5,7 @@ import io.pentrough.spark.FolderStore;
 import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -156,7 +157,8 @@ public final class TrainOnSpark {
         Files.delete(file);
       }
       Files.delete(folder);
-    } catch (IOException e) { // not thrown, as it would replace why the job has failed
+    } catch (IOException
+        | UncheckedIOException e) { // not thrown, as it would replace why the job has failed
       System.err.println("could not delete " + folder + ": " + e);
     }
   }

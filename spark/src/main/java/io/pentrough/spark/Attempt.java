@@ -1,6 +1,6 @@
 package io.pentrough.spark;
 
-import io.pentrough.spark.AttemptListener.TaskFailure;
+import io.pentrough.spark.TaskFailure.Kind;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.Arrays;
@@ -18,6 +18,9 @@ final class Attempt {
 
   /** How long the events of a job and of its tasks' ends may lag behind its end. */
   private static final long EVENTS_MILLIS = 10_000;
+
+  /** How long a task that has failed may take to close what it has open. */
+  private static final long CLOSE_MILLIS = 60_000;
 
   /** Spark needs a moment to start tasks, also where a job is to wait for no room. */
   private static final Duration LEAST_START = Duration.ofSeconds(5);
@@ -41,7 +44,8 @@ final class Attempt {
    * Why an attempt has failed.
    *
    * @param message in words
-   * @param cause the exception of the task that failed first, with those of the others; or Spark's
+   * @param cause the exception of the task whose failure explains the others, with theirs; or
+   *     Spark's
    * @param isFinal whether another attempt would fail as well
    */
   record Failure(String message, @Nullable Throwable cause, boolean isFinal) {}
@@ -76,7 +80,7 @@ final class Attempt {
       throws FailedException, InterruptedException {
     String tag = "pentrough-" + UUID.randomUUID();
     Pace pace = new Pace();
-    spark.sc().register(pace);
+    pace.registerWith(spark.sc());
     AttemptListener listener =
         new AttemptListener(
             tag, pace, new ProgressMeter(job, number, tasks, System::nanoTime), progress);
@@ -92,10 +96,10 @@ final class Attempt {
     } catch (Exception e) { // Scala declares none of those that come
       if (e instanceof InterruptedException interrupt) {
         spark.sc().cancelJobsWithTag(tag);
-        listener.failures(EVENTS_MILLIS);
+        listener.failures(EVENTS_MILLIS, EVENTS_MILLIS);
         throw interrupt;
       }
-      throw new FailedException(failure(e, listener.failures(EVENTS_MILLIS)));
+      throw new FailedException(failure(e, listener.failures(EVENTS_MILLIS, CLOSE_MILLIS)));
     } finally {
       watchdog.interrupt();
       spark.removeJobTag(tag);
@@ -149,9 +153,7 @@ final class Attempt {
       @Nullable String reason = notStarted == null ? thrown.getMessage() : notStarted;
       return new Failure(where + ": " + reason, thrown, spark.sc().isStopped());
     }
-    // A refusal explains the others: they have lost a neighbour.
-    TaskFailure first =
-        failures.stream().filter(TaskFailure::refused).findFirst().orElse(failures.get(0));
+    TaskFailure first = TaskFailure.first(failures);
     Throwable cause = first.thrown() == null ? thrown : first.thrown();
     for (TaskFailure other : failures) {
       if (other.thrown() != null && other.thrown() != cause) {
@@ -161,6 +163,6 @@ final class Attempt {
     return new Failure(
         where + " in task " + first.rank() + " on " + first.host() + ": " + first.reason(),
         cause,
-        first.refused() || spark.sc().isStopped());
+        first.kind() == Kind.REFUSED || spark.sc().isStopped());
   }
 }

@@ -1,15 +1,19 @@
 package io.pentrough.spark;
 
+import io.pentrough.spark.TaskFailure.Kind;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.apache.spark.ExceptionFailure;
+import org.apache.spark.ExecutorLostFailure;
 import org.apache.spark.TaskFailedReason;
 import org.apache.spark.TaskKilled;
 import org.apache.spark.scheduler.AccumulableInfo;
@@ -19,8 +23,10 @@ import org.apache.spark.scheduler.SparkListenerJobEnd;
 import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.scheduler.SparkListenerTaskStart;
+import org.apache.spark.scheduler.TaskInfo;
 import org.jspecify.annotations.Nullable;
 import scala.Tuple4;
+import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.jdk.javaapi.OptionConverters;
 
@@ -35,25 +41,16 @@ final class AttemptListener extends SparkListener {
   /** The property by which an attempt's job is known. */
   static final String PROPERTY = "pentrough.attempt";
 
-  /**
-   * Why a task has failed.
-   *
-   * @param rank the task
-   * @param host where it ran
-   * @param reason in words
-   * @param refused whether it was a refusal
-   * @param thrown what it has thrown, if it is known here
-   */
-  record TaskFailure(
-      int rank, String host, String reason, boolean refused, @Nullable Throwable thrown) {}
-
   private final String tag;
   private final Pace pace;
   private final ProgressMeter meter;
   private final Consumer<ElasticProgress> progress;
   private final CountDownLatch begun = new CountDownLatch(1);
   private final Set<Integer> stages = new HashSet<>();
-  private final List<TaskFailure> failures = new ArrayList<>();
+
+  /** By rank, in the order in which the driver has heard of them. */
+  private final Map<Integer, TaskFailure> failures = new LinkedHashMap<>();
+
   private int job = -1;
   private boolean jobEnded;
   private int running;
@@ -76,20 +73,30 @@ final class AttemptListener extends SparkListener {
 
   /**
    * Waits for the end of the attempt's job and of all its tasks, and returns why tasks have failed,
-   * in the order in which the driver learned it. The first failure ends the job, so the others come
-   * after its end.
+   * in the order in which the driver has heard of it. The first failure ends the job, so the others
+   * come after its end.
+   *
+   * @param millis how long to wait, if something is known that may be the cause
+   * @param consequenceMillis how long, if all that is known has a cause in another task
    */
-  synchronized List<TaskFailure> failures(long millis) throws InterruptedException {
-    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+  synchronized List<TaskFailure> failures(long millis, long consequenceMillis)
+      throws InterruptedException {
+    long began = System.nanoTime();
     while (!jobEnded || running > 0) {
-      long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+      long end = areConsequences() ? consequenceMillis : millis;
+      long left = end - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began);
       if (left <= 0) {
         LOG.log(Level.DEBUG, "attempt " + tag + ": " + running + " tasks were not heard to end");
         break;
       }
       wait(left);
     }
-    return List.copyOf(failures);
+    return List.copyOf(failures.values());
+  }
+
+  private boolean areConsequences() {
+    return !failures.isEmpty()
+        && failures.values().stream().allMatch(failure -> failure.kind() == Kind.PEER_LOST);
   }
 
   @Override
@@ -123,39 +130,61 @@ final class AttemptListener extends SparkListener {
       return;
     }
     running--;
+    TaskInfo task = end.taskInfo();
+    if (end.reason() instanceof ExceptionFailure failure) {
+      @Nullable Throwable thrown = OptionConverters.toJava(failure.exception()).orElse(null);
+      failed(
+          thrown == null // its class is not known here, or it could not be serialised
+              ? new TaskFailure(
+                  task.index(),
+                  task.host(),
+                  Kind.of(failure.className()),
+                  words(failure.className(), failure.description()),
+                  null)
+              : new TaskFailure(
+                  task.index(),
+                  task.host(),
+                  Kind.of(thrown, false),
+                  TaskFailure.reason(thrown),
+                  thrown));
+    } else if (end.reason() instanceof TaskKilled killed) { // as another one has failed
+      reports(killed.accumUpdates()).forEach(this::hear);
+    } else if (end.reason() instanceof TaskFailedReason reason) {
+      Kind kind = reason instanceof ExecutorLostFailure ? Kind.EXECUTOR_LOST : Kind.THROWN;
+      failed(new TaskFailure(task.index(), task.host(), kind, reason.toErrorString(), null));
+    }
     notifyAll();
-    if (!(end.reason() instanceof TaskFailedReason reason)
-        || reason instanceof TaskKilled) { // Spark has ended it, as another one has failed
-      return;
-    }
-    @Nullable Throwable thrown = null;
-    @Nullable String refusal = null;
-    String words = reason.toErrorString();
-    if (reason instanceof ExceptionFailure failure) {
-      thrown = OptionConverters.toJava(failure.exception()).orElse(null);
-      words = thrown == null ? failure.className() + ": " + failure.description() : "" + thrown;
-      refusal = refusal(failure, thrown);
-    }
-    failures.add(
-        new TaskFailure(
-            end.taskInfo().index(),
-            end.taskInfo().host(),
-            refusal == null ? words : refusal,
-            refusal != null,
-            thrown));
   }
 
-  /** The message of a refusal; null if it was none. */
-  private static @Nullable String refusal(ExceptionFailure failure, @Nullable Throwable thrown) {
-    for (Throwable each = thrown; each != null; each = each.getCause()) {
-      if (each instanceof RefusedException) {
-        return String.valueOf(each.getMessage());
+  private static String words(String className, String description) {
+    return Kind.of(className) == Kind.REFUSED ? description : className + ": " + description;
+  }
+
+  private void failed(TaskFailure failure) {
+    failures.put(failure.rank(), failure); // keeps the place of what is replaced
+  }
+
+  /** What a task has reported of its failure. Spark's own word of the end says more. */
+  private void hear(Pace.Report report) {
+    TaskFailure.@Nullable Report failure = report.failure();
+    if (failure != null && !failures.containsKey(report.rank())) {
+      failed(
+          new TaskFailure(
+              report.rank(), report.host(), failure.kind, failure.reason, failure.thrown()));
+    }
+  }
+
+  /** The reports of the attempt's tasks among all that Spark carries. */
+  private List<Pace.Report> reports(Seq<AccumulableInfo> updates) {
+    List<Pace.Report> reports = new ArrayList<>();
+    for (AccumulableInfo info : CollectionConverters.asJava(updates)) {
+      if (info.id() == pace.id()
+          && OptionConverters.toJava(info.update()).orElse(null) instanceof Pace.Report report
+          && report.rank() >= 0) {
+        reports.add(report);
       }
     }
-    // A refusal whose cause cannot be serialised comes without the exception.
-    return failure.className().equals(RefusedException.class.getName())
-        ? failure.description()
-        : null;
+    return reports;
   }
 
   @Override
@@ -172,16 +201,13 @@ final class AttemptListener extends SparkListener {
 
   private synchronized @Nullable ElasticProgress take(SparkListenerExecutorMetricsUpdate update) {
     boolean any = false;
-    for (Tuple4<Object, Object, Object, scala.collection.immutable.Seq<AccumulableInfo>> task :
+    for (Tuple4<Object, Object, Object, Seq<AccumulableInfo>> task :
         CollectionConverters.asJava(update.accumUpdates())) {
-      for (AccumulableInfo info : CollectionConverters.asJava(task._4())) {
-        if (info.id() == pace.id()
-            && OptionConverters.toJava(info.update()).orElse(null) instanceof Pace.Report report
-            && report.rank() >= 0) {
-          begun.countDown(); // Spark may drop the event of the start
-          meter.report(report);
-          any = true;
-        }
+      for (Pace.Report report : reports(task._4())) {
+        begun.countDown(); // Spark may drop the event of the start
+        meter.report(report);
+        hear(report); // of a task that has failed, and closes what it has open
+        any = true;
       }
     }
     return any ? meter.progress() : null;

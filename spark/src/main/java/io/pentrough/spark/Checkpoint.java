@@ -52,10 +52,7 @@ final class Checkpoint {
    * @throws RefusedException if the state is too large
    */
   byte[] encode(String job) {
-    if (state.length > MAX_STATE) {
-      throw new RefusedException(
-          "a state has " + state.length + " bytes, but a checkpoint holds at most " + MAX_STATE);
-    }
+    requireSize(state.length);
     byte[] owner = job.getBytes(StandardCharsets.UTF_8);
     byte[] where = position.toString().getBytes(StandardCharsets.US_ASCII);
     // Of its exact size, as a growing one would need the memory several times.
@@ -69,6 +66,13 @@ final class Checkpoint {
     out.putInt(state.length).put(state);
     out.putLong(crc(out.array(), out.position()));
     return out.array();
+  }
+
+  static void requireSize(int state) {
+    if (state > MAX_STATE) {
+      throw new RefusedException(
+          "a state has " + state + " bytes, but a checkpoint holds at most " + MAX_STATE);
+    }
   }
 
   /**

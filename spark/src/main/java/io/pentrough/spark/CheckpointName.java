@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
  */
 record CheckpointName(int attempt, int number) implements Comparable<CheckpointName>, Serializable {
 
-  private static final Pattern ENTRY = Pattern.compile("checkpoint-(\\d{8})-(\\d{8})");
+  private static final Pattern ENTRY = Pattern.compile("checkpoint-(\\d{8,9})-(\\d{8,9})");
   private static final Comparator<CheckpointName> BY_AGE =
       Comparator.comparingInt(CheckpointName::attempt).thenComparingInt(CheckpointName::number);
 

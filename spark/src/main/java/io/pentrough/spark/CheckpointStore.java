@@ -59,7 +59,9 @@ public interface CheckpointStore extends Serializable {
 
   /**
    * Deletes what creations left behind that were cut short, except for entries. The driver calls it
-   * before each attempt. A creation that is under way meanwhile may fail. Does nothing by default.
+   * before each attempt. A creation that is under way meanwhile may fail; if the exception or one
+   * of its causes is a {@link java.nio.file.NoSuchFileException} or {@link
+   * java.io.FileNotFoundException}, it is tried again. Does nothing by default.
    *
    * @throws IOException if it could not be done
    */

@@ -201,7 +201,8 @@ public final class ElasticContext {
 
   /**
    * Says that this task has waited for others, as in an exchange of gradients. The driver's
-   * progress tells from it who is slow: the task that waits least.
+   * progress tells from it who is slow: the task that waits least. What this class does together
+   * counts by itself.
    *
    * @param nanos how long
    */
@@ -261,6 +262,7 @@ public final class ElasticContext {
 
   private List<Part> together(Kind kind, byte[] content) {
     long began = System.nanoTime();
+    pace.waits();
     List<Part> parts = gathering.exchange(kind, content);
     pace.waited(System.nanoTime() - began);
     return parts;

@@ -1,13 +1,11 @@
 package io.pentrough.spark;
 
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.io.ObjectOutputStream;
 import java.io.OutputStream;
 import java.io.Serializable;
 import java.lang.System.Logger.Level;
 import java.net.InetAddress;
-import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.time.Instant;
@@ -171,7 +169,8 @@ public final class ElasticJob {
 
     /**
      * Takes the store from another driver that has left its mark there. For a driver that was
-     * killed. If that driver lives all the same, it ends, and its later checkpoints are void.
+     * killed. If that driver lives all the same, it ends, and its later checkpoints are void. Of
+     * drivers that take over at the same time, the last one goes on.
      *
      * @return this
      */
@@ -204,21 +203,24 @@ public final class ElasticJob {
      *
      * @return the results of the tasks of the last attempt, by rank
      * @throws IllegalArgumentException if the task cannot be sent to executors
-     * @throws RefusedException if the store is in use by another driver, holds a checkpoint that is
-     *     damaged or of another job, or cannot be written to; or if executors are allocated
-     *     dynamically
+     * @throws RefusedException if the store is in use by another driver or was taken over by one,
+     *     holds a checkpoint that is damaged or of another job, or cannot be written to; or if
+     *     executors are allocated dynamically
      * @throws ElasticJobException if a task was refused, attempts in a row have failed without a
-     *     new checkpoint, there was no room in time, or the application was stopped
+     *     new checkpoint, the store failed after such an attempt, there was no room in time, or the
+     *     application was stopped
      * @throws InterruptedException if the thread is interrupted; the attempt is cancelled, and the
      *     checkpoints stay
      */
     public List<R> run() throws InterruptedException {
       requireSerialisable();
       requireFixedExecutors();
-      try (Ownership owner = Ownership.take(store, driver(), takeOver)) {
-        return attempts(owner, new Ledger(store, name, storeDelay));
+      Ledger ledger = new Ledger(store, name, storeDelay);
+      try (Ownership owner = Ownership.take(ledger, driver(), takeOver)) {
+        return attempts(owner, ledger);
       } catch (RefusedException e) {
-        if (isInterrupt(e)) {
+        if (TaskFailure.isInterrupt(e)) { // as a store says it
+          Thread.interrupted(); // Hadoop has set it again
           InterruptedException interrupt = new InterruptedException();
           interrupt.initCause(e);
           throw interrupt;
@@ -227,27 +229,16 @@ public final class ElasticJob {
       }
     }
 
-    /** Whether a store was interrupted, as Hadoop says it. */
-    private static boolean isInterrupt(Throwable thrown) {
-      for (Throwable each = thrown; each != null; each = each.getCause()) {
-        if (each instanceof InterruptedIOException && !(each instanceof SocketTimeoutException)) {
-          return true;
-        }
-      }
-      return false;
-    }
-
     private List<R> attempts(Ownership owner, Ledger ledger) throws InterruptedException {
       Room room = new Room(spark.sc(), tasks);
-      for (int fruitless = 0; ; ) {
-        owner.require();
-        int attempt = ledger.claim();
-        owner.require(); // again: whoever has taken over meanwhile must be the last to claim
+      for (int fruitless = 0; ; owner.claimNext()) {
+        int attempt = owner.attempt();
         Optional<CheckpointName> newest = ledger.newest();
         newest.ifPresent(name -> ledger.read(name, attempt)); // refused here, and not by each task
         @Nullable CheckpointName from = newest.orElse(null);
         // Last, as an executor may get lost during the reading.
         int wanted = room.await(roomTimeout.toNanos());
+        owner.require(); // that may have taken long
         LOG.log(
             Level.INFO,
             "{0}: attempt {1} on {2} tasks, from {3}",
@@ -264,10 +255,20 @@ public final class ElasticJob {
           }
           try {
             fruitless = ledger.newest().equals(newest) ? fruitless + 1 : 0;
-            owner.require(); // says more than what befell the tasks then
-          } catch (RefusedException refused) {
-            refused.addSuppressed(failed(e.failure, fruitless));
-            throw refused;
+            owner.require();
+          } catch (Ownership.TakenOverException over) { // explains what befell the tasks
+            over.addSuppressed(failed(e.failure, fruitless));
+            throw over;
+          } catch (RefusedException second) {
+            if (TaskFailure.isInterrupt(second)) {
+              throw second;
+            }
+            ElasticJobException first =
+                new ElasticJobException(
+                    name + ": " + e.failure.message() + "; then " + second.getMessage(),
+                    e.failure.cause());
+            first.addSuppressed(second);
+            throw first;
           }
           if (e.failure.isFinal() || fruitless >= fruitlessAttempts) {
             throw failed(e.failure, fruitless);
@@ -282,7 +283,7 @@ public final class ElasticJob {
           name
               + ": "
               + failure.message()
-              + (failure.isFinal() || fruitless == 1
+              + (failure.isFinal() || fruitless <= 1
                   ? ""
                   : " (" + fruitless + " attempts in a row made no new checkpoint)"),
           failure.cause());

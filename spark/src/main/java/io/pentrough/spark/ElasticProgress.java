@@ -1,9 +1,9 @@
 package io.pentrough.spark;
 
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * How an attempt gets on, as of the tasks' last heartbeats.
@@ -12,8 +12,15 @@ import java.util.Locale;
  * @param attempt its number
  * @param attemptTasks how many tasks the attempt has
  * @param tasks each task that has reported, by rank; there is at least one
+ * @param slowest the one of {@code tasks} for which others wait: of those that do not wait, the one
+ *     that needs the longest for a step; empty if nothing shows that tasks wait, or for whom
  */
-public record ElasticProgress(String job, int attempt, int attemptTasks, List<TaskProgress> tasks) {
+public record ElasticProgress(
+    String job,
+    int attempt,
+    int attemptTasks,
+    List<TaskProgress> tasks,
+    Optional<TaskProgress> slowest) {
 
   /**
    * How many steps all tasks have done that have reported.
@@ -33,16 +40,6 @@ public record ElasticProgress(String job, int attempt, int attemptTasks, List<Ta
     return tasks.stream().mapToDouble(TaskProgress::stepsPerSecond).min().orElse(0);
   }
 
-  /**
-   * The task for which the others wait: the one that needs the longest for a step, without the time
-   * in which it waited itself.
-   *
-   * @return one of {@link #tasks}
-   */
-  public TaskProgress slowest() {
-    return tasks.stream().max(Comparator.comparing(TaskProgress::ownTimePerStep)).orElseThrow();
-  }
-
   /** One line for people. */
   @Override
   public String toString() {
@@ -50,7 +47,6 @@ public record ElasticProgress(String job, int attempt, int attemptTasks, List<Ta
       return String.format(
           Locale.ROOT, "%s: attempt %d begins on %d tasks", job, attempt, attemptTasks);
     }
-    TaskProgress slowest = slowest();
     String line =
         String.format(
             Locale.ROOT,
@@ -63,23 +59,23 @@ public record ElasticProgress(String job, int attempt, int attemptTasks, List<Ta
     if (tasks.size() < attemptTasks) {
       line += "; " + (attemptTasks - tasks.size()) + " of them have not reported yet";
     }
-    if (tasks.size() == 1) {
-      return line;
-    }
+    return slowest.isEmpty() ? line : line + "; " + slowestLine(slowest.get());
+  }
+
+  private String slowestLine(TaskProgress slowest) {
     double others =
         tasks.stream()
             .filter(task -> task.rank() != slowest.rank())
             .mapToDouble(task -> millis(task.ownTimePerStep()))
             .average()
             .orElse(0);
-    return line
-        + String.format(
-            Locale.ROOT,
-            "; task %d on %s is the slowest, with %.1f ms a step, the others %.1f ms",
-            slowest.rank(),
-            slowest.host(),
-            millis(slowest.ownTimePerStep()),
-            others);
+    return String.format(
+        Locale.ROOT,
+        "task %d on %s is the slowest, with %.1f ms a step, the others %.1f ms",
+        slowest.rank(),
+        slowest.host(),
+        millis(slowest.ownTimePerStep()),
+        others);
   }
 
   private static double millis(Duration duration) {

@@ -3,6 +3,7 @@ package io.pentrough.spark;
 import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
@@ -46,7 +47,9 @@ public final class FolderStore implements CheckpointStore {
     Path entry = path(name);
     Path part = path(name + "." + UUID.randomUUID() + PART);
     try {
-      Files.createDirectories(folder.toPath());
+      if (!folder.isDirectory()) { // createDirectories of JDK 17 refuses a link to a folder
+        Files.createDirectories(folder.toPath());
+      }
       // No channel: an interrupt would close it.
       try (FileOutputStream out = new FileOutputStream(part.toFile())) {
         out.write(content);
@@ -80,7 +83,7 @@ public final class FolderStore implements CheckpointStore {
     } catch (FileSystemException | UnsupportedOperationException e) { // Linux says EPERM
       throw new IOException(
           "no hard link could be made there ("
-              + (e instanceof IOException io ? reason(io) : e.getMessage())
+              + (e instanceof IOException io ? reason(io) : "not supported")
               + "); if the file system has none, take a folder on another one",
           e);
     }
@@ -143,15 +146,28 @@ public final class FolderStore implements CheckpointStore {
 
   @Override
   public List<String> list() throws IOException {
+    return files().stream()
+        .map(file -> String.valueOf(file.getFileName()))
+        .filter(name -> !name.endsWith(PART))
+        .toList();
+  }
+
+  private List<Path> files() throws IOException {
     try (Stream<Path> files = Files.list(folder.toPath())) {
-      return files
-          .map(file -> String.valueOf(file.getFileName()))
-          .filter(name -> !name.endsWith(PART))
-          .toList();
+      return collected(files);
     } catch (NoSuchFileException e) {
       return List.of();
     } catch (IOException e) {
       throw failed("read", e);
+    }
+  }
+
+  /** What a stream of a folder gives. If it fails half-way, it throws another exception. */
+  static List<Path> collected(Stream<Path> files) throws IOException {
+    try {
+      return files.toList();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
@@ -166,8 +182,8 @@ public final class FolderStore implements CheckpointStore {
 
   @Override
   public void sweep() throws IOException {
-    try (Stream<Path> files = Files.list(folder.toPath())) {
-      for (Path file : files.filter(each -> each.toString().endsWith(PART)).toList()) {
+    for (Path file : files()) {
+      if (file.toString().endsWith(PART)) {
         Files.deleteIfExists(file);
       }
     }

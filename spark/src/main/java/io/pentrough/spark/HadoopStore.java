@@ -81,13 +81,14 @@ public final class HadoopStore implements CheckpointStore {
       return false;
     } catch (IOException e) {
       discard(part);
-      throw new IOException(folder + " cannot be written to: " + firstLine(e), e);
+      throw failed("written to", e);
     }
   }
 
-  /** Hadoop's messages carry the server's stack. */
-  private static String firstLine(IOException e) {
-    return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+  /** Hadoop's messages carry the server's stack, so only the first line is taken. */
+  private IOException failed(String what, IOException e) {
+    String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    return new IOException(folder + " cannot be " + what + ": " + reason, e);
   }
 
   private void discard(Path part) {
@@ -102,6 +103,10 @@ public final class HadoopStore implements CheckpointStore {
   public byte[] read(String name) throws IOException {
     try (InputStream in = files().open(path(name))) {
       return in.readAllBytes();
+    } catch (FileNotFoundException e) {
+      throw e;
+    } catch (IOException e) {
+      throw failed("read", e);
     }
   }
 
@@ -118,20 +123,26 @@ public final class HadoopStore implements CheckpointStore {
       }
     } catch (FileNotFoundException e) {
       return List.of();
+    } catch (IOException e) {
+      throw failed("read", e);
     }
     return names;
   }
 
   @Override
   public void delete(String name) throws IOException {
-    files().delete(path(name), false);
+    try {
+      files().delete(path(name), false);
+    } catch (IOException e) {
+      throw failed("written to", e);
+    }
   }
 
   @Override
   public void sweep() throws IOException {
     for (String name : names()) {
       if (name.endsWith(PART)) {
-        files().delete(path(name), false);
+        delete(name);
       }
     }
   }

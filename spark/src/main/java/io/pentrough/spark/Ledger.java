@@ -3,6 +3,7 @@ package io.pentrough.spark;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.NoSuchFileException;
 import java.time.Duration;
@@ -21,9 +22,11 @@ final class Ledger implements Serializable {
 
   private static final long serialVersionUID = 1;
   private static final System.Logger LOG = System.getLogger(Ledger.class.getName());
-  private static final Pattern ATTEMPT = Pattern.compile("attempt-(\\d{8})");
-
+  private static final Pattern ATTEMPT = Pattern.compile("attempt-(\\d{8,9})");
   private static final long POLL_MILLIS = 500;
+
+  /** How often to create an entry again that somebody else's sweep has cut short. */
+  private static final int MAX_SWEPT = 3;
 
   private final CheckpointStore store;
   private final String job;
@@ -65,29 +68,53 @@ final class Ledger implements Serializable {
   }
 
   /**
-   * Claims the next attempt, which ends all before it, and cleans up behind them.
+   * The highest attempt that has been claimed or has left a checkpoint.
    *
-   * @return its number, from 1
-   * @throws RefusedException if another driver claims attempts too, or the store fails
+   * @return 0 if there is none
+   * @throws RefusedException if the store fails
    */
-  int claim() {
-    int claimed = lastAttempt(list()) + 1;
-    if (!create(attempt(claimed), new byte[0])) {
-      throw overtaken(claimed);
-    }
-    try {
-      store.sweep();
-    } catch (IOException e) {
-      LOG.log(Level.WARNING, store + ": what lost attempts left behind stays there", e);
+  int last() {
+    return lastAttempt(list());
+  }
+
+  /**
+   * Claims an attempt, which ends all before it, and cleans up behind them.
+   *
+   * @param attempt from 1
+   * @param claim the entry's content: who claims it
+   * @return false if somebody else has claimed it, or a later one
+   * @throws RefusedException if the store fails
+   */
+  boolean claim(int attempt, byte[] claim) {
+    if (!create(attempt(attempt), claim)) {
+      return false;
     }
     List<String> entries = list();
-    requireLast(claimed, entries);
+    if (lastAttempt(entries) > attempt) { // a number long gone, whose entry had been deleted
+      return false;
+    }
+    // Behind the look at the list: whoever was overtaken must not sweep what its successor writes.
+    try {
+      store.sweep();
+    } catch (IOException | UncheckedIOException e) {
+      LOG.log(Level.WARNING, store + ": what lost attempts left behind stays there", e);
+    }
     entries.stream()
-        .filter(entry -> ATTEMPT.matcher(entry).matches() && !entry.equals(attempt(claimed)))
+        .filter(entry -> ATTEMPT.matcher(entry).matches() && !entry.equals(attempt(attempt)))
         .forEach(this::discard);
     entries.stream().filter(entry -> entry.startsWith("probe-")).forEach(this::discard);
     CheckpointName.among(entries).stream().skip(2).forEach(name -> discard(name.toString()));
-    return claimed;
+    return true;
+  }
+
+  /**
+   * Who has claimed an attempt.
+   *
+   * @return the content of the claim; empty if there is none, or none any more
+   * @throws RefusedException if the store fails
+   */
+  Optional<byte[]> claimed(int attempt) {
+    return find(attempt(attempt));
   }
 
   /** The newest checkpoint now. Its content is not looked at. */
@@ -99,24 +126,28 @@ final class Ledger implements Serializable {
    * Reads a checkpoint.
    *
    * @param attempt that wants to start from it
-   * @throws RefusedException if it is damaged or of another job, a later attempt has begun and
-   *     deleted it, or the store fails
+   * @throws RefusedException if it is damaged, of another job or gone, a later attempt has begun
+   *     and deleted it, or the store fails
    */
   Checkpoint read(CheckpointName name, int attempt) {
-    byte[] bytes;
-    try {
-      bytes = store.read(name.toString());
-    } catch (IOException e) {
-      requireLast(attempt, list());
-      throw failed(e);
+    Optional<byte[]> bytes = find(name.toString());
+    if (bytes.isEmpty()) {
+      requireLast(attempt, list()); // says more
+      throw new RefusedException(
+          name + " in " + store + " was deleted, but by no driver; start the job again");
     }
-    return Checkpoint.decode(bytes, name, job, name + " in " + store);
+    return Checkpoint.decode(bytes.get(), name, job, name + " in " + store);
   }
 
-  /** Refuses a store in which a task does not see what the driver has created. */
+  /**
+   * Refuses a store in which a task does not see what the driver has created.
+   *
+   * @throws RefusedException if so, if a later attempt has begun, or if the store fails
+   */
   void requireVisible(int attempt, String host) throws InterruptedException {
     long began = System.nanoTime();
     while (!exists(attempt(attempt))) {
+      requireLast(attempt, list()); // whoever has claimed a later one has deleted it
       if (System.nanoTime() - began >= delay.toNanos()) {
         throw new RefusedException(
             (store + ", as seen from " + host + ", has no entry " + attempt(attempt))
@@ -128,13 +159,16 @@ final class Ledger implements Serializable {
   }
 
   /** Asks by name, as NFS may give an old list of a folder. */
-  private boolean exists(String entry) {
+  boolean exists(String entry) {
+    return !entry.isEmpty() && find(entry).isPresent();
+  }
+
+  private Optional<byte[]> find(String entry) {
     try {
-      store.read(entry);
-      return true;
+      return Optional.of(store.read(entry));
     } catch (NoSuchFileException | FileNotFoundException e) {
-      return false;
-    } catch (IOException e) {
+      return Optional.empty();
+    } catch (IOException | UncheckedIOException e) {
       throw failed(e);
     }
   }
@@ -182,30 +216,54 @@ final class Ledger implements Serializable {
   private List<String> list() {
     try {
       return store.list();
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       throw failed(e);
     }
   }
 
-  private boolean create(String entry, byte[] content) {
-    try {
-      return store.create(entry, content);
-    } catch (IOException e) {
-      throw failed(e);
+  /**
+   * Creates an entry.
+   *
+   * @return false if there is one of that name
+   * @throws RefusedException if the store fails
+   */
+  boolean create(String entry, byte[] content) {
+    for (int swept = 0; ; swept++) {
+      try {
+        return store.create(entry, content);
+      } catch (IOException | UncheckedIOException e) {
+        if (swept == MAX_SWEPT || !isMissingFile(e)) {
+          throw failed(e);
+        }
+      }
     }
   }
 
-  private void discard(String entry) {
+  /** What a creation meets whose half-written file was swept away. */
+  private static boolean isMissingFile(Throwable thrown) {
+    for (Throwable each = thrown; each != null; each = each.getCause()) {
+      if (each instanceof NoSuchFileException || each instanceof FileNotFoundException) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Deletes an entry that is not needed any more. If that fails, it is logged. */
+  void discard(String entry) {
     try {
       store.delete(entry);
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       LOG.log(Level.WARNING, store + ": " + entry + " is superfluous, but stays there", e);
     }
   }
 
-  private RefusedException failed(IOException e) {
-    @Nullable String message = e.getMessage();
+  private RefusedException failed(Exception e) {
+    @Nullable Throwable cause = e instanceof UncheckedIOException ? e.getCause() : null;
+    Throwable failure = cause == null ? e : cause;
+    @Nullable String message = failure.getMessage();
     return new RefusedException(
-        "the checkpoint store failed: " + (message == null ? store + ", " + e : message), e);
+        "the checkpoint store failed: " + (message == null ? store + ", " + failure : message),
+        failure);
   }
 }

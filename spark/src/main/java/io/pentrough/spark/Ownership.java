@@ -1,127 +1,179 @@
 package io.pentrough.spark;
 
-import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.System.Logger.Level;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.NoSuchFileException;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
-import java.util.regex.Pattern;
 
 /**
- * The mark in a store that a driver uses it. It keeps a second driver away by mistake; that a
- * driver that was declared dead does no harm is the fencing's business.
+ * A driver's use of a store. Its claims of attempts decide who may go on. Its mark, which the
+ * claims name, only keeps others away.
+ *
+ * <p>States of a driver D:
+ *
+ * <pre>
+ * a mark, no claim                            D begins; nobody heeds the mark
+ * the last claim is D's, the mark is there    D uses the store; others are refused, or take over
+ * the last claim is D's, the mark is gone     D has ended; the store is free
+ * the last claim is another driver's          D was overtaken, whatever it still does
+ * </pre>
+ *
+ * <p>A driver's first claim is the number behind the last claim of all, and each further one the
+ * number behind its own last claim. Of several that claim a number, one gets it. So two drivers
+ * that begin at the same time do not both get through, and a driver that was overtaken learns it by
+ * its next claim at the latest. A take-over whose number is gone claims the next one. So the driver
+ * with the last claim is never overtaken by one that comes late.
+ *
+ * <p>A mark has a name that no other one ever has, so that nobody deletes another driver's.
  */
 final class Ownership implements AutoCloseable {
 
   private static final System.Logger LOG = System.getLogger(Ownership.class.getName());
-  private static final Pattern ENTRY = Pattern.compile("owner-\\d{8}");
 
-  private final CheckpointStore store;
+  /** More than drivers can begin at the same time, but not endless if a store is wrong. */
+  private static final int MAX_TRIES = 1_000;
 
-  /** One that no other owner has meanwhile, so that nobody deletes another one's mark. */
-  private final String entry;
-
-  private final byte[] mark;
+  private final Ledger ledger;
+  private final String mark = "owner-" + UUID.randomUUID();
+  private final byte[] claim;
   private final Thread hook = new Thread(this::giveUp, "pentrough-store-owner");
+  private int attempt;
 
-  private Ownership(CheckpointStore store, String entry, byte[] mark) {
-    this.store = store;
-    this.entry = entry;
-    this.mark = mark;
+  private Ownership(Ledger ledger, String driver) {
+    this.ledger = ledger;
+    claim = (driver + "\n" + mark).getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** Another driver has taken over. */
+  static final class TakenOverException extends RefusedException {
+
+    private static final long serialVersionUID = 1;
+
+    TakenOverException(String message) {
+      super(message);
+    }
+  }
+
+  /** What a claim says: the driver in words, and the entry that is its mark. */
+  private record Claim(String driver, String mark) {
+
+    static Claim of(byte[] content) {
+      List<String> lines = new String(content, StandardCharsets.UTF_8).lines().toList();
+      return lines.size() == 2
+          ? new Claim(lines.get(0), lines.get(1))
+          : new Claim("another driver", ""); // by hand, or of an earlier format
+    }
   }
 
   /**
-   * Takes the store.
+   * Takes the store, and claims the first attempt.
    *
    * @param driver who this is, for the message of the next one
    * @param takeOver whether the present owner is known to be gone
    * @throws RefusedException if another driver uses the store, or the store fails
    */
-  static Ownership take(CheckpointStore store, String driver, boolean takeOver) {
-    byte[] mark = (driver + "\n" + UUID.randomUUID()).getBytes(StandardCharsets.UTF_8);
-    String entry;
+  static Ownership take(Ledger ledger, String driver, boolean takeOver) {
+    Ownership owner = new Ownership(ledger, driver);
+    Runtime.getRuntime().addShutdownHook(owner.hook); // Ctrl-C, or the cluster manager's SIGTERM
     try {
-      List<String> others = owners(store);
-      int last = others.isEmpty() ? 0 : Integer.parseInt(others.get(0).substring(6));
-      entry = String.format("owner-%08d", last + 1);
-      if ((!takeOver && last > 0) || !store.create(entry, mark)) {
+      // Before the claim, so that whoever sees the claim finds the mark, until this driver ends.
+      if (!ledger.create(owner.mark, new byte[0])) {
+        throw new RefusedException(ledger.store() + " has an entry of a name just made up");
+      }
+      owner.claimFirst(takeOver);
+      return owner;
+    } catch (Throwable t) {
+      owner.close();
+      throw t;
+    }
+  }
+
+  private void claimFirst(boolean takeOver) {
+    int last = 0;
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+      last = Math.max(last, ledger.last()); // NFS may give an old list
+      Optional<Claim> before = ledger.claimed(last).map(Claim::of);
+      boolean used = before.isPresent() && ledger.exists(before.get().mark());
+      if (used && !takeOver) {
         throw new RefusedException(
-            (store + " is in use by " + owner(store) + "; two drivers on one store would throw")
-                + " away each other's work. If that one is gone, start this one with takeOver()");
+            (ledger.store() + " is in use by " + before.get().driver())
+                + "; two drivers on one store would throw away each other's work. If that one is"
+                + " gone, start this one with takeOver()");
       }
-      for (String other : others) {
-        store.delete(other);
+      if (ledger.claim(last + 1, claim)) {
+        attempt = last + 1;
+        if (used) {
+          ledger.discard(before.get().mark());
+        }
+        return;
       }
-    } catch (IOException e) {
-      throw new RefusedException("the checkpoint store failed: " + e.getMessage(), e);
+      last++; // somebody else has it
     }
-    Ownership taken = new Ownership(store, entry, mark);
-    Runtime.getRuntime().addShutdownHook(taken.hook); // Ctrl-C, or the cluster manager's SIGTERM
-    return taken;
+    throw new RefusedException(
+        ledger.store() + " refuses every claim; find out which drivers use it, or take another");
   }
 
-  /** The marks of owners, the latest first. */
-  private static List<String> owners(CheckpointStore store) throws IOException {
-    return store.list().stream()
-        .filter(entry -> ENTRY.matcher(entry).matches())
-        .sorted(Comparator.reverseOrder())
-        .toList();
+  /** The attempt that this driver has claimed last. */
+  int attempt() {
+    return attempt;
   }
 
-  private static String owner(CheckpointStore store) throws IOException {
-    try {
-      List<String> owners = owners(store);
-      if (!owners.isEmpty()) {
-        String mark = new String(store.read(owners.get(0)), StandardCharsets.UTF_8);
-        return mark.lines().findFirst().orElse("?");
-      }
-    } catch (NoSuchFileException | FileNotFoundException e) {
-      // It has ended meanwhile.
+  /**
+   * Claims the next attempt, which ends the one before.
+   *
+   * @throws TakenOverException if another driver has taken over
+   * @throws RefusedException if the store fails
+   */
+  void claimNext() {
+    if (!ledger.claim(attempt + 1, claim)) {
+      throw takenOver();
     }
-    return "another driver, which has ended by now";
+    attempt++;
   }
 
   /**
    * Makes sure that no other driver has taken over.
    *
-   * @throws RefusedException if one has
+   * @throws TakenOverException if one has
+   * @throws RefusedException if the store fails
    */
   void require() {
-    try {
-      if (!isMine()) {
-        throw new RefusedException(
-            store + " was taken over by " + owner(store) + ", so this driver ends");
-      }
-    } catch (IOException e) {
-      throw new RefusedException(
-          store + " does not show any more that this driver uses it, so this driver ends", e);
+    if (ledger.last() > attempt) {
+      throw takenOver();
     }
   }
 
-  private boolean isMine() throws IOException {
-    try {
-      return Arrays.equals(store.read(entry), mark);
-    } catch (NoSuchFileException | FileNotFoundException e) {
-      return false;
+  private TakenOverException takenOver() {
+    Optional<byte[]> other = Optional.empty();
+    for (int tries = 0; tries < 3 && other.isEmpty(); tries++) { // the next claim deletes it
+      other = ledger.claimed(Math.max(attempt + 1, ledger.last()));
     }
+    return new TakenOverException(
+        (ledger.store() + " was taken over by ")
+            + other.map(content -> Claim.of(content).driver()).orElse("another driver")
+            + ", so this driver ends");
   }
 
   private void giveUp() {
+    boolean interrupted = Thread.interrupted(); // Hadoop would delete nothing then
     try {
-      if (isMine()) {
-        store.delete(entry);
+      ledger.store().delete(mark);
+    } catch (IOException | UncheckedIOException e) {
+      if (attempt > 0) { // else nobody heeds the mark
+        LOG.log(
+            Level.WARNING,
+            ledger.store()
+                + ": the next driver will have to take over, as this one could"
+                + " not delete its mark",
+            e);
       }
-    } catch (IOException e) {
-      LOG.log(
-          Level.WARNING,
-          store
-              + ": the next driver will have to take over, as this one could"
-              + " not delete its mark",
-          e);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

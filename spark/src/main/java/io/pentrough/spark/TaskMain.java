@@ -56,11 +56,11 @@ final class TaskMain<R extends Serializable>
       // Would run on as many tasks as before, and nobody has claimed an attempt for it.
       throw new IllegalStateException("Spark has retried the stage of attempt " + attempt);
     }
+    pace.begin(spark.partitionId(), host);
     ledger.requireVisible(attempt, host);
     if (spark.partitionId() == 0) {
       ledger.requireWritable(attempt);
     }
-    pace.begin(spark.partitionId(), host);
     ElasticContext context =
         new ElasticContext(
             spark,
@@ -70,9 +70,20 @@ final class TaskMain<R extends Serializable>
             pace,
             from == null ? null : ledger.read(from, attempt));
     try (Closeable closing = context::close) {
+      return run(spark, context);
+    }
+  }
+
+  private R run(BarrierTaskContext spark, ElasticContext context) throws Exception {
+    try {
       R result = task.run(context);
       context.finish();
       return result;
+    } catch (Throwable t) {
+      // Before the closing. While that lasts, Spark may end this task because of another one, whose
+      // failure is a consequence of this one.
+      pace.fails(t, spark.isInterrupted());
+      throw t;
     }
   }
 

@@ -19,10 +19,10 @@
  * <table>
  * <caption>Entries of a store</caption>
  * <tr><th>entry</th><th>who creates it</th><th>what it means</th></tr>
- * <tr><td>{@code owner-N}</td><td>the driver, at its start</td><td>this driver uses the store; deleted
- * at its end</td></tr>
+ * <tr><td>{@code owner-U}</td><td>the driver, at its start, with a name of its own</td><td>this
+ * driver has not ended; deleted at its end</td></tr>
  * <tr><td>{@code attempt-A}</td><td>the driver, before attempt A</td><td>attempts before A are
- * over</td></tr>
+ * over; it names the driver and its {@code owner-U}</td></tr>
  * <tr><td>{@code probe-A}</td><td>task 0 of attempt A</td><td>nothing; it shows that executors can
  * write, and is deleted at once</td></tr>
  * <tr><td>{@code checkpoint-A-N}</td><td>one task of attempt A</td><td>checkpoint N</td></tr>
@@ -35,6 +35,18 @@
  * attempt before it looks for the newest checkpoint. Whoever deletes old checkpoints first looks
  * for a later claim, and keeps the two newest that it saw. So no checkpoint that an attempt started
  * from is deleted by an earlier attempt.
+ *
+ * <p><b>Two drivers.</b> A store is in use if the driver that has claimed the last attempt has not
+ * ended. A second driver is refused then, or takes over: it claims the next attempt. A driver
+ * claims only the number behind its own last one. So if it was taken for dead and lives, it finds
+ * that number taken, and ends. Of drivers that take over at the same time, the one that claims last
+ * goes on.
+ *
+ * <p><b>Failures.</b> If a task fails, Spark ends the others and tells nothing of what they throw.
+ * But one of them may have failed first, and be slow to close what it has open, while the failure
+ * that Spark saw is a consequence. So a task reports its failure to the driver before its context
+ * closes anything. The driver shows a refusal first, then a lost executor, then an exception, and a
+ * {@link io.pentrough.spark.PeerLostException} only if there is nothing else.
  *
  * <p>States of the driver:
  *

@@ -2,6 +2,7 @@ package io.pentrough.example;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +11,7 @@ import io.pentrough.spark.ElasticJobException;
 import io.pentrough.spark.ElasticTask;
 import io.pentrough.spark.FolderStore;
 import io.pentrough.spark.LocalSpark;
+import io.pentrough.spark.PeerLostException;
 import io.pentrough.spark.RefusedException;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -18,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.apache.spark.TaskKilledException;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -132,14 +135,37 @@ class TrainOnSparkTest {
   @Test
   @DisplayName("a task that has lost its neighbour leaves it to that one to say why")
   void lostNeighbour() {
+    RefusedException cause = loseTask0(20_000, true);
+    assertEquals(0, cause.getSuppressed().length, "task 1 was ended before it could fail");
+  }
+
+  @Test
+  @DisplayName("so it is if the neighbour closes for longer than a task waits")
+  void slowNeighbour() {
+    RefusedException cause = loseTask0(0, false);
+    assertInstanceOf(PeerLostException.class, cause.getSuppressed()[0]);
+  }
+
+  /**
+   * Task 0 closes its ring and has a reason. It tells that at once, or when Spark ends it because
+   * task 1 has failed.
+   */
+  private RefusedException loseTask0(int lostMillis, boolean atOnce) {
     ElasticTask<Integer> task =
         context -> {
-          try (TcpRing ring = TcpRing.connect(context, InetAddress.getLoopbackAddress())) {
+          try (TcpRing ring =
+              TcpRing.connect(context, InetAddress.getLoopbackAddress(), lostMillis)) {
             if (context.rank() == 1) {
               ring.sum(new double[2]);
             }
           }
-          Thread.sleep(1000); // it takes long to close what else is open
+          for (boolean ended = atOnce; !ended; Thread.onSpinWait()) {
+            try {
+              context.requireAlive();
+            } catch (TaskKilledException e) {
+              ended = true;
+            }
+          }
           throw new RefusedException("the disk is full");
         };
     ElasticJobException e =
@@ -153,6 +179,7 @@ class TrainOnSparkTest {
     String message = String.valueOf(e.getMessage());
     assertTrue(message.contains("attempt 1 on 2 tasks failed in task 0"), message);
     assertTrue(message.endsWith(": the disk is full"), message);
+    return assertInstanceOf(RefusedException.class, e.getCause());
   }
 
   private static List<Integer> lengths() {

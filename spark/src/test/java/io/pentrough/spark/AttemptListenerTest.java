@@ -2,17 +2,27 @@ package io.pentrough.spark;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.spark.AttemptListener.TaskFailure;
+import io.pentrough.spark.TaskFailure.Kind;
 import java.io.EOFException;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.net.SocketTimeoutException;
+import java.nio.channels.ClosedByInterruptException;
 import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.apache.spark.ExceptionFailure;
+import org.apache.spark.ExecutorLostFailure;
+import org.apache.spark.SparkException;
 import org.apache.spark.TaskEndReason;
+import org.apache.spark.TaskKilled;
+import org.apache.spark.TaskKilledException;
 import org.apache.spark.executor.ExecutorMetrics;
 import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.JobSucceeded$;
@@ -95,6 +105,152 @@ class AttemptListenerTest {
     listener.onJobEnd(new SparkListenerJobEnd(JOB, 0, JobSucceeded$.MODULE$));
   }
 
+  private AccumulableInfo carrying(Pace.Report report) {
+    return new AccumulableInfo(
+        pace.id(),
+        Option.empty(),
+        Option.apply(report),
+        Option.empty(),
+        false,
+        false,
+        Option.empty());
+  }
+
+  private void heartbeat(AttemptListener listener, Pace.Report report) {
+    listener.onExecutorMetricsUpdate(
+        new SparkListenerExecutorMetricsUpdate(
+            "1",
+            seq(List.of(new Tuple4<>(1L, STAGE, 0, seq(List.of(carrying(report)))))),
+            Map$.MODULE$.empty()));
+  }
+
+  /** A task that has failed while Spark was ending it. */
+  private static Pace.Report failing(int rank, Throwable thrown) {
+    return new Pace.Report(rank, "host", 1, 1, 0, false, new TaskFailure.Report(thrown, true));
+  }
+
+  private TaskKilled killed(Pace.Report report) {
+    return new TaskKilled(
+        "stage aborted", seq(List.of(carrying(report))), seq(List.of()), seq(List.of()));
+  }
+
+  private static ExceptionFailure thrown(Throwable thrown) {
+    return new ExceptionFailure(thrown, seq(List.of()));
+  }
+
+  private static List<String> reasons(List<TaskFailure> failures) {
+    return failures.stream().map(TaskFailure::reason).toList();
+  }
+
+  @Test
+  @DisplayName("what a task has thrown that Spark was ending is heard, with its exception")
+  void killedTasks() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 2);
+    end(listener, 1, thrown(new PeerLostException("task 0 is lost", null)));
+    endJob(listener);
+    end(listener, 0, killed(failing(0, new IOException("no such volume"))));
+    List<TaskFailure> failures = listener.failures(0, 0);
+    TaskFailure first = TaskFailure.first(failures);
+    assertEquals(2, failures.size());
+    assertEquals(0, first.rank());
+    assertEquals("java.io.IOException: no such volume", first.reason());
+    assertInstanceOf(IOException.class, first.thrown());
+  }
+
+  @Test
+  @DisplayName("a task that has failed and closes what it has open is heard by its heartbeat")
+  void closingTasks() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 2);
+    end(listener, 1, thrown(new PeerLostException("task 0 is lost", null)));
+    endJob(listener);
+    heartbeat(listener, failing(0, new RefusedException("full")));
+    assertEquals("full", TaskFailure.first(listener.failures(0, 0)).reason());
+  }
+
+  @Test
+  @DisplayName("what has a cause in another task is waited behind for longer")
+  void waitsForTheCause() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 2);
+    end(listener, 1, thrown(new PeerLostException("task 0 is lost", null)));
+    endJob(listener);
+    FutureTask<List<TaskFailure>> failures = new FutureTask<>(() -> listener.failures(0, 30_000));
+    Thread waiting = new Thread(failures);
+    waiting.start();
+    while (!failures.isDone() && waiting.getState() != Thread.State.TIMED_WAITING) {
+      Thread.onSpinWait();
+    }
+    end(listener, 0, killed(failing(0, new RefusedException("full"))));
+    assertEquals("full", TaskFailure.first(failures.get()).reason());
+  }
+
+  @Test
+  @DisplayName("a lost executor explains the exceptions of others, and a refusal everything")
+  void order() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 4);
+    end(listener, 2, thrown(new EOFException("the connection was closed")));
+    endJob(listener);
+    end(listener, 1, new ExecutorLostFailure("1", true, Option.apply("killed")));
+    assertEquals(1, TaskFailure.first(listener.failures(0, 0)).rank());
+    end(listener, 3, killed(failing(3, new IOException("later"))));
+    assertEquals(1, TaskFailure.first(listener.failures(0, 0)).rank());
+    end(listener, 0, killed(failing(0, new RefusedException("full"))));
+    assertEquals(0, TaskFailure.first(listener.failures(0, 0)).rank());
+    assertEquals(
+        List.of("later", "full"),
+        reasons(listener.failures(0, 0)).stream()
+            .map(reason -> reason.replaceFirst(".*: ", ""))
+            .skip(2)
+            .toList());
+  }
+
+  @Test
+  @DisplayName("a task that ends because Spark ends it has not failed")
+  void endedTasks() {
+    for (Throwable end :
+        List.of(
+            new TaskKilledException("attempt 1 is over"),
+            new InterruptedException(),
+            new RefusedException("the store failed", new ClosedByInterruptException()),
+            new IllegalStateException(new InterruptedIOException("interrupted")),
+            new SparkException("the barrier is gone"))) {
+      assertTrue(TaskFailure.isEnd(end), end::toString);
+    }
+    for (Throwable failure :
+        List.of(
+            new IOException("no such volume"),
+            new SocketTimeoutException("no answer"),
+            new PeerLostException("task 0 is lost", null),
+            new RefusedException("full"))) {
+      assertFalse(TaskFailure.isEnd(failure), failure::toString);
+    }
+  }
+
+  @Test
+  @DisplayName("an exception that cannot travel is told in words")
+  void unserialisable() {
+    class Odd extends RuntimeException {
+      private static final long serialVersionUID = 1;
+
+      @SuppressWarnings("serial") // is what makes it odd
+      private final Object held = new Object();
+
+      @Override
+      public String getMessage() {
+        return "odd " + (held == this);
+      }
+    }
+
+    TaskFailure.Report report = new TaskFailure.Report(new Odd(), false);
+    assertNull(report.thrown());
+    assertTrue(report.reason.endsWith("Odd: odd false"), report.reason);
+    TaskFailure.Report large = new TaskFailure.Report(new IOException("x".repeat(1 << 20)), false);
+    assertNull(large.thrown());
+  }
+
   @Test
   @DisplayName("a failure that comes behind the end of the job is heard")
   void lateFailures() throws Exception {
@@ -102,7 +258,8 @@ class AttemptListenerTest {
     start(listener, 2);
     end(listener, 1, new ExceptionFailure(new EOFException("lost"), seq(List.of())));
     endJob(listener);
-    FutureTask<List<TaskFailure>> failures = new FutureTask<>(() -> listener.failures(30_000));
+    FutureTask<List<TaskFailure>> failures =
+        new FutureTask<>(() -> listener.failures(30_000, 30_000));
     Thread waiting = new Thread(failures);
     waiting.start();
     while (!failures.isDone() && waiting.getState() != Thread.State.TIMED_WAITING) {
@@ -112,8 +269,7 @@ class AttemptListenerTest {
     assertEquals(
         List.of("java.io.EOFException: lost", "full"),
         failures.get().stream().map(TaskFailure::reason).toList());
-    assertTrue(failures.get().get(1).refused());
-    assertFalse(failures.get().get(0).refused());
+    assertEquals("full", TaskFailure.first(failures.get()).reason());
   }
 
   @Test
@@ -123,8 +279,8 @@ class AttemptListenerTest {
     start(listener, 1);
     end(listener, 0, new ExceptionFailure(new RefusedException("full"), seq(List.of()), false));
     endJob(listener);
-    TaskFailure failure = listener.failures(0).get(0);
-    assertTrue(failure.refused());
+    TaskFailure failure = listener.failures(0, 0).get(0);
+    assertEquals(Kind.REFUSED, failure.kind());
     assertEquals("full", failure.reason());
   }
 
@@ -139,19 +295,7 @@ class AttemptListenerTest {
               assertFalse(Thread.holdsLock(listener[0]));
               called.incrementAndGet();
             });
-    AccumulableInfo info =
-        new AccumulableInfo(
-            pace.id(),
-            Option.empty(),
-            Option.apply(new Pace.Report(0, "host", 1, 1, 0)),
-            Option.empty(),
-            false,
-            false,
-            Option.empty());
-    Seq<Tuple4<Object, Object, Object, Seq<AccumulableInfo>>> updates =
-        seq(List.of(new Tuple4<>(1L, STAGE, 0, seq(List.of(info)))));
-    listener[0].onExecutorMetricsUpdate(
-        new SparkListenerExecutorMetricsUpdate("1", updates, Map$.MODULE$.empty()));
+    heartbeat(listener[0], new Pace.Report(0, "host", 1, 1, 0, false, null));
     assertEquals(1, called.get());
   }
 }

@@ -2,6 +2,7 @@ package io.pentrough.spark;
 
 import static io.pentrough.spark.Thrown.message;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -13,7 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -21,6 +22,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.spark.SparkConf;
 import org.apache.spark.TaskContext;
+import org.apache.spark.TaskKilledException;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
@@ -262,6 +264,110 @@ class ElasticJobTest {
   }
 
   @Test
+  @DisplayName("a driver that is overtaken while it waits for room starts no task")
+  void takenOverBeforeTheStart() {
+    ElasticTask<Integer> task =
+        context -> {
+          STARTED.add("first");
+          return 0;
+        };
+    Ledger ledger = new Ledger(new FolderStore(folder), "count");
+    AtomicReference<Ownership> second = new AtomicReference<>();
+    RefusedException e =
+        assertThrows(
+            RefusedException.class,
+            () ->
+                job(task)
+                    .tasks(
+                        room -> {
+                          second.set(Ownership.take(ledger, "the second driver", true));
+                          return 1;
+                        })
+                    .run());
+    assertTrue(message(e).contains("was taken over by the second driver"), message(e));
+    assertEquals(0, e.getSuppressed().length);
+    assertEquals(List.of(), List.copyOf(STARTED));
+    Objects.requireNonNull(second.get()).require();
+    second.get().close();
+  }
+
+  @Test
+  @DisplayName("what a task has thrown is the cause, however long it takes to close what is open")
+  void slowToClose() {
+    ElasticTask<Integer> task =
+        context -> {
+          context.gather(new byte[0]);
+          if (context.rank() == 1) {
+            throw new PeerLostException("task 0 is lost", null);
+          }
+          try {
+            throw new IOException("no such volume");
+          } finally {
+            untilEnded(context);
+          }
+        };
+    ElasticJobException e =
+        assertThrows(
+            ElasticJobException.class, () -> job(task).tasks(room -> 2).fruitlessAttempts(1).run());
+    assertTrue(
+        message(e).matches("count: attempt 1 on 2 tasks failed in task 0 on .*: no such volume"),
+        message(e));
+    IOException cause = assertInstanceOf(IOException.class, e.getCause());
+    assertInstanceOf(PeerLostException.class, cause.getSuppressed()[0]);
+  }
+
+  /** What closes here does not heed Spark's interrupt, which keeps its turn. */
+  private static void untilEnded(ElasticContext context) {
+    boolean ended = false;
+    while (!ended) {
+      try {
+        context.requireAlive();
+        Thread.onSpinWait();
+      } catch (TaskKilledException e) {
+        ended = true;
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("a store that fails behind a failed attempt does not hide why that has failed")
+  void storeFailsTwice() {
+    COUNT.set(0);
+    ElasticTask<Integer> task =
+        context -> {
+          COUNT.set(-1); // and from now on the driver cannot list
+          throw new IOException("no such volume");
+        };
+    ElasticJobException e =
+        assertThrows(
+            ElasticJobException.class,
+            () -> job(task, new LostStore(folder)).tasks(room -> 1).run());
+    assertTrue(
+        message(e).endsWith("no such volume; then the checkpoint store failed: Stale file handle"),
+        message(e));
+    assertInstanceOf(IOException.class, e.getCause());
+    assertInstanceOf(RefusedException.class, e.getSuppressed()[0]);
+  }
+
+  /** Is lost when the count is negative. */
+  private static final class LostStore extends SmallStore {
+
+    private static final long serialVersionUID = 1;
+
+    LostStore(Path folder) {
+      super(folder);
+    }
+
+    @Override
+    public List<String> list() throws IOException {
+      if (COUNT.get() < 0) {
+        throw new IOException("Stale file handle");
+      }
+      return super.list();
+    }
+  }
+
+  @Test
   @DisplayName("a full disk ends the job with its message, and the next job continues")
   void fullDisk() throws Exception {
     CountingTask task = new CountingTask(8, 1, 2, Remainder.DROP, NOTHING);
@@ -362,6 +468,7 @@ class ElasticJobTest {
 
     @Override
     public boolean create(String name, byte[] content) throws IOException {
+      Thread.currentThread().interrupt(); // as Hadoop does
       throw new IOException("cannot be written to", new InterruptedIOException("call interrupted"));
     }
   }
@@ -507,6 +614,7 @@ class ElasticJobTest {
             InterruptedException.class,
             () -> job(context -> 0, new InterruptedStore(folder)).tasks(room -> 1).run());
     assertInstanceOf(RefusedException.class, e.getCause());
+    assertFalse(Thread.interrupted(), "the exception says it");
   }
 
   @Test
@@ -534,18 +642,17 @@ class ElasticJobTest {
   }
 
   @Test
-  @DisplayName("the driver hears how far each task is, and which one is slow")
+  @DisplayName("the driver hears how far each task is, and for which one the others wait")
   void progress() throws Exception {
     ConcurrentLinkedQueue<ElasticProgress> heard = new ConcurrentLinkedQueue<>();
     ElasticTask<Integer> task =
         context -> {
-          for (int i = 0; i < 3; i++) {
+          while (gate.getCount() > 0) { // until the driver has heard of it
             if (context.rank() == 0) {
-              context.waited(Duration.ofDays(1).toNanos()); // so it was not slow
+              context.waited(Duration.ofSeconds(1).toNanos()); // so it was not slow
             }
             context.step();
           }
-          assertTrue(gate.await(30, TimeUnit.SECONDS)); // until the driver has heard of it
           return 0;
         };
     job(task)
@@ -553,16 +660,43 @@ class ElasticJobTest {
         .onProgress(
             now -> {
               heard.add(now);
-              if (now.tasks().size() == 2 && now.steps() == 3) {
+              if (now.slowest().isPresent()) {
                 gate.countDown();
               }
             })
         .run();
-    Optional<ElasticProgress> last = heard.stream().filter(now -> now.steps() == 3).findFirst();
-    assertTrue(last.isPresent());
-    assertEquals("count", last.get().job());
-    assertEquals(1, last.get().attempt());
-    assertEquals(1, last.get().slowest().rank());
+    ElasticProgress last =
+        heard.stream().filter(now -> now.slowest().isPresent()).findFirst().orElseThrow();
+    assertEquals("count", last.job());
+    assertEquals(1, last.attempt());
+    assertEquals(2, last.tasks().size());
+    assertTrue(last.steps() > 0);
+    assertEquals(1, last.slowest().orElseThrow().rank());
+  }
+
+  @Test
+  @DisplayName("a task that waits for another one in a gather is not the slowest")
+  void waitsInAGather() throws Exception {
+    AtomicReference<ElasticProgress> named = new AtomicReference<>();
+    ElasticTask<Integer> task =
+        context -> {
+          context.step();
+          if (context.rank() == 0) {
+            assertTrue(gate.await(50, TimeUnit.SECONDS)); // until the driver has named it
+          }
+          context.gather(new byte[0]);
+          return 0;
+        };
+    job(task)
+        .tasks(room -> 3)
+        .onProgress(
+            now -> {
+              if (now.slowest().isPresent() && named.compareAndSet(null, now)) {
+                gate.countDown();
+              }
+            })
+        .run();
+    assertEquals(0, Objects.requireNonNull(named.get()).slowest().orElseThrow().rank());
   }
 
   @Test

@@ -4,33 +4,30 @@ import static io.pentrough.spark.Thrown.message;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.BackgroundLoader;
-import io.pentrough.BatchSpec;
-import io.pentrough.DType;
-import io.pentrough.Position;
-import io.pentrough.device.host.HostDevice;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -39,29 +36,16 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(20)
 class LedgerTest {
 
-  @SuppressWarnings("NullAway.Init")
-  private static Position position;
-
   @TempDir Path folder;
-
-  @BeforeAll
-  static void makePosition() {
-    BatchSpec spec = BatchSpec.builder().array("x", DType.INT32, 1).build();
-    try (HostDevice device = HostDevice.open();
-        BackgroundLoader loader =
-            BackgroundLoader.builder(device, spec, (out, context) -> out.array("x").setInt(0, 1))
-                .batchesPerEpoch(10)
-                .start()) {
-      position = loader.position();
-    }
-  }
-
-  private static Checkpoint checkpoint(int attempt, int number) {
-    return new Checkpoint(attempt, number, position, new byte[] {(byte) attempt, (byte) number});
-  }
 
   private Ledger ledger() {
     return new Ledger(new FolderStore(folder), "job");
+  }
+
+  /** Claims the next attempt, as a driver that was told to take over. */
+  private static int claim(Ledger ledger) {
+    int next = ledger.last() + 1;
+    return ledger.claim(next, new byte[0]) ? next : 0;
   }
 
   private Path file(int attempt, int number) {
@@ -72,14 +56,14 @@ class LedgerTest {
   @DisplayName("what is committed is read again, and two checkpoints remain")
   void commits() throws Exception {
     Ledger ledger = ledger();
-    assertEquals(1, ledger.claim());
+    assertEquals(1, claim(ledger));
     assertEquals(Optional.empty(), ledger.newest());
     for (int number = 1; number <= 5; number++) {
-      ledger.commit(checkpoint(1, number));
+      ledger.commit(Checkpoints.checkpoint(1, number));
     }
     Checkpoint read = ledger.read(ledger.newest().orElseThrow(), 1);
     assertEquals(new CheckpointName(1, 5), read.name());
-    assertEquals(position, read.position);
+    assertEquals(Checkpoints.position(), read.position);
     assertArrayEquals(new byte[] {1, 5}, read.state);
     assertEquals(
         List.of("attempt-00000001", "checkpoint-00000001-00000004", "checkpoint-00000001-00000005"),
@@ -90,15 +74,15 @@ class LedgerTest {
   @DisplayName("an attempt that is over cannot commit, and what it wrote meanwhile is not newest")
   void fences() throws Exception {
     Ledger ledger = ledger();
-    ledger.claim();
-    ledger.commit(checkpoint(1, 1));
-    assertEquals(2, ledger.claim());
+    claim(ledger);
+    ledger.commit(Checkpoints.checkpoint(1, 1));
+    assertEquals(2, claim(ledger));
     RefusedException e =
-        assertThrows(RefusedException.class, () -> ledger.commit(checkpoint(1, 2)));
+        assertThrows(RefusedException.class, () -> ledger.commit(Checkpoints.checkpoint(1, 2)));
     assertTrue(message(e).contains("a later attempt has begun"), message(e));
-    ledger.commit(checkpoint(2, 2));
+    ledger.commit(Checkpoints.checkpoint(2, 2));
     // It had looked for later attempts before there was one.
-    Files.write(file(1, 9), checkpoint(1, 9).encode("job"));
+    Files.write(file(1, 9), Checkpoints.checkpoint(1, 9).encode("job"));
     assertEquals(Optional.of(new CheckpointName(2, 2)), ledger.newest());
   }
 
@@ -106,8 +90,8 @@ class LedgerTest {
   @DisplayName("what is no whole checkpoint of this job is refused by name, with what to do")
   void badCheckpoints() throws Exception {
     Ledger ledger = ledger();
-    ledger.claim();
-    byte[] good = checkpoint(1, 1).encode("job");
+    claim(ledger);
+    byte[] good = Checkpoints.checkpoint(1, 1).encode("job");
     assertRefused("is damaged", Arrays.copyOf(good, good.length - 1));
     assertRefused("is damaged", Arrays.copyOf(good, 9));
     byte[] flipped = good.clone();
@@ -115,8 +99,9 @@ class LedgerTest {
     assertRefused("is damaged", flipped);
     assertRefused("is no checkpoint of Pentrough", new byte[0]);
     assertRefused("is no checkpoint of Pentrough", "hello, world".getBytes(StandardCharsets.UTF_8));
-    assertRefused("is of the job 'other', but this is 'job'", checkpoint(1, 1).encode("other"));
-    assertRefused("was renamed", checkpoint(1, 2).encode("job"));
+    assertRefused(
+        "is of the job 'other', but this is 'job'", Checkpoints.checkpoint(1, 1).encode("other"));
+    assertRefused("was renamed", Checkpoints.checkpoint(1, 2).encode("job"));
   }
 
   private void assertRefused(String words, byte[] content) throws IOException {
@@ -170,7 +155,7 @@ class LedgerTest {
   @Test
   @DisplayName("a task waits for what the driver has created, whatever an old list says")
   void seesLate() throws Exception {
-    ledger().claim();
+    claim(ledger());
     Path entry = folder.resolve("attempt-00000001");
     Path aside = Files.move(entry, folder.resolve("aside"));
     RefusedException e =
@@ -183,20 +168,195 @@ class LedgerTest {
   }
 
   @Test
-  @DisplayName("a driver that gives up its mark while another one takes over leaves that one's")
-  void givesUpItsOwnMark() {
+  @DisplayName("the next claim deletes what dead attempts have left, but no driver's mark")
+  void cleansUp() throws Exception {
+    Ledger ledger = ledger();
+    claim(ledger);
+    for (int number = 1; number <= 3; number++) {
+      Files.write(file(1, number), Checkpoints.checkpoint(1, number).encode("job"));
+    }
+    for (String left : List.of("probe-00000001", "owner-1", "checkpoint-1.7.part", "a.8.part")) {
+      Files.write(folder.resolve(left), new byte[0]);
+    }
+    assertEquals(2, claim(ledger));
+    assertEquals(
+        List.of(
+            "attempt-00000002",
+            "checkpoint-00000001-00000002",
+            "checkpoint-00000001-00000003",
+            "owner-1"),
+        files());
+  }
+
+  private List<String> files() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> String.valueOf(file.getFileName())).sorted().toList();
+    }
+  }
+
+  @Test
+  @DisplayName("what cannot be deleted ends no driver, and goes with a later claim")
+  void cannotCleanUp() throws Exception {
     InterferingStore store = new InterferingStore(folder);
-    Ownership first = Ownership.take(store, "first", false);
-    AtomicReference<Ownership> second = new AtomicReference<>();
-    store.afterRead = () -> second.set(Ownership.take(store.store, "second", true));
-    first.close();
-    Ownership taken = Objects.requireNonNull(second.get());
-    taken.require();
+    Ledger ledger = new Ledger(store, "job");
+    assertEquals(1, claim(ledger));
+    store.before(
+        "sweep",
+        () -> {
+          throw new IOException("Stale file handle");
+        });
+    assertEquals(2, claim(ledger));
+    store.before(
+        "sweep",
+        () -> {
+          throw new UncheckedIOException(new IOException("Stale file handle"));
+        });
+    assertEquals(3, claim(ledger));
+    store.before(
+        "delete attempt-",
+        () -> {
+          throw new IOException("Stale file handle");
+        });
+    assertEquals(4, claim(ledger));
+    assertEquals(List.of("attempt-00000003", "attempt-00000004"), files());
+    assertEquals(5, claim(ledger));
+    assertEquals(List.of("attempt-00000005"), files());
+  }
+
+  @Test
+  @DisplayName("a claim that is behind a later one sweeps nothing that the later one writes")
+  void lateClaimSweepsNothing() throws Exception {
+    Ledger ledger = ledger();
+    claim(ledger);
+    claim(ledger);
+    Path part = Files.write(folder.resolve("checkpoint-00000002-00000001.1.part"), new byte[1]);
+    assertFalse(ledger.claim(1, new byte[0]), "its entry was deleted, but the number is gone");
+    assertTrue(Files.exists(part));
+  }
+
+  @Test
+  @DisplayName("a creation whose half-written file is swept away begins again")
+  void sweptAway() {
+    InterferingStore store = new InterferingStore(folder);
+    Ledger ledger = new Ledger(store, "job");
+    claim(ledger);
+    store.before(
+        "create checkpoint-",
+        () -> {
+          throw new IOException("cannot be written to", new NoSuchFileException("c.1.part"));
+        });
+    ledger.commit(Checkpoints.checkpoint(1, 1));
+    assertEquals(Optional.of(new CheckpointName(1, 1)), ledger.newest());
+    CheckpointStore always =
+        new InterferingStore(folder) {
+          private static final long serialVersionUID = 1;
+
+          @Override
+          public boolean create(String name, byte[] content) throws IOException {
+            throw new NoSuchFileException("always");
+          }
+        };
     RefusedException e =
-        assertThrows(RefusedException.class, () -> Ownership.take(store, "third", false));
-    assertTrue(message(e).contains("is in use by second"), message(e));
-    taken.close();
-    Ownership.take(store, "fourth", false).close();
+        assertThrows(RefusedException.class, () -> claim(new Ledger(always, "job")));
+    assertTrue(message(e).endsWith("the checkpoint store failed: always"), message(e));
+  }
+
+  @Test
+  @DisplayName("what a stream of a folder throws half-way is an error of the store like others")
+  void failsHalfWay() {
+    UncheckedIOException stale =
+        new UncheckedIOException(new FileSystemException("/run", null, "Stale file handle"));
+    FileSystemException thrown =
+        assertThrows(
+            FileSystemException.class,
+            () ->
+                FolderStore.collected(
+                    Stream.of(folder)
+                        .map(
+                            file -> {
+                              throw stale;
+                            })));
+    assertEquals("Stale file handle", thrown.getReason());
+    InterferingStore store = new InterferingStore(folder);
+    Ledger ledger = new Ledger(store, "job");
+    for (String call : List.of("list", "read ", "create ")) {
+      store.before(
+          call,
+          () -> {
+            throw stale;
+          });
+      RefusedException e =
+          assertThrows(
+              RefusedException.class, () -> Ownership.take(ledger, "driver", true).close());
+      assertTrue(message(e).contains("Stale file handle"), message(e));
+      assertSame(stale.getCause(), e.getCause());
+      Ownership.take(ledger, "driver", true).close(); // there is a claim to read then
+    }
+  }
+
+  @Test
+  @DisplayName("where no hard link can be made, the message says so, why, and what to do")
+  void noHardLinks() throws Exception {
+    // What Linux says of a file system without hard links it also says of a link to a folder.
+    Path part = Files.createDirectory(folder.resolve("a.1.part"));
+    IOException e =
+        assertThrows(IOException.class, () -> FolderStore.link(folder.resolve("a"), part));
+    assertEquals(
+        "no hard link could be made there (Operation not permitted); if the file system has none,"
+            + " take a folder on another one",
+        message(e));
+    try (FileSystem zip =
+        FileSystems.newFileSystem(folder.resolve("files.zip"), Map.of("create", "true"))) {
+      Path inside = Files.write(zip.getPath("/a.1.part"), new byte[0]);
+      IOException other =
+          assertThrows(IOException.class, () -> FolderStore.link(zip.getPath("/a"), inside));
+      assertTrue(message(other).contains("(not supported)"), message(other));
+    }
+  }
+
+  @Test
+  @DisplayName("a state has at most 2^30 bytes, and its entry fits an array")
+  void limits() {
+    Checkpoint.requireSize(1 << 30);
+    RefusedException e =
+        assertThrows(RefusedException.class, () -> Checkpoint.requireSize((1 << 30) + 1));
+    assertTrue(message(e).contains("1073741825 bytes"), message(e));
+    int empty = new Checkpoint(1, 1, Checkpoints.position(), new byte[0]).encode("job").length;
+    assertTrue((1L << 30) + empty < Integer.MAX_VALUE - 8);
+    assertEquals(empty + 2, Checkpoints.checkpoint(1, 1).encode("job").length);
+  }
+
+  @Test
+  @DisplayName("attempts and checkpoints go on beyond eight digits")
+  void manyAttempts() throws Exception {
+    new FolderStore(folder).create("attempt-99999999", new byte[0]);
+    Ledger ledger = ledger();
+    assertEquals(100_000_000, claim(ledger));
+    assertEquals(100_000_000, ledger.last());
+    ledger.commit(Checkpoints.checkpoint(100_000_000, 99_999_999));
+    ledger.commit(Checkpoints.checkpoint(100_000_000, 100_000_000));
+    assertEquals(Optional.of(new CheckpointName(100_000_000, 100_000_000)), ledger.newest());
+    assertEquals(100_000_001, claim(ledger));
+  }
+
+  @Test
+  @DisplayName("a folder may be a link to one")
+  void linkedFolder() throws Exception {
+    Path target = Files.createDirectory(folder.resolve("target"));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), target);
+    assertTrue(new FolderStore(link).create("a", new byte[] {1}));
+    assertArrayEquals(new byte[] {1}, new FolderStore(target).read("a"));
+  }
+
+  @Test
+  @DisplayName("a task whose attempt was deleted by a later one is told so at once")
+  void laterAttempt() {
+    claim(ledger());
+    claim(ledger());
+    Ledger patient = new Ledger(new FolderStore(folder), "job", Duration.ofSeconds(2));
+    RefusedException e =
+        assertThrows(RefusedException.class, () -> patient.requireVisible(1, "host"));
+    assertTrue(message(e).contains("a later attempt has begun than attempt 1"), message(e));
   }
 
   /** Shows an entry at the second read, and never in a list. */
@@ -229,55 +389,19 @@ class LedgerTest {
     }
   }
 
-  /** Something else happens once, between a read and what follows it. */
-  private static class InterferingStore implements CheckpointStore {
-    private static final long serialVersionUID = 1;
-    private final FolderStore store;
-    private transient @Nullable Runnable afterRead;
-
-    InterferingStore(Path folder) {
-      store = new FolderStore(folder);
-    }
-
-    @Override
-    public boolean create(String name, byte[] content) throws IOException {
-      return store.create(name, content);
-    }
-
-    @Override
-    public byte[] read(String name) throws IOException {
-      byte[] content = store.read(name);
-      Runnable once = afterRead;
-      afterRead = null;
-      if (once != null) {
-        once.run();
-      }
-      return content;
-    }
-
-    @Override
-    public List<String> list() throws IOException {
-      return store.list();
-    }
-
-    @Override
-    public void delete(String name) throws IOException {
-      store.delete(name);
-    }
-  }
-
   @Test
   @DisplayName("a place where nothing can be written gives one error that names it")
   void unwritable() throws Exception {
     Path file = Files.write(folder.resolve("file"), new byte[0]);
     RefusedException e =
-        assertThrows(
-            RefusedException.class, () -> new Ledger(new FolderStore(file), "job").claim());
+        assertThrows(RefusedException.class, () -> claim(new Ledger(new FolderStore(file), "job")));
     assertTrue(message(e).contains(file + " is a file, but must be a folder"), message(e));
     RefusedException readOnly =
         assertThrows(
             RefusedException.class,
-            () -> Ownership.take(new FolderStore(Path.of("/proc/pentrough")), "me", false));
+            () ->
+                Ownership.take(
+                    new Ledger(new FolderStore(Path.of("/proc/pentrough")), "job"), "me", false));
     assertTrue(message(readOnly).contains("/proc/pentrough"), message(readOnly));
   }
 
@@ -307,9 +431,6 @@ class LedgerTest {
       SteppedStore store = new SteppedStore();
       List<Actor> actors =
           Stream.generate(() -> new Actor(new Ledger(store, "job"), random)).limit(4).toList();
-      for (Actor actor : actors) {
-        actor.start();
-      }
       store.play(actors, random);
       for (Actor actor : actors) {
         if (actor.failure != null) {
@@ -334,11 +455,14 @@ class LedgerTest {
     @Override
     public void run() {
       try {
-        int attempt = ledger.claim();
+        int attempt = claim(ledger);
+        if (attempt == 0) {
+          return;
+        }
         Optional<CheckpointName> from = ledger.newest();
         int number = from.map(name -> ledger.read(name, attempt).number).orElse(0);
         for (int i = 1; i <= commits; i++) {
-          ledger.commit(checkpoint(attempt, number + i));
+          ledger.commit(Checkpoints.checkpoint(attempt, number + i));
         }
       } catch (RefusedException e) {
         if (!message(e).contains("a later attempt has begun")) {
@@ -346,91 +470,6 @@ class LedgerTest {
         }
       } catch (Throwable t) {
         failure = t;
-      }
-    }
-  }
-
-  /** A store in memory; each call waits for its turn, which a random order gives. */
-  private static final class SteppedStore implements CheckpointStore {
-    private static final long serialVersionUID = 1;
-    private final transient Map<String, byte[]> entries = new HashMap<>();
-    private final transient Map<Thread, Boolean> turns = new HashMap<>();
-
-    /** Lets one waiting actor after the other make one call. */
-    synchronized void play(List<Actor> actors, Random random) {
-      Actor next = actors.get(0);
-      try {
-        while (true) {
-          List<Actor> alive = actors.stream().filter(Thread::isAlive).toList();
-          if (alive.isEmpty()) {
-            return;
-          }
-          if (turns.keySet().containsAll(alive)) { // all wait
-            if (!next.isAlive() || random.nextInt(6) == 0) { // else one could hardly be far ahead
-              next = alive.get(random.nextInt(alive.size()));
-            }
-            turns.put(next, true);
-            notifyAll();
-            while (turns.containsKey(next) && Boolean.TRUE.equals(turns.get(next))) {
-              wait(1); // an actor that ends tells nobody
-            }
-          } else {
-            wait(1);
-          }
-        }
-      } catch (InterruptedException e) {
-        throw new AssertionError(e);
-      }
-    }
-
-    private synchronized void turn() {
-      Thread self = Thread.currentThread();
-      turns.put(self, false);
-      notifyAll();
-      try {
-        while (!Boolean.TRUE.equals(turns.get(self))) {
-          wait();
-        }
-      } catch (InterruptedException e) {
-        throw new AssertionError(e);
-      }
-      turns.remove(self);
-      notifyAll();
-    }
-
-    @Override
-    public boolean create(String name, byte[] content) {
-      turn();
-      synchronized (this) {
-        return entries.putIfAbsent(name, content) == null;
-      }
-    }
-
-    @Override
-    public byte[] read(String name) throws IOException {
-      turn();
-      synchronized (this) {
-        byte[] content = entries.get(name);
-        if (content == null) {
-          throw new IOException("no entry " + name);
-        }
-        return content;
-      }
-    }
-
-    @Override
-    public List<String> list() {
-      turn();
-      synchronized (this) {
-        return List.copyOf(entries.keySet());
-      }
-    }
-
-    @Override
-    public void delete(String name) {
-      turn();
-      synchronized (this) {
-        entries.remove(name);
       }
     }
   }

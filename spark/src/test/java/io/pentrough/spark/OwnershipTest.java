@@ -1,0 +1,333 @@
+package io.pentrough.spark;
+
+import static io.pentrough.spark.Thrown.message;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Drivers that use, free and take over a store, in every order. */
+@Timeout(30)
+class OwnershipTest {
+
+  @TempDir Path folder;
+
+  private Ownership take(String driver, boolean takeOver) {
+    return take(new FolderStore(folder), driver, takeOver);
+  }
+
+  private static Ownership take(CheckpointStore store, String driver, boolean takeOver) {
+    return Ownership.take(new Ledger(store, "job"), driver, takeOver);
+  }
+
+  private List<String> marks() throws IOException {
+    return new FolderStore(folder)
+        .list().stream().filter(entry -> entry.startsWith("owner-")).toList();
+  }
+
+  private static void assertTakenOver(String by, Ownership owner) {
+    for (Runnable call : List.<Runnable>of(owner::require, owner::claimNext)) {
+      Ownership.TakenOverException e = assertThrows(Ownership.TakenOverException.class, call::run);
+      assertTrue(message(e).contains(" was taken over by " + by + ", so"), message(e));
+    }
+  }
+
+  /** Whether it may go on: it may claim, and its tasks may write. */
+  private void assertGoesOn(Ownership owner) {
+    owner.require();
+    owner.claimNext();
+    owner.require();
+    Ledger ledger = new Ledger(new FolderStore(folder), "job");
+    ledger.requireWritable(owner.attempt());
+    assertEquals(owner.attempt(), ledger.last());
+  }
+
+  private void assertInUse(String by) {
+    RefusedException e = assertThrows(RefusedException.class, () -> take("another", false));
+    assertTrue(message(e).contains("is in use by " + by + ";"), message(e));
+  }
+
+  @Test
+  @DisplayName("one driver after the other, and a second one is refused meanwhile")
+  void usesAndFrees() throws Exception {
+    Ownership first = take("first", false);
+    assertEquals(1, first.attempt());
+    assertInUse("first");
+    assertEquals(1, marks().size(), "a driver that was refused leaves no mark");
+    assertGoesOn(first);
+    assertInUse("first");
+    first.close();
+    assertEquals(List.of(), marks());
+    Ownership second = take("second", false);
+    assertEquals(3, second.attempt());
+    assertInUse("second");
+    second.close();
+  }
+
+  @Test
+  @DisplayName("of two drivers that begin at the same time one goes on, and the other is refused")
+  void beginTogether() throws Exception {
+    InterferingStore store = new InterferingStore(folder);
+    AtomicReference<Ownership> first = new AtomicReference<>();
+    store.before("create attempt-", () -> first.set(take("first", false)));
+    RefusedException e = assertThrows(RefusedException.class, () -> take(store, "second", false));
+    assertTrue(message(e).contains("is in use by first"), message(e));
+    assertGoesOn(Objects.requireNonNull(first.get()));
+    first.get().close();
+    take("third", false).close();
+    assertEquals(List.of(), marks());
+  }
+
+  @Test
+  @DisplayName("of two drivers that take over at the same time the last one goes on")
+  void takeOverTogether() {
+    take("killed", false);
+    InterferingStore store = new InterferingStore(folder);
+    AtomicReference<Ownership> third = new AtomicReference<>();
+    store.before("create attempt-", () -> third.set(take("third", true)));
+    Ownership second = take(store, "second", true);
+    assertTakenOver("second", Objects.requireNonNull(third.get()));
+    assertGoesOn(second);
+    assertInUse("second");
+    second.close();
+  }
+
+  @Test
+  @DisplayName("a driver that was taken for dead overtakes nobody by a late claim")
+  void lateClaim() {
+    Ownership first = take("first", false);
+    first.require(); // and is held up here
+    Ownership second = take("second", true);
+    assertTakenOver("second", first);
+    assertGoesOn(second);
+    first.close();
+    assertInUse("second");
+    second.close();
+  }
+
+  @Test
+  @DisplayName("a driver that was taken for dead and claims first is overtaken all the same")
+  void earlyClaim() {
+    Ownership first = take("first", false);
+    InterferingStore store = new InterferingStore(folder);
+    store.before("create attempt-", first::claimNext);
+    Ownership second = take(store, "second", true);
+    assertEquals(3, second.attempt());
+    assertTakenOver("second", first);
+    assertGoesOn(second);
+    second.close();
+  }
+
+  @Test
+  @DisplayName("a driver that begins late, with a number long gone, takes nothing from another one")
+  void staleBegin() throws Exception {
+    InterferingStore store = new InterferingStore(folder);
+    AtomicReference<Ownership> other = new AtomicReference<>();
+    store.before(
+        "create attempt-",
+        () -> {
+          Ownership owner = take("other", false);
+          other.set(owner);
+          owner.claimNext(); // deletes its first claim
+        });
+    RefusedException e = assertThrows(RefusedException.class, () -> take(store, "late", false));
+    assertTrue(message(e).contains("is in use by other"), message(e));
+    assertGoesOn(Objects.requireNonNull(other.get()));
+    store.before("create attempt-", () -> endAt(Objects.requireNonNull(other.get())));
+    Ownership late = take(store, "late", true);
+    assertEquals(other.get().attempt() + 1, late.attempt());
+    assertGoesOn(late);
+    late.close();
+    assertEquals(List.of(), marks());
+  }
+
+  private static void endAt(Ownership owner) {
+    owner.claimNext();
+    owner.claimNext();
+    owner.close();
+  }
+
+  @Test
+  @DisplayName("a driver that ends while another one takes over leaves that one's mark")
+  void givesUpItsOwnMark() throws Exception {
+    InterferingStore store = new InterferingStore(folder);
+    Ownership first = take(store, "first", false);
+    AtomicReference<Ownership> second = new AtomicReference<>();
+    store.before("delete owner-", () -> second.set(take("second", true)));
+    first.close();
+    assertGoesOn(Objects.requireNonNull(second.get()));
+    assertInUse("second");
+    second.get().close();
+    assertEquals(List.of(), marks());
+  }
+
+  @Test
+  @DisplayName("the mark of a driver that was killed before its first claim keeps nobody away")
+  void killedAtTheStart() throws Exception {
+    new FolderStore(folder).create("owner-0", new byte[0]);
+    Ownership owner = take("next", false);
+    assertInUse("next");
+    owner.close();
+  }
+
+  @Test
+  @DisplayName("a claim of no driver, as by hand, keeps nobody away")
+  void foreignClaim() throws Exception {
+    new FolderStore(folder).create("attempt-00000007", new byte[0]);
+    Ownership owner = take("next", false);
+    assertEquals(8, owner.attempt());
+    owner.close();
+  }
+
+  @Test
+  @DisplayName("an interrupted driver frees the store, though Hadoop does nothing in its thread")
+  void interrupted() throws Exception {
+    CheckpointStore store =
+        new InterferingStore(folder) {
+          private static final long serialVersionUID = 1;
+
+          @Override
+          public void delete(String name) throws IOException {
+            if (Thread.currentThread().isInterrupted()) {
+              throw new InterruptedIOException("call interrupted");
+            }
+            super.delete(name);
+          }
+        };
+    Ownership owner = take(store, "driver", false);
+    Thread.currentThread().interrupt();
+    owner.close();
+    assertTrue(Thread.interrupted(), "kept");
+    assertEquals(List.of(), marks());
+  }
+
+  @Test
+  @DisplayName("a store in which each claim is taken ends the driver, and not its patience")
+  void refusesEachClaim() {
+    CheckpointStore store =
+        new InterferingStore(folder) {
+          private static final long serialVersionUID = 1;
+
+          @Override
+          public boolean create(String name, byte[] content) throws IOException {
+            return !name.startsWith("attempt-") && super.create(name, content);
+          }
+        };
+    RefusedException e = assertThrows(RefusedException.class, () -> take(store, "driver", true));
+    assertTrue(message(e).contains("refuses every claim"), message(e));
+  }
+
+  /**
+   * Drivers that begin, claim, write and end, step by step in a random order. Some take over.
+   * Whoever claims last must get to its end, and everybody else must hear why not.
+   */
+  @Test
+  @DisplayName("whatever overlaps, the last driver to claim goes on, and nobody else")
+  void anyOrder() {
+    int takenOver = 0;
+    int inUse = 0;
+    for (int seed = 0; seed < 300; seed++) {
+      Random random = new Random(seed);
+      SteppedStore store = new SteppedStore();
+      boolean anyTakesOver = random.nextInt(4) > 0;
+      List<Driver> drivers = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        drivers.add(new Driver(i, store, random, anyTakesOver && random.nextBoolean()));
+      }
+      store.play(drivers, random);
+      String which = "seed " + seed + ": " + drivers;
+      for (Driver driver : drivers) {
+        if (driver.failure != null) {
+          throw new AssertionError(which, driver.failure);
+        }
+        takenOver += driver.outcome.contains("was taken over by") ? 1 : 0;
+        inUse += driver.outcome.contains("is in use by") ? 1 : 0;
+        assertFalse(driver.outcome.contains("by driver " + driver.number), which);
+        assertFalse(
+            driver.jumped, () -> which + ": claimed behind another driver once it had begun");
+        assertTrue(anyTakesOver || !driver.outcome.contains("was taken over by"), which);
+      }
+      Driver last = drivers.stream().max(Comparator.comparing(driver -> driver.claimed)).get();
+      assertEquals("done", last.outcome, which);
+      assertTrue(
+          store.left().stream().noneMatch(entry -> entry.startsWith("owner-")),
+          () -> which + store.left());
+    }
+    assertTrue(takenOver > 100 && inUse > 100, takenOver + " and " + inUse);
+  }
+
+  private static final class Driver extends Thread {
+
+    private final int number;
+    private final SteppedStore store;
+    private final boolean takesOver;
+    private final int attempts;
+    private volatile int claimed;
+    private volatile boolean jumped;
+    private volatile String outcome = "";
+    private volatile @Nullable Throwable failure;
+
+    Driver(int number, SteppedStore store, Random random, boolean takesOver) {
+      this.number = number;
+      this.store = store;
+      this.takesOver = takesOver;
+      attempts = 1 + random.nextInt(4);
+      setDaemon(true);
+    }
+
+    @Override
+    public void run() {
+      Ledger ledger = new Ledger(store, "job");
+      try (Ownership owner = Ownership.take(ledger, "driver " + number, takesOver)) {
+        for (int i = 0; i < attempts; i++) {
+          if (i > 0) {
+            owner.claimNext();
+            jumped |= owner.attempt() != claimed + 1;
+          }
+          claimed = owner.attempt();
+          owner.require();
+          train(ledger, owner);
+        }
+        outcome = "done";
+      } catch (RefusedException e) {
+        outcome = message(e);
+      } catch (Throwable t) {
+        failure = t;
+      }
+    }
+
+    /** What tasks do; the driver must agree if they say that a later attempt has begun. */
+    private static void train(Ledger ledger, Ownership owner) {
+      try {
+        int number =
+            ledger.newest().map(name -> ledger.read(name, owner.attempt()).number).orElse(0);
+        ledger.commit(Checkpoints.checkpoint(owner.attempt(), number + 1));
+        ledger.commit(Checkpoints.checkpoint(owner.attempt(), number + 2));
+      } catch (RefusedException e) {
+        assertTrue(message(e).contains("a later attempt has begun"), message(e));
+        throw assertThrows(Ownership.TakenOverException.class, owner::require);
+      }
+    }
+
+    @Override
+    public String toString() {
+      return String.format(
+          "%d%s, %d claimed: %s", number, takesOver ? " takes over" : "", claimed, outcome);
+    }
+  }
+}
