@@ -10,6 +10,7 @@ import io.pentrough.Trace.Result;
 import io.pentrough.Trace.Step;
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -36,8 +37,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TimelineBrowserTest {
 
   private static final String BROWSER = System.getProperty("pentrough.browser", "chromium");
-
-  private static final int SECONDS = 60;
 
   /** Put in front of the page's script. */
   private static final String WATCH =
@@ -76,7 +75,7 @@ class TimelineBrowserTest {
             .redirectError(folder.resolve("err").toFile())
             .start();
     try {
-      assertTrue(process.waitFor(SECONDS, TimeUnit.SECONDS), "the browser ends");
+      assertTrue(process.waitFor(Patience.PROGRAM_SECONDS, TimeUnit.SECONDS), "the browser ends");
       assertEquals(0, process.exitValue(), () -> read(folder.resolve("err")));
       return Files.readString(output);
     } finally {
