@@ -24,7 +24,7 @@ import java.util.Objects;
 public final class DeviceArray {
 
   /** How much {@link #copyTo(float[])} and the like read at once. */
-  private static final int PART_BYTES = 4 << 20;
+  static final int PART_BYTES = 4 << 20;
 
   private final DeviceBatch batch;
   private final ArraySpec spec;

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 public final class StageArrays {
 
   /** Larger data belongs into arrays. */
-  private static final int MAX_PARAMETER_BYTES = 1 << 20;
+  static final int MAX_PARAMETER_BYTES = 1 << 20;
 
   private final String stage;
   private final Map<String, StagePlan.Allocation> before;

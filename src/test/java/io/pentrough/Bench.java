@@ -11,8 +11,6 @@ import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 
 /** What the tests that drive a {@link ScriptedDevice} have in common. */
 final class Bench {
@@ -30,11 +28,9 @@ final class Bench {
   /** Fills each batch with its index, and counts. */
   static final class Numbers implements BatchTarget {
     private final AtomicInteger fills = new AtomicInteger();
-    private volatile @Nullable Thread worker;
 
     @Override
     public void fill(HostBatch out, BatchContext context) {
-      worker = Thread.currentThread();
       write(out, context);
       fills.incrementAndGet();
     }
@@ -42,17 +38,12 @@ final class Bench {
     int fills() {
       return fills.get();
     }
-
-    /** Whether the worker, of which there is one, has looked for a slot in vain. */
-    boolean workerIsParked() {
-      Thread thread = worker;
-      return thread != null && restsAsWorker(thread);
-    }
   }
 
-  /** Whether a worker of a loader waits for a slot, and not in its target. */
-  static boolean restsAsWorker(Thread thread) {
-    return LockSupport.getBlocker(thread) instanceof WorkerState;
+  /** Whether all workers have looked for a slot in vain. */
+  static boolean workersWait(BackgroundLoader loader) {
+    return loader.snapshot().workers().stream()
+        .allMatch(worker -> worker.activity() == LoaderSnapshot.Activity.WAITING);
   }
 
   static void write(HostBatch out, BatchContext context) {

@@ -193,7 +193,9 @@ class BottleneckAnalysisTest {
         boolean less = change.subject().isTime();
         assertTrue(
             less ? change.to() < change.from() : change.to() > change.from(), stats::toString);
-        assertTrue(change.to() >= 0 && (less || change.to() <= 1024), stats::toString);
+        assertTrue(
+            change.to() >= 0 && (less || change.to() <= LoaderBuilder.MAX_THREADS_OR_SLOTS),
+            stats::toString);
       }
     }
 
@@ -228,7 +230,8 @@ class BottleneckAnalysisTest {
       assertTrue(told.copying < 90 && told.staging < 90, "they are all needed: " + stats);
     }
     int rest = told.idle + told.jobless;
-    boolean rapid = stats.elapsed().toNanos() / 1_000_000 < stats.batches() * 2; // or nearly
+    boolean rapid = // or nearly
+        stats.elapsed().toNanos() / BottleneckAnalysis.RAPID_NANOS < stats.batches() * 2;
     switch (stats.bottleneck()) {
       case PRODUCER -> {
         assertTrue(told.idle <= told.starved && rest <= 50, stats::toString);

@@ -1,6 +1,5 @@
 package io.pentrough;
 
-import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -20,7 +19,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -34,10 +32,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** close(): bounded, says who is in the way, and frees nothing that is in use (I7). */
 class CloseTest {
 
+  /** It is over only if a test lets time pass. */
+  private static final Duration BOUND = Duration.ofHours(1);
+
   private final ScriptedDevice device = new ScriptedDevice();
+  private final SteppedTime time = new SteppedTime();
   private final LogCapture log = new LogCapture();
   private final CountDownLatch go = new CountDownLatch(1);
   private final CountDownLatch inTarget = new CountDownLatch(1);
+
+  private BackgroundLoader.Builder loader(BatchTarget target) {
+    return Bench.loader(device, target).closeTimeout(BOUND).time(time);
+  }
 
   @AfterEach
   void letEverythingGo() {
@@ -80,16 +86,13 @@ class CloseTest {
 
   @Test
   @DisplayName("I7: a queued copy keeps both of its slots; they are freed when it has run")
-  void copyQueued() {
-    BackgroundLoader loader =
-        Bench.loader(device.holdNewStreams(), new Numbers())
-            .hostSlots(3)
-            .deviceSlots(2)
-            .closeTimeout(Bench.SHORT)
-            .start();
-    Patience.until("two copies are queued", () -> device.calls("copyToDevice").size() == 2);
+  void copyQueued() throws Exception {
+    device.holdNewStreams();
+    BackgroundLoader loader = loader(new Numbers()).hostSlots(3).deviceSlots(2).start();
+    Patience.until("two copies are queued", () -> device.queuedOn(device.newestStream()) == 2);
+    Patience.until("the worker has filled the third slot", () -> Bench.workersWait(loader));
 
-    closeInTime(loader);
+    closeInTime(loader, 0);
 
     assertTrue(device.live("pinned") >= 2 && device.live("memory") == 2, () -> "" + device.live());
     assertTrue(report().contains("host slots: 3 = 2 copying"), this::report);
@@ -99,21 +102,31 @@ class CloseTest {
   @Test
   @DisplayName("I7: a target that heeds interrupts ends after half the bound; everything is freed")
   void targetInterruptible() throws Exception {
+    AtomicBoolean interrupted = new AtomicBoolean();
     BackgroundLoader loader =
-        Bench.loader(
-                device,
+        loader(
                 (out, context) -> {
                   inTarget.countDown();
-                  go.await();
+                  try {
+                    go.await();
+                  } catch (InterruptedException e) {
+                    interrupted.set(true);
+                    throw e;
+                  }
                 })
-            .closeTimeout(Duration.ofMillis(2 * Bench.SHORT.toMillis()))
             .start();
-    inTarget.await();
+    Patience.await(inTarget);
+    Caller<Boolean> closing = Caller.run(loader::close);
+    Duration early = BOUND.dividedBy(2).minusSeconds(60);
+    untilWaitingOrDone(closing);
+    time.pass(early.toNanos());
+    untilWaitingOrDone(closing);
+    assertFalse(interrupted.get() || closing.isDone(), "interrupted too early");
 
-    long started = System.nanoTime();
-    loader.close();
+    time.pass(BOUND.dividedBy(2).minus(early).toNanos());
 
-    assertTrue(System.nanoTime() - started >= Bench.SHORT.toNanos(), "interrupted too early");
+    closing.result();
+    assertTrue(interrupted.get());
     Bench.assertNoThreads(); // though nobody let the target go
   }
 
@@ -122,8 +135,7 @@ class CloseTest {
   void targetStuck() throws Exception {
     AtomicBoolean intact = new AtomicBoolean();
     BackgroundLoader loader =
-        Bench.loader(
-                device,
+        loader(
                 (out, context) -> {
                   if (context.index() == 1) {
                     ByteBuffer bytes = out.array(0).unsafeBuffer();
@@ -133,14 +145,14 @@ class CloseTest {
                     intact.set(bytes.getInt(0) == 4711);
                   }
                 })
-            .closeTimeout(Bench.SHORT)
             .start();
-    inTarget.await();
+    Patience.await(inTarget);
+    Threads.untilWaiting(Threads.worker(Bench.NAME, 0)); // in sitInTheWay
     Patience.until("batch 0 is copied", () -> loader.stats().copyTime().count() == 1);
     long memory = device.live("memory");
     long pinned = device.live("pinned");
 
-    closeInTime(loader);
+    closeInTime(loader, 5);
 
     assertTrue(report().contains("worker 0: in the target for index 1"), this::report);
     assertTrue(report().contains("CloseTest.sitInTheWay"), this::report);
@@ -174,19 +186,17 @@ class CloseTest {
   void targetsNotInterrupted() throws Exception {
     AtomicBoolean interrupted = new AtomicBoolean(true);
     BackgroundLoader loader =
-        Bench.loader(
-                device,
+        loader(
                 (out, context) -> {
                   inTarget.countDown();
                   sitInTheWay();
                   interrupted.set(Thread.currentThread().isInterrupted());
                 })
-            .closeTimeout(Bench.SHORT)
             .interruptTargets(false)
             .start();
-    inTarget.await();
+    Patience.await(inTarget);
 
-    closeInTime(loader);
+    closeInTime(loader, 5);
 
     go.countDown();
     Bench.assertNoThreads();
@@ -196,10 +206,10 @@ class CloseTest {
   @Test
   @DisplayName("I7: another thread's lease keeps all memory, and close() names the thread")
   void leaseOpen() throws Exception {
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
+    BackgroundLoader loader = loader(new Numbers()).start();
     DeviceBatch batch = Bench.get(loader);
 
-    Caller.run(() -> closeInTime(loader)).result();
+    closeInTime(loader, 5);
 
     String holder = Thread.currentThread().getName();
     assertTrue(report().contains("1 leased"), this::report);
@@ -214,18 +224,15 @@ class CloseTest {
   @DisplayName("I7: a consumer's queued work on a closed lease keeps all memory until it has run")
   void releasePending() throws Exception {
     Stream consumer = device.heldStream("consumer");
-    BackgroundLoader loader =
-        Bench.loader(device, new Numbers())
-            .consumerStream(consumer)
-            .closeTimeout(Bench.SHORT)
-            .start();
+    BackgroundLoader loader = loader(new Numbers()).consumerStream(consumer).start();
     DeviceBatch first = Bench.get(loader);
     LateReader reader = Bench.lateReader(device, first);
     // Closed while the loader closes, so that no copy queues up behind it.
-    Caller<Boolean> closing = Caller.run(() -> closeInTime(loader));
+    Caller<Boolean> closing = Caller.run(loader::close);
     Patience.until("the loader is closing", () -> isClosed(loader));
     first.close();
-    closing.result();
+    untilOutOfUse(loader, 5);
+    endsAtItsBound(closing);
 
     assertTrue(report().contains("1 waiting for queued work"), this::report);
     assertTrue(report().contains("2 out of use"), this::report);
@@ -237,17 +244,19 @@ class CloseTest {
   @Test
   @DisplayName("I7: leases of the closing thread are not waited for, and freed when it closes them")
   void ownLeases() throws Exception {
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
-    DeviceBatch first = Bench.get(loader);
-    DeviceBatch second = Bench.get(loader);
-
-    closeWithoutWaiting(loader);
-
-    assertEquals(3, liveMemory().size(), "nothing is freed while a slot is in use");
-    assertEquals(0, Bench.read(first));
-    assertEquals(1, Bench.read(second));
-    second.close();
-    first.close();
+    BackgroundLoader loader = loader(new Numbers()).start();
+    Caller.run(
+            () -> {
+              DeviceBatch first = Bench.get(loader);
+              DeviceBatch second = Bench.get(loader);
+              loader.close(); // to wait for itself would take an hour
+              assertEquals(3, liveMemory().size(), "nothing is freed while a slot is in use");
+              assertEquals(0, Bench.read(first));
+              assertEquals(1, Bench.read(second));
+              second.close();
+              first.close();
+            })
+        .result();
   }
 
   @ParameterizedTest(name = "in {0} targets")
@@ -258,14 +267,14 @@ class CloseTest {
     CountDownLatch allThere = new CountDownLatch(closers + 1);
     AtomicInteger intact = new AtomicInteger();
     self.set(
-        Bench.loader(
-                device,
+        loader(
                 (out, context) -> {
                   Bench.write(out, context);
                   if (context.index() < closers) {
                     allThere.countDown();
                     allThere.await();
-                    closeWithoutWaiting(Objects.requireNonNull(self.get()));
+                    Objects.requireNonNull(self.get())
+                        .close(); // to wait for itself would take an hour
                     assertEquals(context.index(), out.array(0).getInt(0));
                     intact.incrementAndGet();
                   }
@@ -306,7 +315,7 @@ class CloseTest {
   @Test
   @DisplayName("I5: two threads that hold leases and both close do not wait for each other")
   void closeByTwoHolders() throws Exception {
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).start();
+    BackgroundLoader loader = loader(new Numbers()).start();
     CountDownLatch bothHold = new CountDownLatch(2);
     CountDownLatch bothClosed = new CountDownLatch(2);
     List<Caller<Boolean>> holders = new ArrayList<>();
@@ -317,7 +326,7 @@ class CloseTest {
                 try (DeviceBatch batch = Bench.get(loader)) {
                   bothHold.countDown();
                   bothHold.await();
-                  closeWithoutWaiting(loader);
+                  loader.close(); // to wait for itself would take an hour
                   bothClosed.countDown();
                   bothClosed.await();
                   return Bench.read(batch) == batch.index();
@@ -333,24 +342,24 @@ class CloseTest {
   @DisplayName("I5: every thread in close() or get() comes back, and the end is reported once")
   void manyCloses() throws Exception {
     BackgroundLoader loader =
-        Bench.loader(
-                device,
+        loader(
                 (out, context) -> {
                   inTarget.countDown();
                   sitInTheWay();
                 })
-            .closeTimeout(Bench.SHORT)
             .start();
-    inTarget.await();
+    Patience.await(inTarget);
     Caller<DeviceBatch> waiting = Caller.start(() -> Bench.get(loader));
     List<Caller<Boolean>> closers = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
       closers.add(Caller.run(loader::close));
     }
+    closers.forEach(Caller::untilWaiting);
+    time.pass(BOUND.toNanos());
     for (Caller<Boolean> closer : closers) {
       closer.result();
     }
-    closeWithoutWaiting(loader); // it has waited once
+    Caller.run(loader::close).result(); // does not wait again
 
     waiting.failure(LoaderClosedException.class);
     assertEquals(1, log.containing("closed with memory still in use").size());
@@ -360,13 +369,19 @@ class CloseTest {
   @Test
   @DisplayName(
       "I5, I7: a driver call that blocks holds up neither get() nor close(), and is waited for")
-  void driverBlocks() {
-    device.on("copyToDevice", 1, this::sitInTheWay);
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(Bench.SHORT).start();
-    Patience.until("the call blocks", () -> device.calls("copyToDevice").size() == 1);
+  void driverBlocks() throws Exception {
+    device.on(
+        "copyToDevice",
+        1,
+        () -> {
+          inTarget.countDown();
+          sitInTheWay();
+        });
+    BackgroundLoader loader = loader(new Numbers()).start();
+    Patience.await(inTarget);
     assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
 
-    closeInTime(loader);
+    closeInTime(loader, 0);
 
     assertTrue(report().contains("1 copying"), this::report);
     assertTrue(device.live("memory") > 0 && device.live("pinned") > 0, () -> "" + device.live());
@@ -383,9 +398,7 @@ class CloseTest {
           inTarget.countDown();
           sitInTheWay();
         });
-    SteppedTime time = new SteppedTime();
-    BackgroundLoader loader =
-        Bench.loader(device, new Numbers()).closeTimeout(Duration.ofHours(1)).time(time).start();
+    BackgroundLoader loader = loader(new Numbers()).start();
     Bench.get(loader).close();
     Caller<Boolean> closing = Caller.run(loader::close);
     try {
@@ -406,13 +419,20 @@ class CloseTest {
   @Test
   @DisplayName("close() that gives up while the driver takes memory back says so, once")
   void freeingOutlastsClose() throws Exception {
-    device.on("close memory", 2, this::sitInTheWay);
-    Duration patience = Duration.ofMillis(500); // so that the free has begun by then
-    BackgroundLoader loader = Bench.loader(device, new Numbers()).closeTimeout(patience).start();
+    device.on(
+        "close memory",
+        2,
+        () -> {
+          inTarget.countDown();
+          sitInTheWay();
+        });
+    BackgroundLoader loader = loader(new Numbers()).start();
     Bench.get(loader).close();
-
-    closeInTime(loader);
-    loader.close();
+    Caller<Boolean> closing = Caller.run(loader::close);
+    Patience.await(inTarget);
+    time.pass(BOUND.toNanos()); // at once, so that it has not said so before
+    closing.result();
+    Caller.run(loader::close).result();
 
     List<String> told = log.containing(" has not taken back the memory of device slot 1 since ");
     assertEquals(1, told.size(), told::toString);
@@ -424,23 +444,22 @@ class CloseTest {
   @DisplayName("close() keeps the interrupt flag, and is not cut short by it")
   void interruptedClose() throws Exception {
     BackgroundLoader loader =
-        Bench.loader(
-                device,
+        loader(
                 (out, context) -> {
                   inTarget.countDown();
                   sitInTheWay();
                 })
             .interruptTargets(false)
-            .closeTimeout(Bench.SHORT)
             .start();
-    inTarget.await();
+    Patience.await(inTarget);
     Caller<Boolean> closer =
         Caller.start(
             () -> {
               Thread.currentThread().interrupt();
-              closeInTime(loader);
+              loader.close();
               return Thread.currentThread().isInterrupted();
             });
+    endsAtItsBound(closer);
     assertTrue(closer.result(), "the flag");
   }
 
@@ -453,20 +472,45 @@ class CloseTest {
     }
   }
 
-  /** For a loader whose bound is short, and runs out. */
-  private static void closeInTime(BackgroundLoader loader) {
-    long started = System.nanoTime();
-    loader.close();
-    long took = System.nanoTime() - started;
-    assertTrue(took >= Bench.SHORT.toNanos(), "close() gave up after " + took + " ns");
-    assertTrue(took < patience().toNanos(), "close() took " + took + " ns");
+  /**
+   * For a loader that something keeps from its end.
+   *
+   * @param outOfUse how many slots, of the host and the device, nothing keeps in use
+   */
+  private void closeInTime(BackgroundLoader loader, int outOfUse) throws Exception {
+    Caller<Boolean> closing = Caller.run(loader::close);
+    untilOutOfUse(loader, outOfUse);
+    endsAtItsBound(closing);
   }
 
-  private static void closeWithoutWaiting(BackgroundLoader loader) {
-    long started = System.nanoTime();
-    loader.close();
-    long took = System.nanoTime() - started;
-    assertTrue(took < patience().toNanos() / 2, "close() took " + took + " ns");
+  private static void untilOutOfUse(BackgroundLoader loader, int slots) {
+    Patience.until(
+        slots + " slots are out of use",
+        () -> {
+          LoaderSnapshot now = loader.snapshot();
+          return java.util.stream.Stream.concat(
+                      now.hostSlots().stream(), now.deviceSlots().stream())
+                  .filter(slot -> slot.state() == LoaderSnapshot.SlotState.OUT_OF_USE)
+                  .count()
+              == slots;
+        });
+  }
+
+  /** A close() that waits goes on to do so until its bound, and returns then. */
+  private void endsAtItsBound(Caller<Boolean> closing) throws Exception {
+    int steps = 4;
+    for (int i = 0; i < steps; i++) {
+      untilWaitingOrDone(closing);
+      assertFalse(closing.isDone(), "close() gave up after " + i + " quarters of its bound");
+      time.pass(BOUND.toNanos() / steps);
+    }
+    closing.result();
+  }
+
+  private static void untilWaitingOrDone(Caller<Boolean> closing) {
+    Patience.until(
+        "close() waits, or has returned",
+        () -> Threads.isWaiting(closing.thread) || closing.isDone());
   }
 
   @Test
@@ -522,7 +566,7 @@ class CloseTest {
             .closeTimeout(Duration.ofMinutes(5))
             .start());
     started.countDown();
-    assertTrue(closed.await(60, TimeUnit.SECONDS), "two closing targets waited for each other");
+    Patience.await(closed); // they do not wait for each other
     assertFalse(interrupted.get());
   }
 

@@ -1,11 +1,11 @@
 package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.Jvm;
 import io.pentrough.testkit.LogCapture;
+import io.pentrough.testkit.Patience;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
@@ -138,13 +138,15 @@ class ClosedClassLoaderTest {
       }
       ((Runnable) begun[1]).run();
       LongSupplier left = (LongSupplier) begun[0];
-      long start = System.nanoTime();
       int mayStay = use.contains("broken") && use.contains("batch") ? 1 : 0;
-      while (left.getAsLong() > mayStay && System.nanoTime() - start < 10_000_000_000L) {
-        System.gc();
-      }
+      Patience.until(
+          "what is left is given back",
+          () -> {
+            System.gc();
+            assertEquals(List.of(), loader.late, "needed late");
+            return left.getAsLong() <= mayStay;
+          });
       assertEquals(List.of(), loader.late, "needed late");
-      assertTrue(left.getAsLong() <= mayStay, () -> left.getAsLong() + " left");
       assertEquals(List.of(), log.thrown().stream().filter(t -> t instanceof Error).toList());
     } finally {
       System.clearProperty("pentrough.leakDetection");

@@ -92,7 +92,7 @@ class CopyToTest {
   @Test
   @DisplayName("an array of several parts, in its shape of this batch; an empty one as well")
   void largeAndVariable() throws Exception {
-    int most = 3 << 20; // of 4 bytes, read 4 MiB at a time
+    int most = 3 * DeviceArray.PART_BYTES / Integer.BYTES;
     BatchSpec spec =
         BatchSpec.builder()
             .variableArray("large", DType.INT32, most)

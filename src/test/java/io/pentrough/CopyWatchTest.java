@@ -126,7 +126,9 @@ class CopyWatchTest {
     long most =
         micros > 60 && micros < 200 ? 60_000 : 30_000; // no park is as short as these copies
     assertTrue(delays[count / 2] <= most, "median delay: " + delays[count / 2] + " ns");
-    assertTrue(awakeNanos / count <= 60_000, "asking: " + awakeNanos / count + " ns a batch");
+    assertTrue(
+        awakeNanos / count <= CopyWatch.AWAKE_NANOS,
+        "asking: " + awakeNanos / count + " ns a batch");
   }
 
   @Test

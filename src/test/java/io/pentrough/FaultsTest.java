@@ -293,7 +293,7 @@ class FaultsTest {
     try (BackgroundLoader loader = builder.start()) {
       Caller<DeviceBatch> caller = Caller.start(() -> loader.get()).untilWaiting();
       stuck.await();
-      Patience.until("batch 0 is queued", () -> device.calls("copyToDevice").size() == 1);
+      Patience.until("batch 0 is queued", () -> device.queuedOn(device.newestStream()) == 1);
       device.runAll();
       assertTrue(causes(caller.failure(DeviceException.class)).contains(cause));
       go.countDown();
@@ -369,7 +369,7 @@ class FaultsTest {
 
     loader.close();
 
-    Patience.until("it waits", () -> device.calls("synchronize event").size() == 1);
+    Patience.until("it waits", () -> device.synchronizing() == 1);
     assertEquals(3, device.live("memory"), () -> "" + device.live());
     assertTrue(device.step(consumer));
     assertEquals(0, reader.seen);
@@ -417,10 +417,10 @@ class FaultsTest {
     failNext(device, "record on consumer", new DeviceException("no mark"));
     assertThrows(DeviceException.class, batch::close);
     loader.close();
-    assertEquals(0, device.calls("synchronize").size(), "it waits though a target runs");
+    assertEquals(0, device.synchronizing(), "it waits though a target runs");
     go.countDown();
 
-    Patience.until("the lost slot is waited for", () -> device.calls("synchronize").size() == 1);
+    Patience.until("the lost slot is waited for", () -> device.synchronizing() == 1);
     assertEquals(3, device.live("memory"), () -> "" + device.live());
     assertEquals(3, device.live("pinned"), () -> "" + device.live());
     assertTrue(device.step(consumer));
@@ -469,7 +469,7 @@ class FaultsTest {
     DeviceBatch batch = Bench.get(loader, consumer);
     String memory = batch.array(0).buffer().toString();
     LateReader reader = Bench.lateReader(device, batch);
-    Patience.until("all slots are full", () -> device.calls("copyToDevice").size() == 3);
+    Patience.until("all slots are full", () -> loader.stats().copyTime().count() == 3);
     failNext(device, "record on consumer", cause);
 
     assertSame(cause, assertThrows(DeviceException.class, batch::close));
@@ -480,7 +480,7 @@ class FaultsTest {
     }
     loader.close();
     assertTrue(device.live().contains(memory), "the slot is kept while its kernel may run");
-    Patience.until("the lost slot is waited for", () -> device.calls("synchronize").size() == 1);
+    Patience.until("the lost slot is waited for", () -> device.synchronizing() == 1);
     assertEquals(3, device.live("memory"), () -> "" + device.live());
     assertEquals(3, device.live("pinned"), () -> "" + device.live());
     assertEquals(1, log.containing("1 poisoned").size(), "the log tells what is left");

@@ -36,7 +36,7 @@ final class Fences {
         for (int i = 0; i < 3; i++) {
           int fills = i + 1;
           Patience.until("the copy is queued", () -> device.queuedOn(copies) > 0);
-          assertHeldBack(device, target, fills);
+          assertHeldBack(device, loader, target, fills);
           assertTrue(device.step(copies));
           Patience.until("the slot is filled again", () -> target.fills() == fills + 1);
         }
@@ -62,9 +62,8 @@ final class Fences {
           DeviceBatch batch = Bench.get(loader);
           LateReader reader = Bench.lateReader(device, batch);
           batch.close();
-          int marks = i + 1;
-          // The mark behind a copy says that the copy is queued.
-          Patience.until("the next copy is queued", () -> marksOn(device, copies) > marks);
+          int given = i + 2;
+          Patience.until("the next copy is queued", () -> device.copiesGiven(copies) >= given);
           assertEquals(1, device.queuedOn(copies), "the overwriting copy is held up");
           assertNothingThere(() -> loader.get(Duration.ZERO));
           assertTrue(device.step(consumer));
@@ -264,7 +263,7 @@ final class Fences {
         }
         for (int i = 0; i < 2; i++) {
           int fills = 2 + i;
-          assertHeldBack(device, target, fills);
+          assertHeldBack(device, loader, target, fills);
           assertTrue(device.step(consumer));
           assertEquals(i, readers[i].seen, "what a late kernel reads");
           Patience.until("the slot is filled again", () -> target.fills() == fills + 1);
@@ -284,19 +283,14 @@ final class Fences {
     }
   }
 
-  private static void assertHeldBack(ScriptedDevice device, Numbers target, int fills) {
+  private static void assertHeldBack(
+      ScriptedDevice device, BackgroundLoader loader, Numbers target, int fills) {
     int before = device.pendingAnswers();
     Patience.until(
         "the host has asked for the event in vain",
         () ->
             target.fills() > fills
-                || (device.pendingAnswers() >= before + ROUNDS && target.workerIsParked()));
+                || (device.pendingAnswers() >= before + ROUNDS && Bench.workersWait(loader)));
     assertEquals(fills, target.fills(), "batches filled while no slot is free");
-  }
-
-  private static long marksOn(ScriptedDevice device, ScriptedDevice.Stream stream) {
-    return device.calls("record").stream()
-        .filter(call -> call.on().equals(stream.toString()))
-        .count();
   }
 }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.Bench.LateReader;
 import io.pentrough.Bench.Numbers;
-import io.pentrough.ScriptedDevice.Call;
 import io.pentrough.ScriptedDevice.Sabotage;
 import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.device.DeviceBuffer;
@@ -16,11 +15,7 @@ import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.Patience;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -125,7 +120,8 @@ class FencesTest {
       LateReader readsFirst = Bench.lateReader(device, first);
       LateReader readsSecond = Bench.lateReader(device, second);
       second.close();
-      Patience.until("batch 2 is queued behind b", () -> device.calls("copyToDevice").size() == 3);
+      Stream copies = device.newestStream();
+      Patience.until("batch 2 is queued behind b", () -> device.copiesGiven(copies) == 3);
       first.close();
 
       assertTrue(device.step(a));
@@ -144,45 +140,36 @@ class FencesTest {
 
   @Test
   @DisplayName(
-      "I2: every close records an event of its slot, whatever the stream, and the next copy waits for it")
-  void everyCloseRecords() throws Exception {
-    List<Stream> streams = List.of(device.stream("a"), device.stream("b"), device.stream("c"));
-    List<String> leasedMemory = new ArrayList<>();
-    List<String> leasedFor = new ArrayList<>();
-    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).deviceSlots(2).start()) {
-      for (int i = 0; i < 24; i++) {
-        DeviceBatch batch = Bench.get(loader, streams.get(i * i % 3));
-        leasedMemory.add(batch.array(0).buffer().toString());
-        leasedFor.add(batch.stream().toString());
-        batch.close();
-        batch.close(); // does nothing
+      "I2: whatever the stream of a lease, the next copy into its slot waits for it; no get makes an event")
+  void everyLeaseIsWaitedFor() throws Exception {
+    List<Stream> streams =
+        List.of(device.heldStream("a"), device.heldStream("b"), device.heldStream("c"));
+    int slots = 2;
+    int batches = 24;
+    List<LateReader> readers = new ArrayList<>();
+    try (BackgroundLoader loader = Bench.loader(device, new Numbers()).deviceSlots(slots).start()) {
+      Stream copies = device.newestStream();
+      long events = device.live("event");
+      try {
+        for (int i = 0; i < batches; i++) {
+          if (i >= slots) {
+            int before = i - slots; // the lease of the slot before
+            assertTrue(device.step(streams.get(before % 3)), "its work waits for nothing");
+            assertEquals(before, readers.get(before).seen, "what a late kernel reads");
+          }
+          DeviceBatch batch = Bench.get(loader, streams.get(i % 3));
+          readers.add(Bench.lateReader(device, batch));
+          int given = i + slots;
+          Patience.until("the other slots are taken", () -> device.copiesGiven(copies) >= given);
+          batch.close();
+          batch.close(); // does nothing
+          assertEquals(events, device.live("event"), "events");
+        }
+      } finally {
+        device.runAll();
       }
     }
-
-    List<String> closedOn = new ArrayList<>();
-    Map<String, String> slotOfEvent = new HashMap<>();
-    Map<String, String> toAwait = new HashMap<>();
-    Set<String> awaited = new HashSet<>();
-    int overwrites = 0;
-    for (Call call : device.calls()) {
-      if (call.name().equals("record") && leasedFor.contains(call.on())) {
-        String event = call.with().get(0);
-        String memory = leasedMemory.get(closedOn.size());
-        assertEquals(memory, slotOfEvent.computeIfAbsent(event, e -> memory), event);
-        toAwait.put(memory, event);
-        closedOn.add(call.on());
-      } else if (call.name().equals("waitFor")) {
-        awaited.add(call.with().get(0));
-      } else if (call.name().equals("copyToDevice")) {
-        String event = toAwait.remove(call.with().get(1));
-        assertTrue(event == null || awaited.contains(event), call + " waits for " + event);
-        overwrites += event == null ? 0 : 1;
-        awaited.clear();
-      }
-    }
-    assertEquals(leasedFor, closedOn, "the streams of the leases, and where closing them recorded");
-    assertTrue(overwrites >= 22, "copies into memory that was leased before: " + overwrites);
-    assertEquals(2 * 3, device.calls("newEvent").size(), "events, none made by a get");
+    assertEquals(batches - 1, readers.get(batches - 1).seen);
     Bench.assertAllGone(device);
   }
 

@@ -24,11 +24,11 @@ class IdleStrategyTest {
   @CsvSource({
     "2, 0, 0, false",
     "2, 100, 0, true",
-    "2, 100, 39000, true",
-    "2, 100, 41000, false",
-    "2, 100, 1000000, false",
+    "2, 100, " + (IdleStrategy.SHORT_NANOS - 1000) + ", true",
+    "2, 100, " + (IdleStrategy.SHORT_NANOS + 1000) + ", false",
+    "2, 100, " + 25 * IdleStrategy.SHORT_NANOS + ", false",
     "1, 100, 0, false",
-    "64, 100, 1000, true",
+    "64, 100, " + IdleStrategy.SHORT_NANOS / 40 + ", true",
   })
   @DisplayName("a consumer stays awake if its waits have been short, and there is another core")
   void isWorthIt(int cores, int waits, long nanos, boolean stays) {
@@ -38,33 +38,61 @@ class IdleStrategyTest {
   @Test
   @DisplayName("one long wait ends it, and short ones bring it back")
   void oneLongWait() {
-    IdleStrategy idle = after(2, 100, 1000);
-    idle.waited(1_000_000);
+    IdleStrategy idle = after(2, 100, 0);
+    idle.waited(25 * IdleStrategy.SHORT_NANOS);
     assertFalse(idle.isWorthIt());
-    int waits = 0;
-    while (!idle.isWorthIt()) {
-      idle.waited(1000);
-      waits++;
+    idle.waited(0);
+    assertFalse(idle.isWorthIt(), "one is not enough");
+    for (int i = 0; i < 100; i++) {
+      idle.waited(0);
     }
-    assertTrue(waits > 5 && waits < 50, waits + " waits");
+    assertTrue(idle.isWorthIt());
   }
 
   @Test
   @DisplayName("spinning ends by itself, and at once if there is news or no time")
   void ends() {
+    Ticking time = new Ticking();
     ConsumerSignals signals =
         new ConsumerSignals(
-            this, Time.SYSTEM, after(2, 100, 0), new CopyWatch(CopyWatch.Way.NOBODY, Time.SYSTEM));
+            this, time, after(2, 100, 0), new CopyWatch(CopyWatch.Way.NOBODY, time));
     long news = signals.news();
-    long since = System.nanoTime();
-    signals.stayAwake(news, Long.MAX_VALUE);
-    long took = System.nanoTime() - since;
-    assertTrue(took >= IdleStrategy.AWAKE_NANOS, took + " ns");
-    signals.stayAwake(news, 0);
-    signals.stayAwake(news, -1);
+    assertEquals(
+        IdleStrategy.AWAKE_NANOS, spun(time, () -> signals.stayAwake(news, Long.MAX_VALUE)));
+    assertEquals(2 * Ticking.TICK, spun(time, () -> signals.stayAwake(news, 2 * Ticking.TICK)));
+    assertEquals(Ticking.TICK, spun(time, () -> signals.stayAwake(news, 0)), "one look");
+    assertEquals(Ticking.TICK, spun(time, () -> signals.stayAwake(news, -1)), "one look");
     synchronized (this) {
       signals.tell();
     }
-    signals.stayAwake(news, Long.MAX_VALUE);
+    assertEquals(0, spun(time, () -> signals.stayAwake(news, Long.MAX_VALUE)));
+  }
+
+  /** For how long it has looked for news. */
+  private static long spun(Ticking time, Runnable stayAwake) {
+    long before = time.now;
+    stayAwake.run();
+    return Math.max(0, time.now - before - Ticking.TICK); // but for the first look at the clock
+  }
+
+  /** A clock that goes on whenever somebody looks at it. */
+  private static final class Ticking implements Time {
+    static final long TICK = IdleStrategy.AWAKE_NANOS / 25;
+    long now;
+
+    @Override
+    public long now() {
+      return now += TICK;
+    }
+
+    @Override
+    public void park(Object blocker, long nanos) {
+      throw new AssertionError("it rests");
+    }
+
+    @Override
+    public void await(Object lock, long nanos) {
+      throw new AssertionError("it rests");
+    }
   }
 }

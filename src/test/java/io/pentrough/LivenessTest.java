@@ -57,7 +57,8 @@ class LivenessTest {
                 device, SPEC, (out, context) -> out.array(0).setLong(0, context.index()))
             .workers(8)
             .hostSlots(1)
-            .deviceSlots(1);
+            .deviceSlots(1)
+            .time(SteppedTime.withoutBounds()); // a consumer that nobody wakes would wait for ever
     if (!ordered) {
       builder.ordered(false);
     }
@@ -73,13 +74,10 @@ class LivenessTest {
             consumers.submit(
                 () -> {
                   while (left.getAndDecrement() > 0) {
-                    long asked = System.nanoTime();
                     try (DeviceBatch batch = loader.get(patience())) {
                       assertEquals(batch.index(), read(batch));
                       assertTrue(told.add(batch.index()), "told twice");
                     }
-                    long took = System.nanoTime() - asked;
-                    assertTrue(took < patience().toNanos() / 2, "a wake-up call is missing");
                   }
                   return null;
                 }));

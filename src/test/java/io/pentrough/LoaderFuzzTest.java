@@ -345,10 +345,13 @@ class LoaderFuzzTest {
       }
     }
 
-    /** Every other time, slots large enough for consumers or only the copy thread to copy them. */
+    /** Every other time, slots large enough for consumers, or only the copy thread, to copy. */
     private int ballast() {
       int drawn = random(seed, -2).nextInt(8);
-      return drawn < 4 ? 0 : drawn < 7 ? 300 << 10 : 5 << 20;
+      if (drawn < 4) {
+        return 0;
+      }
+      return (int) (drawn < 7 ? InlineCopies.SMALL_BYTES : InlineCopies.MEDIUM_BYTES) * 5 / 4;
     }
 
     /** Generators whose seeds are neighbours begin alike, so these are not. */

@@ -469,11 +469,11 @@ class LoaderStatsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1000000, 60000, COPY",
-    "1000000, 20000, OVERHEAD",
-    "   4096, 60000, OVERHEAD",
-    "   4096, 99999, OVERHEAD",
-    "   4096, 100000, COPY",
+    (4 * BottleneckAnalysis.SMALL_BYTES) + "," + (2 * BottleneckAnalysis.WAKE_NANOS) + ", COPY",
+    (4 * BottleneckAnalysis.SMALL_BYTES) + "," + (BottleneckAnalysis.WAKE_NANOS - 1) + ", OVERHEAD",
+    "4096, " + (2 * BottleneckAnalysis.WAKE_NANOS) + ", OVERHEAD",
+    "4096, " + (4 * BottleneckAnalysis.WAKE_NANOS - 1) + ", OVERHEAD",
+    "4096, " + (4 * BottleneckAnalysis.WAKE_NANOS) + ", COPY",
   })
   void ofRapidBatchesOnlyLongCopiesLimitAnything(int bytes, long copyNanos, Bottleneck bottleneck) {
     recorder.started(at(0));

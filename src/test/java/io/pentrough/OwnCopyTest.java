@@ -6,10 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,9 +18,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Copies that are left to the thread that needs them come about, whatever that thread does. */
 class OwnCopyTest {
 
-  private static BackgroundLoader.Builder loader(
-      HostDevice device, int kibibytes, BatchTarget target) {
-    BatchSpec spec = BatchSpec.builder().array("data", DType.INT32, kibibytes << 8).build();
+  // What workers copy, what consumers copy, and what is left to the copy thread.
+  private static final int SMALL = (int) InlineCopies.SMALL_BYTES / 2;
+  private static final int MEDIUM = (int) InlineCopies.SMALL_BYTES * 2;
+  private static final int LARGE = (int) InlineCopies.MEDIUM_BYTES * 2;
+
+  private static BackgroundLoader.Builder loader(HostDevice device, int bytes, BatchTarget target) {
+    BatchSpec spec = BatchSpec.builder().array("data", DType.INT32, bytes / Integer.BYTES).build();
     return BackgroundLoader.builder(device, spec, target);
   }
 
@@ -28,9 +32,7 @@ class OwnCopyTest {
     out.array(0).setInt(0, (int) context.index());
   }
 
-  /** Asked in a tight loop, the statistics would keep the loader's threads from their monitor. */
   private static long copies(BackgroundLoader loader) {
-    LockSupport.parkNanos(20_000);
     return loader.stats().copyTime().count();
   }
 
@@ -40,11 +42,10 @@ class OwnCopyTest {
     }
   }
 
-  /** 1 KiB is copied by workers, 1 MiB by consumers, 8 MiB by the copy thread. */
   @ParameterizedTest
-  @ValueSource(ints = {1, 1 << 10, 8 << 10})
+  @ValueSource(ints = {SMALL, MEDIUM, LARGE})
   @DisplayName("a device slot that gets free is filled, though the only worker is busy for long")
-  void workerIsBusy(int kibibytes) throws Exception {
+  void workerIsBusy(int bytes) throws Exception {
     CountDownLatch busy = new CountDownLatch(1);
     CountDownLatch last = new CountDownLatch(1);
     BatchTarget held = heldAt(2, last);
@@ -52,7 +53,7 @@ class OwnCopyTest {
         BackgroundLoader loader =
             loader(
                     device,
-                    kibibytes,
+                    bytes,
                     (out, context) -> {
                       if (context.index() == 2) {
                         busy.countDown();
@@ -73,15 +74,15 @@ class OwnCopyTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 1 << 10, 8 << 10})
+  @ValueSource(ints = {SMALL, MEDIUM, LARGE})
   @DisplayName("what is filled as a consumer gives up waiting is copied without him")
-  void consumerGivesUp(int kibibytes) throws Exception {
+  void consumerGivesUp(int bytes) throws Exception {
     Semaphore fills = new Semaphore(0);
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
             loader(
                     device,
-                    kibibytes,
+                    bytes,
                     (out, context) -> {
                       fills.acquire();
                       fill(out, context);
@@ -121,7 +122,7 @@ class OwnCopyTest {
     Throwable[] failure = new Throwable[1];
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
-            loader(device, 1 << 10, OwnCopyTest::fill).workers(2).deviceSlots(consumers).start()) {
+            loader(device, MEDIUM, OwnCopyTest::fill).workers(2).deviceSlots(consumers).start()) {
       Thread[] threads = new Thread[consumers];
       for (int c = 0; c < consumers; c++) {
         threads[c] =
@@ -159,13 +160,13 @@ class OwnCopyTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 1 << 10})
+  @ValueSource(ints = {SMALL, MEDIUM})
   @DisplayName("a consumer whose waits have been short rests when one gets long")
-  void consumerRests(int kibibytes) throws Exception {
+  void consumerRests(int bytes) throws Exception {
     CountDownLatch last = new CountDownLatch(1);
     int many = 2000;
     try (HostDevice device = HostDevice.open();
-        BackgroundLoader loader = loader(device, kibibytes, heldAt(many, last)).start()) {
+        BackgroundLoader loader = loader(device, bytes, heldAt(many, last)).start()) {
       Caller<Void> consumer = consumer(loader, many + 1);
       until("the last batch but one", () -> loader.stats().batches() == many);
       consumer.untilWaiting();
@@ -176,36 +177,37 @@ class OwnCopyTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 1 << 10, 8 << 10})
+  @ValueSource(ints = {SMALL, MEDIUM, LARGE})
   @DisplayName("a consumer called for a batch behind the one it waits for is called again for that")
-  void filledOutOfOrder(int kibibytes) throws Exception {
-    for (int round = 0; round < 20; round++) { // the consumer may come late, and nothing be seen
-      CountDownLatch first = new CountDownLatch(1);
-      CountDownLatch second = new CountDownLatch(1);
-      BatchTarget held = heldAt(0, first);
-      try (HostDevice device = HostDevice.open();
-          BackgroundLoader loader =
-              loader(
-                      device,
-                      kibibytes,
-                      (out, context) -> {
-                        if (context.index() == 1) {
-                          second.await();
-                        }
-                        held.fill(out, context);
-                      })
-                  .workers(2)
-                  .batchesPerEpoch(2)
-                  .epochs(1)
-                  .start()) {
-        Caller<Void> consumer = consumer(loader, 2).untilWaiting();
-        second.countDown();
-        until("index 1 to be filled", () -> loader.stats().fillTime().count() == 1);
-        LockSupport.parkNanos(200_000); // for a consumer that is called to come, and wait again
-        consumer.untilWaiting();
-        first.countDown();
-        consumer.result();
-      }
+  void filledOutOfOrder(int bytes) throws Exception {
+    CountDownLatch first = new CountDownLatch(1);
+    CountDownLatch second = new CountDownLatch(1);
+    BatchTarget held = heldAt(0, first);
+    try (HostDevice device = HostDevice.open();
+        BackgroundLoader loader =
+            loader(
+                    device,
+                    bytes,
+                    (out, context) -> {
+                      if (context.index() == 1) {
+                        second.await();
+                      }
+                      held.fill(out, context);
+                    })
+                .name("own")
+                .workers(2)
+                .batchesPerEpoch(2)
+                .epochs(1)
+                .start()) {
+      Caller<Void> consumer = consumer(loader, 2).untilWaiting();
+      second.countDown();
+      until("index 1 to be filled", () -> loader.stats().fillTime().count() == 1);
+      until(
+          "its worker to have called whom it calls, and to rest",
+          () -> Threads.of("own-worker").stream().allMatch(Threads::isWaiting));
+      consumer.untilWaiting(); // again, if it was called
+      first.countDown();
+      consumer.result();
     }
   }
 

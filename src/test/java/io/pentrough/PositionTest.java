@@ -278,8 +278,9 @@ class PositionTest {
   @Test
   @DisplayName("text: what is written is read back, anything else is refused with what it is")
   void text() {
+    int last = DeliveredWindow.SIZE - 1;
     Position position =
-        new Position(Schedules.PRINT, null, 3, 1L << 40, new long[] {9, 0, 4}, Runs.of(1, 4095));
+        new Position(Schedules.PRINT, null, 3, 1L << 40, new long[] {9, 0, 4}, Runs.of(1, last));
     assertEquals(position, Position.parse(position.toString()));
     assertEquals(position, Position.parse("  " + position + "\n"));
     assertEquals(position.hashCode(), Position.parse(position.toString()).hashCode());
@@ -297,10 +298,10 @@ class PositionTest {
             good.replace(" 3 ", " three "),
             good.replace("9,0,4", "9,-1,4"),
             good.replace("9,0,4", "9,,4"),
-            good.replace("1,4095", "4095,1"),
-            good.replace("1,4095", "1,1"),
-            good.replace("1,4095", "1,4096"),
-            good.replace("1,4095", "0,1"),
+            good.replace("1," + last, last + ",1"),
+            good.replace("1," + last, "1,1"),
+            good.replace("1," + last, "1," + DeliveredWindow.SIZE),
+            good.replace("1," + last, "0,1"),
             good.replace("00000001-", ""),
             good.replace("00000001-", "xyz-"))) {
       IllegalArgumentException e =
@@ -485,7 +486,7 @@ class PositionTest {
       }
       IllegalStateException e =
           assertThrows(IllegalStateException.class, () -> first.get(0).position());
-      assertSays(e, "more than 4096 batches", "earlier");
+      assertSays(e, "more than " + DeliveredWindow.SIZE + " batches", "earlier");
     }
   }
 }

@@ -14,6 +14,7 @@ import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import io.pentrough.testkit.Threads;
 import java.io.IOException;
 import java.time.Duration;
@@ -21,7 +22,6 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ForkJoinPool;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -226,7 +226,8 @@ class QueueEndTest {
     try {
       assertEquals(
           "BatchTimeoutException",
-          pool.submit(
+          Patience.result(
+              pool.submit(
                   () -> {
                     try {
                       return "job "
@@ -234,8 +235,7 @@ class QueueEndTest {
                     } catch (BatchTimeoutException e) {
                       return e.getClass().getSimpleName();
                     }
-                  })
-              .get(30, TimeUnit.SECONDS));
+                  })));
     } finally {
       pool.shutdown();
     }

@@ -178,6 +178,13 @@ final class ScriptedDevice implements Device {
     }
   }
 
+  /** How many copies a stream was given so far, whether they have run or not. */
+  int copiesGiven(DeviceStream stream) {
+    synchronized (lock) {
+      return ((Stream) stream).copiesGiven;
+    }
+  }
+
   /** Queues work that is given the bytes of a buffer when it runs. */
   void launch(DeviceStream stream, DeviceBuffer buffer, Consumer<ByteBuffer> kernel) {
     Memory memory = (Memory) buffer;
@@ -597,6 +604,7 @@ final class ScriptedDevice implements Device {
   final class Stream extends Handle implements DeviceStream {
     private final Deque<Operation> queue = new ArrayDeque<>();
     private boolean held;
+    private int copiesGiven;
     private @Nullable Throwable failure;
 
     Stream(String name, boolean held) {
@@ -631,6 +639,7 @@ final class ScriptedDevice implements Device {
                 to.view().put((int) targetOffset, from.view(), (int) sourceOffset, (int) bytes);
               }
             });
+        copiesGiven++;
       }
     }
 

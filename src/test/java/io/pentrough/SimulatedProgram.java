@@ -32,6 +32,10 @@ record SimulatedProgram(
   private static final int RAPID_BATCHES = 600;
   private static final int WAKE = 15_000;
 
+  // What a batch has, for the statistics.
+  private static final long SMALL = BottleneckAnalysis.SMALL_BYTES / 64;
+  private static final long LARGE = BottleneckAnalysis.SMALL_BYTES * 4;
+
   private record Event(long time, int order, Runnable told) {}
 
   /** A program without pauses and slow fills. */
@@ -128,7 +132,7 @@ record SimulatedProgram(
         tell(events, got, () -> recorder.consumerFed(got));
       }
       tell(events, got, () -> recorder.consumerWaited(got - wanted));
-      tell(events, got, () -> recorder.delivered(fill + copy < 200 ? 4096 : 1 << 20));
+      tell(events, got, () -> recorder.delivered(fill + copy < 200 ? SMALL : LARGE));
       long stepNanos =
           nanos(step + (i % pauseEvery == pauseEvery - 1 ? pause : 0), pace[3], random);
       kernels = Math.max(got, kernels) + stepNanos;

@@ -580,7 +580,8 @@ class StageTest {
         });
     assertRefused("has the dimension 0", arrays -> arrays.makes("new", DType.INT8, 0));
     assertRefused("-1 bytes of parameters", arrays -> arrays.parameters(-1));
-    assertRefused("1048577 bytes of parameters", arrays -> arrays.parameters((1 << 20) + 1));
+    int tooMany = StageArrays.MAX_PARAMETER_BYTES + 1;
+    assertRefused(tooMany + " bytes of parameters", arrays -> arrays.parameters(tooMany));
     assertRefused("-1 bytes of scratch", arrays -> arrays.scratch(-1));
     assertRefused(
         "scratch memory of 9223372036854775807 bytes", arrays -> arrays.scratch(Long.MAX_VALUE));

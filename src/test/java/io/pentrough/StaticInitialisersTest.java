@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Numbered;
-import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -18,39 +18,47 @@ import org.junit.jupiter.api.parallel.ResourceLock;
 @ResourceLock("io.pentrough's log")
 class StaticInitialisersTest {
 
-  private static final Duration SOON = Duration.ofMillis(20);
-
-  /** What a get says that can't succeed; the loader is closed then, and its target stuck. */
-  private static String said(HostDevice device, BatchTarget target) {
+  /**
+   * What a get says that can't succeed; the loader is closed then, and its target stuck.
+   *
+   * @param end what it says once the target is held up. Before, it may say less.
+   */
+  private static String said(HostDevice device, BatchTarget target, String end) {
+    AtomicReference<String> said = new AtomicReference<>("");
     try (LogCapture log = new LogCapture()) {
       try (BackgroundLoader loader =
           BackgroundLoader.builder(device, Numbered.SPEC, target)
               .name("early")
               .closeTimeout(Duration.ZERO)
               .start()) {
-        until("the target to be called", () -> loader.stats().slotWait().count() == 1);
-        Thread worker = Threads.worker("early", 0);
-        until("it to be held up", () -> isInTarget(worker.getStackTrace()));
-        loader.get(SOON).close();
-        return "a batch";
-      } catch (BatchTimeoutException e) {
-        return String.valueOf(e.getMessage()) + log.containing("still in use");
-      } catch (InterruptedException e) {
-        throw new AssertionError(e);
+        until(
+            "a get says: " + end,
+            () -> {
+              String now = message(loader);
+              said.set(now);
+              return now.contains(end);
+            });
       }
+      return said.get() + log.containing("still in use");
     }
   }
 
-  private static boolean isInTarget(StackTraceElement[] stack) {
-    return stack.length > 0
-        && (stack[0].getClassName().startsWith(StaticInitialisersTest.class.getName())
-            || stack[0].getMethodName().equals("attempt")); // the frame of a lambda may be hidden
+  private static String message(BackgroundLoader loader) {
+    try {
+      loader.get(Duration.ZERO).close();
+      return "a batch";
+    } catch (BatchTimeoutException e) {
+      return String.valueOf(e.getMessage());
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   private static final class Early {
     static final HostDevice DEVICE = HostDevice.open();
     static final int LENGTH = Integer.parseInt("3");
-    static final String SAID = said(DEVICE, (out, context) -> out.array(0).setLong(0, LENGTH));
+    static final String SAID =
+        said(DEVICE, (out, context) -> out.array(0).setLong(0, LENGTH), " waits for class ");
 
     private Early() {}
   }
@@ -74,7 +82,7 @@ class StaticInitialisersTest {
 
   private static final class Table {
     static final HostDevice DEVICE = HostDevice.open();
-    static final String SAID = said(DEVICE, StaticInitialisersTest::useTable);
+    static final String SAID = said(DEVICE, StaticInitialisersTest::useTable, " waits for it");
     static final int LENGTH = Integer.parseInt("3");
 
     private Table() {}

@@ -113,11 +113,7 @@ class ThreadUsageTest {
   }
 
   private static void await(Thread thread, Thread.State state) {
-    long end = System.nanoTime() + Patience.patience().toNanos();
-    while (thread.getState() != state) {
-      assertTrue(System.nanoTime() < end, () -> thread + " is " + thread.getState());
-      LockSupport.parkNanos(100_000);
-    }
+    Patience.until(thread + " is " + state, () -> thread.getState() == state);
   }
 
   @Test

@@ -110,7 +110,11 @@ class UnorderedTest {
       assertEquals(others + 1, seen.length());
       BatchTimeoutException e =
           assertThrows(BatchTimeoutException.class, () -> loader.get(Duration.ZERO));
-      assertSays(e, "waiting for index 5", "index 5 of epoch 0 holds up the workers", "4096");
+      assertSays(
+          e,
+          "waiting for index 5",
+          "index 5 of epoch 0 holds up the workers",
+          "" + DeliveredWindow.SIZE);
       gate.countDown();
       // Until nothing but the delivery can set the workers going again.
       until("index 5 to be ready", () -> loader.stats().copyTime().count() == others + 1);

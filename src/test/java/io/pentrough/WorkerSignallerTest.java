@@ -64,9 +64,7 @@ class WorkerSignallerTest {
       for (; taken < 500; taken++) { // until a fill is known to be short
         Bench.get(loader).close();
       }
-      Patience.until(
-          "all workers rest",
-          () -> Bench.threads().stream().filter(WorkerSignallerTest::rests).count() == workers);
+      Patience.until("all workers rest", () -> Bench.workersWait(loader) && workersRest());
       blocks.set(true);
       for (; taken < fills.get(); taken++) {
         Bench.get(loader).close();
@@ -77,7 +75,9 @@ class WorkerSignallerTest {
     Bench.assertAllGone(device);
   }
 
-  private static boolean rests(Thread thread) {
-    return thread.getName().contains("worker") && Bench.restsAsWorker(thread);
+  private static boolean workersRest() {
+    return Bench.threads().stream()
+        .filter(thread -> thread.getName().contains("worker"))
+        .allMatch(Threads::isWaiting);
   }
 }

@@ -4,12 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Patience;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -69,11 +69,7 @@ class OnGpuScriptTest {
     builder.environment().put("LD_LIBRARY_PATH", bundle.toString());
     builder.environment().put("TMPDIR", folder.toString());
     Process process = builder.start();
-    try {
-      assertTrue(process.waitFor(40, TimeUnit.SECONDS), "it hangs");
-    } finally {
-      process.destroyForcibly();
-    }
+    int exitCode = Patience.exitCode(process);
     said = Files.readString(log);
     assertEquals(List.of(), alive(), said);
     try (Stream<Path> left = Files.list(folder)) {
@@ -81,7 +77,7 @@ class OnGpuScriptTest {
           List.of(),
           left.filter(file -> file.getFileName().toString().startsWith("pentrough-gpu")).toList());
     }
-    return process.exitValue();
+    return exitCode;
   }
 
   /** Processes that the script has started and left; ends them. */

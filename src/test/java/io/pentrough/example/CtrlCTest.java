@@ -1,10 +1,10 @@
 package io.pentrough.example;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Patience;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,7 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 class CtrlCTest {
 
-  private static final int SECONDS = 60;
+  /** So that the script says so itself. */
+  private static final int SECONDS = Patience.PROGRAM_SECONDS - 10;
 
   @TempDir Path folder;
 
@@ -75,7 +76,7 @@ class CtrlCTest {
     command.addAll(List.of("--device", "host", "--batch", "16"));
     command.addAll(List.of(args));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-    return new Ended(process.waitFor(), output);
+    String output = Patience.output(process);
+    return new Ended(process.exitValue(), output);
   }
 }

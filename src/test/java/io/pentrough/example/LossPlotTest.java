@@ -1,12 +1,12 @@
 package io.pentrough.example;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Patience;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,8 +70,8 @@ class LossPlotTest {
     builder.environment().put("FONTCONFIG_FILE", noFonts.toString());
 
     Process process = builder.start();
-    String out = new String(process.getInputStream().readAllBytes(), UTF_8);
-    int exitCode = process.waitFor();
+    String out = Patience.output(process);
+    int exitCode = process.exitValue();
 
     String err = Files.readString(errors);
     assertEquals(0, exitCode, err);

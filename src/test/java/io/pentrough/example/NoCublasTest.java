@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Patience;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
@@ -68,13 +68,8 @@ class NoCublasTest {
     builder.redirectOutput(out.toFile());
     builder.redirectError(err.toFile());
     Process process = builder.start();
-    try {
-      assertTrue(process.waitFor(60, TimeUnit.SECONDS), "it hangs");
-    } finally {
-      process.destroyForcibly();
-    }
-    return new Ended(
-        process.exitValue(), Files.readAllLines(out, UTF_8), Files.readAllLines(err, UTF_8));
+    int exitCode = Patience.exitCode(process);
+    return new Ended(exitCode, Files.readAllLines(out, UTF_8), Files.readAllLines(err, UTF_8));
   }
 
   @Test

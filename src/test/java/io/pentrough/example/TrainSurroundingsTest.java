@@ -4,13 +4,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Patience;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -21,8 +21,6 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledOnOs(OS.LINUX)
 @Timeout(120)
 class TrainSurroundingsTest {
-
-  private static final int SECONDS = 60;
 
   @TempDir Path folder;
 
@@ -96,12 +94,8 @@ class TrainSurroundingsTest {
     ProcessBuilder builder = new ProcessBuilder("sh", script.toString());
     builder.redirectOutput(out.toFile()).redirectError(err.toFile());
     Process process = builder.start();
-    try {
-      assertTrue(process.waitFor(SECONDS, TimeUnit.SECONDS), "it hangs");
-    } finally {
-      process.destroyForcibly();
-    }
-    return new Ended(process.exitValue(), read(out), read(err));
+    int exitCode = Patience.exitCode(process);
+    return new Ended(exitCode, read(out), read(err));
   }
 
   private static String quoted(List<String> command) {

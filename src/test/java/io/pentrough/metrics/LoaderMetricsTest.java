@@ -1,5 +1,6 @@
 package io.pentrough.metrics;
 
+import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -23,7 +24,6 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.DisplayName;
@@ -31,7 +31,6 @@ import org.junit.jupiter.api.Test;
 
 class LoaderMetricsTest {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final BatchSpec SPEC = BatchSpec.builder().array("x", DType.INT32, 4).build();
   private static final int BATCHES = 10;
   private static final int BAD = 3;
@@ -134,7 +133,7 @@ class LoaderMetricsTest {
       HttpResponse<String> response =
           HttpClient.newHttpClient()
               .send(
-                  HttpRequest.newBuilder(uri).timeout(PATIENCE).build(),
+                  HttpRequest.newBuilder(uri).timeout(patience()).build(),
                   HttpResponse.BodyHandlers.ofString());
       assertEquals(200, response.statusCode());
       Map<String, Double> values = new TreeMap<>();
@@ -158,9 +157,9 @@ class LoaderMetricsTest {
         BackgroundLoader loader = loader(device, "moments");
         LoaderMetrics metrics = new LoaderMetrics(loader)) {
       metrics.bindTo(registry);
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       assertEquals(1, registry.get("pentrough.batches").functionCounter().count());
-      loader.get(PATIENCE).close();
+      loader.get(patience()).close();
       assertEquals(16, registry.get("pentrough.data").functionCounter().count());
       assertEquals(2, registry.get("pentrough.batches").functionCounter().count());
       assertEquals(32, registry.get("pentrough.data").functionCounter().count());

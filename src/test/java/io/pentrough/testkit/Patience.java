@@ -1,5 +1,6 @@
 package io.pentrough.testkit;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -22,6 +23,9 @@ public final class Patience {
 
   /** The bound of a test whose thread JUnit abandons, for {@code @Timeout}. */
   public static final int TEST_SECONDS = 20;
+
+  /** The bound of another program, which may be a JVM that starts on a loaded machine. */
+  public static final int PROGRAM_SECONDS = 60;
 
   private static final double FACTOR =
       Double.parseDouble(System.getProperty("pentrough.patience", "1"));
@@ -100,6 +104,31 @@ public final class Patience {
       inVain.addSuppressed(Stacks.of(thread));
       throw inVain;
     }
+  }
+
+  /** Waits for the end of a program, and ends one that does not. Returns its exit code. */
+  public static int exitCode(Process program) throws InterruptedException {
+    boolean ended = false;
+    try {
+      ended = program.waitFor(scaled(PROGRAM_SECONDS).toMillis(), TimeUnit.MILLISECONDS);
+    } finally {
+      if (!ended) {
+        program.destroyForcibly();
+      }
+    }
+    if (!ended) {
+      throw inVain(program + " ends");
+    }
+    return program.exitValue();
+  }
+
+  /** What a program prints until its end, for which it waits as {@link #exitCode} does. */
+  public static String output(Process program) throws Exception {
+    Caller<String> reader =
+        Caller.start(
+            () -> new String(program.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
+    exitCode(program);
+    return reader.result();
   }
 
   private static IllegalStateException inVain(String what) {

@@ -2,6 +2,7 @@ package io.pentrough.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.pentrough.testkit.Patience;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -9,14 +10,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /** A JVM that a test starts, in a folder of its own; what it says goes into the failure. */
 public final class Jvm {
-
-  private static final long PATIENCE_SECONDS = 90;
 
   static final Path DRIVER =
       Path.of(
@@ -128,17 +126,19 @@ public final class Jvm {
 
     /** What it has printed, line by line, once it has ended well. */
     public List<String> said() throws Exception {
-      boolean ended = process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS);
-      if (!ended) {
-        process.destroyForcibly().waitFor();
+      IllegalStateException inVain = null;
+      try {
+        Patience.exitCode(process);
+      } catch (IllegalStateException e) {
+        inVain = e;
       }
       String said = Files.readString(out.toPath(), StandardCharsets.UTF_8);
       String complaints = Files.readString(err.toPath(), StandardCharsets.UTF_8);
       Files.delete(out.toPath());
       Files.delete(err.toPath());
       String all = said + "\n--- it complains:\n" + complaints;
-      if (!ended) {
-        throw new AssertionError("not ended after " + PATIENCE_SECONDS + " s: " + all);
+      if (inVain != null) {
+        throw new AssertionError(all, inVain);
       }
       assertEquals(0, process.exitValue(), all);
       return said.lines().toList();

@@ -4,11 +4,9 @@ import static jcuda.driver.JCudaDriver.*;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Patience;
 import java.io.File;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.Tag;
@@ -48,7 +46,7 @@ class SoftwareDriverCrashTest {
 
   private record Result(int exit, String output) {}
 
-  private Result run(String what) throws IOException, InterruptedException {
+  private Result run(String what) throws Exception {
     String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
     Process process =
         new ProcessBuilder(
@@ -71,8 +69,7 @@ class SoftwareDriverCrashTest {
             .directory(new File(folder.toString()))
             .redirectErrorStream(true)
             .start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+    String output = Patience.output(process);
     return new Result(process.exitValue(), output);
   }
 
