@@ -1,8 +1,10 @@
 package io.pentrough;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import java.lang.ref.Reference;
 import java.time.Duration;
+import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -32,28 +34,24 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
   }
 
   @Override
+  public final Device device() {
+    return engine.core.device;
+  }
+
+  @Override
   public final DeviceBatch get() throws InterruptedException {
-    return get(false, false, Schedule.FOR_EVER);
+    return get(false, Recipient.CALLER, Schedule.FOR_EVER);
   }
 
   @Override
   public final DeviceBatch getQueued() throws InterruptedException {
-    return get(true, false, Schedule.FOR_EVER);
+    return get(true, Recipient.CALLER, Schedule.FOR_EVER);
   }
 
-  /**
-   * Like {@link #get()}, but {@link #close} closes the lease if the loop ends early.
-   *
-   * @param lastEpoch behind it there are no batches for this loop
-   */
-  final DeviceBatch getInLoop(int lastEpoch) throws InterruptedException {
-    return get(false, true, lastEpoch);
-  }
-
-  private DeviceBatch get(boolean early, boolean inLoop, int lastEpoch)
+  private DeviceBatch get(boolean early, Recipient recipient, int lastEpoch)
       throws InterruptedException {
     try {
-      return engine.get(options.consumerStream(), early, inLoop, lastEpoch);
+      return engine.get(options.consumerStream(), early, recipient, lastEpoch);
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -104,7 +102,7 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
     Objects.requireNonNull(stream, "stream");
     Objects.requireNonNull(timeout, "timeout");
     try {
-      return engine.get(stream, LoaderOptions.nanos(timeout), early);
+      return engine.get(stream, LoaderOptions.nanos(timeout), early, Recipient.CALLER);
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -112,7 +110,13 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
 
   @Override
   public final Iterable<DeviceBatch> batches() {
-    return () -> new BatchIterator(this, Schedule.FOR_EVER);
+    return () -> iterator(Schedule.FOR_EVER);
+  }
+
+  /** Through the batches up to the end of that epoch. */
+  final Iterator<DeviceBatch> iterator(int lastEpoch) {
+    return new BatchIterator<>(
+        () -> get(false, Recipient.LOOP, lastEpoch), DeviceBatch::passToCaller, DeviceBatch::close);
   }
 
   @Override

@@ -93,7 +93,7 @@ public final class BackgroundLoader extends AbstractLoader {
               + " delivers unordered, so batches of two epochs may come mixed: leave ordered(false)"
               + " out to loop over one epoch, or loop over batches() and look at batch.epoch()");
     }
-    return () -> new BatchIterator(this, nextEpoch());
+    return () -> iterator(nextEpoch());
   }
 
   private int nextEpoch() {

@@ -7,21 +7,35 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CancellationException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Walks through a loader's batches. Several threads may share one iterator: each of them gets other
- * batches, and closes the batch it got before when it asks for its next.
+ * Walks through a loader's batches, or through the steps of several devices. Several threads may
+ * share one iterator: each of them gets other batches, and closes the batch it got before when it
+ * asks for its next.
+ *
+ * @param <T> a batch, or a step
  */
-final class BatchIterator implements Iterator<DeviceBatch> {
+final class BatchIterator<T> implements Iterator<T> {
 
-  private final AbstractLoader loader;
+  /** Waits for the next batch. */
+  @FunctionalInterface
+  interface Source<T> {
+    /**
+     * The next one.
+     *
+     * @throws NoSuchElementException behind the last one
+     */
+    T get() throws InterruptedException;
+  }
 
-  /** Behind it there is nothing to walk through. */
-  private final int lastEpoch;
+  private final Source<T> source;
+  private final Consumer<T> passToCaller;
+  private final Consumer<T> close;
 
   /** What {@code hasNext} has fetched, for whoever comes next; guarded by the turns. */
-  private final Deque<DeviceBatch> fetched = new ArrayDeque<>(1);
+  private final Deque<T> fetched = new ArrayDeque<>(1);
 
   /** One for each thread that has called; guarded by itself. */
   private final List<Turn> turns = new ArrayList<>(1);
@@ -29,21 +43,27 @@ final class BatchIterator implements Iterator<DeviceBatch> {
   private volatile boolean ended;
 
   /** What one thread was given. Its own; or, when it has ended, of whoever finds that. */
-  private static final class Turn {
+  private final class Turn {
     private final Thread thread = Thread.currentThread();
-    private @Nullable DeviceBatch lent;
+    private @Nullable T lent;
 
     void closeLent() {
       if (lent != null) {
-        lent.close();
+        close.accept(lent);
         lent = null;
       }
     }
   }
 
-  BatchIterator(AbstractLoader loader, int lastEpoch) {
-    this.loader = loader;
-    this.lastEpoch = lastEpoch;
+  /**
+   * At the beginning.
+   *
+   * @param passToCaller makes a batch that another thread may have fetched the calling thread's
+   */
+  BatchIterator(Source<T> source, Consumer<T> passToCaller, Consumer<T> close) {
+    this.source = source;
+    this.passToCaller = passToCaller;
+    this.close = close;
   }
 
   @Override
@@ -53,7 +73,7 @@ final class BatchIterator implements Iterator<DeviceBatch> {
         return true;
       }
     }
-    DeviceBatch batch = fetch(turn());
+    T batch = fetch(turn());
     if (batch == null) {
       return false;
     }
@@ -64,9 +84,9 @@ final class BatchIterator implements Iterator<DeviceBatch> {
   }
 
   @Override
-  public DeviceBatch next() {
+  public T next() {
     Turn turn = turn();
-    DeviceBatch batch;
+    T batch;
     synchronized (turns) {
       batch = fetched.poll();
     }
@@ -76,20 +96,20 @@ final class BatchIterator implements Iterator<DeviceBatch> {
         throw new NoSuchElementException("no more batches: ask hasNext() first");
       }
     }
-    batch.passToCaller(); // another thread may have fetched it
+    passToCaller.accept(batch);
     turn.closeLent();
     turn.lent = batch;
     return batch;
   }
 
   /** Waits for a batch, having closed the caller's last one; null at the end. */
-  private @Nullable DeviceBatch fetch(Turn turn) {
+  private @Nullable T fetch(Turn turn) {
     turn.closeLent();
     if (ended) {
       return null;
     }
     try {
-      return loader.getInLoop(lastEpoch);
+      return source.get();
     } catch (NoSuchElementException e) {
       ended = true;
       return null;

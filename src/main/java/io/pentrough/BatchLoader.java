@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,13 @@ public sealed interface BatchLoader extends AutoCloseable permits AbstractLoader
    * @return what the builder was given, else {@code loader-N} or {@code queue-N}
    */
   String name();
+
+  /**
+   * The device that the batches go to.
+   *
+   * @return what the builder was given
+   */
+  Device device();
 
   /**
    * Waits for the next batch without bound, for the loader's consumer stream. Logs a diagnosis as a

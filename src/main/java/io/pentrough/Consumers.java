@@ -48,14 +48,14 @@ final class Consumers {
    * Waits without bound, but not in silence.
    *
    * @param queued whether the stream waits for the copy, instead of the caller
-   * @param inLoop whether the loader's {@code close} closes the lease, if the loop is left early
    * @param lastEpoch what comes behind it is not taken, nor waited for
    */
-  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop, int lastEpoch)
+  DeviceBatch get(DeviceStream stream, boolean queued, Recipient recipient, int lastEpoch)
       throws InterruptedException {
     long asked = core.time.now();
     while (true) {
-      DeviceBatch batch = poll(stream, core.settings.warnAfterNanos(), queued, inLoop, lastEpoch);
+      DeviceBatch batch =
+          poll(stream, core.settings.warnAfterNanos(), queued, recipient, lastEpoch);
       if (batch != null) {
         return batch;
       }
@@ -68,10 +68,10 @@ final class Consumers {
    *
    * @param queued whether the stream waits for the copy, instead of the caller
    */
-  DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean queued)
+  DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean queued, Recipient recipient)
       throws InterruptedException, BatchTimeoutException {
     long asked = core.time.now();
-    DeviceBatch batch = poll(stream, timeoutNanos, queued, false, Schedule.FOR_EVER);
+    DeviceBatch batch = poll(stream, timeoutNanos, queued, recipient, Schedule.FOR_EVER);
     if (batch == null) {
       long waited = core.time.now() - asked;
       throw new BatchTimeoutException(core.diagnosis().afterWaiting(waited), core.lastFailure());
@@ -79,14 +79,35 @@ final class Consumers {
     return batch;
   }
 
+  /**
+   * Waits until the copy of a batch that was taken in flight has ended.
+   *
+   * @return false if the time is over before
+   */
+  boolean awaitReady(DeviceSlot slot, long timeoutNanos) throws InterruptedException {
+    long asked = core.time.now();
+    synchronized (core) {
+      core.requireUsable();
+      while (slot.underCopy) {
+        long left = timeoutNanos - (core.time.now() - asked);
+        if (left <= 0) {
+          return false;
+        }
+        core.time.await(core, Math.min(left, Core.POLL_NANOS)); // nobody is told of such copies
+        core.requireUsable();
+      }
+      return true;
+    }
+  }
+
   /** Null if the time is over; nothing has been taken then. */
   private @Nullable DeviceBatch poll(
-      DeviceStream stream, long timeoutNanos, boolean queued, boolean inLoop, int lastEpoch)
+      DeviceStream stream, long timeoutNanos, boolean queued, Recipient recipient, int lastEpoch)
       throws InterruptedException {
     LoaderOptions.requireSameDevice(stream, core.device);
     core.requireUsableEarly();
     DeviceBatch lease =
-        new DeviceBatch(leases, stream, inLoop, lastEpoch); // before anything is taken
+        new DeviceBatch(leases, stream, recipient, lastEpoch); // before anything is taken
     Jfr.Get event = Jfr.get();
     DeviceBatch found = null;
     Throwable thrown = null;

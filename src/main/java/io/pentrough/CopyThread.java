@@ -18,12 +18,15 @@ final class CopyThread implements Runnable {
   private final CopyStrategy copies;
   private final Leases leases;
   private final LeaseWatch overdue;
+  private final WorkerWatch unbegun;
 
-  CopyThread(Core core, CopyStrategy copies, Leases leases, LeaseWatch overdue) {
+  CopyThread(
+      Core core, CopyStrategy copies, Leases leases, LeaseWatch overdue, WorkerWatch unbegun) {
     this.core = core;
     this.copies = copies;
     this.leases = leases;
     this.overdue = overdue;
+    this.unbegun = unbegun;
     thread = new Thread(this, "pentrough-" + core.settings.name() + "-copy");
     thread.setDaemon(true);
     core.copySignal.copyThread(thread);
@@ -55,7 +58,8 @@ final class CopyThread implements Runnable {
 
   private void copyUntilStopped() {
     while (true) {
-      long untilOverdue = overdue.look(); // also if there is always something to copy
+      // Also if there is always something to copy.
+      long untilNextLook = Math.min(overdue.look(), unbegun.look());
       leases.closeCollected();
       CopyStrategy.Progress progress = copies.work();
       core.tellFlightRecorder();
@@ -63,7 +67,7 @@ final class CopyThread implements Runnable {
         return;
       }
       if (progress != CopyStrategy.Progress.MOVED) {
-        copies.awaitWork(untilOverdue);
+        copies.awaitWork(untilNextLook);
         Thread.interrupted(); // somebody's interrupt would make every later park return at once
       }
     }

@@ -48,14 +48,14 @@ public final class DeviceBatch implements AutoCloseable {
   private long lowestOpen;
   private long deliveries;
   private int leaseOfSlot;
-  private final boolean inLoop;
+  private final Recipient recipient;
   private final int lastEpoch;
   private boolean isRepeat;
 
-  DeviceBatch(Leases leases, DeviceStream stream, boolean inLoop, int lastEpoch) {
+  DeviceBatch(Leases leases, DeviceStream stream, Recipient recipient, int lastEpoch) {
     this.leases = leases;
     this.stream = stream;
-    this.inLoop = inLoop;
+    this.recipient = recipient;
     this.lastEpoch = lastEpoch;
   }
 
@@ -73,8 +73,16 @@ public final class DeviceBatch implements AutoCloseable {
     this.lowestOpen = lowestOpen;
     this.deliveries = deliveries;
     leaseOfSlot = slot.lease();
-    slot.isInLoop = inLoop;
+    slot.isInLoop = recipient == Recipient.LOOP;
     slot.leasedFor = stream;
+    if (isForStep()) {
+      slot.forgetHolder();
+    }
+  }
+
+  /** Whether it is nobody's until {@link #handOver}. */
+  boolean isForStep() {
+    return recipient == Recipient.STEP;
   }
 
   /** Makes this show the slot's batch. */
@@ -262,6 +270,11 @@ public final class DeviceBatch implements AutoCloseable {
   /** From now on this lease counts for the calling thread. */
   void passToCaller() {
     leases.passToCaller(this, held());
+  }
+
+  /** The step that this was taken for is complete, see {@link Leases#handOver}. */
+  void handOver(boolean inLoop, long now) {
+    leases.handOver(this, held(), inLoop, now);
   }
 
   /** Which of the slot's leases this is. */

@@ -107,8 +107,9 @@ final class DeviceSlot implements Outcome {
   }
 
   /** The open lease counts for another thread from now on. */
-  void passTo(Thread thread) {
+  void passTo(Thread thread, long now) {
     holder = thread;
+    sinceNanos = now;
   }
 
   /** The number of the last lease, by which it is told from an earlier one of this slot. */
@@ -126,7 +127,7 @@ final class DeviceSlot implements Outcome {
     return leasesClosed.compareAndSet(lease, lease + 1);
   }
 
-  /** The thread that has the lease; null if none is open. */
+  /** The thread that has the lease; null if none is open, or it is kept for a step. */
   @Nullable Thread holder() {
     return isOpen(lease) ? holder : null;
   }

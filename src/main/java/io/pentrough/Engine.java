@@ -77,7 +77,7 @@ final class Engine {
             core.ledger.deviceSlots(),
             core.source,
             (what, leasedAt) -> core.log(Level.WARNING, what, leasedAt));
-    copyThread = new CopyThread(core, copies, leases, overdue);
+    copyThread = new CopyThread(core, copies, leases, overdue, new WorkerWatch(core));
     closing = new Closing(core, leases, copyThread.thread);
     FirstFillCheck check = new FirstFillCheck(settings.name());
     for (WorkerState state : core.workers) {
@@ -109,17 +109,16 @@ final class Engine {
   private void startWorkers() {
     for (Worker worker : workers) {
       synchronized (core) {
-        worker.state.started = true;
         worker.state.sinceNanos = core.time.now();
       }
       try {
-        worker.state.thread().start();
+        worker.start();
       } catch (Throwable t) {
-        synchronized (core) {
-          worker.state.started = false;
-        }
         close();
         throw t;
+      }
+      synchronized (core) {
+        worker.state.started = true;
       }
     }
   }
@@ -155,16 +154,21 @@ final class Engine {
     closer.start();
   }
 
-  /** See {@link Consumers#get(DeviceStream, boolean, boolean, int)}. */
-  DeviceBatch get(DeviceStream stream, boolean queued, boolean inLoop, int lastEpoch)
+  /** See {@link Consumers#get(DeviceStream, boolean, Recipient, int)}. */
+  DeviceBatch get(DeviceStream stream, boolean queued, Recipient recipient, int lastEpoch)
       throws InterruptedException {
-    return consumers.get(stream, queued, inLoop, lastEpoch);
+    return consumers.get(stream, queued, recipient, lastEpoch);
   }
 
-  /** See {@link Consumers#get(DeviceStream, long, boolean)}. */
-  DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean queued)
+  /** See {@link Consumers#get(DeviceStream, long, boolean, Recipient)}. */
+  DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean queued, Recipient recipient)
       throws InterruptedException, BatchTimeoutException {
-    return consumers.get(stream, timeoutNanos, queued);
+    return consumers.get(stream, timeoutNanos, queued, recipient);
+  }
+
+  /** See {@link Consumers#awaitReady}; for a lease that is open. */
+  boolean awaitReady(DeviceBatch lease, long timeoutNanos) throws InterruptedException {
+    return consumers.awaitReady(core.ledger.deviceSlots().get(lease.slot()), timeoutNanos);
   }
 
   /** What a {@link BatchQueue} asks. */
@@ -263,10 +267,17 @@ final class Engine {
     }
   }
 
-  /** When the batch of a lease that is open got ready, by the clock of the engine. */
-  long readyAt(DeviceBatch lease) {
+  /**
+   * When a {@code get} could first have taken the batch of a lease that is open, by the clock of
+   * the engine.
+   *
+   * @param queued whether a copy that had begun was enough for it
+   */
+  long availableAt(DeviceBatch lease, boolean queued) {
     synchronized (core) {
-      return core.ledger.deviceSlots().get(lease.slot()).entry.at(Trace.Step.READY);
+      TraceEntry entry = core.ledger.deviceSlots().get(lease.slot()).entry;
+      long reserved = entry.at(Trace.Step.RESERVED);
+      return queued && reserved != TraceEntry.NEVER ? reserved : entry.at(Trace.Step.READY);
     }
   }
 }

@@ -9,10 +9,19 @@ final class Lane {
   final Engine engine;
   private final Share share;
 
+  /** Where it started. */
+  private final Position start;
+
   // Guarded by the Lockstep.
 
   /** Has been delivered, and belongs to nobody: a step gets it, or it is given back. */
-  @Nullable DeviceBatch held;
+  private @Nullable DeviceBatch held;
+
+  /** Whether that was taken as soon as its copy was queued. */
+  private boolean takenQueued;
+
+  /** The step of its epoch that it belongs to. */
+  private long step;
 
   /** How many steps have waited for this one. */
   long waitedFor;
@@ -23,10 +32,31 @@ final class Lane {
   Lane(Engine engine, Share share) {
     this.engine = engine;
     this.share = share;
+    start = engine.position();
   }
 
   String name() {
     return engine.core.settings.name();
+  }
+
+  @Nullable DeviceBatch held() {
+    return held;
+  }
+
+  void hold(DeviceBatch batch, boolean queued) {
+    held = batch;
+    takenQueued = queued;
+    long place = batch.isRepeat() ? share.length() + batch.index() : batch.index();
+    step = share.step(batch.epoch(), place);
+  }
+
+  void forget() {
+    held = null;
+  }
+
+  /** Whether the copy of what it holds may still be under way. */
+  boolean mayBeUnderCopy() {
+    return held != null && takenQueued;
   }
 
   /** Compares the steps of what both hold. All lanes have equally many steps in each epoch. */
@@ -34,12 +64,25 @@ final class Lane {
     DeviceBatch mine = Objects.requireNonNull(held);
     DeviceBatch its = Objects.requireNonNull(other.held);
     return mine.epoch() == its.epoch()
-        ? Long.compare(step(mine), other.step(its))
+        ? Long.compare(step, other.step)
         : Integer.compare(mine.epoch(), its.epoch());
   }
 
-  private long step(DeviceBatch batch) {
-    long place = batch.isRepeat() ? share.length() + batch.index() : batch.index();
-    return share.step(batch.epoch(), place);
+  Position start() {
+    return start;
+  }
+
+  long step() {
+    return step;
+  }
+
+  /** Whether it has delivered all up to a step when it has delivered that: also when it started. */
+  boolean startedInOrder() {
+    return start.delivered().isEmpty();
+  }
+
+  /** Where it is when it has delivered all up to a step, and has {@link #startedInOrder()}. */
+  Position behind(int epoch, long last) {
+    return start.movedTo(epoch, share.place(epoch, last + 1));
   }
 }

@@ -4,6 +4,7 @@ import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A batch in the hands of a consumer, from when it is taken until its <em>released</em> event has
@@ -40,11 +41,8 @@ final class Leases {
         lease.stream().waitFor(held.ready);
       }
       lease.of(held);
-      if (core.settings.leakDetection()) {
-        LeakReport report =
-            lease.watchForLeak(
-                core.settings.name(),
-                new CollectedLease(this, slot, lease.number(), lease.stream()));
+      LeakReport report = lease.isForStep() ? null : watchForLeak(lease, slot);
+      if (report != null) {
         synchronized (core) {
           slot.leakReport = report;
         }
@@ -57,6 +55,13 @@ final class Leases {
       core.breakDown(t);
       throw t;
     }
+  }
+
+  private @Nullable LeakReport watchForLeak(DeviceBatch lease, DeviceSlot slot) {
+    return core.settings.leakDetection()
+        ? lease.watchForLeak(
+            core.settings.name(), new CollectedLease(this, slot, lease.number(), lease.stream()))
+        : null;
   }
 
   /**
@@ -154,8 +159,29 @@ final class Leases {
     }
     synchronized (core) {
       if (lease.isOpen()) {
-        slot.passTo(caller);
+        slot.passTo(caller, core.time.now());
       }
+    }
+  }
+
+  /**
+   * The step that a lease was taken for is complete: it is the calling thread's from now on, unless
+   * the loader has been closed.
+   *
+   * @param inLoop whether the loader's {@code close} closes it, if the loop is left early
+   */
+  void handOver(DeviceBatch lease, DeviceSlot slot, boolean inLoop, long now) {
+    LeakReport report = watchForLeak(lease, slot);
+    synchronized (core) {
+      if (lease.isOpen()) {
+        slot.leakReport = report;
+        slot.isInLoop = inLoop;
+        slot.passTo(Thread.currentThread(), now);
+        return;
+      }
+    }
+    if (report != null) {
+      report.closed();
     }
   }
 

@@ -84,7 +84,10 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
    * was given. Default: plain threads.
    *
    * <p>The loader names the threads and makes them daemons. What the factory throws, {@code
-   * start()} throws.
+   * start()} throws. It refuses null, a thread that has been started, a thread it has been given
+   * before and a virtual thread with an {@link IllegalArgumentException}. If a thread ends before
+   * it has run what the factory was given, or lets another thread run it, the loader breaks, and
+   * {@code get} says so, with what the thread has thrown as a cause.
    *
    * @param factory makes a new platform thread at each call, and does not start it; called by
    *     {@code start()}, on the same thread, once for each worker
@@ -204,7 +207,8 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
 
   /**
    * Logs a lease that is held longer than this, with the thread that got it and, with {@code
-   * -Dpentrough.leakDetection=true}, from where. Default: never.
+   * -Dpentrough.leakDetection=true}, from where. Default: never. What a {@link ParallelLoader}
+   * keeps for a step that is not complete is not logged.
    *
    * @param leaseWarnAfter more than zero
    * @return this

@@ -103,7 +103,7 @@ public final class LoaderSnapshot {
     }
 
     /**
-     * How long the slot has been in this state.
+     * How long the slot has been in this state, and in the hands of its holder.
      *
      * @return the time, zero or more
      */
@@ -142,7 +142,8 @@ public final class LoaderSnapshot {
     /**
      * Who holds the lease of the slot.
      *
-     * @return the name of the thread that got it; empty if it is not leased
+     * @return the name of the thread that got it; empty if it is not leased, or if a {@link
+     *     ParallelLoader} keeps it for a step that is not complete
      */
     public Optional<String> holder() {
       return Optional.ofNullable(holder);

@@ -1,11 +1,14 @@
 package io.pentrough;
 
 import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceStream;
+import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,7 +31,9 @@ final class Lockstep {
 
   private final String name;
   private final Time time;
-  private final List<Lane> lanes = new ArrayList<>();
+
+  /** Grows while the loader is started. */
+  private volatile List<Lane> lanes = List.of();
 
   /** Whether a thread makes a step. */
   private boolean taken;
@@ -41,8 +46,18 @@ final class Lockstep {
   private long asked = NOT_ASKED;
   private long steps;
 
-  /** Where each lane was behind the last step that was returned. */
-  private List<Position> positions = List.of();
+  /** Where all lanes were behind the last step that was returned; found out when it is asked. */
+  private Supplier<Position> position = this::start;
+
+  /**
+   * What a get wants.
+   *
+   * @param nanos the longest wait; {@link Long#MAX_VALUE} for no bound, but not in silence
+   * @param queued whether the streams wait for the copies, instead of the caller
+   * @param inLoop whether {@code close} closes the leases, if the loop is left early
+   * @param lastEpoch no step behind it; only without a bound
+   */
+  private record Request(long began, long nanos, boolean queued, boolean inLoop, int lastEpoch) {}
 
   Lockstep(String name, Time time) {
     this.name = name;
@@ -55,24 +70,18 @@ final class Lockstep {
 
   /** Before {@link #begin}. */
   synchronized void add(Lane lane) {
-    lanes.add(lane);
+    List<Lane> more = new ArrayList<>(lanes);
+    more.add(lane);
+    lanes = List.copyOf(more);
   }
 
   /** All lanes are there. */
   void begin() {
-    List<Position> first = lanes().stream().map(lane -> lane.engine.position()).toList();
-    synchronized (this) {
-      positions = first;
-    }
     stopped(); // one may have broken while others were started
   }
 
-  private synchronized List<Lane> lanes() {
-    return List.copyOf(lanes);
-  }
-
   List<Engine> engines() {
-    return lanes().stream().map(lane -> lane.engine).toList();
+    return lanes.stream().map(lane -> lane.engine).toList();
   }
 
   // ---- whether it can be used
@@ -125,25 +134,33 @@ final class Lockstep {
 
   // ---- steps
 
+  /** The next step within a time; {@link Long#MAX_VALUE} for no bound, but not in silence. */
+  ParallelBatch get(long nanos, boolean queued) throws InterruptedException, BatchTimeoutException {
+    return get(new Request(time.now(), nanos, queued, false, Schedule.FOR_EVER));
+  }
+
   /**
-   * The next step.
+   * The next step for a loop, without a bound.
    *
-   * @param nanos the longest wait; {@link Long#MAX_VALUE} for no bound, but not in silence
+   * @param lastEpoch the last one that the loop is for
    */
-  ParallelBatch get(long nanos) throws InterruptedException, BatchTimeoutException {
-    long began = time.now();
+  ParallelBatch getInLoop(int lastEpoch) throws InterruptedException, BatchTimeoutException {
+    return get(new Request(time.now(), Long.MAX_VALUE, false, true, lastEpoch));
+  }
+
+  private ParallelBatch get(Request request) throws InterruptedException, BatchTimeoutException {
     if (!tryTurn()) {
       requireSlotsOfOthers();
       Boolean mine =
           PoolWait.isNeeded()
-              ? PoolWait.run(() -> awaitTurn(began, nanos))
-              : Boolean.valueOf(awaitTurn(began, nanos));
+              ? PoolWait.run(() -> awaitTurn(request))
+              : Boolean.valueOf(awaitTurn(request));
       if (!Boolean.TRUE.equals(mine)) {
-        throw timeout(firstMissing(), began);
+        throw timeout(firstMissing(), request);
       }
     }
     try {
-      return make(began, nanos);
+      return make(request);
     } finally {
       synchronized (this) {
         taken = false;
@@ -164,10 +181,10 @@ final class Lockstep {
 
   /** The thread whose turn it is may wait for a slot that only the calling thread can free. */
   private void requireSlotsOfOthers() {
-    for (Lane lane : lanes()) {
+    for (Lane lane : lanes) {
       boolean isMissing;
       synchronized (this) {
-        isMissing = lane.held == null;
+        isMissing = lane.held() == null;
       }
       if (isMissing) {
         lane.engine.requireSlotOfOthers();
@@ -176,10 +193,10 @@ final class Lockstep {
   }
 
   /** False if the time is over. */
-  private synchronized boolean awaitTurn(long began, long nanos) throws InterruptedException {
+  private synchronized boolean awaitTurn(Request request) throws InterruptedException {
     requireUsable();
     while (taken) {
-      long left = left(began, nanos);
+      long left = left(request);
       if (left <= 0) {
         return false;
       }
@@ -190,28 +207,30 @@ final class Lockstep {
     return true;
   }
 
-  private long left(long began, long nanos) {
-    return nanos == Long.MAX_VALUE ? nanos : nanos - (time.now() - began);
+  private long left(Request request) {
+    return request.nanos == Long.MAX_VALUE
+        ? Long.MAX_VALUE
+        : request.nanos - (time.now() - request.began);
   }
 
-  private ParallelBatch make(long began, long nanos)
-      throws InterruptedException, BatchTimeoutException {
+  private ParallelBatch make(Request request) throws InterruptedException, BatchTimeoutException {
     synchronized (this) {
-      asked = asked == NOT_ASKED ? began : asked;
+      asked = asked == NOT_ASKED ? request.began : asked;
     }
     try {
       for (Lane missing = align(); missing != null; missing = align()) {
-        keep(missing, next(missing, began, nanos));
+        keep(missing, next(missing, request), request.queued);
       }
-      return take();
+      if (!request.queued) {
+        awaitCopies(request);
+      }
+      return take(request);
     } catch (TargetException e) {
       forget();
       throw e;
     } catch (NoSuchElementException e) {
       forget();
-      for (Lane lane : lanes()) {
-        giveBack(lane);
-      }
+      giveBackUpTo(request.lastEpoch);
       throw new NoSuchElementException(
           name + " has no more steps: every one that all devices can take has been delivered");
     }
@@ -221,31 +240,45 @@ final class Lockstep {
     asked = NOT_ASKED;
   }
 
-  /** Gives back what is below the highest step; returns a lane without a batch, or null. */
-  private @Nullable Lane align() {
-    List<Lane> behind = new ArrayList<>();
-    synchronized (this) {
-      Lane highest = null;
-      for (Lane lane : lanes) {
-        if (lane.held != null && (highest == null || lane.compareSteps(highest) > 0)) {
-          highest = lane;
-        }
+  /** A loader has no more of an epoch, or at all: no step can be made of what others have of it. */
+  private void giveBackUpTo(int lastEpoch) {
+    for (Lane lane : lanes) {
+      boolean gives;
+      synchronized (this) {
+        gives = lane.held() != null && lane.held().epoch() <= lastEpoch;
       }
-      for (Lane lane : lanes) {
-        if (highest != null && lane.held != null && lane.compareSteps(highest) < 0) {
-          behind.add(lane);
-        }
+      if (gives) {
+        giveBack(lane);
       }
     }
-    for (Lane lane : behind) {
-      giveBack(lane);
+  }
+
+  /** Gives back what is below the highest step; returns a lane without a batch, or null. */
+  private @Nullable Lane align() {
+    for (Lane behind = firstBehind(); behind != null; behind = firstBehind()) {
+      giveBack(behind);
     }
     return firstMissing();
   }
 
+  private synchronized @Nullable Lane firstBehind() {
+    Lane highest = null;
+    for (Lane lane : lanes) {
+      if (lane.held() != null && (highest == null || lane.compareSteps(highest) > 0)) {
+        highest = lane;
+      }
+    }
+    for (Lane lane : lanes) {
+      if (highest != null && lane.held() != null && lane.compareSteps(highest) < 0) {
+        return lane;
+      }
+    }
+    return null;
+  }
+
   private synchronized @Nullable Lane firstMissing() {
     for (Lane lane : lanes) {
-      if (lane.held == null) {
+      if (lane.held() == null) {
         return lane;
       }
     }
@@ -255,32 +288,62 @@ final class Lockstep {
   private void giveBack(Lane lane) {
     DeviceBatch batch;
     synchronized (this) {
-      batch = lane.held;
+      batch = lane.held();
     }
     if (batch != null) {
       batch.close(); // throws if its stream is captured: then the lane keeps it
       synchronized (this) {
-        lane.held = null;
+        lane.forget();
         lane.dropped++;
       }
     }
   }
 
-  private DeviceBatch next(Lane lane, long began, long nanos)
+  private DeviceBatch next(Lane lane, Request request)
       throws InterruptedException, BatchTimeoutException {
+    Engine engine = lane.engine;
+    DeviceStream stream = engine.core.settings.consumerStream();
     try {
-      LoaderOptions settings = lane.engine.core.settings;
-      return nanos == Long.MAX_VALUE
-          ? lane.engine.get(settings.consumerStream(), false, false, Schedule.FOR_EVER)
-          : lane.engine.get(settings.consumerStream(), left(began, nanos), false);
+      return request.nanos == Long.MAX_VALUE
+          ? engine.get(stream, request.queued, Recipient.STEP, request.lastEpoch)
+          : engine.get(stream, left(request), request.queued, Recipient.STEP);
     } catch (BatchTimeoutException e) {
-      throw timeout(lane, began);
+      throw timeout(lane, request);
     } catch (LoaderClosedException | DeviceException e) {
       throw ended(e);
     }
   }
 
-  private BatchTimeoutException timeout(@Nullable Lane lane, long began) {
+  /** What a {@code getQueued} has left may not be ready yet. */
+  private void awaitCopies(Request request) throws InterruptedException, BatchTimeoutException {
+    for (Lane lane : lanes) {
+      DeviceBatch batch;
+      synchronized (this) {
+        batch = lane.mayBeUnderCopy() ? lane.held() : null;
+      }
+      if (batch != null) {
+        awaitCopy(lane, batch, request);
+      }
+    }
+  }
+
+  private void awaitCopy(Lane lane, DeviceBatch batch, Request request)
+      throws InterruptedException, BatchTimeoutException {
+    Core core = lane.engine.core;
+    try {
+      while (!lane.engine.awaitReady(
+          batch, Math.min(left(request), core.settings.warnAfterNanos()))) {
+        if (left(request) <= 0) {
+          throw timeout(lane, request);
+        }
+        core.log(Level.WARNING, core.diagnosis().afterWaiting(time.now() - request.began), null);
+      }
+    } catch (LoaderClosedException | DeviceException e) {
+      throw ended(e);
+    }
+  }
+
+  private BatchTimeoutException timeout(@Nullable Lane lane, Request request) {
     if (lane == null) { // another thread is about to return the step
       return new BatchTimeoutException(name + ": another thread takes the next step", null);
     }
@@ -291,13 +354,13 @@ final class Lockstep {
                 name,
                 lane.name(),
                 core.device.name(),
-                core.diagnosis().afterWaiting(time.now() - began)),
+                core.diagnosis().afterWaiting(time.now() - request.began)),
         core.lastFailure());
   }
 
-  private void keep(Lane lane, DeviceBatch batch) {
+  private void keep(Lane lane, DeviceBatch batch, boolean queued) {
     synchronized (this) {
-      lane.held = batch;
+      lane.hold(batch, queued);
       if (!closed) {
         return;
       }
@@ -307,40 +370,59 @@ final class Lockstep {
   }
 
   /** Every lane has a batch, and they are of one step. */
-  private ParallelBatch take() {
-    List<Lane> all = lanes();
-    List<DeviceBatch> batches = new ArrayList<>();
-    List<Position> after = new ArrayList<>();
+  private ParallelBatch take(Request request) {
+    List<Lane> all = lanes;
+    List<DeviceBatch> batches = new ArrayList<>(all.size());
     long latest = NOT_ASKED;
-    Lane last = null;
+    Lane last = all.get(0);
     for (Lane lane : all) {
       DeviceBatch batch;
       synchronized (this) {
-        batch = Objects.requireNonNull(lane.held);
+        batch = Objects.requireNonNull(lane.held());
       }
       batches.add(batch);
-      after.add(batch.position());
-      long readyAt = lane.engine.readyAt(batch);
-      if (readyAt > latest) {
-        latest = readyAt;
+      long availableAt = lane.engine.availableAt(batch, request.queued);
+      if (availableAt > latest) {
+        latest = availableAt;
         last = lane;
       }
     }
-    OptionalInt waitedFor;
+    Supplier<Position> behind = positionBehind(all.get(0), batches.get(0));
+    boolean waited;
     synchronized (this) {
       requireUsable(); // else close() has given the batches back
-      boolean waited = latest > asked;
-      waitedFor = waited ? OptionalInt.of(all.indexOf(last)) : OptionalInt.empty();
-      for (Lane lane : all) {
-        lane.held = null;
-        lane.waitedFor += waited && lane == last ? 1 : 0;
-      }
+      waited = latest > asked;
+      last.waitedFor += waited ? 1 : 0;
+      all.forEach(Lane::forget);
       steps++;
-      positions = List.copyOf(after);
+      position = behind;
       asked = NOT_ASKED;
     }
-    batches.forEach(DeviceBatch::passToCaller); // another thread may have got them
-    return new ParallelBatch(batches, positions(), waitedFor);
+    long now = time.now();
+    for (DeviceBatch batch : batches) {
+      batch.handOver(request.inLoop, now);
+    }
+    return new ParallelBatch(
+        batches, behind, waited ? OptionalInt.of(all.indexOf(last)) : OptionalInt.empty());
+  }
+
+  /** Where all lanes are behind the step of this batch. */
+  private Supplier<Position> positionBehind(Lane lane, DeviceBatch batch) {
+    if (!lane.startedInOrder()) { // with several lanes, all start in order
+      Position eager = batch.position();
+      return () -> eager;
+    }
+    List<Lane> all = lanes;
+    int epoch = batch.epoch();
+    long step;
+    synchronized (this) {
+      step = lane.step();
+    }
+    return () -> Position.merge(all.stream().map(each -> each.behind(epoch, step)).toList());
+  }
+
+  private Position start() {
+    return Position.merge(lanes.stream().map(Lane::start).toList());
   }
 
   // ---- the rest
@@ -357,8 +439,30 @@ final class Lockstep {
     }
   }
 
-  synchronized List<Position> positions() {
-    return positions;
+  /** See {@link ParallelLoader#position}. */
+  Position position() {
+    Supplier<Position> behind;
+    synchronized (this) {
+      behind = position;
+    }
+    return behind.get();
+  }
+
+  /** The epoch of the next step. */
+  int nextEpoch() {
+    int next = 0;
+    try {
+      for (Lane lane : lanes) {
+        int epoch = lane.engine.nextEpoch();
+        synchronized (this) {
+          epoch = lane.held() == null ? epoch : lane.held().epoch();
+        }
+        next = Math.max(next, epoch); // what another has of an earlier one is no whole step
+      }
+    } catch (LoaderClosedException | DeviceException e) {
+      throw ended(e);
+    }
+    return next;
   }
 
   ParallelStats stats() {
@@ -380,8 +484,8 @@ final class Lockstep {
     synchronized (this) {
       closed = true;
       for (Lane lane : lanes) {
-        if (lane.held != null) {
-          nobodys.add(lane.held);
+        if (lane.held() != null) {
+          nobodys.add(lane.held());
         }
       }
       notifyAll();
@@ -391,7 +495,8 @@ final class Lockstep {
         batch.close();
       } catch (RuntimeException | Error e) { // there is more to close
         // Its loader is broken by it and has said so; or the stream is captured, and the next
-        // close() gives it back.
+        // close() gives it back. Until then nobody waits for what the caller has.
+        batch.passToCaller();
       }
     }
     Engine.close(engines());

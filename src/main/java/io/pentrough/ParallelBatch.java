@@ -2,6 +2,7 @@ package io.pentrough;
 
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 
 /**
  * One step of a {@link ParallelLoader}: a lease for each device. All are of the same epoch, and of
@@ -17,12 +18,12 @@ import java.util.OptionalInt;
 public final class ParallelBatch implements AutoCloseable {
 
   private final List<DeviceBatch> batches;
-  private final List<Position> positions;
+  private final Supplier<Position> position;
   private final OptionalInt waitedFor;
 
-  ParallelBatch(List<DeviceBatch> batches, List<Position> positions, OptionalInt waitedFor) {
+  ParallelBatch(List<DeviceBatch> batches, Supplier<Position> position, OptionalInt waitedFor) {
     this.batches = List.copyOf(batches);
-    this.positions = positions;
+    this.position = position;
     this.waitedFor = waitedFor;
   }
 
@@ -72,7 +73,12 @@ public final class ParallelBatch implements AutoCloseable {
    * @return where {@link ParallelLoader.Builder#startAt} continues
    */
   public Position position() {
-    return Position.merge(positions);
+    return position.get();
+  }
+
+  /** From now on this step counts for the calling thread. */
+  void passToCaller() {
+    batches.forEach(DeviceBatch::passToCaller);
   }
 
   /**

@@ -6,6 +6,7 @@ import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Objects;
@@ -113,6 +114,15 @@ public final class ParallelLoader implements AutoCloseable {
   }
 
   /**
+   * The devices that the batches go to.
+   *
+   * @return what {@link #builder} was given, in that order; unmodifiable
+   */
+  public List<Device> devices() {
+    return lockstep.engines().stream().map(engine -> engine.core.device).toList();
+  }
+
+  /**
    * Waits for the next step without bound. Logs a diagnosis as a warning each time the builder's
    * {@code warnAfter} has passed for one device.
    *
@@ -129,8 +139,12 @@ public final class ParallelLoader implements AutoCloseable {
    * @throws IllegalStateException if a stream is closed
    */
   public ParallelBatch get() throws InterruptedException {
+    return getUnbounded(false);
+  }
+
+  private ParallelBatch getUnbounded(boolean queued) throws InterruptedException {
     try {
-      return lockstep.get(Long.MAX_VALUE);
+      return lockstep.get(Long.MAX_VALUE, queued);
     } catch (BatchTimeoutException e) {
       throw new AssertionError(e); // there is no bound
     } finally {
@@ -157,9 +171,14 @@ public final class ParallelLoader implements AutoCloseable {
    * @throws IllegalStateException if a stream is closed
    */
   public ParallelBatch get(Duration timeout) throws InterruptedException, BatchTimeoutException {
+    return get(timeout, false);
+  }
+
+  private ParallelBatch get(Duration timeout, boolean queued)
+      throws InterruptedException, BatchTimeoutException {
     Objects.requireNonNull(timeout, "timeout");
     try {
-      return lockstep.get(LoaderOptions.nanos(timeout));
+      return lockstep.get(LoaderOptions.nanos(timeout), queued);
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -194,6 +213,118 @@ public final class ParallelLoader implements AutoCloseable {
   }
 
   /**
+   * Waits without bound until the copies of the next step are queued. See {@link
+   * #getQueued(Duration)}. Logs a diagnosis as a warning each time the builder's {@code warnAfter}
+   * has passed for one device.
+   *
+   * @return a lease for each device, to be closed by the caller
+   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws TargetException if the target failed for a batch of the step, which is left out on all
+   *     devices
+   * @throws NoSuchElementException if every step has been delivered and no more can come
+   * @throws LoaderClosedException if the loader is closed, or gets closed meanwhile
+   * @throws io.pentrough.device.DeviceException if the loader of a device is broken
+   * @throws AllSlotsHeldException if this thread holds every slot of a device, and so would wait
+   *     for itself
+   * @throws StreamCapturingException if a stream is being captured into a graph
+   * @throws IllegalStateException if a stream is closed
+   */
+  public ParallelBatch getQueued() throws InterruptedException {
+    return getUnbounded(true);
+  }
+
+  /**
+   * Returns a step as soon as its copies are queued. Each device's stream ({@link
+   * Builder#consumerStream}) waits for the copy there instead of the calling thread, so work queued
+   * on it from now on sees the batch. See {@link BatchLoader#getQueued(DeviceStream, Duration)} for
+   * what the host must not do with such a batch, and for a copy that fails.
+   *
+   * <p>If the time is over before all of the step is there, the next {@code get} of any kind
+   * returns what there is of it. {@link #get(Duration)} then waits for its copies, too.
+   *
+   * @param timeout the longest wait for all devices together; zero or less looks once
+   * @return a lease for each device, to be closed by the caller
+   * @throws BatchTimeoutException if a copy was not queued in time. What is there of the step is
+   *     kept, and the message says which device is waited for, with a diagnosis
+   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws TargetException if the target failed for a batch of the step, which is left out on all
+   *     devices
+   * @throws NoSuchElementException if every step has been delivered and no more can come
+   * @throws LoaderClosedException if the loader is closed, or gets closed meanwhile
+   * @throws io.pentrough.device.DeviceException if the loader of a device is broken
+   * @throws AllSlotsHeldException if this thread holds every slot of a device, and so would wait
+   *     for itself
+   * @throws StreamCapturingException if a stream is being captured into a graph
+   * @throws IllegalStateException if a stream is closed
+   */
+  public ParallelBatch getQueued(Duration timeout)
+      throws InterruptedException, BatchTimeoutException {
+    return get(timeout, true);
+  }
+
+  /**
+   * The remaining steps, one after the other: for {@code for (ParallelBatch step :
+   * loader.steps())}. Each step is closed when the next is asked for, and the last one at the end.
+   * Everything that {@link BatchLoader#batches()} says of batches is true here of steps: how the
+   * loop waits and what it throws, what {@link #close()} closes after a loop that ended early, and
+   * that threads may share an iterator.
+   *
+   * @return an iterable; each iterator continues where the loader is
+   */
+  public Iterable<ParallelBatch> steps() {
+    return () -> iterator(Schedule.FOR_EVER);
+  }
+
+  /**
+   * The remaining steps of one epoch, so that something else fits in between two epochs:
+   *
+   * <pre>{@code
+   * for (int epoch = 0; epoch < epochs; epoch++) {
+   *   for (ParallelBatch step : loader.epoch()) {
+   *     stepOnAll(step.batches());
+   *   }
+   *   validate();
+   * }
+   * }</pre>
+   *
+   * <p>Each iterator is for the epoch of the next step at the moment when the iterator is made. It
+   * ends behind the last step of that epoch, and takes nothing of the next one. So after a loop
+   * that ran to its end, the next call continues with the next epoch. After a loop that was left
+   * early, it continues with the rest of that epoch. When all epochs are over, there is nothing to
+   * iterate. Workers make batches of the next epoch meanwhile.
+   *
+   * <p>In everything else this is {@link #steps()}.
+   *
+   * @return an iterable; its iterators throw what {@link #get()} throws
+   */
+  public Iterable<ParallelBatch> epoch() {
+    return () -> iterator(nextEpoch());
+  }
+
+  private int nextEpoch() {
+    try {
+      return lockstep.nextEpoch();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  private Iterator<ParallelBatch> iterator(int lastEpoch) {
+    return new BatchIterator<>(
+        () -> getInLoop(lastEpoch), ParallelBatch::passToCaller, ParallelBatch::close);
+  }
+
+  private ParallelBatch getInLoop(int lastEpoch) throws InterruptedException {
+    try {
+      return lockstep.getInLoop(lastEpoch);
+    } catch (BatchTimeoutException e) {
+      throw new AssertionError(e); // there is no bound
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
    * Makes the batches of all devices again, from the first one that has not been delivered. Batches
    * of a step that a {@code get} has not completed have been delivered: they are kept, and the next
    * {@code get} returns them. Leases stay valid. Does not wait and interrupts no target.
@@ -220,7 +351,7 @@ public final class ParallelLoader implements AutoCloseable {
    */
   public Position position() {
     try {
-      return Position.merge(lockstep.positions());
+      return lockstep.position();
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -270,7 +401,9 @@ public final class ParallelLoader implements AutoCloseable {
    * Stops the workers of all devices and gives all memory back, as {@link BatchLoader#close()} does
    * for one. The builder's {@code closeTimeout} is the bound for all devices together. Batches of a
    * step that no {@code get} has returned are given back first. Steps that the calling thread holds
-   * are not waited for; closing them gives their memory back.
+   * are not waited for; closing them gives their memory back. Steps that loops over {@link
+   * #steps()} or {@link #epoch()} hold are closed here, if the loop ran on the calling thread or on
+   * one that has ended.
    *
    * <p>Every waiting {@code get} ends with a {@link LoaderClosedException}. Idempotent. Not
    * interruptible; keeps the interrupt flag.

@@ -70,6 +70,11 @@ public final class Position {
         Fingerprint.NONE, share.base(), epoch, share.place(epoch, 0), new long[0], Runs.NONE);
   }
 
+  /** Another place of the same loader, with everything delivered before it and nothing behind. */
+  Position movedTo(int epoch, long index) {
+    return new Position(fingerprint, base, epoch, index, new long[0], Runs.NONE);
+  }
+
   /**
    * Reads what {@link #toString()} has written.
    *

@@ -33,23 +33,47 @@ final class Worker implements Runnable {
 
   private Thread thread(LoaderOptions settings, String name) {
     Thread thread = settings.threads().newThread(this);
-    String wrong =
-        thread == null
-            ? "null"
-            : thread.getState() != Thread.State.NEW
-                ? "a thread that has been started: " + thread
-                : isVirtual(thread) ? "a virtual thread, which has no device of its own" : null;
-    if (thread == null || wrong != null) {
-      throw new IllegalArgumentException(
-          settings.name()
-              + ": the threadFactory returned "
-              + wrong
-              + "; it must return a new platform thread for each worker and leave starting it to"
-              + " the loader");
+    if (thread == null) {
+      throw wrongThread("null", null);
+    }
+    if (core.workers.stream().anyMatch(other -> other.isOn(thread))) {
+      throw wrongThread("the same thread twice: " + thread, null);
+    }
+    if (thread.getState() != Thread.State.NEW) {
+      throw wrongThread("a thread that has been started: " + thread, null);
+    }
+    if (isVirtual(thread)) {
+      throw wrongThread("a virtual thread, which has no device of its own", null);
     }
     thread.setName(name);
     thread.setDaemon(true);
+    Thread.UncaughtExceptionHandler own = thread.getUncaughtExceptionHandler();
+    thread.setUncaughtExceptionHandler(
+        (ended, thrown) -> { // by what the factory runs before the worker, or behind it
+          state.thrown = thrown;
+          own.uncaughtException(ended, thrown);
+        });
     return thread;
+  }
+
+  private IllegalArgumentException wrongThread(String what, @Nullable Throwable cause) {
+    return new IllegalArgumentException(
+        core.settings.name()
+            + ": the threadFactory returned "
+            + what
+            + "; it must return a new platform thread for each worker and leave starting it to the"
+            + " loader",
+        cause);
+  }
+
+  /** Throws what the thread's {@code start} throws. */
+  void start() {
+    Thread thread = state.thread();
+    try {
+      thread.start();
+    } catch (IllegalThreadStateException e) {
+      throw wrongThread("a thread that has been started since: " + thread, e);
+    }
   }
 
   /** Virtual threads are there from Java 21 on, all in one group of this name. */
@@ -60,6 +84,16 @@ final class Worker implements Runnable {
 
   @Override
   public void run() {
+    if (!state.isOn(Thread.currentThread())) {
+      core.breakDown(
+          new IllegalStateException(
+              "the threadFactory lets another thread ("
+                  + Thread.currentThread().getName()
+                  + ") run the worker than the one that it has returned; run what the factory was"
+                  + " given on that thread"));
+      return;
+    }
+    state.begun = true;
     try {
       core.device.bindThread();
       HostSlot slot = producers.claim(state);

@@ -4,7 +4,10 @@ import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/** What a loader knows of one of its workers. Guarded by the {@link Core}, but for the thread. */
+/**
+ * What a loader knows of one of its workers. Guarded by the {@link Core}, but for the thread and
+ * what is volatile.
+ */
 final class WorkerState {
 
   final int number;
@@ -23,6 +26,12 @@ final class WorkerState {
   boolean started;
   boolean ended;
 
+  /** Whether the thread runs the worker, or has done so. */
+  volatile boolean begun;
+
+  /** What has ended the thread, outside of the worker. */
+  volatile @Nullable Throwable thrown;
+
   WorkerState(int number) {
     this.number = number;
   }
@@ -30,6 +39,10 @@ final class WorkerState {
   /** Once, before the thread starts. */
   void runOn(Thread thread) {
     this.thread = thread;
+  }
+
+  boolean isOn(@Nullable Thread other) {
+    return thread == other;
   }
 
   Thread thread() {

@@ -65,7 +65,7 @@ final class ArchitectureTest {
 
   @ArchTest
   static final ArchRule metricsAreMicrometers =
-      mayUse(METRICS, METRICS, LOADER, "io.micrometer.core..");
+      mayUse(METRICS, METRICS, LOADER, DEVICE, "io.micrometer.core..");
 
   @ArchTest
   static final ArchRule onlyMetricsKnowMicrometer =

@@ -114,6 +114,25 @@ class LeaseWatchTest {
     report.closed();
   }
 
+  @Test
+  @DisplayName("what is kept for a step is not named; its holder is, a bound after it got it")
+  void keptForAStep() {
+    LeaseWatch watch = watch(BOUND);
+    lease(0);
+    slots.get(0).forgetHolder();
+    now += 10 * BOUND;
+    assertEquals(BOUND, watch.look());
+    assertEquals(List.of(), warnings);
+    slots.get(0).passTo(Thread.currentThread(), now);
+    now += BOUND - 1;
+    watch.look();
+    assertEquals(List.of(), warnings);
+    now += 1;
+    watch.look();
+    assertEquals(1, warnings.size());
+    assertTrue(warnings.get(0).startsWith(OVERDUE + " 30.0 s by thread "), warnings.get(0));
+  }
+
   private static BackgroundLoader start(Device device, Duration bound, CountDownLatch gate) {
     return BackgroundLoader.builder(device, Numbered.SPEC, (out, context) -> Patience.await(gate))
         .name("lease")

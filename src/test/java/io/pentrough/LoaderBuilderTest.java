@@ -2,13 +2,16 @@ package io.pentrough;
 
 import static io.pentrough.Messages.assertSays;
 import static io.pentrough.testkit.Patience.await;
+import static io.pentrough.testkit.Patience.patience;
 import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.Device;
+import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
@@ -19,7 +22,9 @@ import io.pentrough.testkit.Threads;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -87,6 +92,27 @@ class LoaderBuilderTest {
             builder.threadFactory(runnable -> Thread.currentThread())::start),
         "threadFactory",
         "started");
+    Thread again = new Thread(() -> {});
+    assertSays(
+        assertThrows(
+            IllegalArgumentException.class,
+            builder.workers(2).threadFactory(runnable -> again)::start),
+        "threadFactory",
+        "the same thread twice");
+    Thread ended = new Thread(() -> {});
+    ended.start();
+    Patience.join(ended);
+    assertSays(
+        assertThrows(
+            IllegalArgumentException.class, builder.threadFactory(runnable -> ended)::start),
+        "threadFactory",
+        "started");
+    builder.threadFactory(StartedByOther::new);
+    assertSays(
+        assertThrows(IllegalArgumentException.class, builder::start),
+        "threadFactory",
+        "started since");
+    until("its workers to end", () -> TestDevice.nothingLive(device));
     builder.threadFactory(
         runnable -> {
           throw new IllegalStateException("no core is left");
@@ -121,24 +147,92 @@ class LoaderBuilderTest {
     }
   }
 
+  /** A thread that is started by its factory while the loader is made. */
+  private static final class StartedByOther extends Thread {
+    StartedByOther(Runnable work) {
+      super(work);
+    }
+
+    @Override
+    public synchronized void start() {
+      super.start();
+      super.start(); // as if two had done so
+    }
+  }
+
+  /** A thread that a factory made, and that cannot bind itself to a core. */
+  private static Thread throwing() {
+    Thread thread =
+        new Thread(
+            () -> {
+              throw new UnsatisfiedLinkError("no library to bind threads with");
+            });
+    thread.setUncaughtExceptionHandler((t, e) -> {});
+    return thread;
+  }
+
+  /** A thread that nobody can start. */
+  private static final class Unstartable extends Thread {
+    Unstartable(Runnable work) {
+      super(work);
+    }
+
+    @Override
+    public synchronized void start() {}
+  }
+
+  private static Arguments useless(String what, ThreadFactory factory) {
+    return Arguments.of(what, factory);
+  }
+
+  static Stream<Arguments> uselessThreads() {
+    return Stream.of(
+        useless("forgets the work", runnable -> new Thread(() -> {})),
+        useless("throws before the work", runnable -> throwing()),
+        useless("is never started", Unstartable::new),
+        useless(
+            "has another one do the work",
+            runnable -> new Thread(() -> new Thread(runnable, "other").start())));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("uselessThreads")
+  @DisplayName("a thread that never begins to work breaks the loader, which says why")
+  void uselessThread(String what, ThreadFactory factory) throws Exception {
+    AtomicInteger made = new AtomicInteger();
+    ThreadFactory oneOfTwo =
+        runnable ->
+            made.getAndIncrement() == 0 ? new Thread(runnable) : factory.newThread(runnable);
+    List<BatchLoader> loaders =
+        List.of(
+            loader().workers(2).name("one").threadFactory(oneOfTwo).start(),
+            BatchQueue.builder(device, 64).name("queue").threadFactory(factory).start());
+    for (BatchLoader loader : loaders) {
+      DeviceException e =
+          assertThrows(
+              DeviceException.class,
+              () -> {
+                while (true) { // what the other worker makes
+                  loader.get(patience()).close();
+                }
+              });
+      assertSays(e, loader.name() + " is broken", "threadFactory", "what the factory was given");
+      if (what.equals("throws before the work")) {
+        assertSays(e, "no library to bind threads with");
+        assertInstanceOf(
+            UnsatisfiedLinkError.class, Objects.requireNonNull(e.getCause()).getCause());
+      }
+      assertTrue(Caller.run(loader::close).result());
+    }
+    TestDevice.assertNothingLive(device);
+  }
+
   @Test
   @DisplayName(
       "threads that die before they work, or do something else behind it, hold up no close")
   void threadsOfStrangeFactories() throws Exception {
     BackgroundLoader dead =
-        loader()
-            .closeTimeout(Duration.ofHours(1))
-            .threadFactory(
-                runnable -> {
-                  Thread thread =
-                      new Thread(
-                          () -> {
-                            throw new UnsatisfiedLinkError("no library to bind threads with");
-                          });
-                  thread.setUncaughtExceptionHandler((t, e) -> {});
-                  return thread;
-                })
-            .start();
+        loader().closeTimeout(Duration.ofHours(1)).threadFactory(runnable -> throwing()).start();
     assertTrue(Caller.run(dead::close).result());
 
     CountDownLatch gate = new CountDownLatch(1);

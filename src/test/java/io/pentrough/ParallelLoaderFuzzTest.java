@@ -251,6 +251,9 @@ class ParallelLoaderFuzzTest {
         }
         got.add(place);
       }
+      assertEquals(
+          Position.merge(step.batches().stream().map(DeviceBatch::position).toList()),
+          step.position());
       int at = plan.subList(from, plan.size()).indexOf(got);
       assertTrue(at >= 0, () -> got + " is no step of " + plan.subList(from, plan.size()));
       requireFailed(plan, from, from + at);

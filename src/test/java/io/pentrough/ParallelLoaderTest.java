@@ -5,6 +5,7 @@ import static io.pentrough.testkit.Patience.await;
 import static io.pentrough.testkit.Patience.patience;
 import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -23,18 +24,22 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -317,6 +322,318 @@ class ParallelLoaderTest {
       assertThrows(AllSlotsHeldException.class, () -> loader.get(patience()).close());
       held.close();
       assertEquals("2+3", indexes(waits.result()));
+    }
+  }
+
+  @Test
+  @DisplayName("where it is stays known, however many steps are left out behind it")
+  void positionFarBehind() throws Exception {
+    long most = 2L * DeliveredWindow.SIZE + 100; // of each device
+    BatchTarget target =
+        (out, context) -> {
+          if (context.index() > 1 && context.index() < 2 * most) {
+            throw new IllegalStateException("bad sample");
+          }
+          Numbered.fill(out, context);
+        };
+    try (ParallelLoader loader =
+        loader(target)
+            .batchesPerEpoch(2 * most + 4)
+            .onFailure(FailurePolicy.skip(Long.MAX_VALUE, (e, i, cause) -> {}))
+            .start()) {
+      try (ParallelBatch first = loader.get(patience())) {
+        try (ParallelBatch second = loader.get(patience())) {
+          assertEquals(2 * most, second.batch(0).index());
+          assertEquals(2 * most + 2, second.position().index());
+        }
+        assertEquals(2, first.position().index());
+      }
+    }
+  }
+
+  @Test
+  @DisplayName("a position is made when it is asked for: a step takes little Java heap")
+  void heapPerStep() throws Exception {
+    try (ParallelLoader loader = loader().batchesPerEpoch(1 << 20).start()) {
+      int steps = 100;
+      Duration patience = patience();
+      long plain = Allocations.bytesOf(() -> take(loader, patience, steps)) / steps;
+      assertTrue(plain <= 960, "a step takes " + plain + " bytes");
+    }
+  }
+
+  private static void take(ParallelLoader loader, Duration patience, int steps) throws Exception {
+    for (int i = 0; i < steps; i++) {
+      loader.get(patience).close();
+    }
+  }
+
+  // ---- copies that are still under way
+
+  @Test
+  @DisplayName("getQueued delivers the same steps")
+  void queued() throws Exception {
+    try (ParallelLoader loader = loader().start()) {
+      for (int i = 0; i < 12; i += 2) {
+        ParallelBatch step =
+            i < 6 ? loader.getQueued() : loader.getQueued(patience()); // with and without a bound
+        step.batches().forEach(batch -> batch.stream().synchronize());
+        assertEquals(i + "+" + (i + 1), indexes(step));
+      }
+      assertThrows(NoSuchElementException.class, () -> loader.getQueued(patience()));
+      assertThrows(NoSuchElementException.class, loader::getQueued);
+    }
+  }
+
+  @Test
+  @DisplayName("a get waits for the copies of what a getQueued has left")
+  void queuedThenReady() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    ScriptedDevice scripted = new ScriptedDevice().holdNewStreams();
+    try (ParallelLoader loader =
+        ParallelLoader.builder(List.of(scripted, devices.get(0)), Numbered.SPEC, heldAt(1, gate))
+            .batchesPerEpoch(12)
+            .epochs(1)
+            .name("train")
+            .start()) {
+      until(
+          "the first one's batch is taken while its copy is under way",
+          () -> {
+            assertThrows(BatchTimeoutException.class, () -> loader.getQueued(SOON).close());
+            return loader.stats().devices().get(0).batches() == 1;
+          });
+      gate.countDown();
+      until("the other one's is taken", () -> takenBySecond(loader));
+      assertSays(
+          assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close()),
+          "train waits for train-0");
+      Caller<ParallelBatch> waits = Caller.start(loader::get).untilWaiting();
+      until("the copy", () -> scripted.step(scripted.streamsOfLoader().get(0)));
+      try (ParallelBatch step = waits.result()) {
+        assertEquals(0, step.batch(0).index());
+        assertEquals(1, step.batch(1).index());
+      }
+      scripted.runAll();
+    }
+    assertEquals(List.of(), scripted.violations());
+    assertEquals(List.of(), scripted.live());
+  }
+
+  private static boolean takenBySecond(ParallelLoader loader) {
+    assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close());
+    return loader.stats().devices().get(1).batches() == 1;
+  }
+
+  // ---- loops
+
+  private List<String> all(Iterable<ParallelBatch> steps) {
+    List<String> all = new ArrayList<>();
+    for (ParallelBatch step : steps) {
+      String indexes =
+          String.join("+", step.batches().stream().map(b -> "" + Numbered.number(b)).toList());
+      all.add(step.epoch() + ": " + indexes);
+    }
+    return all;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "DROP, 0+1 2+3, 0+1 2+3",
+    "PAD, 0+1 2+3 4+0, 0+1 2+3 4+0",
+  })
+  @DisplayName("a loop over one epoch ends where the epoch does, and takes nothing of the next")
+  void epochs(Remainder remainder, String first, String second) throws Exception {
+    try (ParallelLoader loader =
+        loader().batchesPerEpoch(5).epochs(2).remainder(remainder).start()) {
+      assertEquals(inEpoch(0, first), all(loader.epoch()));
+      long steps = first.split(" ").length;
+      assertEquals(steps, loader.stats().steps());
+      loader.stats().devices().forEach(device -> assertEquals(steps, device.batches()));
+      loader.reset();
+      assertEquals(inEpoch(1, second), all(loader.epoch()));
+      assertEquals(List.of(), all(loader.epoch()));
+      assertEquals(List.of(), all(loader.steps()));
+    }
+  }
+
+  private static List<String> inEpoch(int epoch, String steps) {
+    return Stream.of(steps.split(" ")).map(step -> epoch + ": " + step).toList();
+  }
+
+  @Test
+  @DisplayName("a loop that is left early, and a timeout within an epoch: the rest comes next")
+  void epochInParts() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.epoch() == 1 && context.index() == 1) {
+            await(gate);
+          }
+          Numbered.fill(out, context);
+        };
+    try (ParallelLoader loader = loader(target).batchesPerEpoch(4).epochs(2).start()) {
+      for (ParallelBatch step : loader.epoch()) {
+        step.close();
+        break;
+      }
+      assertEquals(List.of("0: 2+3"), all(loader.epoch()));
+      Iterator<ParallelBatch> over = loader.epoch().iterator(); // for epoch 1
+      untilTaken(loader, 0, 3); // the first one's batch of epoch 1 is kept
+      gate.countDown();
+      assertEquals("1: 0+1", all(() -> over).get(0));
+      assertEquals(List.of(), all(loader.epoch()));
+    }
+  }
+
+  @Test
+  @DisplayName("a loop that comes to its end leaves what is kept of the next epoch")
+  void epochOverWithAnother() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.epoch() == 1 && context.index() == 1) {
+            await(gate);
+          }
+          Numbered.fill(out, context);
+        };
+    try (ParallelLoader loader = loader(target).batchesPerEpoch(2).epochs(2).start()) {
+      Iterator<ParallelBatch> first = loader.epoch().iterator();
+      first.next();
+      untilTaken(loader, 0, 2);
+      assertFalse(first.hasNext());
+      assertEquals(1, leased(loader), "what is kept of epoch 1");
+      gate.countDown();
+      assertEquals(List.of("1: 0+1"), all(loader.epoch()));
+      assertEquals(0, loader.stats().dropped(0));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, 1", "3, 0"})
+  @DisplayName("a failure in the last step of an epoch is told in its loop, and ends it")
+  void failureEndsEpoch(long index, int other) throws Exception {
+    BatchTarget target =
+        (out, context) -> {
+          if (context.epoch() == 0 && context.index() == index) {
+            throw new IllegalStateException("bad sample");
+          }
+          Numbered.fill(out, context);
+        };
+    try (ParallelLoader loader = loader(target).batchesPerEpoch(4).epochs(2).start()) {
+      Iterator<ParallelBatch> first = loader.epoch().iterator();
+      first.next();
+      assertThrows(TargetException.class, first::hasNext);
+      assertEquals(List.of("1: 0+1", "1: 2+3"), all(loader.epoch()));
+      assertFalse(first.hasNext());
+      assertEquals(1, loader.stats().dropped(other));
+    }
+  }
+
+  @Test
+  @DisplayName("closing the loader closes the step of a loop on that thread, but no other step")
+  void closeAfterBreak() throws Exception {
+    ParallelLoader loader = loader().closeTimeout(Duration.ofMinutes(10)).start();
+    ParallelBatch own = loader.get(patience());
+    ParallelBatch left = loader.steps().iterator().next();
+    loader.close();
+    assertEquals("0+1", indexes(own));
+    left.batches().forEach(b -> assertThrows(IllegalStateException.class, () -> b.array(0)));
+    until("all is given back", () -> devices.stream().allMatch(TestDevice::nothingLive));
+  }
+
+  @Test
+  @DisplayName("what a loop has left of a step is no loop's any more when a get completes it")
+  void leftByALoop() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    ParallelLoader loader = loader(heldAt(1, gate)).closeTimeout(Duration.ofMinutes(10)).start();
+    Caller<Boolean> interrupted =
+        Caller.start(() -> loader.steps().iterator().hasNext()).untilWaiting();
+    until("its first batch is taken", () -> leased(loader) == 1);
+    interrupted.thread.interrupt();
+    interrupted.failure(CancellationException.class);
+    gate.countDown();
+    ParallelBatch step = loader.get(patience());
+    loader.close();
+    assertEquals("0+1", indexes(step));
+    until("all is given back", () -> devices.stream().allMatch(TestDevice::nothingLive));
+  }
+
+  @Test
+  @DisplayName("threads that share a loop get whole steps, and who waits learns of the end")
+  void sharedLoop() throws Exception {
+    try (ParallelLoader loader = loader().batchesPerEpoch(100).epochs(2).start()) {
+      Iterator<ParallelBatch> shared = loader.epoch().iterator();
+      List<Caller<List<String>>> callers = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        callers.add(Caller.start(() -> all(() -> shared)));
+      }
+      List<String> all = new ArrayList<>();
+      for (Caller<List<String>> caller : callers) {
+        all.addAll(caller.result());
+      }
+      assertEquals(50, all.stream().distinct().filter(step -> step.startsWith("0: ")).count());
+      assertEquals(50, all.size());
+    }
+  }
+
+  // ---- whose leases they are
+
+  /** Counts how often the copy thread of one device looks at the clock. */
+  private static final class Looks implements Time {
+    private final String thread;
+    private final AtomicLong looks = new AtomicLong();
+
+    Looks(String thread) {
+      this.thread = thread;
+    }
+
+    @Override
+    public long now() {
+      if (Thread.currentThread().getName().equals(thread)) {
+        looks.incrementAndGet();
+      }
+      return SYSTEM.now();
+    }
+
+    @Override
+    public void park(Object blocker, long nanos) {
+      SYSTEM.park(blocker, nanos);
+    }
+
+    @Override
+    public void await(Object lock, long nanos) throws InterruptedException {
+      SYSTEM.await(lock, nanos);
+    }
+  }
+
+  @Test
+  @DisplayName("a batch that is kept for a step is nobody's: no thread is blamed for it")
+  void keptIsNobodys() throws Exception {
+    Duration bound = Duration.ofMillis(1);
+    CountDownLatch gate = new CountDownLatch(1);
+    Looks time = new Looks("pentrough-train-0-copy");
+    try (LogCapture log = new LogCapture();
+        ParallelLoader loader =
+            loader(heldAt(1, gate)).name("train").leaseWarnAfter(bound).time(time).start()) {
+      untilTaken(loader, 0, 1);
+      long kept = System.nanoTime();
+      until("it would be overdue", () -> System.nanoTime() - kept > bound.toNanos());
+      long before = time.looks.get();
+      until("its copy thread has looked", () -> time.looks.get() > before + 100);
+      assertEquals(List.of(), log.containing("has been leased"));
+      LoaderSnapshot.Slot slot =
+          loader.snapshots().get(0).deviceSlots().stream()
+              .filter(s -> s.state() == LoaderSnapshot.SlotState.LEASED)
+              .findFirst()
+              .orElseThrow();
+      assertEquals(Optional.empty(), slot.holder());
+      gate.countDown();
+      Caller<ParallelBatch> gets = Caller.start(() -> loader.get(patience()));
+      ParallelBatch step = gets.result();
+      until("its new holder is named", () -> log.containing("has been leased").size() >= 2);
+      log.containing("has been leased")
+          .forEach(text -> assertTrue(text.contains("by thread caller"), text));
+      assertEquals("0+1", indexes(step));
     }
   }
 
@@ -724,6 +1041,34 @@ class ParallelLoaderTest {
       assertTrue(ofFirst.stream().allMatch(Thread::isDaemon));
     }
     assertTrue(ofFirst.stream().noneMatch(Thread::isAlive));
+  }
+
+  @Test
+  @DisplayName("a thread of one device that never begins to work ends the loader for all")
+  void threadNeverBegins() throws Exception {
+    UnsatisfiedLinkError cause = new UnsatisfiedLinkError("no library to bind threads with");
+    try (LogCapture log = new LogCapture();
+        ParallelLoader loader =
+            loader()
+                .name("train")
+                .threadFactory(devices.get(1), runnable -> throwing(cause))
+                .start()) {
+      DeviceException e = assertThrows(DeviceException.class, () -> loader.get(patience()).close());
+      assertSays(e, "train is broken", "threadFactory", "worker 1", "no library to bind threads");
+      assertSame(cause, Objects.requireNonNull(e.getCause()).getCause());
+      until("it is logged", () -> log.thrown().contains(e.getCause()));
+    }
+    devices.forEach(TestDevice::assertNothingLive);
+  }
+
+  private static Thread throwing(Error cause) {
+    Thread thread =
+        new Thread(
+            () -> {
+              throw cause;
+            });
+    thread.setUncaughtExceptionHandler((t, e) -> {});
+    return thread;
   }
 
   private static ThreadFactory keeping(List<Thread> made) {

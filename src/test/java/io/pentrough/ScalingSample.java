@@ -68,6 +68,21 @@ final class ScalingSample {
 
   // [/parallel]
 
+  void trainEpochs(ParallelLoader loader, int epochs) {
+    // [epochs]
+    for (int epoch = 0; epoch < epochs; epoch++) {
+      for (ParallelBatch step : loader.epoch()) {
+        stepOnAll(step.batches());
+      }
+      validate();
+    }
+    // [/epochs]
+  }
+
+  private void validate() {
+    steps.add(List.of());
+  }
+
   // [merge]
   /** What the checkpoint keeps: the position of the whole, for any number of shards. */
   static String checkpoint(List<String> ofAllShards) {

@@ -8,6 +8,7 @@ import io.pentrough.testkit.Numbered;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -49,6 +50,21 @@ class ScalingSampleTest {
     all.trainInStep(devices.subList(0, 2), checkpoint, 350);
     assertEquals(List.of(998L, 999L), all.steps.get(449));
     assertEquals(1000, all.steps.stream().flatMap(List::stream).distinct().count());
+  }
+
+  @Test
+  @DisplayName("several devices in step, epoch by epoch")
+  void epochs() {
+    ScalingSample sample = sample();
+    try (ParallelLoader loader =
+        ParallelLoader.builder(TestDevice.open(2), Numbered.SPEC, Numbered::fill)
+            .batchesPerEpoch(4)
+            .epochs(2)
+            .start()) {
+      sample.trainEpochs(loader, 2);
+    }
+    List<List<Long>> epoch = List.of(List.of(0L, 1L), List.of(2L, 3L), List.of());
+    assertEquals(Stream.of(epoch, epoch).flatMap(List::stream).toList(), sample.steps);
   }
 
   @Test

@@ -15,6 +15,9 @@ import io.pentrough.DType;
 import io.pentrough.DeviceBatch;
 import io.pentrough.FailurePolicy;
 import io.pentrough.LoaderStats;
+import io.pentrough.ParallelBatch;
+import io.pentrough.ParallelLoader;
+import io.pentrough.ParallelStats;
 import io.pentrough.device.Device;
 import io.pentrough.device.host.HostDevice;
 import java.net.InetAddress;
@@ -24,6 +27,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.DisplayName;
@@ -34,6 +38,7 @@ class LoaderMetricsTest {
   private static final BatchSpec SPEC = BatchSpec.builder().array("x", DType.INT32, 4).build();
   private static final int BATCHES = 10;
   private static final int BAD = 3;
+  private static final String DEVICE = "host";
 
   private static BackgroundLoader loader(Device device, String name) {
     return BackgroundLoader.builder(
@@ -105,7 +110,12 @@ class LoaderMetricsTest {
   }
 
   private static double figure(Map<String, Double> scraped, String name) {
-    return scraped.getOrDefault(name + "{loader=\"training\"}", Double.NaN);
+    return figure(scraped, name, "training");
+  }
+
+  private static double figure(Map<String, Double> scraped, String name, String loader) {
+    String tags = "{device=\"%s\",loader=\"%s\"}".formatted(DEVICE, loader);
+    return scraped.getOrDefault(name + tags, Double.NaN);
   }
 
   private static Map<String, Double> scrape(PrometheusMeterRegistry registry) throws Exception {
@@ -191,6 +201,46 @@ class LoaderMetricsTest {
       assertFalse(first.getMeters().isEmpty());
       ofTwo.close();
       assertEquals(0, first.getMeters().size());
+    }
+  }
+
+  @Test
+  @DisplayName("several devices: each has the metrics of a loader, beside those of other loaders")
+  void severalDevices() throws Exception {
+    PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    try (Device device = HostDevice.open();
+        Device other = HostDevice.open();
+        BackgroundLoader one = loader(device, "one");
+        ParallelLoader group =
+            ParallelLoader.builder(
+                    List.of(device, other), SPEC, (out, context) -> out.array("x").fillZero())
+                .name("training")
+                .batchesPerEpoch(BATCHES)
+                .epochs(1)
+                .start();
+        LoaderMetrics ofOne = new LoaderMetrics(one)) {
+      LoaderMetrics ofGroup = new LoaderMetrics(group);
+      ofOne.bindTo(registry);
+      ofGroup.bindTo(registry);
+      for (ParallelBatch step : group.steps()) {
+        assertEquals(2, step.batches().size());
+      }
+      ParallelStats stats = group.stats();
+      Map<String, Double> scraped = scrape(registry);
+      assertEquals(BATCHES / 2.0, scraped.get("pentrough_steps_total{loader=\"training\"}"));
+      for (int i = 0; i < 2; i++) {
+        String name = "training-" + i;
+        assertEquals(BATCHES / 2, figure(scraped, "pentrough_batches_total", name));
+        assertEquals(0, figure(scraped, "pentrough_batches_dropped_total", name));
+        assertEquals(
+            1.0 * stats.waitedFor(i), figure(scraped, "pentrough_steps_waited_total", name));
+        assertEquals(
+            1.0 * stats.devices().get(i).fillTime().count(),
+            figure(scraped, "pentrough_fill_seconds_count", name));
+      }
+      assertEquals(0, figure(scraped, "pentrough_batches_total", "one"));
+      ofGroup.close();
+      assertEquals(22, scrape(registry).size());
     }
   }
 
