@@ -32,7 +32,6 @@ final class RowsCommand implements Callable<Integer> {
 
   private static final int BATCH = 64;
 
-
   @Option(names = "--rounds", description = "times each is measured (default: ${DEFAULT-VALUE})")
   private int rounds = 30;
 

@@ -20,13 +20,20 @@ final class DeviceRing {
     this.order = order;
   }
 
+  /**
+   * The slot that has been free for the longest time. The consumer's work on the others is younger,
+   * and a copy would wait for it.
+   */
   @Nullable DeviceSlot free() {
+    DeviceSlot oldest = null;
     for (int i = 0; i < slots.size(); i++) { // an iterator would be heap for each batch (I6)
-      if (slots.get(i).state == DeviceSlot.State.FREE) {
-        return slots.get(i);
+      DeviceSlot slot = slots.get(i);
+      if (slot.state == DeviceSlot.State.FREE
+          && (oldest == null || slot.sinceNanos - oldest.sinceNanos < 0)) {
+        oldest = slot;
       }
     }
-    return null;
+    return oldest;
   }
 
   /**

@@ -455,7 +455,8 @@ public final class LoaderStats {
    *
    * <p>It is empty if nothing can be said or gained: there are too few batches, the loop itself
    * takes the time, or the time goes into handing over batches. Nothing is said either before a
-   * quarter of a second has passed. A change that could save less than 10 % of the time is left out.
+   * quarter of a second has passed. A change that could save less than 10 % of the time is left
+   * out.
    *
    * <p>It is arithmetic on what was measured after the first batch. After a change, the part that
    * is then the busiest needs its time for each batch, as before, and so does the loop. The

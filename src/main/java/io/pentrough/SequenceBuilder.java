@@ -76,12 +76,12 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends ScheduleBui
    * Allocates all memory and starts the threads.
    *
    * <p>An element that the target leaves unwritten holds what an earlier batch left there. In the
-   * first batch of each host slot it is zero, and the loader logs a warning, once, that names it. Of
-   * integers of 8 and 16 bits only whole groups of 8 bytes are found: unwritten elements that share
-   * such a group with written ones hold any values. {@code -Dpentrough.checkFills=false} turns that
-   * check off. With {@code -Dpentrough.debug=true} the check is off too, and every host slot is
-   * filled with the byte 0xFF before its target runs. Such an element then shows in every batch: as
-   * NaN in any floating type, as -1 or the largest value in an integer.
+   * first batch of each host slot it is zero, and the loader logs a warning, once, that names it.
+   * Of integers of 8 and 16 bits only whole groups of 8 bytes are found: unwritten elements that
+   * share such a group with written ones hold any values. {@code -Dpentrough.checkFills=false}
+   * turns that check off. With {@code -Dpentrough.debug=true} the check is off too, and every host
+   * slot is filled with the byte 0xFF before its target runs. Such an element then shows in every
+   * batch: as NaN in any floating type, as -1 or the largest value in an integer.
    *
    * @return a running loader, to be closed by the caller
    * @throws io.pentrough.device.DeviceException if the device refuses memory, a stream or an event;

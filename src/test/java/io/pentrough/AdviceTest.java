@@ -244,7 +244,8 @@ class AdviceTest {
     String target = fills(2, 2, onMachineWithLoad(7.25)).advice().get(0).toString();
     assertTrue(target.startsWith("TARGET 20.0 ms -> "), target);
     assertTrue(
-        target.contains("with 2 cores, more workers gain only if it waits, as for a disk; "), target);
+        target.contains("with 2 cores, more workers gain only if it waits, as for a disk; "),
+        target);
     assertTrue(target.contains(busy.formatted("7.3")), target);
     // The loader's own threads may be all of the load.
     assertEquals(Subject.WORKERS, first(fills(2, 2, onMachineWithLoad(3.9))));

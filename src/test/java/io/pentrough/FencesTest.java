@@ -188,6 +188,36 @@ class FencesTest {
     Bench.assertAllGone(device);
   }
 
+  @Test
+  @DisplayName("a copy does not wait for the last step's kernels while another slot is idle")
+  void copiesOverlapKernels() throws Exception {
+    List<CountDownLatch> may = List.of(new CountDownLatch(0), new CountDownLatch(1));
+    BatchTarget slow =
+        (out, context) -> {
+          if (context.index() < 2) {
+            may.get((int) context.index()).await();
+          }
+          Bench.write(out, context);
+        };
+    Stream kernels = device.heldStream("kernels");
+    try (BackgroundLoader loader = Bench.loader(device, slow).workers(1).deviceSlots(2).start()) {
+      try {
+        LateReader reader;
+        try (DeviceBatch first = Bench.get(loader, kernels)) {
+          reader = Bench.lateReader(device, first);
+        }
+        may.get(1).countDown(); // the next copy finds both slots free
+        try (DeviceBatch second = Bench.get(loader)) {
+          assertEquals(1, Bench.read(second));
+          assertEquals(-1, reader.seen, "the kernels have not run");
+        }
+      } finally {
+        device.runAll();
+      }
+    }
+    Bench.assertAllGone(device);
+  }
+
   // ---- would the tests see it?
 
   @ParameterizedTest
