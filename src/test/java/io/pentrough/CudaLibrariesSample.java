@@ -78,12 +78,15 @@ final class CudaLibrariesSample {
       }
     }
     // [/driver]
+
+    // [driver-end]
     check(cuStreamSynchronize(cuStream));
-    check(cuMemcpyDtoH(Pointer.to(result), floats, result.remaining()));
+    check(cuMemcpyDtoH(Pointer.to(result), floats, result.remaining())); // of the last batch
     check(cuMemFree(floats));
     check(cuModuleUnload(module));
     check(cuStreamDestroy(cuStream));
     cuda.close();
+    // [/driver-end]
   }
 
   // [check]

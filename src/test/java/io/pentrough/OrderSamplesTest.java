@@ -55,6 +55,19 @@ class OrderSamplesTest {
   }
 
   @Test
+  @DisplayName("blocks of samples that are sorted by length: those of a batch are about as long")
+  void buckets() {
+    long[] byLength = LongStream.range(0, 1000).map(i -> (i * 7) % 1000).toArray();
+    Sampler sampler = Sampler.subset(byLength, new OrderSamples.BlockSampler(10));
+    long[] samples = epoch(sampler, 1000, 1);
+    for (int i = 0; i < 1000; i += 10) {
+      for (int j = i + 1; j < i + 10; j++) {
+        assertEquals((samples[j - 1] + 7) % 1000, samples[j], "the next longer one");
+      }
+    }
+  }
+
+  @Test
   @DisplayName("a target of one's own shuffles: each row once an epoch, with any number of workers")
   void ownTarget() throws Exception {
     List<Integer> one = rows(1);

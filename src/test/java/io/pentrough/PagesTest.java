@@ -175,7 +175,14 @@ class PagesTest {
 
   private static final Set<String> PHASES =
       Set.of(
-          "test-compile", "process-test-classes", "test", "package", "verify", "install", "deploy");
+          "compile",
+          "test-compile",
+          "process-test-classes",
+          "test",
+          "package",
+          "verify",
+          "install",
+          "deploy");
 
   private static final Pattern IDENTIFIER = Pattern.compile("@?[A-Za-z_]\\w*");
   private static final Pattern CAMEL_CASE =

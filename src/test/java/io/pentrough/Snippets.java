@@ -19,7 +19,10 @@ import java.util.stream.Stream;
 final class Snippets {
 
   private static final List<Path> SOURCES =
-      List.of(Path.of("src/test/java"), Path.of("src/example/java"));
+      List.of(
+          Path.of("src/test/java"),
+          Path.of("src/example/java"),
+          Path.of(".ci/consumer/src/main/java"));
   private static final Pattern MARKED =
       Pattern.compile("// \\[([a-z0-9-]+)]\\n(.*?)// \\[/\\1]", Pattern.DOTALL);
   private static final Pattern FENCED = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL);

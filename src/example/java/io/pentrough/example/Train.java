@@ -309,8 +309,9 @@ public final class Train {
     double waited = lately.starvedShare();
     return String.format(
         Locale.ROOT,
-        "steps/s in the second half: %.1f; if the loop had never waited (it did for %.1f %%): %.1f;"
-            + " measured on batches that it held: %.1f%n",
+        "steps/s in the second half: %.1f; without the %.1f %% in which the loop waited for data:"
+            + " %.1f; measured with the loader at rest, on the same few batches again and again:"
+            + " %.1f%n",
         steps,
         100 * waited,
         steps / Math.max(0.01, 1 - waited),

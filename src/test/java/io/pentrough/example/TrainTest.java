@@ -145,8 +145,9 @@ class TrainTest {
     assertEquals(0, result.exitCode, result.err);
     Matcher rates =
         Pattern.compile(
-                "steps/s in the second half: ([0-9.]+); if the loop had never waited \\(it did for"
-                    + " ([0-9.]+) %\\): ([0-9.]+); measured on batches that it held: ([0-9.]+)")
+                "steps/s in the second half: ([0-9.]+); without the ([0-9.]+) % in which the loop"
+                    + " waited for data: ([0-9.]+); measured with the loader at rest, on the same"
+                    + " few batches again and again: ([0-9.]+)")
             .matcher(result.out);
     assertTrue(rates.find(), result.out);
     double steps = Double.parseDouble(rates.group(1));

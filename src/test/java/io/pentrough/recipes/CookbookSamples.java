@@ -1,7 +1,9 @@
 package io.pentrough.recipes;
 
 import io.jhdf.HdfFile;
+import io.pentrough.ArraySpec;
 import io.pentrough.BackgroundLoader;
+import io.pentrough.BatchContext;
 import io.pentrough.BatchSpec;
 import io.pentrough.BatchTarget;
 import io.pentrough.BatchTimeoutException;
@@ -10,6 +12,7 @@ import io.pentrough.DeviceArray;
 import io.pentrough.DeviceBatch;
 import io.pentrough.FailurePolicy;
 import io.pentrough.HostArray;
+import io.pentrough.HostBatch;
 import io.pentrough.MemoryPlan;
 import io.pentrough.ParallelBatch;
 import io.pentrough.ParallelLoader;
@@ -22,6 +25,7 @@ import io.pentrough.data.CachedDataset;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.NpyArray;
 import io.pentrough.data.Padding;
+import io.pentrough.data.Permutation;
 import io.pentrough.data.Sampler;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
@@ -35,6 +39,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
@@ -42,6 +49,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.random.RandomGenerator;
+import java.util.stream.LongStream;
 
 /** The samples of docs/cookbook.md that run on any device, around what they take for given. */
 public final class CookbookSamples {
@@ -88,6 +96,18 @@ public final class CookbookSamples {
     // [/loop]
   }
 
+  /** Training and validation. */
+  List<long[]> split(Dataset dataset) {
+    // [split]
+    int count = (int) dataset.size();
+    Permutation order = Permutation.of(42, 0, count); // of this seed
+    long[] indexes = LongStream.range(0, count).map(order::at).toArray();
+    long[] training = Arrays.copyOf(indexes, count * 8 / 10);
+    long[] others = Arrays.copyOfRange(indexes, training.length, count);
+    // [/split]
+    return List.of(training, others);
+  }
+
   void validation(BatchSpec spec, Dataset dataset, long[] training, long[] others) {
     // [validation]
     Batches toTrain = Batches.of(dataset, 32).sampler(Sampler.subset(training, Sampler.shuffled()));
@@ -120,7 +140,10 @@ public final class CookbookSamples {
   void images(Path folder) throws IOException {
     // [images]
     BatchSpec spec = ImageFolder.spec(32, 224, 224);
-    Batches batches = Batches.of(ImageFolder.of(folder), 32).shuffled().skipBadSamples(100);
+    Batches batches =
+        Batches.of(ImageFolder.of(folder), 32)
+            .shuffled()
+            .skipBadSamples(100, (epoch, batch, sample) -> log("left out " + sample));
     // [/images]
     loop(spec, batches);
   }
@@ -196,6 +219,35 @@ public final class CookbookSamples {
     return (int) arrays.size();
   }
 
+  // [stream]
+  /** The lines of a file, one behind the other. So it needs workers(1). */
+  static final class Lines implements BatchTarget {
+
+    private final Path file;
+    private Iterator<String> lines = Collections.emptyIterator();
+
+    Lines(Path file) {
+      this.file = file;
+    }
+
+    @Override
+    public void fill(HostBatch out, BatchContext context) throws IOException {
+      if (context.index() == 0) { // an epoch begins
+        lines = Files.readAllLines(file).iterator();
+      }
+      HostArray number = out.array("number");
+      for (int i = 0; i < number.elements(); i++) {
+        if (!lines.hasNext()) { // the lines that do not fill a batch are left out
+          context.endOfEpoch();
+          return;
+        }
+        number.setFloat(i, Float.parseFloat(lines.next()));
+      }
+    }
+  }
+
+  // [/stream]
+
   // ---- Order, failures
 
   void resume(BatchSpec spec, Dataset dataset, Path checkpoint, int steps)
@@ -217,6 +269,36 @@ public final class CookbookSamples {
       }
     }
     // [/resume]
+  }
+
+  void resumeEpochs(BatchSpec spec, Dataset dataset, Path checkpoint, int epochs)
+      throws IOException {
+    // [resume-epochs]
+    Batches batches = Batches.of(dataset, 32).shuffled();
+    BackgroundLoader.Builder builder =
+        BackgroundLoader.builder(device, spec, batches).seed(42).epochs(epochs);
+    if (Files.exists(checkpoint)) {
+      builder.startAt(Position.parse(Files.readString(checkpoint)));
+    }
+    try (BackgroundLoader loader = builder.start()) {
+      Position begin = loader.position();
+      boolean isOver = begin.index() == batches.batchesPerEpoch(); // nothing of its epoch is left
+      for (int epoch = begin.epoch() + (isOver ? 1 : 0); epoch < epochs; epoch++) {
+        for (DeviceBatch batch : loader.epoch()) { // at first, the rest of that epoch
+          train(batch);
+          if (batch.index() % 100 == 99) {
+            save(checkpoint, batch.position());
+          }
+        }
+        validate(epoch);
+        save(checkpoint, loader.position());
+      }
+    }
+    // [/resume-epochs]
+  }
+
+  private void validate(int epoch) {
+    log("validated epoch " + epoch);
   }
 
   // [save]
@@ -373,21 +455,26 @@ public final class CookbookSamples {
   // ---- Tests
 
   // [test]
-  /** The first numbers of the first batches, as the target makes them on so many workers. */
-  static List<Float> firstOf(BatchSpec spec, BatchTarget target, int workers) throws Exception {
-    List<Float> first = new ArrayList<>();
+  /**
+   * A hash of all bytes of each array of 20 batches, as the target makes them on so many workers.
+   */
+  static List<String> hashes(BatchSpec spec, BatchTarget target, int workers) throws Exception {
+    List<String> hashes = new ArrayList<>();
     try (Device device = HostDevice.open();
         BackgroundLoader loader =
             BackgroundLoader.builder(device, spec, target).workers(workers).seed(1).start()) {
       for (int i = 0; i < 20; i++) {
         try (DeviceBatch batch = loader.get(Duration.ofSeconds(10))) {
-          float[] values = new float[batch.array(0).elements()];
-          batch.array(0).copyTo(values);
-          first.add(values[0]);
+          for (ArraySpec array : spec.arrays()) { // of any type
+            DeviceArray values = batch.array(array.name());
+            byte[] bytes = new byte[values.elements() * array.dtype().bytes()];
+            values.copyTo(ByteBuffer.wrap(bytes));
+            hashes.add("batch " + i + ", " + array.name() + ": " + Arrays.hashCode(bytes));
+          }
         }
       }
     }
-    return first; // assertEquals(firstOf(spec, target, 1), firstOf(spec, target, 4))
+    return hashes; // assertEquals(hashes(spec, target, 1), hashes(spec, target, 4))
   }
 
   // [/test]

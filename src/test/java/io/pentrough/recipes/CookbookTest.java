@@ -1,5 +1,6 @@
 package io.pentrough.recipes;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -14,6 +15,7 @@ import io.pentrough.BatchTarget;
 import io.pentrough.DType;
 import io.pentrough.DeviceArray;
 import io.pentrough.DeviceBatch;
+import io.pentrough.HostBatch;
 import io.pentrough.data.Batches;
 import io.pentrough.data.Dataset;
 import io.pentrough.data.Sample;
@@ -96,6 +98,7 @@ class CookbookTest {
     assertEquals(15, Collections.frequency(labels(), 0));
     assertEquals(10, Collections.frequency(labels(), 1));
     assertEquals(25, labels().size());
+    assertEquals(5, samples.log.stream().filter(line -> line.contains("text.png")).count());
   }
 
   @Test
@@ -231,6 +234,75 @@ class CookbookTest {
   }
 
   @Test
+  @DisplayName("resumed in any epoch, at its end or behind the last, each epoch runs once")
+  void resumeEpochs() throws Exception {
+    int batchCount = 4;
+    int epochs = 3;
+    for (int stopped = 0; stopped <= batchCount * epochs; stopped++) {
+      for (boolean withEnd : new boolean[] {false, true}) {
+        Path checkpoint = folder.resolve(stopped + " " + withEnd);
+        stopAfter(stopped, withEnd ? Math.max(1, (stopped + 3) / batchCount) : epochs, checkpoint);
+        samples.labels.clear();
+        samples.log.clear();
+        samples.resumeEpochs(SPEC, new Numbers(120), checkpoint, epochs);
+        int samplesLeft = 120 * epochs - stopped / batchCount * 120 - stopped % batchCount * 32;
+        assertEquals(samplesLeft, labels().size(), checkpoint::toString);
+        assertEquals(
+            IntStream.range(stopped / batchCount, epochs)
+                .mapToObj(epoch -> "validated epoch " + epoch)
+                .toList(),
+            List.copyOf(samples.log));
+        samples.log.clear();
+        samples.resumeEpochs(SPEC, new Numbers(120), checkpoint, epochs);
+        assertEquals(samplesLeft, labels().size(), "what is trained to its end has nothing left");
+        assertEquals(List.of(), List.copyOf(samples.log));
+      }
+    }
+  }
+
+  /** A run of so many steps, whose loader has so many epochs; saves where it is. */
+  private void stopAfter(int steps, int epochs, Path checkpoint) throws Exception {
+    Batches batches = Batches.of(new Numbers(120), 32).shuffled();
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, SPEC, batches).seed(42).epochs(epochs).start()) {
+      for (int step = 0; step < steps; step++) {
+        loader.get().close();
+      }
+      CookbookSamples.save(checkpoint, loader.position());
+    }
+  }
+
+  @Test
+  @DisplayName("a split has every sample in one of its parts, and is the same in the next run")
+  void split() {
+    List<long[]> parts = samples.split(new Numbers(1003));
+    assertEquals(802, parts.get(0).length);
+    assertEquals(
+        IntStream.range(0, 1003).asLongStream().boxed().toList(),
+        parts.stream().flatMapToLong(LongStream::of).sorted().boxed().toList());
+    assertArrayEquals(parts.get(1), samples.split(new Numbers(1003)).get(1));
+  }
+
+  @Test
+  @DisplayName("a stream comes in its order in each epoch, on one worker")
+  void stream() throws Exception {
+    Path file = Files.writeString(folder.resolve("numbers"), "1\n2\n3\n4\n5\n6\n7\n");
+    BatchTarget lines = new CookbookSamples.Lines(file);
+    BatchSpec spec = BatchSpec.builder().array("number", DType.FLOAT32, 2).build();
+    List<Float> seen = new ArrayList<>();
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, spec, lines).workers(1).epochs(2).start()) {
+      for (DeviceBatch batch : loader.batches()) {
+        float[] two = new float[2];
+        batch.array("number").copyTo(two);
+        seen.add(two[0]);
+        seen.add(two[1]);
+      }
+    }
+    assertEquals(List.of(1f, 2f, 3f, 4f, 5f, 6f, 1f, 2f, 3f, 4f, 5f, 6f), seen);
+  }
+
+  @Test
   @DisplayName("validation beside training: an epoch of each in turn, and no sample is in both")
   void validation() {
     long[] training = LongStream.range(0, 100).toArray();
@@ -333,13 +405,22 @@ class CookbookTest {
   @Test
   @DisplayName("the test of a target finds numbers that depend on the workers, and no others")
   void testOfATarget() throws Exception {
-    BatchSpec spec = BatchSpec.builder().array("number", DType.FLOAT32, 1).build();
-    BatchTarget good =
-        (out, context) -> out.array("number").setFloat(0, context.random().nextFloat());
-    assertEquals(CookbookSamples.firstOf(spec, good, 1), CookbookSamples.firstOf(spec, good, 4));
+    BatchSpec spec =
+        BatchSpec.builder()
+            .array("image", DType.UINT8, 3)
+            .array("number", DType.INT64, 3) // the last element of the last array differs
+            .build();
+    BatchTarget good = (out, context) -> setLast(out, context.random().nextLong());
+    assertEquals(CookbookSamples.hashes(spec, good, 1), CookbookSamples.hashes(spec, good, 4));
     assertNotEquals(
-        CookbookSamples.firstOf(spec, inOrderOfCalls(1), 1),
-        CookbookSamples.firstOf(spec, inOrderOfCalls(2), 2));
+        CookbookSamples.hashes(spec, inOrderOfCalls(1), 1),
+        CookbookSamples.hashes(spec, inOrderOfCalls(2), 2));
+  }
+
+  private static void setLast(HostBatch out, long value) {
+    out.array("image").fillZero();
+    out.array("number").fillZero();
+    out.array("number").setLong(2, value);
   }
 
   /** Numbers batches as they are made. If there are two workers, batch 1 is made before batch 0. */
@@ -350,7 +431,7 @@ class CookbookTest {
       if (context.index() == 0) {
         Patience.await(secondIsMade);
       }
-      out.array("number").setFloat(0, made.getAndIncrement());
+      setLast(out, made.getAndIncrement());
       if (context.index() == 1) {
         secondIsMade.countDown();
       }

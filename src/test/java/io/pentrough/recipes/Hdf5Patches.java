@@ -8,6 +8,8 @@ import io.pentrough.data.Dataset;
 import io.pentrough.data.Sample;
 import java.io.IOException;
 import java.lang.reflect.Array;
+import java.util.Arrays;
+import java.util.stream.IntStream;
 
 // [hdf5-patches]
 /**
@@ -17,19 +19,30 @@ import java.lang.reflect.Array;
 public record Hdf5Patches(io.jhdf.api.Dataset raw, io.jhdf.api.Dataset labels, int side)
     implements Dataset {
 
+  public Hdf5Patches {
+    if (IntStream.of(raw.getDimensions()).anyMatch(length -> length < side)) {
+      throw new IllegalArgumentException("smaller than a patch of " + side + "^3: " + raw);
+    }
+  }
+
   @Override
   public void read(long index, Sample out) throws IOException {
     long[] corner = corner(index);
-    Object patch = raw.getData(corner, new int[] {side, side, side});
-    HostArray image = out.array("image");
-    for (int z = 0; z < side; z++) {
-      for (int y = 0; y < side; y++) {
-        copy(Array.get(Array.get(patch, z), y), image, (z * side + y) * side);
+    try {
+      Object patch = raw.getData(corner, new int[] {side, side, side});
+      HostArray image = out.array("image");
+      for (int z = 0; z < side; z++) {
+        for (int y = 0; y < side; y++) {
+          copy(Array.get(Array.get(patch, z), y), image, (z * side + y) * side);
+        }
       }
+      long[] middle = {corner[0] + side / 2, corner[1] + side / 2, corner[2] + side / 2};
+      Object label = labels.getData(middle, new int[] {1, 1, 1});
+      out.array("label").setInt(0, Array.getInt(Array.get(Array.get(label, 0), 0), 0));
+    } catch (RuntimeException e) { // such as a chunk that is damaged
+      String at = Arrays.toString(corner);
+      throw new IOException(raw.getFileAsPath() + ", the patch at " + at + ": " + e, e);
     }
-    long[] middle = {corner[0] + side / 2, corner[1] + side / 2, corner[2] + side / 2};
-    Object label = labels.getData(middle, new int[] {1, 1, 1});
-    out.array("label").setInt(0, Array.getInt(Array.get(Array.get(label, 0), 0), 0));
   }
 
   @Override
@@ -37,14 +50,14 @@ public record Hdf5Patches(io.jhdf.api.Dataset raw, io.jhdf.api.Dataset labels, i
     return (long) tiles(0) * tiles(1) * tiles(2);
   }
 
-  static BatchSpec spec(int batchSize, DType voxel, int side) {
+  public static BatchSpec spec(int batchSize, DType voxel, int side) {
     return BatchSpec.builder()
         .array("image", voxel, batchSize, side, side, side)
         .array("label", DType.INT32, batchSize)
         .build();
   }
 
-  static Hdf5Patches of(HdfFile file, int side) {
+  public static Hdf5Patches of(HdfFile file, int side) {
     return new Hdf5Patches(file.getDatasetByPath("raw"), file.getDatasetByPath("labels"), side);
   }
 

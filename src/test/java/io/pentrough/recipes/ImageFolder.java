@@ -12,11 +12,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
-import javax.imageio.ImageIO;
+import javax.imageio.stream.FileImageInputStream;
 import javax.imageio.stream.ImageInputStream;
 
 // [image-folder]
-/** Images in a folder for each class. They are scaled to the size of the batch's images. */
+/**
+ * Images in a folder for each class. They are stretched to the size of the batch's images, whatever
+ * their aspect ratio.
+ */
 public record ImageFolder(List<Path> files, List<Integer> labels, List<String> classes)
     implements Dataset {
 
@@ -24,9 +27,11 @@ public record ImageFolder(List<Path> files, List<Integer> labels, List<String> c
   public void read(long index, Sample out) throws IOException {
     HostArray image = out.array("image");
     Path file = files.get((int) index);
-    try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
+    try (ImageInputStream in = new FileImageInputStream(file.toFile())) {
       byte[] planes = Pictures.planes(in, image.dimension(1), image.dimension(2));
       image.set(0, planes, 0, planes.length);
+    } catch (IOException | RuntimeException e) { // a decoder may throw anything
+      throw new IOException(file + ": " + e, e);
     }
     out.array("label").setInt(0, labels.get((int) index));
   }
@@ -53,6 +58,10 @@ public record ImageFolder(List<Path> files, List<Integer> labels, List<String> c
         labels.add(classes.size());
       }
       classes.add(folder.getFileName().toString());
+    }
+    if (files.isEmpty()) {
+      throw new IOException(
+          (classes.isEmpty() ? "no class folder in " : "no files in the class folders of ") + root);
     }
     return new ImageFolder(files, labels, classes);
   }

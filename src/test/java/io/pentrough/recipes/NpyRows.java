@@ -32,19 +32,19 @@ public record NpyRows(NpyArray images, NpyArray labels) implements Dataset {
     return images.rows();
   }
 
-  static BatchSpec spec(int batchSize) { // NumPy's integers have 64 bits
+  public static BatchSpec spec(int batchSize) { // NumPy's integers have 64 bits
     return BatchSpec.builder()
         .array("image", DType.FLOAT32, batchSize, 28, 28)
         .array("label", DType.INT64, batchSize)
         .build();
   }
 
-  static NpyRows ofNpy(Path images, Path labels) throws IOException {
+  public static NpyRows ofNpy(Path images, Path labels) throws IOException {
     return new NpyRows(NpyArray.map(images), NpyArray.map(labels));
   }
 
   /** What {@code numpy.savez(file, image=..., label=...)} has written. */
-  static NpyRows ofNpz(Path file) throws IOException {
+  public static NpyRows ofNpz(Path file) throws IOException {
     return new NpyRows(entry(file, "image"), entry(file, "label"));
   }
 

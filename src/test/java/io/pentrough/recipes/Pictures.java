@@ -17,7 +17,7 @@ public final class Pictures {
 
   private Pictures() {}
 
-  /** An image, scaled: uint8 [3, height, width]. */
+  /** An image, stretched to that size: uint8 [3, height, width]. */
   public static byte[] planes(ImageInputStream in, int height, int width) throws IOException {
     BufferedImage image = decode(in);
     BufferedImage scaled = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);

@@ -154,6 +154,7 @@ class RecipesTest {
     Told told = epoch(images, ImageFolder.spec(2, HEIGHT, WIDTH));
     assertEquals(List.of(0, 0, 0, 1, 1), told.ints("label"));
     assertEquals(List.of(3L), told.bad.stream().map(BadSample::index).toList());
+    says(told.bad.get(0).cause(), "image3." + format);
     if (!format.equals("gif")) { // which has 256 colours
       assertImages(List.of(0, 1, 2, 4, 5), told.array("image"));
     }
@@ -169,8 +170,24 @@ class RecipesTest {
     Told told = epoch(ImageFolder.of(folder), ImageFolder.spec(2, HEIGHT, WIDTH));
     assertEquals(List.of(0, 0, 0, 1, 1), told.ints("label"));
     assertEquals(List.of(3L, 6L), told.bad.stream().map(BadSample::index).toList());
-    says(told.bad.get(0).cause(), "damaged image");
-    says(told.bad.get(1).cause(), "no image that ImageIO can read");
+    says(told.bad.get(0).cause(), "image3.jpg", "damaged image");
+    says(told.bad.get(1).cause(), "text.jpg", "no image that ImageIO can read");
+  }
+
+  @Test
+  @DisplayName("a folder without class folders, or without files in them, is refused by its name")
+  void noImages() throws Exception {
+    Path root = Files.createDirectory(folder.resolve("pictures"));
+    Files.writeString(root.resolve("image.png"), "in no class");
+    says(
+        assertThrows(IOException.class, () -> ImageFolder.of(root)),
+        "no class folder in",
+        root.toString());
+    Files.createDirectory(root.resolve("cats"));
+    says(
+        assertThrows(IOException.class, () -> ImageFolder.of(root)),
+        "no files in the class folders of",
+        root.toString());
   }
 
   @Test
@@ -221,7 +238,10 @@ class RecipesTest {
     Told told = epoch(samples, ImageFolder.spec(4, HEIGHT, WIDTH));
     assertEquals(List.of(0, 7, 14, 21, 35), told.ints("label"));
     assertImages(List.of(0, 1, 2, 3, 5), told.array("image"));
-    says(told.bad.get(0).cause(), "sample 4 has no .cls");
+    says(told.bad.get(0).cause(), "the sample has no .cls", "a-000001.tar", "000004.png");
+    says(assertThrows(IOException.class, () -> TarShards.of(List.of())), "no samples in []");
+    Path noTar = Files.writeString(folder.resolve("no.tar"), "no tar file".repeat(100));
+    says(assertThrows(IOException.class, () -> TarShards.of(List.of(noTar))), "no.tar");
   }
 
   private static void put(TarArchiveOutputStream tar, String name, byte[] bytes)
@@ -333,11 +353,15 @@ class RecipesTest {
     }
     assertEquals(List.of(1.5f, -2f, 3f, 4000f, 0.1f, 9f), features);
     assertEquals(List.of(2L, 3L), told.bad.stream().map(BadSample::index).toList());
-    says(told.bad.get(0).cause(), "record 3 of the table", "wide");
-    says(told.bad.get(1).cause(), "record 4 of the table");
+    says(told.bad.get(0).cause(), "table.csv: column width of record 3 is no number: 'wide'");
+    says(told.bad.get(1).cause(), "table.csv: column height of record 4 is missing: [7]");
     says(
         assertThrows(IOException.class, () -> CsvTable.of(file, "colour")),
         "table.csv has no column colour, but [width, kind, height]");
+    for (String broken : List.of("kind,x\n", "kind,x,x\na,1,2\n", "kind,x\n\"a\"b,1\n")) {
+      Path other = Files.writeString(folder.resolve("broken.csv"), broken);
+      says(assertThrows(IOException.class, () -> CsvTable.of(other, "kind")), "broken.csv");
+    }
   }
 
   // ---- HDF5
@@ -370,6 +394,9 @@ class RecipesTest {
       hdf.putDataset("labels", labels);
     }
     try (HdfFile hdf = new HdfFile(path)) {
+      says(
+          assertThrows(IllegalArgumentException.class, () -> Hdf5Patches.of(hdf, 8)),
+          "smaller than a patch");
       Hdf5Patches patches = Hdf5Patches.of(hdf, 3);
       assertEquals(2 * 3 * 4, patches.size());
       try (CachedDataset cached = patches.cached(1 << 20)) {

@@ -26,18 +26,21 @@ import org.apache.commons.compress.archivers.tar.TarFile;
 public record TarShards(List<Map<String, Member>> samples) implements Dataset {
 
   /** Where a file lies in a shard. */
-  record Member(Path shard, long offset, int bytes) {}
+  public record Member(Path shard, String name, long offset, int bytes) {}
 
   @Override
   public void read(long index, Sample out) throws IOException {
     HostArray image = out.array("image");
-    ByteArrayInputStream png = new ByteArrayInputStream(bytes(index, "png"));
-    try (ImageInputStream in = new MemoryCacheImageInputStream(png)) {
+    Map<String, Member> files = samples.get((int) index);
+    try (ImageInputStream in =
+        new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes(files, "png")))) {
       byte[] planes = Pictures.planes(in, image.dimension(1), image.dimension(2));
       image.set(0, planes, 0, planes.length);
+      String label = new String(bytes(files, "cls"), StandardCharsets.US_ASCII);
+      out.array("label").setInt(0, Integer.parseInt(label.strip()));
+    } catch (IOException | RuntimeException e) { // a decoder may throw anything
+      throw new IOException(files.values() + ": " + e, e);
     }
-    String label = new String(bytes(index, "cls"), StandardCharsets.US_ASCII);
-    out.array("label").setInt(0, Integer.parseInt(label.strip()));
   }
 
   @Override
@@ -45,7 +48,7 @@ public record TarShards(List<Map<String, Member>> samples) implements Dataset {
     return samples.size();
   }
 
-  static TarShards of(List<Path> shards) throws IOException {
+  public static TarShards of(List<Path> shards) throws IOException {
     List<Map<String, Member>> samples = new ArrayList<>();
     for (Path shard : shards) {
       String last = "";
@@ -58,19 +61,24 @@ public record TarShards(List<Map<String, Member>> samples) implements Dataset {
               samples.add(new HashMap<>());
               last = name.substring(0, dot);
             }
-            Member member = new Member(shard, file.getDataOffset(), (int) file.getSize());
+            Member member = new Member(shard, name, file.getDataOffset(), (int) file.getSize());
             samples.get(samples.size() - 1).put(name.substring(dot + 1), member);
           }
         }
+      } catch (IOException e) {
+        throw new IOException(shard + ": " + e.getMessage(), e);
       }
+    }
+    if (samples.isEmpty()) {
+      throw new IOException("no samples in " + shards);
     }
     return new TarShards(samples);
   }
 
-  private byte[] bytes(long index, String extension) throws IOException {
-    Member member = samples.get((int) index).get(extension);
+  private static byte[] bytes(Map<String, Member> files, String extension) throws IOException {
+    Member member = files.get(extension);
     if (member == null) {
-      throw new IOException("sample " + index + " has no ." + extension);
+      throw new IOException("the sample has no ." + extension);
     }
     try (FileChannel shard = FileChannel.open(member.shard)) {
       return Channels.newInputStream(shard.position(member.offset)).readNBytes(member.bytes);
