@@ -110,9 +110,9 @@ public final class Advice {
     return changes;
   }
 
-  /** The figures that it follows from. */
+  /** The figures that it follows from, and its condition. */
   String reason() {
-    return reason;
+    return condition.isEmpty() ? reason : reason + ", if " + condition;
   }
 
   /**
@@ -159,11 +159,6 @@ public final class Advice {
     StringJoiner text = new StringJoiner(", ");
     changes.forEach(change -> text.add(change.toString()));
     return String.format(
-        Locale.ROOT,
-        "%s: %s%s (at most %.1f batches/s)",
-        text,
-        reason,
-        condition.isEmpty() ? "" : ", if " + condition,
-        batchesPerSecond);
+        Locale.ROOT, "%s: %s (at most %.1f batches/s)", text, reason(), batchesPerSecond);
   }
 }
