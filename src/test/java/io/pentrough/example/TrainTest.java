@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.Exhaustive;
 import io.pentrough.device.cuda.CudaProvider;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -95,11 +96,11 @@ class TrainTest {
     assertEquals(full, figure("--augment", "FULL", "--workers", "2"));
   }
 
-  /** A third of the default steps; the same seed and steps give the same figure everywhere. */
+  /** A sixth of the default steps; the same seed and steps give the same figure everywhere. */
   @Test
   @Timeout(120)
   void beatsTheBaselineByMuch() throws Exception {
-    Result result = train("--steps", "1000");
+    Result result = train("--steps", String.valueOf(Exhaustive.count(500, 1000)));
 
     assertEquals(0, result.exitCode, result.err);
     Matcher figures =
