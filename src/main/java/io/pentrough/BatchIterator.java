@@ -35,7 +35,7 @@ final class BatchIterator implements Iterator<DeviceBatch> {
 
     void closeLent() {
       if (lent != null) {
-        lent.close();
+        lent.closeInLoop();
         lent = null;
       }
     }
