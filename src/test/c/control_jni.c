@@ -17,7 +17,10 @@ static jstring to_java(JNIEnv *env, struct Text *text) {
   return string;
 }
 
-static void lock(void) { pthread_mutex_lock(&sim.lock); }
+static void lock(void) {
+  pthread_mutex_lock(&sim.lock);
+  report_is_read();  // whoever controls the driver asks for its reports
+}
 
 static void unlock(void) { pthread_mutex_unlock(&sim.lock); }
 

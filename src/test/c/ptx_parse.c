@@ -411,7 +411,8 @@ static void take_version(struct Parser *parser) {
   int newest = parser->text->newest_version;
   if (parser->text->version > newest) {
     ptx_refuse(parser->work, CUDA_ERROR_UNSUPPORTED_PTX_VERSION, parser->token.line,
-               "unsupported .version %d.%d; the newest this driver takes is %d.%d", major, minor,
+               "unsupported .version %d.%d; the newest this driver takes is %d.%d: change the header"
+               " to .version 6.0 and .target sm_50, as kernels/build.sh does", major, minor,
                newest / 10, newest % 10);
   }
   advance(parser);

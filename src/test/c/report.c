@@ -1,18 +1,20 @@
 // What the driver tells the tests: calls by name, violations in words, what was lost, and the log
 // of the seeded schedule.
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
 
-enum { MAX_TEXT = 8 << 20 };
+enum { MAX_TEXT = 8 << 20, MAX_PRINTED = 64 << 10 };
 
 static struct ApiCall *calls;
 static struct Text violations;
 static struct Text lost;
 static struct Text call_log;
 static long pageable_async_copies;
+static bool is_read;
 
 void text_add_list(struct Text *text, const char *format, va_list arguments) {
   char line[1024];
@@ -67,11 +69,20 @@ struct ApiCall *report_call(const char *name) {
 
 struct ApiCall *report_first_call(void) { return calls; }
 
+void report_is_read(void) { is_read = true; }
+
+// To stderr too, once, unless somebody reads the reports: a user's own program does not.
 void report_violation(const char *format, ...) {
+  char line[1000];
   va_list arguments;
   va_start(arguments, format);
-  text_add_list(&violations, format, arguments);
+  vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
+  bool is_new = !violations.size || !memmem(violations.bytes, violations.size, line, strlen(line));
+  if (is_new && !is_read && violations.size < MAX_PRINTED) {
+    fprintf(stderr, "software CUDA: violation: %s\n", line);
+  }
+  text_add(&violations, "%s", line);
 }
 
 struct Text *report_lost_text(void) { return &lost; }

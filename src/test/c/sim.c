@@ -21,7 +21,7 @@ void sim_set_defaults(void) {
   sim.latency_ns = 0;
   sim.devices = 2;
   sim.driver_version = 12060;
-  sim.newest_ptx = 80;
+  sim.newest_ptx = 85;
   sim.kernel_limit_ns = 30000000000;
   sim.device_bytes = 1ull << 30;
   sim.pinned_bytes = 4ull << 30;

@@ -34,7 +34,7 @@ struct Sim {
   int devices;
   int driver_version;
   uint64_t kernel_limit_ns;  // longer, and it counts as one that never ends
-  int newest_ptx;  // 80: versions up to 8.0 are taken
+  int newest_ptx;  // 85: versions up to 8.5 are taken, as by a driver of CUDA 12.6
   uint64_t device_bytes;  // the size of each device's memory
   uint64_t pinned_bytes;  // how much host memory may be pinned
 
@@ -121,6 +121,7 @@ void entry_reset(void);
 
 struct ApiCall *report_call(const char *name);
 struct ApiCall *report_first_call(void);
+void report_is_read(void);  // by a test: nothing is printed from now on
 SIBLING void report_violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
 SIBLING void report_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_pageable_async_copy(void);

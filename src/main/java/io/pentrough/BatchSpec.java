@@ -224,7 +224,11 @@ public final class BatchSpec {
       ArraySpec array = new ArraySpec(name, dtype, shape.clone(), variable, end);
       if (find(arrays, name) >= 0) {
         throw new IllegalArgumentException(
-            "the name '" + name + "' is taken: " + arrays.get(find(arrays, name)));
+            "the name '"
+                + name
+                + "' is taken: "
+                + arrays.get(find(arrays, name))
+                + "; choose another name");
       }
       end = Math.addExact(end, roundUp(array.bytes()));
       arrays.add(array);

@@ -309,7 +309,7 @@ final class Closing {
     } else if (left != null) {
       core.log(
           Level.WARNING,
-          "closed with memory still in use; it is freed by whoever finishes last. " + left,
+          "closed with memory still in use; it is freed when whoever uses it is done:" + left,
           null);
     }
   }

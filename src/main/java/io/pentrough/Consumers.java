@@ -28,6 +28,9 @@ final class Consumers {
   private final Skips skips;
   private final Deliveries deliveries;
 
+  /** Guarded by the core. */
+  private boolean anyDelivered;
+
   Consumers(Core core, CopyStrategy copies, Leases leases) {
     this.core = core;
     this.copies = copies;
@@ -206,6 +209,7 @@ final class Consumers {
       if (found != null) {
         waited(found, asked, now);
         if (found instanceof DeviceSlot slot) {
+          anyDelivered = true;
           core.stats.delivered(core.memory(slot).bytes);
           core.stats.takenBy(Thread.currentThread().getId());
           lease.taken(slot, core.ledger.order.lowestOpen(), core.ledger.order.deliveries());
@@ -235,7 +239,7 @@ final class Consumers {
     if (core.ledger.order.isExhausted()) {
       core.stats.over(now);
       throw new NoSuchElementException(
-          core.settings.name() + " has no more batches: every one has been delivered");
+          core.settings.name() + " has no more batches: " + core.source.whyExhausted(anyDelivered));
     }
     requireSlotOfOthers();
   }

@@ -52,6 +52,9 @@ public final class DeviceBatch implements AutoCloseable {
   private final int lastEpoch;
   private boolean isRepeat;
 
+  /** Whether the holder has closed it; if not, a loop has, or the loader. */
+  private volatile boolean closedByHolder;
+
   DeviceBatch(Leases leases, DeviceStream stream, Recipient recipient, int lastEpoch) {
     this.leases = leases;
     this.stream = stream;
@@ -257,6 +260,14 @@ public final class DeviceBatch implements AutoCloseable {
    */
   @Override
   public void close() {
+    if (isOpen()) {
+      closedByHolder = true;
+      closeInLoop();
+    }
+  }
+
+  /** Closes it because the loop that has it goes on, or ends. */
+  void closeInLoop() {
     if (!isOpen()) {
       return;
     }
@@ -305,7 +316,12 @@ public final class DeviceBatch implements AutoCloseable {
       throw new IllegalStateException(
           "batch "
               + index
-              + " is closed: its memory may hold another batch by now; use it before close()");
+              + " is closed: its memory may hold another batch by now; "
+              + (recipient == Recipient.LOOP && !closedByHolder
+                  ? "a loop's batch is closed when the loop takes the next one, and when the loader is"
+                      + " closed; copy out what you keep (DeviceArray.copyTo), or take batches with"
+                      + " get() and close them yourself"
+                  : "use it before close()"));
     }
   }
 

@@ -48,7 +48,40 @@ final class HostArrayErrors {
             + (dtype.isHalf() ? methods(Storage.FLOAT) + " for values, or for raw bits " : "")
             + methods(dtype.storage())
             + ", not "
-            + used.name().toLowerCase(Locale.ROOT));
+            + used.name().toLowerCase(Locale.ROOT)
+            + advice(dtype, used));
+  }
+
+  /** What to do with numbers that are in the wrong Java type. */
+  private static String advice(DType dtype, Storage used) {
+    Storage right = dtype.isHalf() ? Storage.FLOAT : dtype.storage();
+    String java = right.name().toLowerCase(Locale.ROOT);
+    boolean narrows = used.compareTo(right) > 0; // Java widens by itself
+    return (narrows ? "; cast " + example(dtype, java) + "," : ";")
+        + " or declare the array "
+        + declarable(used);
+  }
+
+  /** Unsigned numbers above the largest of their Java type look wrong, and are not. */
+  private static String example(DType dtype, String java) {
+    return switch (dtype) {
+      case UINT8 -> "as in (" + java + ") 200";
+      case UINT16 -> "as in (" + java + ") 40000";
+      case UINT32 -> "as in (" + java + ") 3000000000L";
+      default -> "with (" + java + ")";
+    };
+  }
+
+  /** The types that take such elements as they are. */
+  private static String declarable(Storage used) {
+    return switch (used) {
+      case BYTE -> "UINT8 or INT8";
+      case SHORT -> "UINT16 or INT16";
+      case INT -> "INT32";
+      case LONG -> "INT64";
+      case FLOAT -> "FLOAT32";
+      case DOUBLE -> "FLOAT64";
+    };
   }
 
   private static String methods(Storage storage) {

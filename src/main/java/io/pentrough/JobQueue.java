@@ -86,6 +86,13 @@ final class JobQueue implements JobSource {
   }
 
   @Override
+  public String whyExhausted(boolean anyDelivered) {
+    return "submissions have ended, and "
+        + (anyDelivered ? "all jobs have been delivered" : "there was no job")
+        + ": poll(...) returns null there, and loops over batches() end";
+  }
+
+  @Override
   public String whyIdle() {
     return ended ? "no jobs left, the submissions have ended" : "waiting for a job";
   }

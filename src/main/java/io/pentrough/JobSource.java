@@ -36,6 +36,14 @@ interface JobSource {
   /** Whether so many workers have just run short of jobs; true once for each shortage. */
   boolean runsShort(int workers);
 
+  /**
+   * Why there are no more batches, and what the caller can do, for messages; only once there are
+   * none.
+   *
+   * @param anyDelivered whether this loader has delivered one
+   */
+  String whyExhausted(boolean anyDelivered);
+
   /** Why a worker rests though it has a host slot, for messages. */
   String whyIdle();
 

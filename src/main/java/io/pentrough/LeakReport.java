@@ -62,7 +62,12 @@ final class LeakReport implements Runnable {
       return;
     }
     try {
-      LOG.log(Level.WARNING, what + " was never closed, and is given back now", madeAt);
+      String lost = what + " was never closed, and is given back now";
+      if (madeAt.getStackTrace().length == 0) {
+        LOG.log(Level.WARNING, lost + "; " + madeAt.getMessage());
+      } else {
+        LOG.log(Level.WARNING, lost, madeAt);
+      }
     } finally {
       giveBack.run();
     }
@@ -80,7 +85,7 @@ final class LeakReport implements Runnable {
      */
     MadeHere(boolean withStack) {
       super(
-          withStack ? "it was made here" : "-Dpentrough.leakDetection=true records where",
+          withStack ? "it was made here" : "-Dpentrough.leakDetection=true says where it was made",
           null,
           false,
           withStack);

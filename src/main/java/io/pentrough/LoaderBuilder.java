@@ -74,7 +74,12 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   public final B workers(int workers) {
     this.workers =
         inRange(
-            "workers", workers, MAX_THREADS_OR_SLOTS, "add workers while stats() says PRODUCER");
+            "workers",
+            workers,
+            MAX_THREADS_OR_SLOTS,
+            workers < 1
+                ? "batches are always filled by threads of the loader; leave workers out for one"
+                : "add workers while stats() says PRODUCER");
     return self();
   }
 
@@ -386,8 +391,9 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
 
   static int inRange(String what, int value, int max, String advice) {
     if (value < 1 || value > max) {
+      String bound = value < 1 ? "at least 1" : "at most " + max;
       throw new IllegalArgumentException(
-          what + " must be 1 to " + max + ", not " + value + ": " + advice);
+          what + " must be " + bound + ", not " + value + ": " + advice);
     }
     return value;
   }

@@ -3,12 +3,16 @@ package io.pentrough;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
+import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.DirectMemory;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.WorkFailedException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -67,12 +71,16 @@ final class LoaderMemory {
       boolean handOver,
       @Nullable StagePlan stages,
       Time time) {
+    if (device.copiesInCaller()) { // such a device's memory is the JVM's own
+      requireDirectMemory(plan);
+    }
     Deque<AutoCloseable> opened = new ArrayDeque<>();
     try {
       DeviceStream copyStream = keep(opened, device.newStream());
       List<HostSlotMemory> host = new ArrayList<>();
       for (int i = 0; i < plan.hostSlots(); i++) {
-        PinnedBuffer pinned = keep(opened, device.allocatePinned(plan.hostSlotBytes()));
+        PinnedBuffer pinned =
+            keep(opened, allocate(plan, () -> device.allocatePinned(plan.hostSlotBytes())));
         DeviceEvent copied = stages == null ? null : keep(opened, device.newEvent());
         HostSlotMemory slot = new HostSlotMemory(pinned, copied, stages);
         if (usualSpec != null) {
@@ -85,7 +93,7 @@ final class LoaderMemory {
         DeviceBuffer buffer =
             handOver
                 ? device.map(host.get(i).pinned)
-                : keep(opened, device.allocate(plan.deviceSlotBytes()));
+                : keep(opened, allocate(plan, () -> device.allocate(plan.deviceSlotBytes())));
         DeviceEvent ready = keep(opened, device.newEvent());
         ReleaseFence fence =
             new ReleaseFence(keep(opened, device.newEvent()), keep(opened, device.newEvent()));
@@ -102,6 +110,39 @@ final class LoaderMemory {
         }
       }
       throw failure;
+    }
+  }
+
+  /** Refuses at once what would be refused after many seconds of allocating. */
+  private static void requireDirectMemory(MemoryPlan plan) {
+    DirectMemory.whyNot(plan.totalBytes())
+        .ifPresent(
+            why -> {
+              throw new DeviceException(
+                  "the loader needs "
+                      + Units.bytes(plan.totalBytes())
+                      + " of direct memory, and "
+                      + why
+                      + ": lower workers, hostSlots, deviceSlots or the batch size, or raise"
+                      + " -XX:MaxDirectMemorySize ("
+                      + plan
+                      + ")");
+            });
+  }
+
+  /** A device that refuses one slot does not know how many there are to be. */
+  private static <T> T allocate(MemoryPlan plan, Supplier<T> slot) {
+    try {
+      return slot.get();
+    } catch (WorkFailedException e) {
+      throw e;
+    } catch (DeviceException e) {
+      throw new DeviceException(
+          e.getMessage()
+              + "; the loader needs "
+              + plan
+              + ": lower workers, hostSlots, deviceSlots or the batch size if that is too much",
+          e);
     }
   }
 

@@ -58,9 +58,10 @@ public final class LoaderSnapshot {
 
     /** As in a diagnosis. */
     private String words() {
-      return this == QUEUED_WORK
-          ? "waiting for queued work"
-          : name().toLowerCase(Locale.ROOT).replace('_', ' ');
+      if (this == OUT_OF_USE) { // not by a switch, whose table would be a class that is needed late
+        return "no longer used";
+      }
+      return this == QUEUED_WORK ? "waiting for queued work" : name().toLowerCase(Locale.ROOT);
     }
   }
 
@@ -396,6 +397,9 @@ public final class LoaderSnapshot {
   static String ring(List<Slot> slots) {
     Map<SlotState, Integer> counts = new EnumMap<>(SlotState.class);
     slots.forEach(slot -> counts.merge(slot.state, 1, Integer::sum));
+    if (counts.getOrDefault(SlotState.OUT_OF_USE, 0) == slots.size()) {
+      return "all " + slots.size() + " " + SlotState.OUT_OF_USE.words();
+    }
     return counts.entrySet().stream()
         .map(count -> count.getValue() + " " + count.getKey().words())
         .collect(Collectors.joining(", ", slots.size() + " = ", ""));

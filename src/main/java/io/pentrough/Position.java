@@ -176,9 +176,7 @@ public final class Position {
               + (own.isHashed() || own.isOfShard(other)
                   ? ""
                   : "; to go on with another number of shards, declare batchesPerEpoch and start at"
-                      + " Position.merge of the positions of all shards")
-              + ": "
-              + this);
+                      + " Position.merge of the positions of all shards"));
     }
   }
 

@@ -25,6 +25,8 @@ final class PositionText {
   private static final String NOT_ONE =
       "not a position: \"%s\"; give one line that Position.toString() has written";
 
+  private static final int MAX_QUOTED = 100;
+
   private PositionText() {}
 
   /**
@@ -42,9 +44,14 @@ final class PositionText {
         return format2(words);
       }
     } catch (IllegalArgumentException | ArithmeticException e) {
-      throw new IllegalArgumentException(NOT_ONE.formatted(text), e);
+      throw new IllegalArgumentException(NOT_ONE.formatted(cut(text)), e);
     }
-    throw new IllegalArgumentException(NOT_ONE.formatted(text));
+    throw new IllegalArgumentException(NOT_ONE.formatted(cut(text)));
+  }
+
+  /** Enough to know it by. */
+  private static String cut(String text) {
+    return text.length() <= MAX_QUOTED ? text : text.substring(0, MAX_QUOTED) + "...";
   }
 
   private static Position format1(List<String> words) {

@@ -43,6 +43,9 @@ final class Schedule implements JobSource {
   private final Job job;
   private final Fingerprint fingerprint;
 
+  /** Whether an earlier loader has delivered some of it. */
+  private final boolean isResumed;
+
   /** The numbers that were delivered in an earlier life. */
   private final Runs before;
 
@@ -74,6 +77,7 @@ final class Schedule implements JobSource {
     this.share = share;
     this.epochs = epochs;
     before = from.delivered();
+    isResumed = !from.fingerprint().equals(Fingerprint.NONE) || share.base() != null;
     oldestEpoch = from.epoch();
     start[0] = -share.step(oldestEpoch, from.index());
     steps[0] = share.steps(oldestEpoch);
@@ -181,6 +185,17 @@ final class Schedule implements JobSource {
             + ", but has called endOfEpoch() at a lower index of epoch "
             + slot.epoch
             + ": it must say so for every index behind an epoch's end";
+  }
+
+  @Override
+  public String whyExhausted(boolean anyDelivered) {
+    String end =
+        "the end of " + (epochs == 1 ? "the only epoch" : "the last of " + epochs + " epochs");
+    return isResumed && !anyDelivered
+        ? "the position to start at is " + end + ": raise epochs(...) to go on"
+        : end
+            + " is reached: poll(...) returns null there, and loops over batches() or epoch() end;"
+            + " raise epochs(...) for more";
   }
 
   @Override

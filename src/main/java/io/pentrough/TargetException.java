@@ -32,10 +32,20 @@ public final class TargetException extends RuntimeException {
             + ", on worker "
             + worker
             + ": "
-            + words(cause),
+            + wordsWithReason(cause),
         cause);
     this.epoch = epoch;
     this.index = index;
+  }
+
+  /**
+   * One line for people who print no more: with the reason, if that says more than where it was.
+   */
+  private static String wordsWithReason(Throwable cause) {
+    String words = words(cause);
+    Throwable reason = cause.getCause();
+    String reasons = reason == null ? "" : words(reason);
+    return words.contains(reasons) ? words : words + ": " + reasons;
   }
 
   /** What it says of itself; it is the target's code, and may fail in its turn. */

@@ -50,7 +50,16 @@ final class ArchitectureTest {
           .should()
           .dependOnClassesThat(nameMatching("io\\.pentrough\\.JfrEvents(\\$.*)?"));
 
-  @ArchTest static final ArchRule theDevicePackageKnowsNobody = mayUse(DEVICE, DEVICE);
+  @ArchTest
+  static final ArchRule theDevicePackageKnowsNobody = mayUse(DEVICE, DEVICE, "com.sun.management");
+
+  /** That module may be missing. */
+  @ArchTest
+  static final ArchRule onlyOneClassKnowsTheJvmsOptions =
+      noClasses()
+          .that(not(nameMatching("io\\.pentrough\\.device\\.DirectMemory\\$Management")))
+          .should()
+          .dependOnClassesThat(resideInAPackage("com.sun.management.."));
 
   @ArchTest static final ArchRule theHostDeviceIsPureJava = mayUse(HOST, HOST, DEVICE);
 

@@ -121,7 +121,7 @@ class BatchSpecTest {
                 () -> BatchSpec.builder().array(" ", DType.INT8, 2)),
         () ->
             assertRefused(
-                "the name 'a' is taken: a: int8 [2]",
+                "the name 'a' is taken: a: int8 [2]; choose another name",
                 () -> BatchSpec.builder().array("a", DType.INT8, 2).array("a", DType.INT32, 3)),
         () ->
             assertRefused(

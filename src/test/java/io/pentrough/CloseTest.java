@@ -157,8 +157,8 @@ class CloseTest {
     assertTrue(report().contains("worker 0: in the target for index 1"), this::report);
     assertTrue(report().contains("CloseTest.sitInTheWay"), this::report);
     assertTrue(report().contains("1 filling"), this::report);
-    assertTrue(report().contains("host slots: 3 = 1 filling, 2 out of use"), this::report);
-    assertTrue(report().contains("device slots: 3 = 3 out of use"), this::report);
+    assertTrue(report().contains("host slots: 3 = 1 filling, 2 no longer used"), this::report);
+    assertTrue(report().contains("device slots: all 3 no longer used"), this::report);
     assertEquals(memory, device.live("memory"), "nothing is freed while a slot is in use");
     assertEquals(pinned, device.live("pinned"), "nothing is freed while a slot is in use");
     go.countDown();
@@ -214,7 +214,7 @@ class CloseTest {
     String holder = Thread.currentThread().getName();
     assertTrue(report().contains("1 leased"), this::report);
     assertTrue(report().contains("leases held by {" + holder + "=1}"), this::report);
-    assertTrue(report().contains("device slots: 3 = 1 leased, 2 out of use"), this::report);
+    assertTrue(report().contains("device slots: 3 = 1 leased, 2 no longer used"), this::report);
     assertEquals(3, liveMemory().size(), "nothing is freed while a slot is in use");
     assertEquals(0, Bench.read(batch), "the lease is good as long as it is open");
     batch.close();
@@ -235,7 +235,7 @@ class CloseTest {
     endsAtItsBound(closing);
 
     assertTrue(report().contains("1 waiting for queued work"), this::report);
-    assertTrue(report().contains("2 out of use"), this::report);
+    assertTrue(report().contains("2 no longer used"), this::report);
     assertEquals(3, liveMemory().size(), "nothing is freed while a slot is in use");
     assertTrue(device.step(consumer));
     assertEquals(0, reader.seen);

@@ -137,7 +137,7 @@ class EndsTest {
       }
       assertThrows(NoSuchElementException.class, () -> loader.get(Duration.ZERO), "still no more");
       NoSuchElementException end = assertThrows(NoSuchElementException.class, loader::get);
-      assertSays(end, "ends has no more batches");
+      assertSays(end, "ends has no more batches", "end", "poll(...)", "epoch()", "epochs(...)");
     }
   }
 

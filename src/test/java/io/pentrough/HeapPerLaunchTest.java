@@ -98,8 +98,11 @@ class HeapPerLaunchTest {
           .setDouble(3, i)
           .set(4, parts[i % 3])
           .set(5, out)
+          .cover(1, 1)
           .launch(stream);
-      nothing.launch(stream); // three kernels: each comes to each place of the host's queue
+      nothing
+          .cover(1, 1)
+          .launch(stream); // three kernels: each comes to each place of the host's queue
       if (i % 8 == 0) {
         stream.synchronize(); // else the host's queue would have to grow
       }

@@ -301,16 +301,24 @@ class HostBatchTest {
     HostArray points = batch.array("points");
     assertMessage(
         IllegalArgumentException.class,
-        "array 'image' is uint8: use setByte and getByte, or byte[], not float",
+        "array 'image' is uint8: use setByte and getByte, or byte[], not float; cast as in (byte)"
+            + " 200, or declare the array FLOAT32",
         () -> image.setFloat(0, 1));
     assertMessage(
         IllegalArgumentException.class,
-        "array 'points' is int16: use setShort and getShort, or short[], not int",
+        "array 'points' is int16: use setShort and getShort, or short[], not int; cast with (short), or"
+            + " declare the array INT32",
         () -> points.set(0, new int[1], 0, 1));
     assertMessage(
         IllegalArgumentException.class,
-        "array 'weight' is float32: use setFloat and getFloat, or float[], not int",
+        "array 'weight' is float32: use setFloat and getFloat, or float[], not int; or declare the"
+            + " array INT32",
         () -> batch.array("weight").getInt(0));
+    assertMessage(
+        IllegalArgumentException.class,
+        "array 'weight' is float32: use setFloat and getFloat, or float[], not byte; or declare the"
+            + " array UINT8 or INT8",
+        () -> batch.array("weight").setByte(0, (byte) 1));
     assertMessage(
         IllegalArgumentException.class,
         "3 bytes are not a whole number of elements of array 'points', which takes 2 bytes each:"

@@ -76,6 +76,20 @@ class LoaderBuilderTest {
   }
 
   @Test
+  @DisplayName("no workers: that there must be one is said, and how to get the fewest")
+  void noWorkers() {
+    for (int none : new int[] {0, -1}) {
+      IllegalArgumentException e =
+          assertThrows(IllegalArgumentException.class, () -> loader().workers(none));
+      assertSays(e, "workers must be at least 1, not " + none, "leave workers out for one");
+    }
+    assertSays(
+        assertThrows(IllegalArgumentException.class, () -> loader().workers(1025)),
+        "workers must be at most 1024, not 1025",
+        "PRODUCER");
+  }
+
+  @Test
   @DisplayName(
       "a factory that returns no thread, or one that runs, is refused, and nothing is left")
   @SuppressWarnings("NullAway") // on purpose

@@ -1,5 +1,6 @@
 package io.pentrough;
 
+import static io.pentrough.Messages.assertSays;
 import static io.pentrough.testkit.Patience.until;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -14,6 +15,7 @@ import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Numbered;
 import io.pentrough.testkit.Threads;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
@@ -44,6 +46,31 @@ class LoopTest {
   private void assertNothingToReport() {
     assertEquals(List.of(), log.containing("still in use"));
     TestDevice.assertNothingLive(device);
+  }
+
+  @Test
+  @DisplayName("a batch kept beyond its step of a loop: that the loop has closed it is said")
+  void keptBeyondItsStep() {
+    try (BackgroundLoader loader = loader().start()) {
+      List<DeviceBatch> kept = new ArrayList<>();
+      for (DeviceBatch batch : loader.batches()) {
+        kept.add(batch);
+        if (batch.index() == 1) {
+          batch.close();
+          break;
+        }
+      }
+      assertSays(
+          assertThrows(IllegalStateException.class, () -> kept.get(0).array(0)),
+          "batch 0 is closed",
+          "a loop's batch is closed when the loop takes the next one",
+          "copy out what you keep");
+      assertSays(
+          assertThrows(IllegalStateException.class, () -> kept.get(1).array(0)),
+          "batch 1 is closed",
+          "use it before close()");
+    }
+    assertNothingToReport();
   }
 
   @Test

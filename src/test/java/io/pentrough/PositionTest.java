@@ -1,9 +1,11 @@
 package io.pentrough;
 
 import static io.pentrough.Messages.assertSays;
+import static io.pentrough.Messages.message;
 import static io.pentrough.testkit.Patience.await;
 import static io.pentrough.testkit.Patience.patience;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -307,8 +309,42 @@ class PositionTest {
       IllegalArgumentException e =
           assertThrows(IllegalArgumentException.class, () -> Position.parse(bad), bad);
       assertEquals(IllegalArgumentException.class, e.getClass());
-      assertSays(e, "not a position: \"" + bad + "\"");
+      assertSays(e, "not a position: \"" + quoted(bad) + "\"");
     }
+  }
+
+  @Test
+  @DisplayName("a loader resumed at the end of a finished run says where it is, and what to do")
+  void resumedAtTheEnd() throws Exception {
+    for (boolean isDeclared : new boolean[] {true, false}) {
+      BatchTarget target =
+          (out, context) -> {
+            if (context.index() == 2) {
+              context.endOfEpoch();
+            }
+          };
+      BackgroundLoader.Builder builder = BackgroundLoader.builder(device, SPEC, target).epochs(2);
+      if (isDeclared) {
+        builder.batchesPerEpoch(2);
+      }
+      Position end;
+      try (BackgroundLoader loader = builder.start()) {
+        for (DeviceBatch batch : loader.batches()) {
+          assertTrue(batch.isOpen());
+        }
+        end = loader.position();
+      }
+      try (BackgroundLoader loader = builder.startAt(end).start()) {
+        assertSays(
+            assertThrows(NoSuchElementException.class, loader::get),
+            "has no more batches: the position to start at is the end of the last of 2 epochs",
+            "raise epochs(...)");
+      }
+    }
+  }
+
+  private static String quoted(String text) {
+    return text.length() <= 100 ? text : text.substring(0, 100) + "...";
   }
 
   private BackgroundLoader.Builder loader(BatchSpec spec) {
@@ -398,7 +434,7 @@ class PositionTest {
       IllegalArgumentException e =
           assertThrows(IllegalArgumentException.class, () -> Position.parse(bad), bad);
       assertEquals(IllegalArgumentException.class, e.getClass());
-      assertSays(e, "not a position: \"" + bad + "\"", "Position.toString()");
+      assertSays(e, "not a position: \"" + quoted(bad) + "\"", "Position.toString()");
     }
   }
 
@@ -434,11 +470,8 @@ class PositionTest {
           for (Position from : List.of(position, Position.parse(position.toString()))) {
             IllegalArgumentException e =
                 assertThrows(IllegalArgumentException.class, () -> builder.startAt(from).start());
-            assertSays(
-                e,
-                "a loader with " + difference + ";",
-                "make this loader as that one was",
-                position.toString());
+            assertSays(e, "a loader with " + difference + ";", "make this loader as that one was");
+            assertFalse(message(e).contains("pentrough-position"), "in words only");
             TestDevice.assertNothingLive(device);
           }
         });

@@ -77,7 +77,9 @@ class QueueEndTest {
       }
       assertNull(queue.poll(patience()));
       assertSays(
-          assertThrows(NoSuchElementException.class, queue::get), "jobs has no more batches");
+          assertThrows(NoSuchElementException.class, queue::get),
+          "jobs has no more batches: submissions have ended",
+          "poll(...)");
       assertEquals(List.of(), log.containing("fewer jobs are queued"), "there are none to submit");
     }
     try (BatchQueue empty = queue().start()) {

@@ -105,6 +105,7 @@ final class DeviceMlp implements AutoCloseable {
               .set(0, scores)
               .set(1, outputBias)
               .setInt(3, host.classes)
+              .grid(1, 1, 1)
               .block(THREADS, 1, 1);
       sumScores =
           kernel("sumRows")

@@ -449,8 +449,8 @@ public final class Augmentation implements BatchStage {
                 + what
                 + " "
                 + new Size(z, y, x)
-                + " must be at least 1 along each axis"
-                + (layout.hasZ ? "" : ", and z must be 1 in two dimensions"));
+                + " (in the order z, y, x) must be at least 1 along each axis"
+                + (layout.hasZ ? "" : ", and z must be 1 in two dimensions: 1 x height x width"));
       }
       if ((long) y * x > Integer.MAX_VALUE / z) {
         throw new IllegalArgumentException(

@@ -1,6 +1,7 @@
 package io.pentrough.data;
 
 import io.pentrough.BatchSpec;
+import io.pentrough.device.DirectMemory;
 import java.nio.ByteBuffer;
 import java.util.Locale;
 import java.util.Objects;
@@ -77,18 +78,25 @@ public final class CachedDataset implements Dataset, AutoCloseable {
               bytes,
               samples));
     }
+    DirectMemory.whyNot(bytes)
+        .ifPresent(
+            why -> {
+              throw new IllegalStateException(noMemory(bytes, why));
+            });
     try {
       store = new SampleStore(bytes, samples, chunkBytes, allocator);
     } catch (OutOfMemoryError e) {
-      throw new IllegalStateException(
-          String.format(
-              Locale.ROOT,
-              "no memory outside the Java heap for a cache of %,d bytes: allow more with"
-                  + " -XX:MaxDirectMemorySize, or ask for a smaller cache (%s)",
-              bytes,
-              e.getMessage()),
-          e);
+      throw new IllegalStateException(noMemory(bytes, String.valueOf(e.getMessage())), e);
     }
+  }
+
+  private static String noMemory(long bytes, String why) {
+    return String.format(
+        Locale.ROOT,
+        "no memory outside the Java heap for a cache of %,d bytes: allow more with"
+            + " -XX:MaxDirectMemorySize, or ask for a smaller cache (%s)",
+        bytes,
+        why);
   }
 
   /** The size of the dataset itself. May be asked after {@link #close()}, too. */

@@ -16,8 +16,7 @@ public final class SampleException extends Exception {
             + position
             + " of epoch "
             + epoch
-            + ", could not be read: "
-            + cause,
+            + ", could not be read",
         cause);
     this.index = index;
   }

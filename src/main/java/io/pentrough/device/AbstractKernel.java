@@ -24,6 +24,8 @@ public abstract class AbstractKernel implements DeviceKernel {
   private final boolean[] given;
   private final int[] grid = {1, 1, 1};
   private final int[] block = {1, 1, 1};
+  private boolean gridGiven;
+  private boolean blockGiven;
   private int sharedBytes;
 
   /**
@@ -135,6 +137,7 @@ public abstract class AbstractKernel implements DeviceKernel {
               .formatted(name, MAX_YZ_BLOCKS, MAX_YZ_BLOCKS, extent(x, y, z)));
     }
     put(grid, x, y, z);
+    gridGiven = true;
     return this;
   }
 
@@ -148,6 +151,7 @@ public abstract class AbstractKernel implements DeviceKernel {
               .formatted(name, MAX_THREADS, MAX_Z_THREADS, extent(x, y, z)));
     }
     put(block, x, y, z);
+    blockGiven = true;
     return this;
   }
 
@@ -227,9 +231,9 @@ public abstract class AbstractKernel implements DeviceKernel {
   }
 
   /**
-   * Refuses a launch if an argument is missing.
+   * Refuses a launch if an argument, the grid or the block is missing.
    *
-   * @throws IllegalStateException if an argument was never set
+   * @throws IllegalStateException if one of them was never set
    */
   protected final void requireArguments() {
     for (int i = 0; i < given.length; i++) {
@@ -238,6 +242,11 @@ public abstract class AbstractKernel implements DeviceKernel {
             "kernel %s: parameter %d, %s, was never set; set it with %s"
                 .formatted(name, i, types.get(i), setter(types.get(i))));
       }
+    }
+    if (!gridGiven || !blockGiven) { // on the host too, which would do all of the work without
+      throw new IllegalStateException(
+          "kernel %s: the number of %s was never set; set both with cover(elements, threads), or with grid(...) and block(...)"
+              .formatted(name, gridGiven ? "threads in a block" : "blocks"));
     }
   }
 

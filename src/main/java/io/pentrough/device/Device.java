@@ -179,8 +179,9 @@ public interface Device extends AutoCloseable {
 
   /**
    * Closes the device. Its resources are freed once everything that it has handed out is closed.
-   * This call does not wait for that, but the driver may block while it frees the resources (see
-   * {@code CudaDevice.close()}). Idempotent.
+   * Until then all of that goes on working, a loader too, and the log says that the device was
+   * closed too early. This call does not wait for that, but the driver may block while it frees the
+   * resources (see {@code CudaDevice.close()}). Idempotent.
    */
   @Override
   void close();

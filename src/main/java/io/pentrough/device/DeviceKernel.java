@@ -83,7 +83,7 @@ public interface DeviceKernel extends AutoCloseable {
   DeviceKernel setDouble(int parameter, double value);
 
   /**
-   * Sets the number of blocks. Default 1 by 1 by 1.
+   * Sets the number of blocks. There is no default.
    *
    * @param x blocks along x, 1 to 2,147,483,647
    * @param y blocks along y, 1 to 65,535
@@ -94,7 +94,7 @@ public interface DeviceKernel extends AutoCloseable {
   DeviceKernel grid(int x, int y, int z);
 
   /**
-   * Sets the number of threads in a block. Default 1 by 1 by 1.
+   * Sets the number of threads in a block. There is no default.
    *
    * @param x threads along x, 1 to 1,024
    * @param y threads along y, 1 to 1,024
@@ -146,8 +146,8 @@ public interface DeviceKernel extends AutoCloseable {
    *
    * @param stream a stream of this device
    * @throws IllegalArgumentException if the stream belongs to another device
-   * @throws IllegalStateException if an argument was never set, or a buffer, the stream, this
-   *     kernel or its module is closed
+   * @throws IllegalStateException if an argument, the grid or the block was never set, or a buffer,
+   *     the stream, this kernel or its module is closed
    * @throws DeviceException if the device refuses the launch; the message names the kernel, its
    *     grid and its block
    */

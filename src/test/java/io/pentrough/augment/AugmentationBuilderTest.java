@@ -57,10 +57,14 @@ class AugmentationBuilderTest {
   void patchesThatWillNotDo() {
     refuses(
         "9 x 8 x 8 is larger than its source of 8 x 8 x 8", () -> image().patch(9, 8, 8).build());
-    refuses("at least 1", () -> image().patch(0, 8, 8));
+    refuses("in the order z, y, x", () -> image().patch(0, 8, 8));
     refuses(
         "z must be 1",
         () -> Augmentation.builder(array("i", DType.INT8, 1, 4, 4), Layout.NYX).patch(2, 4, 4));
+    refuses(
+        "the patch 4 x 4 x 1 (in the order z, y, x) must be at least 1 along each axis, and z must"
+            + " be 1 in two dimensions: 1 x height x width",
+        () -> Augmentation.builder(array("i", DType.INT8, 1, 4, 4), Layout.NYX).patch(4, 4, 1));
     refuses("no label", () -> image().labelPatch(2, 2, 2).build());
     refuses("no common middle", () -> image().label(LABEL).labelPatch(8, 8, 7).build());
     ArraySpec odd = array("l", DType.INT8, 2, 8, 7, 8);

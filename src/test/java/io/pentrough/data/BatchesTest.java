@@ -435,7 +435,7 @@ class BatchesTest {
       TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
       SampleException cause = assertInstanceOf(SampleException.class, e.getCause());
       assertEquals(2, cause.index());
-      assertSays(cause, "sample 2, at position 2 of epoch 0, could not be read", "sample 2");
+      assertSays(cause, "sample 2, at position 2 of epoch 0, could not be read");
       assertInstanceOf(IOException.class, cause.getCause());
     }
   }
@@ -503,8 +503,11 @@ class BatchesTest {
           BackgroundLoader.builder(device, spec, batches).epochs(1).workers(1).start()) {
         TargetException e = assertThrows(TargetException.class, () -> loader.get(patience()));
         SampleException cause = assertInstanceOf(SampleException.class, e.getCause());
-        assertSays(cause, "sample 2, at position 2 of epoch 0, could not be read: " + thrown);
         assertSame(thrown, cause.getCause());
+        assertEquals("sample 2, at position 2 of epoch 0, could not be read", cause.getMessage());
+        assertEquals(
+            "the target failed at index 0 of epoch 0, on worker 0: " + cause + ": " + thrown,
+            e.getMessage());
         try (DeviceBatch batch = loader.get(patience())) {
           assertEquals(1, batch.index());
         }
@@ -815,7 +818,8 @@ class BatchesTest {
   void wrongRead(Wrong wrong) throws Exception {
     Dataset dataset = dataset(4, wrong);
     Throwable cause = failure(Batches.of(dataset, 2));
-    assertSays(cause, "sample 0", wrong.says);
+    assertSays(cause, "sample 0");
+    assertSays(cause.getCause(), wrong.says);
     List<BadSample> bad = new ArrayList<>();
     try (BackgroundLoader loader =
         BackgroundLoader.builder(

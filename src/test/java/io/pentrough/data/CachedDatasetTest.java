@@ -28,6 +28,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -554,7 +555,7 @@ class CachedDatasetTest {
       for (int i = 0; i < 2; i++) {
         Throwable thrown = refused(Batches.of(cached, 1), 1);
         assertInstanceOf(SampleException.class, thrown);
-        assertSays(thrown, "without asking for array 'label'");
+        assertSays(Objects.requireNonNull(thrown).getCause(), "without asking for array 'label'");
       }
       assertTrue(cached.hits() > 0, "it is what read wrote: nothing");
     }
@@ -614,7 +615,11 @@ class CachedDatasetTest {
             }
           };
       Throwable thrown = refused(Batches.of(around, 2).skipBadSamples(9), 2);
-      assertSays(thrown, "a cache with 15 bytes", "one sample of 16 bytes", "make it larger");
+      assertSays(
+          Objects.requireNonNull(thrown).getCause(),
+          "a cache with 15 bytes",
+          "one sample of 16 bytes",
+          "make it larger");
     }
     try (CachedDataset cached = bits.cached(8016)) {
       delivered(BackgroundLoader.builder(device, labels(2), Batches.of(cached, 2)).epochs(1));
@@ -681,6 +686,24 @@ class CachedDatasetTest {
                     }));
     assertSays(e, "a cache of 1,000 bytes", "-XX:MaxDirectMemorySize", "smaller cache", "no more");
     assertEquals(List.of(256, 256, 256, 232), asked);
+  }
+
+  @Test
+  @DisplayName("more than the JVM allows is refused before anything is allocated")
+  void farTooMuchMemory() {
+    IllegalStateException e =
+        assertThrows(
+            IllegalStateException.class,
+            () ->
+                new CachedDataset(
+                    new Bits(1),
+                    1L << 50,
+                    1 << 30,
+                    bytes -> {
+                      throw new AssertionError("allocates " + bytes);
+                    }));
+    assertSays(
+        e, "a cache of 1,125,899,906,842,624 bytes", "the JVM allows", "MaxDirectMemorySize");
   }
 
   @Test

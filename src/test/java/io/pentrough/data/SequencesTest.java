@@ -934,7 +934,7 @@ class SequencesTest {
       SampleException cause = assertInstanceOf(SampleException.class, e.getCause());
       assertEquals(sample, cause.index());
       assertSays(cause, "sample " + sample, "position " + sample);
-      assertSays(cause, parts);
+      assertSays(cause.getCause(), parts);
     }
   }
 

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Patience;
 import io.pentrough.testkit.Threads;
 import java.lang.management.ManagementFactory;
@@ -102,6 +103,23 @@ public abstract class DeviceContract {
     cleanUp.forEach(Runnable::run);
     device.close();
     assertTrue(nothingLive(device), "something is left alive");
+  }
+
+  @Test
+  void closedBeforeWhatItHasHandedOutItSaysSoOnceAndAllOfThatGoesOn() {
+    String early = "was closed before what it has handed out";
+    try (LogCapture log = new LogCapture()) {
+      DeviceBuffer buffer = device.allocate(8);
+      device.close();
+      device.close();
+      assertEquals(1, log.containing(early).size());
+      device.defaultStream().read(buffer, ByteBuffer.allocate(8));
+      buffer.close();
+      Device other = openDevice();
+      other.allocate(8).close();
+      other.close();
+      assertEquals(1, log.containing(early).size(), "closed in the right order");
+    }
   }
 
   /**

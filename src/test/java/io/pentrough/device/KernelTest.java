@@ -42,7 +42,7 @@ class KernelTest {
   void firstLaunches() {
     DeviceBuffer any = keep(device.allocate(24));
     affine(any, 1, 0).launch(stream);
-    kernel("shape").set(0, any).launch(stream);
+    kernel("shape").set(0, any).cover(1, 1).launch(stream);
     stream.synchronize();
   }
 
@@ -121,7 +121,7 @@ class KernelTest {
     assertSame(kernel, kernel.setDouble(3, Math.PI));
     assertSame(kernel, kernel.set(4, ints(77)).set(5, out));
     kernel.set(1, ints(5)).setLong(1, Long.MIN_VALUE + 3); // a number in a buffer's place
-    kernel.launch(stream);
+    kernel.cover(1, 1).launch(stream);
     long[] seen = new long[5];
     read(out).asLongBuffer().get(seen);
     long[] expected = {
@@ -184,8 +184,6 @@ class KernelTest {
   void gridAndBlockAreThoseThatWereSet() {
     DeviceBuffer out = keep(device.allocate(24));
     DeviceKernel kernel = kernel("shape").set(0, out);
-    kernel.launch(stream);
-    assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1}, readInts(out));
     kernel.grid(5, 3, 2).block(4, 2, 6).sharedBytes(1024).launch(stream);
     assertArrayEquals(new int[] {5, 3, 2, 4, 2, 6}, readInts(out));
     kernel.cover(1025, 512).launch(stream);
@@ -203,7 +201,7 @@ class KernelTest {
   @DisplayName("shared memory is as large as it was set: twice, and anew for each launch")
   void sharedMemory() {
     DeviceBuffer x = ints(1, 2, 3, 4, 5, 6, 7, 8);
-    DeviceKernel reverse = kernel("reverse").set(0, x).block(8, 1, 1).sharedBytes(32);
+    DeviceKernel reverse = kernel("reverse").set(0, x).cover(8, 8).sharedBytes(32);
     reverse.launch(stream);
     assertArrayEquals(new int[] {8, 7, 6, 5, 4, 3, 2, 1}, readInts(x));
     reverse.block(3, 1, 1).sharedBytes(12).launch(stream);
@@ -239,7 +237,7 @@ class KernelTest {
 
   @Test
   void aKernelMayTakeNothing() {
-    kernel("nothing").grid(3, 1, 1).launch(stream);
+    kernel("nothing").cover(3, 1).launch(stream);
     stream.synchronize();
     assertRefused(
         IndexOutOfBoundsException.class, "it takes none", () -> kernel("nothing").setInt(0, 1));
@@ -446,13 +444,32 @@ class KernelTest {
 
   @Test
   void anArgumentThatWasNeverSetIsTold() {
-    DeviceKernel kernel = kernel("affine").set(0, ints(1)).setInt(1, 1).setInt(3, 1);
+    DeviceKernel kernel = kernel("affine").set(0, ints(1)).setInt(1, 1).setInt(3, 1).cover(1, 32);
     assertRefused(
         IllegalStateException.class,
         "kernel affine: parameter 2, INT32, was never set",
         () -> kernel.launch(stream));
     kernel.setInt(2, 1).launch(stream);
     stream.synchronize();
+  }
+
+  @Test
+  @DisplayName("a grid or block that was never set is told: on a GPU most threads would be missing")
+  void aGridThatWasNeverSetIsTold() {
+    DeviceBuffer x = ints(1, 2);
+    DeviceKernel kernel = kernel("affine").set(0, x).setInt(1, 2).setInt(2, 10).setInt(3, 0);
+    assertRefused(
+        IllegalStateException.class,
+        "kernel affine: the number of blocks was never set; set both with cover(elements, threads)",
+        () -> kernel.launch(stream));
+    kernel.grid(1, 1, 1);
+    assertRefused(
+        IllegalStateException.class,
+        "kernel affine: the number of threads in a block was never set",
+        () -> kernel.launch(stream));
+    assertArrayEquals(new int[] {1, 2}, readInts(x));
+    kernel.block(2, 1, 1).launch(stream);
+    assertArrayEquals(new int[] {10, 20}, readInts(x));
   }
 
   @Test
@@ -506,6 +523,7 @@ class KernelTest {
     DeviceBuffer first = device.allocate(4);
     DeviceBuffer second = device.allocate(4);
     DeviceKernel kernel = kernel("saxpy").setInt(0, 1).setFloat(1, 1).set(2, first).set(3, second);
+    kernel.cover(1, 32);
     second.close();
     assertThrows(IllegalStateException.class, () -> kernel.launch(stream));
     first.close(); // else it would be live: see nothingIsLeft

@@ -4,8 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.pentrough.testkit.Exhaustive;
 import io.pentrough.device.cuda.CudaProvider;
+import io.pentrough.testkit.Exhaustive;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.lang.management.BufferPoolMXBean;

@@ -277,15 +277,26 @@ final class CudaContext {
 
   void close() {
     boolean last;
+    int open;
     synchronized (lock) {
       if (closed) {
         return;
       }
       closed = true;
       last = goesNow();
+      open = handles;
     }
     if (last) {
       release();
+    } else if (open > 0) {
+      LOG.log(
+          Level.WARNING,
+          name
+              + " was closed before what it has handed out, such as the memory of a loader that is"
+              + " open ("
+              + open
+              + " handles): all that goes on working, and is freed when it is closed; close loaders"
+              + " before their device");
     }
   }
 

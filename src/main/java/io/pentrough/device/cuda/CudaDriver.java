@@ -207,6 +207,10 @@ final class CudaDriver {
           "; work queued earlier ran for longer than the driver allows on a GPU with a display, and"
               + " CUDA works no more in this process: end it and start it anew, with shorter kernels"
               + " or on another GPU";
+      case CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION ->
+          "; the PTX is newer than this driver: make it with an older CUDA toolkit, or update the"
+              + " driver; PTX that uses nothing new also loads with an older header (.version 6.0,"
+              + " .target sm_50)";
       case CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED, CUresult.CUDA_ERROR_INVALID_CONTEXT ->
           "; there is no such context, or the context was destroyed while this device was in use";
       case CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,

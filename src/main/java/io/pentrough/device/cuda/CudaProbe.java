@@ -113,7 +113,7 @@ record CudaProbe(
   }
 
   private String whyNoNatives(String binding) {
-    String artifact = "org.jcuda:jcuda-natives:" + jcuda.version + ":" + platform();
+    String artifact = natives("jcuda", jcuda.version);
     List<String> natives = jcuda.natives.get();
     boolean ofOtherVersion = !natives.isEmpty() && !natives.contains(jcuda.version);
     return ofOtherVersion
@@ -121,6 +121,11 @@ record CudaProbe(
             .formatted(jcuda.version, String.join(" and ", natives), artifact)
         : "JCuda's native library %s is not on the %s; add %s"
             .formatted(binding, jcuda.path, artifact);
+  }
+
+  /** The coordinates of JCuda's native libraries that belong to an artifact of its classes. */
+  String natives(String artifact, @Nullable String version) {
+    return "org.jcuda:" + artifact + "-natives:" + version + ":" + platform();
   }
 
   /** The file name of one of JCuda's native libraries on this platform. */

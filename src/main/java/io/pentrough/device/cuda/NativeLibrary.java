@@ -206,8 +206,15 @@ final class NativeLibrary {
     throw refusal.apply(
         "its native library "
             + file
-            + " is not on the class path; add the artifact of JCuda's natives that has it",
+            + " is not on the class path; add "
+            + CudaProbe.ofThisMachine().natives(artifact(), JCudaJars.versionFor(binding)),
         null);
+  }
+
+  /** JCuda names its artifacts after the package; the driver's and the runtime's are in one. */
+  private String artifact() {
+    String name = binding.getPackageName().replaceFirst(".*\\.", "");
+    return name.startsWith("j") ? name : "jcuda";
   }
 
   private void preload(Path library) throws IOException, ReflectiveOperationException {

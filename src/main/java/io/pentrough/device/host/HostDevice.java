@@ -8,6 +8,8 @@ import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -43,6 +45,8 @@ import org.jspecify.annotations.Nullable;
  * operation that cannot complete at once.
  */
 public final class HostDevice implements Device {
+
+  private static final Logger LOG = System.getLogger("io.pentrough");
 
   static final int ALIGNMENT = 256;
   private static final int MAX_PINNED_BYTES = 1 << 30;
@@ -391,10 +395,21 @@ public final class HostDevice implements Device {
 
   @Override
   public void close() {
+    Usage open;
     synchronized (lock) {
+      open = closed ? Usage.NONE : usage();
       closed = true;
     }
     defaultStream.retire();
+    if (!open.equals(Usage.NONE)) {
+      LOG.log(
+          Level.WARNING,
+          "the host device was closed before what it has handed out, such as the memory of a loader"
+              + " that is open ("
+              + open
+              + "): all that goes on working, and is freed when it is closed; close loaders before"
+              + " their device");
+    }
   }
 
   private void checkOpen() {

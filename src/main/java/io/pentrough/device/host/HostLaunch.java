@@ -3,11 +3,14 @@ package io.pentrough.device.host;
 import io.pentrough.device.HostKernel;
 import io.pentrough.device.KernelArguments;
 import io.pentrough.device.KernelParameter;
+import java.nio.BufferOverflowException;
+import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.StringJoiner;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,7 +77,43 @@ final class HostLaunch implements KernelArguments {
                 + " closing");
       }
     }
-    Objects.requireNonNull(kernel).run(this);
+    try {
+      Objects.requireNonNull(kernel).run(this);
+    } catch (IndexOutOfBoundsException | BufferUnderflowException | BufferOverflowException e) {
+      if (e.getMessage() != null && !e.getMessage().startsWith("Index ")) {
+        throw e; // it says what is wrong
+      }
+      throw outside(e);
+    }
+  }
+
+  /** The JVM's exception does not say which of the buffers it was, nor on every JDK the index. */
+  private IndexOutOfBoundsException outside(RuntimeException e) {
+    StringJoiner sizes = new StringJoiner(", ");
+    for (int i = 0; i < types.size(); i++) {
+      if (memories[i] != null) {
+        sizes.add("parameter " + i + " has " + lengths[i] + " bytes");
+      }
+    }
+    IndexOutOfBoundsException told =
+        new IndexOutOfBoundsException(
+            place(e)
+                + " reaches outside a buffer or an array"
+                + (e.getMessage() == null ? "" : " (" + e.getMessage() + ")")
+                + "; "
+                + (sizes.length() == 0 ? "no buffer was set" : sizes));
+    told.initCause(e);
+    return told;
+  }
+
+  /** The innermost line that is not the JDK's. */
+  private static String place(RuntimeException e) {
+    for (StackTraceElement frame : e.getStackTrace()) {
+      if (!"java.base".equals(frame.getModuleName())) {
+        return frame.getFileName() + ":" + frame.getLineNumber();
+      }
+    }
+    return "the kernel";
   }
 
   /** The kernel's name, for messages. */

@@ -116,7 +116,7 @@ class CudaCurrentContextTest {
         with(context, () -> assertOwn(device));
         with(context, () -> stream.record(event));
         with(context, event::synchronize);
-        with(context, () -> nothing.launch(stream));
+        with(context, () -> nothing.cover(1, 1).launch(stream));
         with(context, () -> device.allocate(8).close());
         with(context, () -> stream.read(buffer, ByteBuffer.allocate(8)));
       }

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import jcuda.JCudaVersion;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -381,7 +382,9 @@ class CudaNativesTest {
         List.of(
             "JCublas2 cannot be used: its native library "
                 + CUBLAS
-                + " is not on the class path; add the artifact of JCuda's natives that has it"),
+                + " is not on the class path; add org.jcuda:jcublas-natives:"
+                + JCudaVersion.get()
+                + ":linux-x86_64"),
         runWithout("jcublas-natives", "blas"));
   }
 

@@ -95,7 +95,7 @@ class CudaOwnMemoryTest {
         DeviceKernel kernel = module.kernel("affine")) {
       Session.numberOf(batch);
       kernel.set(0, batch.array("also").buffer()).setInt(1, 1).setInt(2, 1).setInt(3, 0);
-      kernel.launch(stream);
+      kernel.cover(1, 1).launch(stream);
     }
     try (DeviceBatch batch = loader.getQueued(stream, patience())) {
       batch.array("also").copyTo(new int[700]);
@@ -132,7 +132,7 @@ class CudaOwnMemoryTest {
       int added = 0;
       for (DeviceKernel kernel : kernels) {
         if (added % 100 == 0) { // each launch takes its time
-          kernel.setInt(3, added).launch(stream);
+          kernel.setInt(3, added).cover(1, 1).launch(stream);
           expected = 2 * expected + added;
         }
         added++;

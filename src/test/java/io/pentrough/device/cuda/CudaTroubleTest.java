@@ -121,6 +121,8 @@ class CudaTroubleTest {
       String message = String.valueOf(e.getMessage());
       assertTrue(message.contains("cuda:0: cuMemHostAlloc failed with 2 CUDA_ERROR_"), message);
       assertTrue(message.contains("allowPageable(true)"), message);
+      assertTrue(message.contains(Session.loader(device).plan().toString()), message);
+      assertTrue(message.contains("lower workers, hostSlots"), message);
     }
     assertNothingLeft();
   }
@@ -372,6 +374,8 @@ class CudaTroubleTest {
       message = messageOf(() -> device.load(TestKernels.SOURCE));
       assertTrue(message.contains("cuModuleLoadDataEx failed with 222 "), message);
       assertTrue(message.contains("cuda/launches.ptx was refused: ptxas "), message);
+      assertTrue(message.contains("make it with an older CUDA toolkit, or update"), message);
+      assertTrue(message.contains(".version 6.0, .target sm_50"), message);
       assertEquals(0, device.liveResources().handles());
     }
     assertNothingLeft();
@@ -425,7 +429,7 @@ class CudaTroubleTest {
     DeviceStream stream = device.newStream();
     DeviceBuffer x = device.allocate(4);
     DeviceModule module = device.load(TestKernels.SOURCE);
-    DeviceKernel stray = module.kernel("stray").set(0, x).setLong(1, 0);
+    DeviceKernel stray = module.kernel("stray").set(0, x).setLong(1, 0).cover(1, 1);
     stray.launch(stream);
     stream.synchronize();
     stray.setLong(1, 1 << 20).launch(stream);
@@ -452,7 +456,7 @@ class CudaTroubleTest {
         DeviceKernel nothing = module.kernel("nothing")) {
       CUcontext none = new CUcontext();
       check(cuCtxSetCurrent(none));
-      nothing.launch(stream);
+      nothing.cover(1, 1).launch(stream);
       CudaSim.fault("cuLaunchKernel", 1, 999);
       assertThrows(DeviceException.class, () -> nothing.launch(stream));
       CUcontext after = new CUcontext();

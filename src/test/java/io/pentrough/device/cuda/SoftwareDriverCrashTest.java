@@ -7,8 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.testkit.Patience;
 import java.io.File;
 import java.nio.file.Path;
+import java.util.List;
+import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,6 +45,35 @@ class SoftwareDriverCrashTest {
     Result result = run("nothing");
     assertEquals(0, result.exit, result.output);
     assertEquals("CUDA_ERROR_NOT_INITIALIZED\n", result.output);
+  }
+
+  @Test
+  @DisplayName("a program that does not ask for violations reads each of them once on stderr")
+  void violationsOfAUsersProgram() throws Exception {
+    List<String> said =
+        new Jvm(folder)
+            .wrapper("sh", "-c", "exec \"$@\" 2>&1", "sh")
+            .start(FreesTwice.class)
+            .said();
+    List<String> violations = said.stream().filter(line -> line.contains("violation:")).toList();
+    assertEquals(1, violations.size(), said::toString);
+    assertTrue(violations.get(0).contains("which was freed before"), said::toString);
+  }
+
+  /** Runs in the other JVM, without {@link CudaSim}. */
+  static final class FreesTwice {
+
+    public static void main(String[] arguments) {
+      JCudaDriver.setExceptionsEnabled(false);
+      try (RawCuda cuda = RawCuda.primary()) {
+        cuda.memory(8);
+        CUdeviceptr memory = new CUdeviceptr();
+        RawCuda.ok(cuMemAlloc(memory, 100));
+        RawCuda.ok(cuMemFree(memory));
+        cuMemFree(memory);
+        cuMemFree(memory);
+      }
+    }
   }
 
   private record Result(int exit, String output) {}

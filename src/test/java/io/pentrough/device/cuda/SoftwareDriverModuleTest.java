@@ -53,15 +53,15 @@ class SoftwareDriverModuleTest {
 
   @Test
   void ptxNewerThanTheDriverIsRefused() {
-    String newer = PTX.replace(".version 6.0", ".version 8.1");
-    refused(222, newer, "8.1", "8.0");
+    String newer = PTX.replace(".version 6.0", ".version 8.6");
+    refused(222, newer, "8.6", "8.5", ".version 6.0");
     CudaSim.newestPtx(9, 0);
     try (RawCuda cuda = RawCuda.primary();
         RawModule kernels = new RawModule(cuda, newer)) {
       kernels.function("saxpy");
     }
-    CudaSim.newestPtx(8, 0);
-    refused(222, newer, "8.1", "8.0");
+    CudaSim.newestPtx(8, 5);
+    refused(222, newer, "8.6", "8.5", ".version 6.0");
   }
 
   private static String kernel(String instruction) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.Collected;
 import io.pentrough.device.DeviceBuffer;
@@ -51,7 +52,7 @@ class HostKernelTest {
   }
 
   private static DeviceKernel withArguments(DeviceKernel k, DeviceBuffer buffer) {
-    return k.set(0, buffer).setLong(1, 5).setInt(2, 6).setDouble(3, 0.5);
+    return k.set(0, buffer).setLong(1, 5).setInt(2, 6).setDouble(3, 0.5).cover(1, 1);
   }
 
   private void run(HostKernel kernel) {
@@ -98,6 +99,32 @@ class HostKernelTest {
       run(arguments -> {}); // is not queued any more, and does no harm
       assertThrows(DeviceException.class, stream::synchronize);
     }
+  }
+
+  @Test
+  @DisplayName("an index outside a buffer: the line, and the arguments with their lengths")
+  void anIndexOutsideABuffer() {
+    for (HostKernel kernel :
+        List.<HostKernel>of(
+            arguments -> arguments.bytes(0).put(16, (byte) 1),
+            arguments -> arguments.bytes(0).position(15).getInt(),
+            arguments -> arguments.bytes(0).position(16).put((byte) 1))) {
+      try (DeviceStream own = device.newStream();
+          DeviceModule module = device.load(BARE.hostKernel("k", kernel));
+          DeviceKernel k = module.kernel("k")) {
+        withArguments(k, buffer.slice(8, 16, () -> {})).launch(own);
+        String message = messageOf(DeviceException.class, own::synchronize);
+        assertTrue(message.contains("HostKernelTest.java:"), message);
+        assertTrue(message.contains("reaches outside a buffer or an array"), message);
+        assertTrue(message.endsWith("; parameter 0 has 16 bytes"), message);
+      }
+    }
+    IndexOutOfBoundsException own = new IndexOutOfBoundsException("no row 7");
+    run(
+        arguments -> {
+          throw own;
+        });
+    assertSame(own, assertThrows(DeviceException.class, stream::synchronize).getCause());
   }
 
   @Test
