@@ -116,7 +116,9 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
   /** Through the batches up to the end of that epoch. */
   final Iterator<DeviceBatch> iterator(int lastEpoch) {
     return new BatchIterator<>(
-        () -> get(false, Recipient.LOOP, lastEpoch), DeviceBatch::passToCaller, DeviceBatch::closeInLoop);
+        () -> get(false, Recipient.LOOP, lastEpoch),
+        DeviceBatch::passToCaller,
+        DeviceBatch::closeInLoop);
   }
 
   @Override

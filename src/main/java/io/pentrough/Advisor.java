@@ -243,12 +243,6 @@ final class Advisor {
 
   /** Null if more workers may help. */
   private @Nullable String whyNoWorkers() {
-    if (unknown != null) {
-      return of.workers < of.cores
-          ? null
-          : "with %d cores, more workers gain only if it waits, as for a disk; %s"
-              .formatted(of.cores, unknown);
-    }
     if (of.workers > 1) {
       long fills = Math.max(1, totals.fills().count());
       if (threads.blocked() >= CONTENDED * fills && !of.isRapid()) {
@@ -259,6 +253,12 @@ final class Advisor {
         return "more workers would not help, as %d of %d waited for a lock that a thread held"
             .formatted(threads.waiting(), of.workers);
       }
+    }
+    if (unknown != null) {
+      return of.workers < of.cores
+          ? null
+          : "with %d cores, more workers gain only if it waits, as for a disk; %s"
+              .formatted(of.cores, unknown);
     }
     return corePeriod > period * (1 - FED)
         ? "more workers would not help, as workers and loop keep the %d cores busy"

@@ -237,7 +237,9 @@ final class Consumers {
 
   private void requireMoreToCome(long now) {
     if (core.ledger.order.isExhausted()) {
-      core.stats.over(now);
+      if (core.ledger.isOver()) {
+        core.stats.over(now);
+      }
       throw new NoSuchElementException(
           core.settings.name() + " has no more batches: " + core.source.whyExhausted(anyDelivered));
     }

@@ -185,7 +185,6 @@ final class Engine {
       core.requireUsable();
       long now = core.time.now();
       core.ledger.reset(now);
-      core.stats.goesOn(now);
       core.copySignal.mayCopy();
       core.lookForJobs(now);
       core.workerSignaller.wakeAll();

@@ -279,9 +279,11 @@ public final class LoaderStats {
   }
 
   /**
-   * The time that these statistics cover.
+   * The time that these statistics cover. The time behind the end of the data does not count: the
+   * end is when the last batch has been delivered, and no consumer holds one.
    *
-   * @return the time from the loader's start, or from the earlier snapshot, to this snapshot
+   * @return the time from the loader's start, or from the earlier snapshot, to this snapshot; zero
+   *     if both snapshots are behind the end
    */
   public Duration elapsed() {
     return Duration.ofNanos(totals.times().elapsed());

@@ -62,9 +62,6 @@ final class StatsRecorder {
   /** All times up to the end of the data; null as long as there is more to come. */
   private @Nullable PipelineTimes atEnd;
 
-  /** Those between an end and a reset. */
-  private PipelineTimes notCounted = PipelineTimes.NONE;
-
   /**
    * Nothing has happened yet.
    *
@@ -309,16 +306,8 @@ final class StatsRecorder {
     }
   }
 
-  /** There are batches again. */
-  void goesOn(long now) {
-    if (atEnd != null) {
-      notCounted = allTimes(now).minus(atEnd.minus(notCounted));
-      atEnd = null;
-    }
-  }
-
   private PipelineTimes times(long now) {
-    return (atEnd == null ? allTimes(now) : atEnd).minus(notCounted);
+    return atEnd == null ? allTimes(now) : atEnd;
   }
 
   private PipelineTimes allTimes(long now) {

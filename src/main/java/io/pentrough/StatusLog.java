@@ -127,7 +127,7 @@ final class StatusLog {
     return text.append("; ").append(since.bottleneck()).toString();
   }
 
-  /** Behind which nothing happens until a reset. */
+  /** Behind which nothing happens. */
   private static String lastLine(LoaderStats stats) {
     return String.format(Locale.ROOT, "all batches have been delivered, %,d", stats.batches());
   }

@@ -43,7 +43,12 @@ public final class TargetException extends RuntimeException {
    */
   private static String wordsWithReason(Throwable cause) {
     String words = words(cause);
-    Throwable reason = cause.getCause();
+    Throwable reason;
+    try {
+      reason = cause.getCause();
+    } catch (Throwable t) {
+      return words; // it is the target's code as well
+    }
     String reasons = reason == null ? "" : words(reason);
     return words.contains(reasons) ? words : words + ": " + reasons;
   }

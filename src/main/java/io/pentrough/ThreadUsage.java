@@ -1,8 +1,12 @@
 package io.pentrough;
 
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  *     for what its loop used; {@link #UNKNOWN_NANOS} if there are several, or if it has ended
  * @param blocked how often workers had to wait for a monitor
  * @param waiting how many workers waited, at this moment, for a lock or monitor that a thread holds
- * @param load how many threads of the whole machine ran, or waited for a core or a disk, on average
- *     of the last minute; negative if that is not known
+ * @param load how many threads of the machine ran, or waited for a core or a disk, on average of
+ *     the last minute; negative if that is not known, as in a container that has a part of the
+ *     cores
  * @param unknown why nothing is known, for people; null if it is
  */
 record ThreadUsage(
@@ -74,6 +79,18 @@ record ThreadUsage(
 
     private static final ThreadMXBean BEAN = ManagementFactory.getThreadMXBean();
 
+    /** In a container the load is that of the whole machine, and says nothing of our cores. */
+    private static final boolean HAS_ALL_CORES = hasAllCores();
+
+    private static boolean hasAllCores() {
+      try (Stream<String> lines = Files.lines(Path.of("/proc/stat"))) {
+        long cores = lines.filter(line -> line.matches("cpu\\d+ .*")).count();
+        return cores == Runtime.getRuntime().availableProcessors();
+      } catch (IOException | RuntimeException e) {
+        return true; // no Linux, and so no such container
+      }
+    }
+
     static ThreadUsage read(long[] workers, long consumer) {
       if (!BEAN.isThreadCpuTimeSupported()) {
         return unknown("this JVM does not measure it");
@@ -98,7 +115,8 @@ record ThreadUsage(
         }
       }
       long consumerNanos = consumer == NO_THREAD ? UNKNOWN_NANOS : BEAN.getThreadCpuTime(consumer);
-      double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+      double load =
+          HAS_ALL_CORES ? ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage() : -1;
       return new ThreadUsage(cpu, consumerNanos, blocked, waiting, load, null);
     }
   }

@@ -247,6 +247,9 @@ class AdviceTest {
         target.contains("with 2 cores, more workers gain only if it waits, as for a disk; "),
         target);
     assertTrue(target.contains(busy.formatted("7.3")), target);
+    ThreadUsage block = new ThreadUsage(10 * MS, 0, 90, 0, 12, null);
+    String blocked = fills(2, 4, block).advice().get(0).toString();
+    assertTrue(blocked.contains("they block each other 0.9 times in a fill"), blocked);
     // The loader's own threads may be all of the load.
     assertEquals(Subject.WORKERS, first(fills(2, 2, onMachineWithLoad(3.9))));
     assertEquals(Subject.WORKERS, first(fills(2, 2, onMachineWithLoad(-1))));

@@ -55,17 +55,18 @@ public final class DirectMemory {
   private static long usedUnless(long enough) {
     long used = Management.used();
     if (used > enough) {
+      boolean interrupted = Thread.interrupted(); // the collector's threads take their time anyway
       System.gc(); // closed buffers count until they are collected
       for (int waited = 0; used > enough && waited < PATIENCE_MILLIS; waited += STEP_MILLIS) {
         try {
           Thread.sleep(STEP_MILLIS);
         } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-          return Management.used();
+          interrupted = true;
         }
-        long now = Management.used();
-        waited = now < used ? 0 : waited;
-        used = now;
+        used = Management.used();
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
       }
     }
     return used;

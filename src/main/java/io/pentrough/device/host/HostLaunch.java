@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.StringJoiner;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * first kernel with more parameters.
  */
 final class HostLaunch implements KernelArguments {
+
+  /** The JVM's own messages: what compiled code throws may have the index only. */
+  private static final Pattern JVMS = Pattern.compile("-?\\d+|Index .*");
 
   private final String stream;
   private final int[] grid = new int[3];
@@ -80,10 +84,10 @@ final class HostLaunch implements KernelArguments {
     try {
       Objects.requireNonNull(kernel).run(this);
     } catch (IndexOutOfBoundsException | BufferUnderflowException | BufferOverflowException e) {
-      if (e.getMessage() != null && !e.getMessage().startsWith("Index ")) {
-        throw e; // it says what is wrong
+      if (e.getMessage() == null || JVMS.matcher(e.getMessage()).matches()) {
+        throw outside(e);
       }
-      throw outside(e);
+      throw e; // it says what is wrong
     }
   }
 
