@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * <p>No data may be taken for the pattern. Its 32- and 64-bit elements are NaN as floating-point
  * numbers, with bits that no arithmetic makes, and so are its 16-bit ones where the array's type is
  * floating. Of the small integers all values are common: of them only whole groups of 8 bytes
- * count. The bytes behind the last group stay zero.
+ * count. The bytes behind the last group are set to zero.
  *
  * <p><b>Threads.</b> Any; the batch belongs to the calling one.
  */
@@ -97,6 +97,9 @@ final class FirstFillCheck {
       int end = bytes.capacity() - bytes.capacity() % (pattern.laneBits / Byte.SIZE);
       for (int at = 0; at < end; at += PATTERN_BYTES) {
         bytes.put(at, pattern.bytes, 0, Math.min(PATTERN_BYTES, end - at));
+      }
+      for (int at = end; at < bytes.capacity(); at++) {
+        bytes.put(at, (byte) 0); // pinned memory comes with old data
       }
     }
   }
