@@ -35,18 +35,21 @@ class LoaderStatsTest {
     return START + millis * MS;
   }
 
+  private static BackgroundLoader endingAfter(int batches, Device device, SteppedTime time) {
+    return BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
+        .batchesPerEpoch(batches)
+        .epochs(1)
+        .warnAfter(Duration.ofDays(1))
+        .time(time)
+        .start();
+  }
+
   @Test
   @DisplayName("the time behind the end of the data counts for nobody")
   void end() throws Exception {
     SteppedTime time = new SteppedTime();
     try (Device device = HostDevice.open();
-        BackgroundLoader loader =
-            BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
-                .batchesPerEpoch(3)
-                .epochs(1)
-                .warnAfter(Duration.ofDays(1))
-                .time(time)
-                .start()) {
+        BackgroundLoader loader = endingAfter(3, device, time)) {
       for (int i = 0; i < 2; i++) {
         check(i, loader.get(patience()));
         time.pass(HOUR);
@@ -74,13 +77,7 @@ class LoaderStatsTest {
   void asksBehindEnd() throws Exception {
     SteppedTime time = new SteppedTime();
     try (Device device = HostDevice.open();
-        BackgroundLoader loader =
-            BackgroundLoader.builder(device, Numbered.SPEC, Numbered::fill)
-                .batchesPerEpoch(1)
-                .epochs(1)
-                .warnAfter(Duration.ofDays(1))
-                .time(time)
-                .start()) {
+        BackgroundLoader loader = endingAfter(1, device, time)) {
       try (DeviceBatch held = loader.get(patience())) {
         assertEquals(0, held.index());
         assertThrows(NoSuchElementException.class, () -> loader.get(patience()));

@@ -460,17 +460,21 @@ class ParallelLoaderTest {
     return Stream.of(steps.split(" ")).map(step -> epoch + ": " + step).toList();
   }
 
+  /** Holds the second batch of the second epoch, which the second device gets. */
+  private static BatchTarget heldInNextEpoch(CountDownLatch gate) {
+    return (out, context) -> {
+      if (context.epoch() == 1 && context.index() == 1) {
+        await(gate);
+      }
+      Numbered.fill(out, context);
+    };
+  }
+
   @Test
   @DisplayName("a loop that is left early, and a timeout within an epoch: the rest comes next")
   void epochInParts() throws Exception {
     CountDownLatch gate = new CountDownLatch(1);
-    BatchTarget target =
-        (out, context) -> {
-          if (context.epoch() == 1 && context.index() == 1) {
-            await(gate);
-          }
-          Numbered.fill(out, context);
-        };
+    BatchTarget target = heldInNextEpoch(gate);
     try (ParallelLoader loader = loader(target).batchesPerEpoch(4).epochs(2).start()) {
       for (ParallelBatch step : loader.epoch()) {
         step.close();
@@ -489,13 +493,7 @@ class ParallelLoaderTest {
   @DisplayName("a loop that comes to its end leaves what is kept of the next epoch")
   void epochOverWithAnother() throws Exception {
     CountDownLatch gate = new CountDownLatch(1);
-    BatchTarget target =
-        (out, context) -> {
-          if (context.epoch() == 1 && context.index() == 1) {
-            await(gate);
-          }
-          Numbered.fill(out, context);
-        };
+    BatchTarget target = heldInNextEpoch(gate);
     try (ParallelLoader loader = loader(target).batchesPerEpoch(2).epochs(2).start()) {
       Iterator<ParallelBatch> first = loader.epoch().iterator();
       first.next();

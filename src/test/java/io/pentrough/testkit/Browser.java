@@ -13,8 +13,6 @@ import java.util.concurrent.TimeUnit;
 /** Chromium or Chrome without a window: it opens a page, prints or draws it, and ends. */
 public final class Browser {
 
-  private static final int SECONDS = 60;
-
   private Browser() {}
 
   /**
@@ -61,7 +59,7 @@ public final class Browser {
             .redirectError(errors.toFile())
             .start();
     try {
-      if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
+      if (!process.waitFor(Patience.PROGRAM_SECONDS, TimeUnit.SECONDS)) {
         throw new IOException(browser + " does not end: " + Files.readString(errors));
       }
       if (process.exitValue() != 0) {
