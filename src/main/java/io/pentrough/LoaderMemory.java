@@ -5,7 +5,6 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
-import io.pentrough.device.DirectMemory;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.WorkFailedException;
 import java.util.ArrayDeque;
@@ -71,9 +70,7 @@ final class LoaderMemory {
       boolean handOver,
       @Nullable StagePlan stages,
       Time time) {
-    if (device.copiesInCaller()) { // such a device's memory is the JVM's own
-      requireDirectMemory(plan);
-    }
+    requireMemory(device, plan);
     Deque<AutoCloseable> opened = new ArrayDeque<>();
     try {
       DeviceStream copyStream = keep(opened, device.newStream());
@@ -114,17 +111,18 @@ final class LoaderMemory {
   }
 
   /** Refuses at once what would be refused after many seconds of allocating. */
-  private static void requireDirectMemory(MemoryPlan plan) {
-    DirectMemory.whyNot(plan.totalBytes())
+  private static void requireMemory(Device device, MemoryPlan plan) {
+    device
+        .whyNotAllocate(plan.totalBytes())
         .ifPresent(
             why -> {
               throw new DeviceException(
                   "the loader needs "
                       + Units.bytes(plan.totalBytes())
-                      + " of direct memory, and "
+                      + ", and "
                       + why
-                      + ": lower workers, hostSlots, deviceSlots or the batch size, or raise"
-                      + " -XX:MaxDirectMemorySize ("
+                      + ": lower workers, hostSlots, deviceSlots or the batch size, or allow more"
+                      + " ("
                       + plan
                       + ")");
             });

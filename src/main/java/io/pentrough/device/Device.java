@@ -1,5 +1,7 @@
 package io.pentrough.device;
 
+import java.util.Optional;
+
 /**
  * A device with its own memory and asynchronous streams: a GPU, or the host in its place.
  *
@@ -87,6 +89,19 @@ public interface Device extends AutoCloseable {
    * @throws IllegalStateException if the memory is closed
    */
   DeviceBuffer map(PinnedBuffer pinned);
+
+  /**
+   * Why this device cannot give so much memory, if it can tell before it tries. A loader asks when
+   * it starts, so that a plan that is too large is refused at once. Allocates none of it. May take
+   * as long as a refused allocation, on the host up to half a second.
+   *
+   * @param bytes pinned memory and device memory together
+   * @return in words, for example {@code the JVM allows 5.9 GiB of direct memory
+   *     (-XX:MaxDirectMemorySize)}; empty if it may be had, or if only an allocation can tell
+   */
+  default Optional<String> whyNotAllocate(long bytes) {
+    return Optional.empty();
+  }
 
   /**
    * Makes a stream that does not synchronise with any other.

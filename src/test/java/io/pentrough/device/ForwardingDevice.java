@@ -1,5 +1,7 @@
 package io.pentrough.device;
 
+import java.util.Optional;
+
 /** Another device under a new face: what a test does not change goes through. */
 public abstract class ForwardingDevice implements Device {
 
@@ -32,6 +34,11 @@ public abstract class ForwardingDevice implements Device {
   @Override
   public DeviceBuffer map(PinnedBuffer pinned) {
     return inner.map(pinned);
+  }
+
+  @Override
+  public Optional<String> whyNotAllocate(long bytes) {
+    return inner.whyNotAllocate(bytes);
   }
 
   @Override

@@ -6,6 +6,7 @@ import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceModule;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.DirectMemory;
 import io.pentrough.device.KernelSource;
 import io.pentrough.device.PinnedBuffer;
 import java.lang.System.Logger;
@@ -14,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -299,6 +301,11 @@ public final class HostDevice implements Device {
   @Override
   public DeviceBuffer map(PinnedBuffer pinned) {
     return new HostBlock(own(pinned, "pinned").memory(), false);
+  }
+
+  @Override
+  public Optional<String> whyNotAllocate(long bytes) {
+    return DirectMemory.whyNot(bytes); // both kinds of memory are the JVM's own
   }
 
   @Override
