@@ -32,7 +32,7 @@ public final class StatisticsOfABatch {
     long asked = System.nanoTime();
     stats.filled(asked - lastRead);
     stats.slotWaited(0);
-    stats.starved(false, asked); // Core.lookForJobs
+    stats.stalls.starved(false, asked); // Core.lookForJobs
     // CopyProgress.ran
     stats.copyStarted(asked);
     stats.copyEnded(asked);

@@ -133,7 +133,7 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
   @Override
   public final LoaderStats stats() {
     try {
-      return engine.stats();
+      return engine.reports.statistics();
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -142,7 +142,7 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
   @Override
   public final LoaderSnapshot snapshot() {
     try {
-      return engine.snapshot();
+      return engine.reports.snapshot();
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -151,7 +151,7 @@ abstract sealed class AbstractLoader implements BatchLoader permits BackgroundLo
   @Override
   public final Trace trace() {
     try {
-      return engine.trace();
+      return engine.reports.trace();
     } finally {
       Reference.reachabilityFence(this);
     }

@@ -2,9 +2,7 @@ package io.pentrough;
 
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -12,9 +10,8 @@ import org.jspecify.annotations.Nullable;
  * The end of a loader: stops everybody, waits within a bound for what is in use, and leaves the
  * rest to whoever finishes last (I7). The copy thread gives the memory back.
  *
- * <p>A thread that closes does not wait for what it holds itself, a lease or the worker it runs on,
- * nor for what others who are closing hold: they may be waiting for that. Loaders that are closed
- * together count as one in this.
+ * <p>A thread that closes does not wait for what it holds itself ({@link Holders}). Loaders that
+ * are closed together count as one in this.
  */
 final class Closing {
 
@@ -26,20 +23,21 @@ final class Closing {
 
   private final Core core;
   private final Leases leases;
+  private final Reports reports;
   private final Thread copyThread;
+  private final Holders holders;
 
   // Guarded by the core.
-
-  /** Who has called close(), ever. */
-  private final Set<Thread> closers = new HashSet<>();
 
   private boolean reported;
   private boolean slowFreeReported;
 
-  Closing(Core core, Leases leases, Thread copyThread) {
+  Closing(Core core, Leases leases, Reports reports, Thread copyThread) {
     this.core = core;
     this.leases = leases;
+    this.reports = reports;
     this.copyThread = copyThread;
+    holders = new Holders(core);
   }
 
   /**
@@ -107,7 +105,7 @@ final class Closing {
       if (reported) {
         return false;
       }
-      if (closers.add(caller)) {
+      if (holders.addCloser(caller)) {
         core.notifyAll(); // who closes already does not wait for what this thread holds
       }
       core.beginClosing(started);
@@ -118,17 +116,11 @@ final class Closing {
   /** Whether the thread holds something of another one of these loaders. */
   private static boolean holdsElsewhere(Thread thread, List<Closing> loaders, Closing loader) {
     for (Closing other : loaders) {
-      if (other != loader && other.holdsSomething(thread)) {
+      if (other != loader && other.holders.holdsSomething(thread)) {
         return true;
       }
     }
     return false;
-  }
-
-  private boolean holdsSomething(Thread thread) {
-    synchronized (core) {
-      return slotsOf(thread) > 0 || isWorker(thread);
-    }
   }
 
   /**
@@ -145,7 +137,7 @@ final class Closing {
     do {
       slow = null;
       synchronized (core) {
-        while (slow == null && !hasEnded(caller, elsewhere)) {
+        while (slow == null && !holders.haveEnded(caller, elsewhere)) {
           long now = core.time.now();
           long left = bound - (now - started);
           if (left <= 0) {
@@ -219,67 +211,13 @@ final class Closing {
     return interrupted;
   }
 
-  private boolean hasEnded(Thread caller, boolean elsewhere) {
-    if (!elsewhere && slotsOf(caller) == 0 && !isWorker(caller)) {
-      return core.isTerminated() && workersAlive() == 0;
-    }
-    int slots = 0;
-    int closingWorkers = 0;
-    for (Thread closer : closers) {
-      slots += slotsOf(closer);
-      closingWorkers += isWorker(closer) ? 1 : 0;
-    }
-    return workersAlive() == closingWorkers && (core.isTerminated() || slotsInUse() == slots);
-  }
-
-  private int workersAlive() {
-    int alive = 0;
-    for (WorkerState worker : core.workers) {
-      alive += worker.isAlive() ? 1 : 0;
-    }
-    return alive;
-  }
-
-  private int slotsInUse() {
-    int inUse = 0;
-    for (HostSlot slot : core.ledger.hostSlots()) {
-      inUse += slot.outOfUse ? 0 : 1;
-    }
-    for (DeviceSlot slot : core.ledger.deviceSlots()) {
-      inUse += slot.outOfUse ? 0 : 1;
-    }
-    return inUse;
-  }
-
-  /** How many slots are in the hands of a thread: leased, or being filled by it. */
-  private int slotsOf(Thread thread) {
-    int slots = core.ledger.device.heldBy(thread) * (core.settings.zeroCopy() ? 2 : 1);
-    for (WorkerState worker : core.workers) {
-      slots += worker.filling != null && worker.thread() == thread ? 1 : 0;
-    }
-    return slots;
-  }
-
-  private boolean isWorker(Thread thread) {
-    for (WorkerState worker : core.workers) {
-      if (worker.isAlive() && worker.thread() == thread) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** Unless there is nothing to wait for any more; a target that is closing itself is let be. */
+  /** Unless there is nothing to wait for any more. */
   private void interruptTargets(boolean elsewhere) {
     synchronized (core) {
-      if (hasEnded(Thread.currentThread(), elsewhere)) {
+      if (holders.haveEnded(Thread.currentThread(), elsewhere)) {
         return;
       }
-      for (WorkerState worker : core.workers) {
-        if (worker.filling != null && !closers.contains(worker.thread())) {
-          worker.thread().interrupt();
-        }
-      }
+      holders.interruptTargets();
     }
   }
 
@@ -297,8 +235,8 @@ final class Closing {
         return;
       }
       reported = true;
-      boolean isBeingFreed = elsewhere && slotsInUse() == 0 && workersAlive() == 0;
-      left = core.isTerminated() || isBeingFreed ? null : core.diagnosis();
+      boolean isBeingFreed = elsewhere && holders.areNone();
+      left = core.isTerminated() || isBeingFreed ? null : reports.diagnosis();
       asked = core.memory.asked();
       alreadyReported = slowFreeReported;
     }

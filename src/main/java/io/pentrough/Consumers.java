@@ -25,18 +25,22 @@ final class Consumers {
   private final Core core;
   private final CopyStrategy copies;
   private final Leases leases;
+  private final Reports reports;
   private final Skips skips;
   private final Deliveries deliveries;
+  private final JobShortage shortage;
 
   /** Guarded by the core. */
   private boolean anyDelivered;
 
-  Consumers(Core core, CopyStrategy copies, Leases leases) {
+  Consumers(Core core, CopyStrategy copies, Leases leases, Reports reports) {
     this.core = core;
     this.copies = copies;
     this.leases = leases;
+    this.reports = reports;
     skips = new Skips(core.settings.failurePolicy(), core.source.epochTarget(), core.stats);
     deliveries = new Deliveries(core, skips);
+    shortage = new JobShortage(core);
   }
 
   /** See {@link Deliveries#nextEpoch}. */
@@ -62,7 +66,7 @@ final class Consumers {
       if (batch != null) {
         return batch;
       }
-      core.log(Level.WARNING, core.diagnosis().afterWaiting(core.time.now() - asked), null);
+      core.log(Level.WARNING, reports.diagnosis().afterWaiting(core.time.now() - asked), null);
     }
   }
 
@@ -77,7 +81,7 @@ final class Consumers {
     DeviceBatch batch = poll(stream, timeoutNanos, queued, recipient, Schedule.FOR_EVER);
     if (batch == null) {
       long waited = core.time.now() - asked;
-      throw new BatchTimeoutException(core.diagnosis().afterWaiting(waited), core.lastFailure());
+      throw new BatchTimeoutException(reports.diagnosis().afterWaiting(waited), core.lastFailure());
     }
     return batch;
   }
@@ -130,7 +134,7 @@ final class Consumers {
       if (event != null) {
         event.ended(core.settings.name(), queued, found, thrown);
       }
-      core.tellFlightRecorder();
+      reports.tellFlightRecorder();
     }
   }
 
@@ -149,7 +153,7 @@ final class Consumers {
         skips.reportPending(core);
       }
       if (outcome instanceof DeviceSlot slot) {
-        warnOfShortage();
+        shortage.warn();
         leases.open(lease, slot, queued);
         return lease;
       }
@@ -213,7 +217,7 @@ final class Consumers {
           core.stats.delivered(core.memory(slot).bytes);
           core.stats.takenBy(Thread.currentThread().getId());
           lease.taken(slot, core.ledger.order.lowestOpen(), core.ledger.order.deliveries());
-          core.lookForShortage();
+          shortage.look();
         }
         return found;
       }
@@ -248,7 +252,7 @@ final class Consumers {
 
   /** Throws if the calling thread holds every slot, and so would wait for itself. */
   void requireSlotOfOthers() {
-    int slots = core.ledger.deviceSlots().size();
+    int slots = core.ledger.device.slots.size();
     if (core.ledger.device.heldBy(Thread.currentThread()) == slots) {
       throw new AllSlotsHeldException(
           "this thread holds all "
@@ -291,17 +295,6 @@ final class Consumers {
       } finally {
         waitsNoMore(core.time.now());
       }
-    }
-  }
-
-  private void warnOfShortage() {
-    if (core.takeShortage()) {
-      core.log(
-          Level.WARNING,
-          "fewer jobs are queued than there are workers ("
-              + core.settings.workers()
-              + "), so some of them wait: submit further ahead",
-          null);
     }
   }
 }

@@ -46,7 +46,7 @@ final class CopyProgress {
   /** The next copy waits for work of a consumer. */
   void heldUp() {
     synchronized (core) {
-      core.stats.copyHeldUp(core.time.now());
+      core.stats.stalls.copyHeldUp(core.time.now());
     }
   }
 
@@ -60,7 +60,7 @@ final class CopyProgress {
       long now = core.time.now();
       begins(slot, now);
       if (wasHeldUp) {
-        core.stats.copyLetGo(now);
+        core.stats.stalls.copyLetGo(now);
       }
     }
   }
@@ -78,7 +78,7 @@ final class CopyProgress {
    */
   void queued(DeviceSlot slot, boolean begins) {
     synchronized (core) {
-      core.ledger.queued(slot);
+      core.ledger.device.queued(slot);
       if (begins) {
         begins(slot, core.time.now());
       }
@@ -111,7 +111,7 @@ final class CopyProgress {
     if (hasStages) {
       core.stats.stagesStarted(now);
     }
-    core.ledger.copied(slot.source(), now);
+    core.ledger.host.copied(slot.source(), now);
     if (wake == Wake.LATER) {
       core.workerSignaller.wakeLater();
     }
@@ -141,7 +141,7 @@ final class CopyProgress {
       core.stats.stagesEnded(now);
       stagedUntil = now;
     }
-    if (core.ledger.ready(slot, now)) {
+    if (core.ledger.device.ready(slot, now)) {
       core.stats.firstReady(now);
       core.consumers.tell();
     } else {
@@ -189,7 +189,7 @@ final class CopyProgress {
   void stageFailed(DeviceSlot slot, Throwable failure) {
     synchronized (core) {
       core.failed(failure);
-      core.ledger.stageFailed(slot, failure);
+      core.ledger.device.stageFailed(slot, failure);
     }
   }
 
@@ -208,9 +208,9 @@ final class CopyProgress {
         core.memory(slot).fence.allOver();
         if (slot.state == DeviceSlot.State.RETURNING
             && slot.source().state == HostSlot.State.MAPPED) {
-          core.stats.slotNoMoreInUse(now);
+          core.stats.stalls.slotNoMoreInUse(now);
         }
-        core.ledger.returned(slot, now);
+        core.ledger.device.returned(slot, now);
         core.copySignal.mayCopy();
         core.workerSignaller.wakeOne();
       }

@@ -17,14 +17,21 @@ final class CopyThread implements Runnable {
   private final Core core;
   private final CopyStrategy copies;
   private final Leases leases;
+  private final Reports reports;
   private final LeaseWatch overdue;
   private final WorkerWatch unbegun;
 
   CopyThread(
-      Core core, CopyStrategy copies, Leases leases, LeaseWatch overdue, WorkerWatch unbegun) {
+      Core core,
+      CopyStrategy copies,
+      Leases leases,
+      Reports reports,
+      LeaseWatch overdue,
+      WorkerWatch unbegun) {
     this.core = core;
     this.copies = copies;
     this.leases = leases;
+    this.reports = reports;
     this.overdue = overdue;
     this.unbegun = unbegun;
     thread = new Thread(this, "pentrough-" + core.settings.name() + "-copy");
@@ -62,7 +69,7 @@ final class CopyThread implements Runnable {
       long untilNextLook = Math.min(overdue.look(), unbegun.look());
       leases.closeCollected();
       CopyStrategy.Progress progress = copies.work();
-      core.tellFlightRecorder();
+      reports.tellFlightRecorder();
       if (progress == CopyStrategy.Progress.IDLE && core.isStopped()) {
         return;
       }
@@ -74,7 +81,7 @@ final class CopyThread implements Runnable {
   }
 
   private void terminated() {
-    core.tellFlightRecorder();
+    reports.tellFlightRecorder();
     List<String> refused = core.memory.refused();
     if (!refused.isEmpty()) {
       core.log(
@@ -91,7 +98,7 @@ final class CopyThread implements Runnable {
       core.park(this, leases.mustLookAgain() ? Math.min(rest, ENDED_NANOS) : rest);
       leases.closeCollected();
       leases.closeAbandonedLoops();
-      core.tellFlightRecorder();
+      reports.tellFlightRecorder();
     }
   }
 }

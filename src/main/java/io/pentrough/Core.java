@@ -48,8 +48,6 @@ final class Core {
   final Time time;
   final CopySignal copySignal = new CopySignal();
   final JobSource source;
-  final Trace.Setup setup;
-  final Jfr.Watch flightRecorder;
 
   // Guarded by this.
   final SlotLedger ledger;
@@ -69,9 +67,6 @@ final class Core {
 
   /** Whether the ledger has stopped, and {@link #requireUsable} throws: asked without the lock. */
   private volatile boolean stopped;
-
-  /** Whether a shortage of jobs is to be reported. */
-  private volatile boolean shortage;
 
   Core(
       Device device,
@@ -93,19 +88,6 @@ final class Core {
             settings.ordered(),
             settings.zeroCopy(),
             trace);
-    setup =
-        new Trace.Setup(
-            settings.name(),
-            device.name(),
-            !device.copiesInCaller(),
-            source instanceof JobQueue,
-            settings.zeroCopy(),
-            settings.stages() != null,
-            settings.firstWorker(),
-            settings.workers(),
-            plan.hostSlots(),
-            plan.deviceSlots());
-    flightRecorder = new Jfr.Watch(setup, this::statistics);
     int cores = Runtime.getRuntime().availableProcessors();
     stats = new StatsRecorder(settings.workers(), cores, plan.hostSlots(), plan.deviceSlots());
     stats.pageable(memory.pageableBytes());
@@ -244,24 +226,7 @@ final class Core {
   /** The number of jobs to be had may have changed. */
   void lookForJobs(long now) {
     assert Thread.holdsLock(this);
-    stats.starved(source.mayGrow() && !ledger.order.hasNumbersLeft(), now);
-  }
-
-  /** A batch was delivered: there may be fewer jobs now than workers. */
-  void lookForShortage() {
-    assert Thread.holdsLock(this);
-    if (source.runsShort(settings.workers())) {
-      shortage = true;
-    }
-  }
-
-  /** Whether the caller has to report a shortage of jobs. Without the lock. */
-  boolean takeShortage() {
-    boolean taken = shortage;
-    if (taken) {
-      shortage = false;
-    }
-    return taken;
+    stats.stalls.starved(source.mayGrow() && !ledger.order.hasNumbersLeft(), now);
   }
 
   /** The lowest open number may have moved on. */
@@ -302,50 +267,6 @@ final class Core {
 
   synchronized @Nullable Throwable lastFailure() {
     return lastFailure;
-  }
-
-  LoaderStats statistics() {
-    ThreadUsage threads = threadUsage();
-    synchronized (this) {
-      return stats.snapshot(time.now(), threads);
-    }
-  }
-
-  synchronized LoaderSnapshot snapshot() {
-    return new LoaderSnapshot(settings.name(), ledger, source, workers, time.now());
-  }
-
-  /** Without the lock: the JVM takes its time. */
-  ThreadUsage threadUsage() {
-    long consumer;
-    synchronized (this) {
-      consumer = stats.consumer();
-    }
-    return ThreadUsage.read(
-        workers.stream().mapToLong(worker -> worker.thread().getId()).toArray(), consumer);
-  }
-
-  /** Of this moment; to be written out without the lock. */
-  synchronized Diagnosis diagnosis() {
-    return new Diagnosis(snapshot(), stats.skips(), stats.badSamples());
-  }
-
-  /** Tells the Flight Recorder of the batches that are over, if it asks. Without the lock. */
-  void tellFlightRecorder() {
-    assert !Thread.holdsLock(this);
-    flightRecorder.look();
-    if (!trace.hasUnreported()) {
-      return;
-    }
-    List<TraceEntry> over;
-    long startedAt;
-    synchronized (this) {
-      over = trace.takeUnreported();
-      startedAt = trace.startedAt();
-    }
-    for (TraceEntry entry : over) {
-      Jfr.batch(settings.name(), startedAt, entry);
-    }
   }
 
   /** Logs; a logger that throws must not cost a slot or a thread. Without the lock. */

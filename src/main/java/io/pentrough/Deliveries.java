@@ -92,11 +92,11 @@ final class Deliveries {
 
   /** Whether the next batch is not there, or may be delivered; else it fails from now on. */
   private boolean nextIsAllowed(boolean queued) {
-    DeviceSlot next = core.ledger.next(queued);
+    DeviceSlot next = core.ledger.device.nextBatch(queued);
     if (next == null || skips.allows(core.memory(next).badSamples)) {
       return true;
     }
-    core.ledger.refuse(next, skips.tooMany(core.memory(next).badSamples));
+    core.ledger.device.refuse(next, skips.tooMany(core.memory(next).badSamples));
     return false;
   }
 

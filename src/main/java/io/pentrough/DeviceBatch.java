@@ -52,6 +52,9 @@ public final class DeviceBatch implements AutoCloseable {
   private final int lastEpoch;
   private boolean isRepeat;
 
+  /** Whether a loop has it, which closes it. */
+  private boolean inLoop;
+
   /** Whether the holder has closed it; if not, a loop has, or the loader. */
   private volatile boolean closedByHolder;
 
@@ -60,6 +63,7 @@ public final class DeviceBatch implements AutoCloseable {
     this.stream = stream;
     this.recipient = recipient;
     this.lastEpoch = lastEpoch;
+    inLoop = recipient == Recipient.LOOP;
   }
 
   /** What comes behind this epoch is not for this lease. */
@@ -285,6 +289,7 @@ public final class DeviceBatch implements AutoCloseable {
 
   /** The step that this was taken for is complete, see {@link Leases#handOver}. */
   void handOver(boolean inLoop, long now) {
+    this.inLoop = inLoop;
     leases.handOver(this, held(), inLoop, now);
   }
 
@@ -317,7 +322,7 @@ public final class DeviceBatch implements AutoCloseable {
           "batch "
               + index
               + " is closed: its memory may hold another batch by now; "
-              + (recipient == Recipient.LOOP && !closedByHolder
+              + (inLoop && !closedByHolder
                   ? "a loop's batch is closed when the loop takes the next one, and when the loader is"
                       + " closed; copy out what you keep (DeviceArray.copyTo), or take batches with"
                       + " get() and close them yourself"

@@ -1,30 +1,42 @@
 package io.pentrough;
 
+import io.pentrough.Trace.Step;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The device slots, and the questions of a {@link SlotLedger} that need a look at all of them. */
+/**
+ * The device slots of a {@link SlotLedger}, from the reservation for a copy until the slot is free
+ * again, and the questions that need a look at all of them.
+ */
 final class DeviceRing {
 
   final List<DeviceSlot> slots;
 
   private final DeliveryOrder order;
+  private final TraceRecorder trace;
 
-  DeviceRing(int depth, DeliveryOrder order) {
+  /** The host slot of the same number is the same memory; null where batches are copied. */
+  private final @Nullable HostRing mapped;
+
+  DeviceRing(int depth, DeliveryOrder order, TraceRecorder trace, @Nullable HostRing mapped) {
     List<DeviceSlot> made = new ArrayList<>();
     for (int i = 0; i < depth; i++) {
       made.add(new DeviceSlot(i));
     }
     slots = List.copyOf(made);
     this.order = order;
+    this.trace = trace;
+    this.mapped = mapped;
   }
+
+  // ---- the copy's side
 
   /**
    * The slot that has been free for the longest time. The consumer's work on the others is younger,
    * and a copy would wait for it.
    */
-  @Nullable DeviceSlot free() {
+  @Nullable DeviceSlot longestFree() {
     DeviceSlot oldest = null;
     for (int i = 0; i < slots.size(); i++) { // an iterator would be heap for each batch (I6)
       DeviceSlot slot = slots.get(i);
@@ -35,6 +47,50 @@ final class DeviceRing {
     }
     return oldest;
   }
+
+  /** A stage failed. Reported in place of the batch, once its copy has ended. */
+  void stageFailed(DeviceSlot slot, Throwable failure) {
+    slot.require(slot.underCopy, "fail the stage");
+    refuse(slot, failure);
+  }
+
+  /** The copy has been queued: from now on a stream can wait for it. */
+  void queued(DeviceSlot slot) {
+    slot.copyQueued = true;
+  }
+
+  /** The slot whose copy or stage runs, and ends first; null if none does. */
+  @Nullable DeviceSlot firstUnderCopy() {
+    DeviceSlot first = null;
+    for (int i = 0; i < slots.size(); i++) {
+      DeviceSlot slot = slots.get(i);
+      if (slot.state == DeviceSlot.State.COPYING
+          && slot.copyBegun
+          && (first == null || slot.copySinceNanos < first.copySinceNanos)) {
+        first = slot;
+      }
+    }
+    return first;
+  }
+
+  /**
+   * The batch stands on the device. True if it waits for a consumer now; else it has one already,
+   * or its slot is free because nobody wants it any more.
+   */
+  boolean ready(DeviceSlot slot, long now) {
+    slot.require(slot.underCopy, "ready");
+    slot.underCopy = false;
+    slot.entry.reach(Step.READY, now);
+    boolean wanted = slot.state == DeviceSlot.State.COPYING && !order.isStale(slot.generation);
+    if (wanted) {
+      slot.enter(DeviceSlot.State.READY, now);
+    } else if (slot.state == DeviceSlot.State.COPYING || slot.state == DeviceSlot.State.RETURNING) {
+      free(slot, now);
+    }
+    return wanted;
+  }
+
+  // ---- the consumer's side
 
   /**
    * The batch that is to be delivered next; null if it is not there.
@@ -60,7 +116,13 @@ final class DeviceRing {
         && !order.isStale(slot.generation);
   }
 
-  /** The stage's failure that is to be told next, before the given order; null if there is none. */
+  /** The batch that is to be delivered next cannot be: told instead of it, once it is ready. */
+  void refuse(DeviceSlot slot, Throwable failure) {
+    slot.failure = failure;
+    slot.entry.failed(failure);
+  }
+
+  /** The failure that is to be told next, before the given order; null if there is none. */
   @Nullable DeviceSlot nextFailed(long before) {
     DeviceSlot first = null;
     for (int i = 0; i < slots.size(); i++) {
@@ -75,18 +137,21 @@ final class DeviceRing {
     return first;
   }
 
-  /** The slot whose copy or stage runs, and ends first; null if none does. */
-  @Nullable DeviceSlot firstUnderCopy() {
-    DeviceSlot first = null;
+  /** A consumer takes the batch. */
+  void lease(DeviceSlot slot, Thread holder, long now) {
+    slot.leaseTo(holder);
+    slot.warnedOfLease = false;
+    slot.entry.end(Trace.Result.DELIVERED, now);
+    slot.enter(DeviceSlot.State.LEASED, now);
+  }
+
+  /** How many slots the thread holds leases of. */
+  int heldBy(Thread holder) {
+    int held = 0;
     for (int i = 0; i < slots.size(); i++) {
-      DeviceSlot slot = slots.get(i);
-      if (slot.state == DeviceSlot.State.COPYING
-          && slot.copyBegun
-          && (first == null || slot.copySinceNanos < first.copySinceNanos)) {
-        first = slot;
-      }
+      held += slots.get(i).holder() == holder ? 1 : 0;
     }
-    return first;
+    return held;
   }
 
   /** Whether a consumer holds a batch. */
@@ -99,12 +164,59 @@ final class DeviceRing {
     return false;
   }
 
-  /** How many slots the thread holds leases of. */
-  int heldBy(Thread holder) {
-    int held = 0;
-    for (int i = 0; i < slots.size(); i++) {
-      held += slots.get(i).holder() == holder ? 1 : 0;
+  /**
+   * The lease is closed and its release recorded (I2).
+   *
+   * @return whether the slot is mapped, so that the host may not write it before {@link #returned}
+   */
+  boolean release(DeviceSlot slot, long now) {
+    endLease(slot, "release", now);
+    if (mapped != null || slot.underCopy) {
+      slot.enter(DeviceSlot.State.RETURNING, now);
+    } else {
+      free(slot, now);
     }
-    return held;
+    return mapped != null;
+  }
+
+  /**
+   * The lease is closed but its release could not be recorded: nobody can tell when the slot may be
+   * written (I2).
+   */
+  void poison(DeviceSlot slot, long now) {
+    endLease(slot, "poison", now);
+    slot.enter(DeviceSlot.State.POISONED, now);
+  }
+
+  private static void endLease(DeviceSlot slot, String step, long now) {
+    slot.require(slot.state == DeviceSlot.State.LEASED, step);
+    slot.forgetHolder();
+    slot.entry.reach(Step.CLOSED, now);
+  }
+
+  /** The consumer's work has run, as the host sees it: the slot may be written again, or freed. */
+  void returned(DeviceSlot slot, long now) {
+    slot.require(
+        slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.POISONED,
+        "returned");
+    free(slot, now);
+  }
+
+  // ---- back to free
+
+  void freeUndelivered(long now) {
+    for (DeviceSlot slot : slots) {
+      if (slot.state == DeviceSlot.State.READY) {
+        free(slot, now);
+      }
+    }
+  }
+
+  void free(DeviceSlot slot, long now) {
+    slot.entry = trace.freed(slot.entry, now);
+    slot.free(now);
+    if (mapped != null) {
+      mapped.free(slot.source(), now);
+    }
   }
 }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * One place of the device ring, as the {@link SlotLedger} sees it. Its memory is a {@link
  * DeviceSlotMemory}.
  */
-final class DeviceSlot implements Outcome {
+final class DeviceSlot extends RingSlot<DeviceSlot.State> implements Outcome {
 
   enum State {
     /** A queued copy writes it. */
@@ -32,26 +32,7 @@ final class DeviceSlot implements Outcome {
     FREE
   }
 
-  final int number;
-
-  State state = State.FREE;
-  long sinceNanos;
-
-  /** Nobody uses it any more, after the end. Set under the monitor, by the thread that reads it. */
-  boolean outOfUse;
-
-  // The batch, from copy to free.
-  long sequence;
-  int epoch;
-  long index;
-  boolean isRepeat;
-  int generation;
-  int worker;
-  long order;
   private @Nullable Thread holder;
-
-  /** What has happened to the batch. */
-  TraceEntry entry = new TraceEntry();
 
   /** How many leases of this slot have been closed. */
   private final AtomicInteger leasesClosed = new AtomicInteger();
@@ -64,9 +45,6 @@ final class DeviceSlot implements Outcome {
 
   /** The stream of the lease. */
   @Nullable DeviceStream leasedFor;
-
-  /** What a stage threw: told instead of the batch. */
-  @Nullable Throwable failure;
 
   /** From the reservation for a copy until the host has seen it end. */
   boolean underCopy;
@@ -89,7 +67,7 @@ final class DeviceSlot implements Outcome {
   private @Nullable HostSlot source;
 
   DeviceSlot(int number) {
-    this.number = number;
+    super(number, State.FREE);
   }
 
   /**
@@ -170,10 +148,5 @@ final class DeviceSlot implements Outcome {
   void free(long now) {
     failure = null;
     enter(State.FREE, now);
-  }
-
-  void enter(State next, long now) {
-    state = next;
-    sinceNanos = now;
   }
 }

@@ -30,6 +30,7 @@ final class Engine {
   }
 
   final Core core;
+  final Reports reports;
   private final Submissions submissions;
   private final Consumers consumers;
   private final Closing closing;
@@ -56,17 +57,18 @@ final class Engine {
     }
     engine.startWorkers();
     engine.startStatusLog(settings.statusLogNanos());
-    engine.core.tellFlightRecorder();
+    engine.reports.tellFlightRecorder();
     return engine;
   }
 
   private Engine(Core core) {
     this.core = core;
+    reports = new Reports(core);
     CopyStrategy copies = strategy(core);
     Producers producers = new Producers(core, copies);
-    submissions = new Submissions(core);
-    Leases leases = new Leases(core, copies);
-    consumers = new Consumers(core, copies, leases);
+    submissions = new Submissions(core, reports);
+    Leases leases = new Leases(core, copies, reports);
+    consumers = new Consumers(core, copies, leases, reports);
     LoaderOptions settings = core.settings;
     LeaseWatch overdue =
         new LeaseWatch(
@@ -74,14 +76,14 @@ final class Engine {
             settings.leakDetection(),
             core.time::now,
             core,
-            core.ledger.deviceSlots(),
+            core.ledger.device.slots,
             core.source,
             (what, leasedAt) -> core.log(Level.WARNING, what, leasedAt));
-    copyThread = new CopyThread(core, copies, leases, overdue, new WorkerWatch(core));
-    closing = new Closing(core, leases, copyThread.thread);
+    copyThread = new CopyThread(core, copies, leases, reports, overdue, new WorkerWatch(core));
+    closing = new Closing(core, leases, reports, copyThread.thread);
     FirstFillCheck check = new FirstFillCheck(settings.name());
     for (WorkerState state : core.workers) {
-      workers.add(new Worker(state, core, producers, check));
+      workers.add(new Worker(state, core, producers, reports, check));
     }
     synchronized (core) {
       long now = core.time.now();
@@ -126,7 +128,7 @@ final class Engine {
   private void startStatusLog(long intervalNanos) {
     if (intervalNanos > 0) {
       try {
-        StatusLog.start(core, intervalNanos);
+        StatusLog.start(core, reports, intervalNanos);
       } catch (Throwable t) {
         close();
         throw t;
@@ -168,7 +170,7 @@ final class Engine {
 
   /** See {@link Consumers#awaitReady}; for a lease that is open. */
   boolean awaitReady(DeviceBatch lease, long timeoutNanos) throws InterruptedException {
-    return consumers.awaitReady(core.ledger.deviceSlots().get(lease.slot()), timeoutNanos);
+    return consumers.awaitReady(core.ledger.device.slots.get(lease.slot()), timeoutNanos);
   }
 
   /** What a {@link BatchQueue} asks. */
@@ -192,7 +194,7 @@ final class Engine {
           .tell(); // the awaited number may lie behind the end, and is not asked for again
     }
     core.copySignal.wakeCopyThread();
-    core.tellFlightRecorder();
+    reports.tellFlightRecorder();
   }
 
   /** See {@link Consumers#nextEpoch}. */
@@ -209,27 +211,6 @@ final class Engine {
     }
   }
 
-  LoaderStats stats() {
-    return core.statistics();
-  }
-
-  LoaderSnapshot snapshot() {
-    return core.snapshot();
-  }
-
-  Trace trace() {
-    Trace.Clock clock = Trace.Clock.read(core.time);
-    ThreadUsage threads = core.threadUsage();
-    TraceRecorder.Picture picture;
-    LoaderStats stats;
-    synchronized (core) {
-      long now = core.time.now();
-      picture = core.trace.picture(core.ledger.hostSlots(), core.ledger.deviceSlots(), now);
-      stats = core.stats.snapshot(now, threads);
-    }
-    return new Trace(core.setup, clock, picture, stats);
-  }
-
   /** See {@link Closing#close}. */
   void close() {
     close(List.of(this));
@@ -238,10 +219,10 @@ final class Engine {
   /** See {@link Closing#close}. */
   static void close(List<Engine> engines) {
     try {
-      engines.forEach(engine -> engine.core.flightRecorder.end());
+      engines.forEach(engine -> engine.reports.endStatistics());
     } finally {
       Closing.close(engines.stream().map(engine -> engine.closing).toList());
-      engines.forEach(engine -> engine.core.tellFlightRecorder());
+      engines.forEach(engine -> engine.reports.tellFlightRecorder());
     }
   }
 
@@ -274,7 +255,7 @@ final class Engine {
    */
   long availableAt(DeviceBatch lease, boolean queued) {
     synchronized (core) {
-      TraceEntry entry = core.ledger.deviceSlots().get(lease.slot()).entry;
+      TraceEntry entry = core.ledger.device.slots.get(lease.slot()).entry;
       long reserved = entry.at(Trace.Step.RESERVED);
       return queued && reserved != TraceEntry.NEVER ? reserved : entry.at(Trace.Step.READY);
     }

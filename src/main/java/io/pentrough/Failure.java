@@ -20,17 +20,12 @@ record Failure(int epoch, long index, int worker, boolean contradicts, Throwable
     return new Failure(epoch, index, worker, contradicts, other);
   }
 
-  static Failure of(HostSlot slot) {
+  static Failure of(RingSlot<?> slot) {
     return new Failure(
         slot.epoch,
         slot.index,
         slot.worker,
-        slot.contradicts,
+        slot instanceof HostSlot filled && filled.contradicts,
         Objects.requireNonNull(slot.failure));
-  }
-
-  static Failure of(DeviceSlot slot) {
-    return new Failure(
-        slot.epoch, slot.index, slot.worker, false, Objects.requireNonNull(slot.failure));
   }
 }

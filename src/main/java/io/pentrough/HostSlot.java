@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * One place of the host ring, as the {@link SlotLedger} sees it. Its memory is a {@link
  * HostSlotMemory}.
  */
-final class HostSlot {
+final class HostSlot extends RingSlot<HostSlot.State> {
 
   enum State {
     /** A worker's: the target may be writing. */
@@ -26,33 +26,13 @@ final class HostSlot {
     FREE
   }
 
-  final int number;
-
-  State state = State.FREE;
-  long sinceNanos;
-
-  /** Nobody uses it any more, after the end. Set under the monitor, by the thread that reads it. */
-  boolean outOfUse;
-
-  // The job, from claim to free.
-  long sequence;
   private @Nullable Job job;
-  int epoch;
-  long index;
-  boolean isRepeat;
-  int generation;
-  int worker;
-  long order;
-  @Nullable Throwable failure;
-
-  /** What has happened to the batch, until it is in a device slot. */
-  TraceEntry entry = new TraceEntry();
 
   /** The target's answers contradict each other: reported behind the end of the epoch, too. */
   boolean contradicts;
 
   HostSlot(int number) {
-    this.number = number;
+    super(number, State.FREE);
   }
 
   /** What the number in this slot stands for. */
@@ -72,10 +52,5 @@ final class HostSlot {
 
   Job job() {
     return Objects.requireNonNull(job);
-  }
-
-  void enter(State next, long now) {
-    state = next;
-    sinceNanos = now;
   }
 }

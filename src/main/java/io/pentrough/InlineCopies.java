@@ -58,7 +58,7 @@ final class InlineCopies extends StreamCopies {
   public void released(boolean canCopy) {
     if (canCopy && small) {
       // At most a ring: others may close and publish for as long as this thread copies.
-      copyAll(Wake.NOW, core.ledger.deviceSlots().size());
+      copyAll(Wake.NOW, core.ledger.device.slots.size());
     } else if (canCopy) {
       core.copySignal.wakeCopyThread();
     }

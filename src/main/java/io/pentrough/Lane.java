@@ -12,7 +12,7 @@ final class Lane {
   /** Where it started. */
   private final Position start;
 
-  // Guarded by the Lockstep.
+  // Guarded by the LaneGroup.
 
   /** Has been delivered, and belongs to nobody: a step gets it, or it is given back. */
   private @Nullable DeviceBatch held;

@@ -19,11 +19,13 @@ final class Leases {
 
   private final Core core;
   private final CopyStrategy copies;
+  private final Reports reports;
   private final Queue<CollectedLease> collected = new ConcurrentLinkedQueue<>();
 
-  Leases(Core core, CopyStrategy copies) {
+  Leases(Core core, CopyStrategy copies, Reports reports) {
     this.core = core;
     this.copies = copies;
+    this.reports = reports;
   }
 
   /**
@@ -50,7 +52,7 @@ final class Leases {
     } catch (Throwable t) {
       slot.closeLease(lease.number());
       synchronized (core) {
-        core.ledger.release(slot, core.time.now()); // nobody has used it
+        core.ledger.device.release(slot, core.time.now()); // nobody has used it
       }
       core.breakDown(t);
       throw t;
@@ -80,7 +82,7 @@ final class Leases {
     } finally {
       core.device.endCalls(begun);
     }
-    core.tellFlightRecorder();
+    reports.tellFlightRecorder();
   }
 
   /** Closes a lease in place of its holder. */
@@ -105,7 +107,7 @@ final class Leases {
       synchronized (core) {
         forgetReport(slot);
         held.lostOn = stream;
-        core.ledger.poison(slot, core.time.now());
+        core.ledger.device.poison(slot, core.time.now());
       }
       core.breakDown(t);
       throw t;
@@ -117,15 +119,15 @@ final class Leases {
       forgetReport(slot);
       held.fence.recorded(released);
       long now = core.time.now();
-      boolean mapped = core.ledger.release(slot, now);
+      boolean mapped = core.ledger.device.release(slot, now);
       if (mapped && hasRun) {
         held.fence.allOver();
-        core.ledger.returned(slot, now);
+        core.ledger.device.returned(slot, now);
         worker = core.workerSignaller.takeOne();
       } else {
         worker = core.workerSignaller.takeOwed();
         if (mapped) {
-          core.stats.slotStillInUse(now);
+          core.stats.stalls.slotStillInUse(now);
         }
       }
       if (core.ledger.isOver()) {
@@ -190,8 +192,8 @@ final class Leases {
    * have ended. Another thread may be about to queue work on its batch.
    */
   void closeAbandonedLoops() {
-    for (int i = 0; i < core.ledger.deviceSlots().size(); i++) {
-      DeviceSlot slot = core.ledger.deviceSlots().get(i);
+    for (int i = 0; i < core.ledger.device.slots.size(); i++) {
+      DeviceSlot slot = core.ledger.device.slots.get(i);
       DeviceStream stream;
       int number;
       synchronized (core) {
@@ -240,8 +242,8 @@ final class Leases {
       return true;
     }
     synchronized (core) {
-      for (int i = 0; i < core.ledger.deviceSlots().size(); i++) {
-        DeviceSlot slot = core.ledger.deviceSlots().get(i);
+      for (int i = 0; i < core.ledger.device.slots.size(); i++) {
+        DeviceSlot slot = core.ledger.device.slots.get(i);
         if (slot.isInLoop && slot.holder() != null) {
           return true;
         }

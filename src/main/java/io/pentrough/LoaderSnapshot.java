@@ -282,13 +282,13 @@ public final class LoaderSnapshot {
     this.loader = loader;
     waitingFor = source.describe(ledger.order.lowestOpen());
     heldBack = ledger.order.isHeldBack();
-    for (HostSlot slot : ledger.hostSlots()) {
+    for (HostSlot slot : ledger.host.slots) {
       SlotState state = slot.outOfUse ? SlotState.OUT_OF_USE : SlotState.valueOf(slot.state.name());
       hostSlots.add(
           new Slot(slot.number, state, since(slot.sinceNanos, now), slot.epoch, slot.index, null));
     }
     boolean ending = ledger.isStopped();
-    for (DeviceSlot slot : ledger.deviceSlots()) {
+    for (DeviceSlot slot : ledger.device.slots) {
       boolean isFree = slot.state == DeviceSlot.State.FREE;
       SlotState state =
           slot.outOfUse

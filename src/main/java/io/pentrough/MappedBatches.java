@@ -59,7 +59,7 @@ final class MappedBatches implements CopyStrategy {
   public Progress work() {
     boolean moved = false;
     awaited = null;
-    List<DeviceSlot> slots = core.ledger.deviceSlots();
+    List<DeviceSlot> slots = core.ledger.device.slots;
     for (int i = 0; i < slots.size(); i++) { // an iterator would be heap for each batch (I6)
       DeviceSlot slot = slots.get(i);
       if (!core.is(slot, DeviceSlot.State.RETURNING)) {

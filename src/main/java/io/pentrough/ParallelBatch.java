@@ -2,6 +2,7 @@ package io.pentrough;
 
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -93,10 +94,19 @@ public final class ParallelBatch implements AutoCloseable {
    */
   @Override
   public void close() {
+    closeAll(DeviceBatch::close);
+  }
+
+  /** Closes it because the loop that has it goes on, or ends. */
+  void closeInLoop() {
+    closeAll(DeviceBatch::closeInLoop);
+  }
+
+  private void closeAll(Consumer<DeviceBatch> close) {
     Throwable first = null;
     for (DeviceBatch batch : batches) {
       try {
-        batch.close();
+        close.accept(batch);
       } catch (RuntimeException | Error e) {
         if (first == null) {
           first = e;

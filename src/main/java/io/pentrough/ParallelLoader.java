@@ -311,7 +311,7 @@ public final class ParallelLoader implements AutoCloseable {
 
   private Iterator<ParallelBatch> iterator(int lastEpoch) {
     return new BatchIterator<>(
-        () -> getInLoop(lastEpoch), ParallelBatch::passToCaller, ParallelBatch::close);
+        () -> getInLoop(lastEpoch), ParallelBatch::passToCaller, ParallelBatch::closeInLoop);
   }
 
   private ParallelBatch getInLoop(int lastEpoch) throws InterruptedException {
@@ -377,7 +377,7 @@ public final class ParallelLoader implements AutoCloseable {
    */
   public List<LoaderSnapshot> snapshots() {
     try {
-      return lockstep.engines().stream().map(Engine::snapshot).toList();
+      return lockstep.engines().stream().map(engine -> engine.reports.snapshot()).toList();
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -391,7 +391,7 @@ public final class ParallelLoader implements AutoCloseable {
    */
   public List<Trace> traces() {
     try {
-      return lockstep.engines().stream().map(Engine::trace).toList();
+      return lockstep.engines().stream().map(engine -> engine.reports.trace()).toList();
     } finally {
       Reference.reachabilityFence(this);
     }

@@ -30,8 +30,8 @@ final class Producers {
         core.stats.slotWaited(0);
         return slot;
       }
-      core.stats.workerIdle(asked);
-      starvedBefore = core.stats.starvedNanos(asked);
+      core.stats.stalls.workerIdle(asked);
+      starvedBefore = core.stats.stalls.starvedNanos(asked);
     }
     return awaitSlot(worker, asked, starvedBefore);
   }
@@ -52,8 +52,8 @@ final class Producers {
       publish(worker, filled, thrown, endOfEpoch, now);
       next = tryClaim(worker, now);
       if (next == null) {
-        core.stats.workerIdle(now);
-        starvedBefore = core.stats.starvedNanos(now);
+        core.stats.stalls.workerIdle(now);
+        starvedBefore = core.stats.stalls.starvedNanos(now);
       } else {
         core.stats.slotWaited(0);
       }
@@ -84,9 +84,10 @@ final class Producers {
         long now = core.time.now();
         HostSlot slot = tryClaim(worker, now);
         if (slot != null || core.isStopped()) {
-          stats.workerBusy(now);
+          stats.stalls.workerBusy(now);
           if (slot != null) {
-            stats.slotWaited(Math.max(0, now - asked - (stats.starvedNanos(now) - starvedBefore)));
+            stats.slotWaited(
+                Math.max(0, now - asked - (stats.stalls.starvedNanos(now) - starvedBefore)));
           }
           return slot;
         }
@@ -97,7 +98,7 @@ final class Producers {
   }
 
   private @Nullable HostSlot tryClaim(WorkerState worker, long now) {
-    HostSlot slot = core.ledger.claim(worker.number, now);
+    HostSlot slot = core.ledger.host.claim(worker.number, now);
     core.windowMayHaveMoved(); // numbers that stand for nothing are delivered on the way
     if (slot != null) {
       core.lookForJobs(now); // this may have been the last
@@ -117,30 +118,30 @@ final class Producers {
     worker.filling = null;
     worker.sinceNanos = now;
     core.copySignal.mayCopy();
-    if (!ledger.isWanted(slot)) {
-      ledger.publish(slot, now);
+    if (!ledger.host.isWanted(slot)) {
+      ledger.host.publish(slot, now);
       return;
     }
     Throwable failure = thrown == null ? contradiction(slot, endOfEpoch) : thrown;
     if (failure == null && !endOfEpoch) {
       HostBatch batch = core.memory(slot).filled();
       if (batch.size() == 0) { // and nothing to copy
-        ledger.fail(slot, BadBatch.ofAll(batch.badSamples()), now);
+        ledger.host.fail(slot, BadBatch.ofAll(batch.badSamples()), now);
         core.consumers.tell();
       } else {
-        ledger.publish(slot, now);
+        ledger.host.publish(slot, now);
       }
       return;
     }
     core.consumers.tell();
     boolean behindTheEnd = thrown != null && !core.source.exists(slot.sequence);
     if (failure == null || behindTheEnd) {
-      ledger.markEmpty(slot, now);
+      ledger.host.markEmpty(slot, now);
       core.workerSignaller.wakeAll(); // another epoch may begin
     } else if (thrown == null) {
-      ledger.contradict(slot, failure, now);
+      ledger.host.contradict(slot, failure, now);
     } else {
-      ledger.fail(slot, failure, now);
+      ledger.host.fail(slot, failure, now);
     }
   }
 
@@ -159,7 +160,7 @@ final class Producers {
     synchronized (core) {
       core.failed(failure);
       boolean retries =
-          attempt < core.settings.failurePolicy().retries() && core.ledger.isWanted(slot);
+          attempt < core.settings.failurePolicy().retries() && core.ledger.host.isWanted(slot);
       if (retries) {
         core.trace.retried(slot, failure, core.time.now());
       }
@@ -173,7 +174,7 @@ final class Producers {
       HostSlot abandoned = worker.filling;
       if (abandoned != null) { // the library failed, and has stopped: the slot is free
         worker.filling = null;
-        core.ledger.publish(abandoned, core.time.now());
+        core.ledger.host.publish(abandoned, core.time.now());
       }
       worker.ended = true;
       core.notifyAll();

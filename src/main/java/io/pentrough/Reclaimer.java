@@ -43,7 +43,7 @@ final class Reclaimer {
       int inUse = 0;
       int unanswered = 0;
       boolean polls = false;
-      for (DeviceSlot slot : core.ledger.deviceSlots()) {
+      for (DeviceSlot slot : core.ledger.device.slots) {
         DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
         if (slot.outOfUse || held.leaked) {
           continue;
@@ -102,7 +102,7 @@ final class Reclaimer {
 
   private int hostSlotsInUse() {
     int inUse = 0;
-    for (HostSlot slot : core.ledger.hostSlots()) {
+    for (HostSlot slot : core.ledger.host.slots) {
       HostSlotMemory held = memory.hostSlots.get(slot.number);
       if (slot.outOfUse || held.leaked) {
         continue;
@@ -133,7 +133,7 @@ final class Reclaimer {
   }
 
   private void awaitUnanswered() {
-    for (DeviceSlot slot : core.ledger.deviceSlots()) {
+    for (DeviceSlot slot : core.ledger.device.slots) {
       DeviceSlotMemory held = memory.deviceSlots.get(slot.number);
       if (slot.outOfUse || held.leaked) {
         continue;

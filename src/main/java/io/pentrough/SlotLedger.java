@@ -1,7 +1,6 @@
 package io.pentrough;
 
 import io.pentrough.Trace.Step;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,7 +8,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It knows no threads, no memory and no waiting. {@link Core} is the lock around every call, and
  * its callers do the waiting; tests step it on one thread. Every method takes the time and either
- * makes one legal step or says that there is none.
+ * makes one legal step or says that there is none. Steps that concern one slot are the rings':
+ * those of a host slot until it is filled, those of a device slot from its copy on. What hands a
+ * batch from one ring to the other, or goes by the order of delivery, is here.
  *
  * <pre>
  * host slot    FREE --claim--> FILLING --publish--> FILLED --startCopy--> COPYING --copied--> FREE
@@ -34,13 +35,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class SlotLedger {
 
-  private final JobSource source;
   final DeliveryOrder order;
+  final HostRing host;
   final DeviceRing device;
-  private final HostRing host;
   private final boolean mapped;
   private final TraceRecorder trace;
-  private long published;
 
   /**
    * Makes an idle ledger.
@@ -59,77 +58,19 @@ final class SlotLedger {
       boolean ordered,
       boolean mapped,
       TraceRecorder trace) {
-    this.source = source;
     this.mapped = mapped;
     this.trace = trace;
     order = new DeliveryOrder(source, ordered);
-    host = new HostRing(hostSlots, order);
-    device = new DeviceRing(deviceSlots, order);
+    host = new HostRing(hostSlots, source, order, trace);
+    device = new DeviceRing(deviceSlots, order, trace, mapped ? host : null);
   }
 
-  // ---- the worker's side
+  // ---- from host to device
 
-  /**
-   * Gives a free host slot and the next sequence number to a worker; null if either is not to be
-   * had now.
-   */
-  @Nullable HostSlot claim(int worker, long now) {
-    HostSlot slot = order.isStopped() ? null : host.free();
-    if (slot == null || !order.findNextClaim()) {
-      return null;
-    }
-    slot.sequence = order.claim();
-    slot.generation = order.generation();
-    slot.worker = worker;
-    source.claimed(slot);
-    slot.enter(HostSlot.State.FILLING, now);
-    trace.claimed(slot, now);
-    return slot;
+  /** Whether {@link #startCopy} would find a batch and a slot now. */
+  boolean canCopy() {
+    return host.nextToCopy() != null && device.longestFree() != null;
   }
-
-  /** The target has returned. False if nobody wants the batch any more; its slot is free then. */
-  boolean publish(HostSlot slot, long now) {
-    require(slot.state == HostSlot.State.FILLING, "publish", slot.state);
-    slot.entry.reach(Step.FILLED, now);
-    if (order.isStale(slot.generation)) {
-      free(slot, now);
-      return false;
-    }
-    slot.order = published++;
-    slot.enter(HostSlot.State.FILLED, now);
-    return true;
-  }
-
-  /** The target has thrown. False if nobody wants to know any more; its slot is free then. */
-  boolean fail(HostSlot slot, Throwable failure, long now) {
-    if (!publish(slot, now)) {
-      return false;
-    }
-    slot.failure = failure;
-    slot.entry.failed(failure);
-    slot.enter(HostSlot.State.FAILED, now);
-    return true;
-  }
-
-  /** There will be no batch. False if nobody would have wanted it; the slot is free then. */
-  boolean markEmpty(HostSlot slot, long now) {
-    if (!publish(slot, now)) {
-      return false;
-    }
-    slot.enter(HostSlot.State.EMPTY, now);
-    return true;
-  }
-
-  /**
-   * The target's answer contradicts an earlier one. Reported like a failure, but also behind the
-   * end of its epoch.
-   */
-  boolean contradict(HostSlot slot, Throwable failure, long now) {
-    slot.contradicts = fail(slot, failure, now);
-    return slot.contradicts;
-  }
-
-  // ---- the copy's side
 
   /**
    * Gives the next batch in the order of delivery a device slot; null if there is no such batch or
@@ -140,7 +81,7 @@ final class SlotLedger {
     if (from == null) {
       return null;
     }
-    DeviceSlot to = mapped ? device.slots.get(from.number) : device.free();
+    DeviceSlot to = mapped ? device.slots.get(from.number) : device.longestFree();
     if (to == null) {
       return null;
     }
@@ -153,52 +94,7 @@ final class SlotLedger {
     return to;
   }
 
-  /** Whether {@link #startCopy} would find a batch and a slot now. */
-  boolean canCopy() {
-    return host.nextToCopy() != null && device.free() != null;
-  }
-
-  /** Whether the last batch has been delivered, and no consumer holds one. */
-  boolean isOver() {
-    return order.isExhausted() && !device.isAnyLeased();
-  }
-
-  /** The copy has read the host slot, as the host sees it (I1). */
-  void copied(HostSlot slot, long now) {
-    require(slot.state == HostSlot.State.COPYING, "copied", slot.state);
-    free(slot, now);
-  }
-
-  /** A stage failed. Reported in place of the batch, once its copy has ended. */
-  void stageFailed(DeviceSlot slot, Throwable failure) {
-    require(slot.underCopy, "fail the stage", slot.state);
-    slot.failure = failure;
-    slot.entry.failed(failure);
-  }
-
-  /** The copy has been queued: from now on a stream can wait for it. */
-  void queued(DeviceSlot slot) {
-    slot.copyQueued = true;
-  }
-
-  /**
-   * The batch stands on the device. True if it waits for a consumer now; else it has one already,
-   * or its slot is free because nobody wants it any more.
-   */
-  boolean ready(DeviceSlot slot, long now) {
-    require(slot.underCopy, "ready", slot.state);
-    slot.underCopy = false;
-    slot.entry.reach(Step.READY, now);
-    boolean wanted = slot.state == DeviceSlot.State.COPYING && !order.isStale(slot.generation);
-    if (wanted) {
-      slot.enter(DeviceSlot.State.READY, now);
-    } else if (slot.state == DeviceSlot.State.COPYING || slot.state == DeviceSlot.State.RETURNING) {
-      free(slot, now);
-    }
-    return wanted;
-  }
-
-  // ---- the consumer's side
+  // ---- in the order of delivery
 
   /**
    * Frees the slots that a consumer has reached and that bring no batch: empty ones, those behind
@@ -209,7 +105,7 @@ final class SlotLedger {
     for (HostSlot slot = host.nextEmpty(); slot != null; slot = host.nextEmpty()) {
       order.deliver(slot.sequence);
       slot.entry.end(Trace.Result.EMPTY, now);
-      free(slot, now);
+      host.free(slot, now);
       any = true;
     }
     while (order.lowestIsBehindEnd() && !host.holds(order.lowestOpen())) { // emptied by a reset
@@ -227,35 +123,22 @@ final class SlotLedger {
     HostSlot filled = host.nextFailed();
     DeviceSlot staged = device.nextFailed(filled == null ? Long.MAX_VALUE : filled.order);
     if (staged != null) {
-      Failure failure = Failure.of(staged);
-      order.deliver(staged.sequence);
-      staged.entry.end(Trace.Result.FAILED, now);
-      free(staged, now);
+      Failure failure = deliverFailure(staged, now);
+      device.free(staged, now);
       return failure;
     }
     if (filled == null) {
       return null;
     }
-    Failure failure = Failure.of(filled);
-    order.deliver(filled.sequence);
-    filled.entry.end(Trace.Result.FAILED, now);
-    free(filled, now);
+    Failure failure = deliverFailure(filled, now);
+    host.free(filled, now);
     return failure;
   }
 
-  /**
-   * The batch that is to be delivered next; null if it is not there.
-   *
-   * @param inFlight whether one will do whose copy is only queued
-   */
-  @Nullable DeviceSlot next(boolean inFlight) {
-    return device.nextBatch(inFlight);
-  }
-
-  /** The batch that is to be delivered next cannot be: told instead of it, once it is ready. */
-  void refuse(DeviceSlot slot, Throwable failure) {
-    slot.failure = failure;
-    slot.entry.failed(failure);
+  private Failure deliverFailure(RingSlot<?> slot, long now) {
+    order.deliver(slot.sequence);
+    slot.entry.end(Trace.Result.FAILED, now);
+    return Failure.of(slot);
   }
 
   /**
@@ -264,61 +147,21 @@ final class SlotLedger {
    * @param inFlight whether one will do whose copy is only queued
    */
   @Nullable DeviceSlot take(Thread holder, boolean inFlight, long now) {
-    DeviceSlot first = next(inFlight);
+    DeviceSlot first = device.nextBatch(inFlight);
     if (first != null) {
       order.deliver(first.sequence);
-      first.leaseTo(holder);
-      first.warnedOfLease = false;
-      first.entry.end(Trace.Result.DELIVERED, now);
-      first.enter(DeviceSlot.State.LEASED, now);
+      device.lease(first, holder, now);
     }
     return first;
   }
 
-  /**
-   * The lease is closed and its release recorded (I2).
-   *
-   * @return whether the slot is mapped, so that the host may not write it before {@link #returned}
-   */
-  boolean release(DeviceSlot slot, long now) {
-    require(slot.state == DeviceSlot.State.LEASED, "release", slot.state);
-    slot.forgetHolder();
-    slot.entry.reach(Step.CLOSED, now);
-    if (mapped || slot.underCopy) {
-      slot.enter(DeviceSlot.State.RETURNING, now);
-    } else {
-      free(slot, now);
-    }
-    return mapped;
-  }
-
-  /**
-   * The lease is closed but its release could not be recorded: nobody can tell when the slot may be
-   * written (I2).
-   */
-  void poison(DeviceSlot slot, long now) {
-    require(slot.state == DeviceSlot.State.LEASED, "poison", slot.state);
-    slot.forgetHolder();
-    slot.entry.reach(Step.CLOSED, now);
-    slot.enter(DeviceSlot.State.POISONED, now);
-  }
-
-  /** The consumer's work has run, as the host sees it: the slot may be written again, or freed. */
-  void returned(DeviceSlot slot, long now) {
-    require(
-        slot.state == DeviceSlot.State.RETURNING || slot.state == DeviceSlot.State.POISONED,
-        "returned",
-        slot.state);
-    free(slot, now);
-  }
-
-  // ---- everybody's
+  // ---- the ends
 
   /** Starts anew from the lowest undelivered number. Leases stay as they are. */
   void reset(long now) {
     trace.reset(now);
     order.reset();
-    dropUndelivered(now);
+    freeUndelivered(now);
   }
 
   /**
@@ -330,57 +173,20 @@ final class SlotLedger {
       trace.stopped(now);
     }
     order.stop();
-    dropUndelivered(now);
+    freeUndelivered(now);
   }
 
-  /**
-   * Whether what comes of the slot will be delivered: no reset and no stop since it was claimed.
-   */
-  boolean isWanted(HostSlot slot) {
-    return !order.isStale(slot.generation);
+  private void freeUndelivered(long now) {
+    host.freeUndelivered(now);
+    device.freeUndelivered(now);
   }
 
   boolean isStopped() {
     return order.isStopped();
   }
 
-  List<HostSlot> hostSlots() {
-    return host.slots;
-  }
-
-  List<DeviceSlot> deviceSlots() {
-    return device.slots;
-  }
-
-  private void dropUndelivered(long now) {
-    for (HostSlot slot : host.slots) {
-      if (HostRing.isUndelivered(slot)) {
-        free(slot, now);
-      }
-    }
-    for (DeviceSlot slot : device.slots) {
-      if (slot.state == DeviceSlot.State.READY) {
-        free(slot, now);
-      }
-    }
-  }
-
-  private void free(HostSlot slot, long now) {
-    slot.entry = trace.freed(slot.entry, now);
-    slot.free(now);
-  }
-
-  private void free(DeviceSlot slot, long now) {
-    slot.entry = trace.freed(slot.entry, now);
-    slot.free(now);
-    if (mapped) {
-      free(slot.source(), now);
-    }
-  }
-
-  private static void require(boolean legal, String step, Enum<?> state) {
-    if (!legal) {
-      throw new IllegalStateException("bug in Pentrough: " + step + " of a slot that is " + state);
-    }
+  /** Whether the last batch has been delivered, and no consumer holds one. */
+  boolean isOver() {
+    return order.isExhausted() && !device.isAnyLeased();
   }
 }

@@ -19,18 +19,14 @@ final class StatsRecorder {
   private final int hostSlots;
   private final int deviceSlots;
   private final Object loader = new Object();
+
+  /** Who is held up by whom. */
+  final Stalls stalls = new Stalls();
+
   private long snapshots;
 
   /** How many bytes of the host memory are not pinned. */
   private long pageableBytes;
-
-  private int restingWorkers;
-  private boolean starved;
-
-  /** Slots handed over without a copy, and given back, that the consumer's work still uses. */
-  private int slotsInUse;
-
-  private boolean slotsHeldUp;
 
   /** The thread that took the last batch. */
   private long consumer = ThreadUsage.NO_THREAD;
@@ -51,11 +47,7 @@ final class StatsRecorder {
   private final Histogram copies = new Histogram();
   private final Histogram stages = new Histogram();
   private final Histogram consumerWaits = new Histogram();
-  private final Gauge workersIdle = new Gauge();
-  private final Gauge workersWithoutJob = new Gauge();
-  private final Gauge starvedTimes = new Gauge();
   private final Gauge copiesUnderWay = new Gauge();
-  private final Gauge copiesHeldUp = new Gauge();
   private final Gauge stagesAtWork = new Gauge();
   private final Gauge consumersStarving = new Gauge();
 
@@ -158,85 +150,6 @@ final class StatsRecorder {
     return badSamples;
   }
 
-  /** A worker begins to wait for a host slot, or for a job. */
-  void workerIdle(long now) {
-    restingWorkers++;
-    waits(starved).begin(now);
-    watchSlotsInUse(now);
-  }
-
-  /** A worker ends its wait, with a slot or without. */
-  void workerBusy(long now) {
-    restingWorkers--;
-    waits(starved).end(now);
-    watchSlotsInUse(now);
-  }
-
-  /**
-   * Whether the loader has no job. If so, all resting workers wait for a job, and not for a slot.
-   */
-  void starved(boolean isStarved, long now) {
-    if (isStarved == starved) {
-      return;
-    }
-    for (int i = 0; i < restingWorkers; i++) {
-      waits(starved).end(now);
-      waits(isStarved).begin(now);
-    }
-    starved = isStarved;
-    if (isStarved) {
-      starvedTimes.begin(now);
-    } else {
-      starvedTimes.end(now);
-    }
-    watchSlotsInUse(now);
-  }
-
-  /** The time without a job, all together. */
-  long starvedNanos(long now) {
-    starvedTimes.advance(now);
-    return starvedTimes.busyNanos();
-  }
-
-  private Gauge waits(boolean forJob) {
-    return forJob ? workersWithoutJob : workersIdle;
-  }
-
-  /** The next copy has to wait for a consumer's work on its slot. */
-  void copyHeldUp(long now) {
-    copiesHeldUp.begin(now);
-  }
-
-  void copyLetGo(long now) {
-    copiesHeldUp.end(now);
-  }
-
-  /** A slot handed over without a copy is given back, but the consumer's work still uses it. */
-  void slotStillInUse(long now) {
-    slotsInUse++;
-    watchSlotsInUse(now);
-  }
-
-  /** The consumer's work on such a slot has run. */
-  void slotNoMoreInUse(long now) {
-    slotsInUse--;
-    watchSlotsInUse(now);
-  }
-
-  /** Without copies, the consumer's work holds up the workers. */
-  private void watchSlotsInUse(long now) {
-    boolean holdUp = slotsInUse > 0 && restingWorkers > 0 && !starved;
-    if (holdUp == slotsHeldUp) {
-      return;
-    }
-    slotsHeldUp = holdUp;
-    if (holdUp) {
-      copiesHeldUp.begin(now);
-    } else {
-      copiesHeldUp.end(now);
-    }
-  }
-
   /** Stages have a batch to work on. */
   void stagesStarted(long now) {
     stagesAtWork.begin(now);
@@ -311,18 +224,16 @@ final class StatsRecorder {
   }
 
   private PipelineTimes allTimes(long now) {
-    workersIdle.advance(now);
-    workersWithoutJob.advance(now);
+    stalls.advance(now);
     copiesUnderWay.advance(now);
-    copiesHeldUp.advance(now);
     stagesAtWork.advance(now);
     consumersStarving.advance(now);
     return new PipelineTimes(
         started ? now - startedAt : 0,
-        workersIdle.totalNanos(),
-        workersWithoutJob.totalNanos(),
+        stalls.idleNanos(),
+        stalls.joblessNanos(),
         copiesUnderWay.busyNanos(),
-        copiesHeldUp.busyNanos(),
+        stalls.heldUpNanos(),
         stagesAtWork.busyNanos(),
         consumersStarving.busyNanos());
   }

@@ -18,10 +18,12 @@ final class StatusLog {
   private static final Pattern INTERVAL = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|min)");
 
   private final Core core;
+  private final Reports reports;
   private final long intervalNanos;
 
-  private StatusLog(Core core, long intervalNanos) {
+  private StatusLog(Core core, Reports reports, long intervalNanos) {
     this.core = core;
+    this.reports = reports;
     this.intervalNanos = intervalNanos;
   }
 
@@ -56,8 +58,8 @@ final class StatusLog {
   }
 
   /** Starts to log. */
-  static void start(Core core, long intervalNanos) {
-    StatusLog log = new StatusLog(core, intervalNanos);
+  static void start(Core core, Reports reports, long intervalNanos) {
+    StatusLog log = new StatusLog(core, reports, intervalNanos);
     Thread thread = new Thread(log::run, "pentrough-" + core.settings.name() + "-watch");
     thread.setDaemon(true);
     thread.start();
@@ -70,9 +72,9 @@ final class StatusLog {
       boolean wasOver = false;
       while (isOpenAt(next)) {
         boolean isOver = core.isOver();
-        LoaderStats now = core.statistics();
+        LoaderStats now = reports.statistics();
         if (!isOver) {
-          core.log(Level.INFO, line(now, before, core.snapshot()), null);
+          core.log(Level.INFO, line(now, before, reports.snapshot()), null);
         } else if (!wasOver) {
           core.log(Level.INFO, lastLine(now), null);
         }

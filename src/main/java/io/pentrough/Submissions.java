@@ -10,9 +10,11 @@ final class Submissions {
   private static final long NO_ROOM = -1;
 
   private final Core core;
+  private final Reports reports;
 
-  Submissions(Core core) {
+  Submissions(Core core, Reports reports) {
     this.core = core;
+    this.reports = reports;
   }
 
   /** Waits for room in the queue without bound, but not in silence. */
@@ -109,6 +111,6 @@ final class Submissions {
   }
 
   private String diagnoseFull(JobQueue jobs, long waitedNanos) {
-    return core.diagnosis().afterWaitingForRoom(waitedNanos, jobs.capacity());
+    return reports.diagnosis().afterWaitingForRoom(waitedNanos, jobs.capacity());
   }
 }

@@ -9,15 +9,17 @@ final class Worker implements Runnable {
 
   private final Core core;
   private final Producers producers;
+  private final Reports reports;
   private final BatchContext context;
   private final BatchContext[] stageContexts;
   private final boolean poison;
   private final FirstFillCheck check;
 
-  Worker(WorkerState state, Core core, Producers producers, FirstFillCheck check) {
+  Worker(WorkerState state, Core core, Producers producers, Reports reports, FirstFillCheck check) {
     this.state = state;
     this.core = core;
     this.producers = producers;
+    this.reports = reports;
     LoaderOptions settings = core.settings;
     int number = state.number;
     poison = settings.poison();
@@ -100,7 +102,7 @@ final class Worker implements Runnable {
       while (slot != null) {
         Throwable thrown = fill(slot);
         slot = producers.publishAndClaim(state, slot, thrown, context.saidEndOfEpoch());
-        core.tellFlightRecorder(); // of which nobody wanted to know any more
+        reports.tellFlightRecorder(); // of which nobody wanted to know any more
       }
     } catch (Throwable t) {
       core.breakDown(t);

@@ -6,6 +6,7 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyP
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -17,6 +18,9 @@ import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 
 /** Who may import whom (docs/design.md). */
@@ -104,7 +108,9 @@ final class ArchitectureTest {
           "Engine",
           "CopyThread",
           "Closing",
+          "Holders",
           "Consumers",
+          "JobShortage",
           "Worker",
           "Producers",
           "Leases",
@@ -120,6 +126,7 @@ final class ArchitectureTest {
           "Deliveries",
           "Skips",
           "StatusLog",
+          "Reports",
           "Core",
           "ConsumerSignals",
           "CopyWatch",
@@ -133,6 +140,8 @@ final class ArchitectureTest {
           "DeviceRing",
           "HostRing",
           "DeliveryOrder",
+          "StatsRecorder",
+          "Stalls",
           "TraceRecorder",
           "Time");
 
@@ -159,6 +168,16 @@ final class ArchitectureTest {
   static void theEngineIsAllThere(JavaClasses classes) {
     for (String name : ENGINE) {
       classes.get(LOADER + "." + name); // throws if there is none
+    }
+  }
+
+  /** A reader keeps one duty in his head: who grows beyond this has two. */
+  @ArchTest
+  static void theEnginesFilesAreShort(JavaClasses classes) throws IOException {
+    for (String name : ENGINE) {
+      Path file = Path.of("src/main/java/io/pentrough", name + ".java");
+      long lines = Files.readAllLines(file).size();
+      assertTrue(lines <= 300, () -> file + " has " + lines + " lines: find its second duty");
     }
   }
 

@@ -317,12 +317,18 @@ class BottleneckAnalysisTest {
     private void step(int what) {
       switch (what) {
         case 0 ->
-            toggle(0, workers, () -> recorder.workerIdle(early()), () -> recorder.workerBusy(now));
+            toggle(
+                0,
+                workers,
+                () -> recorder.stalls.workerIdle(early()),
+                () -> recorder.stalls.workerBusy(now));
         case 1 -> toggle(1, 2, () -> recorder.copyStarted(now), () -> recorder.copyEnded(now));
         case 2 ->
             toggle(2, 2, () -> recorder.consumerStarving(now), () -> recorder.consumerFed(now));
-        case 3 -> toggle(3, 1, () -> recorder.copyHeldUp(now), () -> recorder.copyLetGo(now));
-        case 4 -> recorder.starved(random.nextDouble() < likes[4], now);
+        case 3 ->
+            toggle(
+                3, 1, () -> recorder.stalls.copyHeldUp(now), () -> recorder.stalls.copyLetGo(now));
+        case 4 -> recorder.stalls.starved(random.nextDouble() < likes[4], now);
         case 5 -> {
           if (staged) {
             toggle(5, 1, () -> recorder.stagesStarted(now), () -> recorder.stagesEnded(now));

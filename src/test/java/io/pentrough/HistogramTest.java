@@ -86,8 +86,8 @@ class HistogramTest {
         Allocations.bytesOf(
             () -> {
               for (int i = 0; i < 1000; i++) {
-                recorder.workerIdle(i);
-                recorder.workerBusy(i + 1);
+                recorder.stalls.workerIdle(i);
+                recorder.stalls.workerBusy(i + 1);
                 recorder.slotWaited(1);
                 recorder.filled(i * 1000L);
                 recorder.copyStarted(i);

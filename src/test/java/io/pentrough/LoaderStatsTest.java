@@ -131,10 +131,10 @@ class LoaderStatsTest {
     recorder.consumerStarving(at(25));
     recorder.consumerFed(at(50));
     recorder.consumerFed(at(100));
-    recorder.workerIdle(at(500)); // 500 to 600 and 500 to 800: 400 of two workers' 2000
-    recorder.workerIdle(at(500));
-    recorder.workerBusy(at(600));
-    recorder.workerBusy(at(800));
+    recorder.stalls.workerIdle(at(500)); // 500 to 600 and 500 to 800: 400 of two workers' 2000
+    recorder.stalls.workerIdle(at(500));
+    recorder.stalls.workerBusy(at(600));
+    recorder.stalls.workerBusy(at(800));
     LoaderStats stats = recorder.snapshot(at(1000));
     assertEquals(0.3, stats.copyBusyShare());
     assertEquals(0.1, stats.starvedShare());
@@ -146,7 +146,7 @@ class LoaderStatsTest {
     recorder.started(at(0));
     recorder.copyStarted(at(0));
     recorder.consumerStarving(at(50));
-    recorder.workerIdle(at(80));
+    recorder.stalls.workerIdle(at(80));
     LoaderStats first = recorder.snapshot(at(100));
     assertEquals(1.0, first.copyBusyShare());
     assertEquals(0.5, first.starvedShare());
@@ -247,10 +247,10 @@ class LoaderStatsTest {
     recorder.firstReady(at(0));
     recorder.consumerStarving(at(0));
     recorder.consumerFed(at(starved));
-    recorder.workerIdle(at(0));
-    recorder.workerIdle(at(0));
-    recorder.workerBusy(at(idle));
-    recorder.workerBusy(at(idle));
+    recorder.stalls.workerIdle(at(0));
+    recorder.stalls.workerIdle(at(0));
+    recorder.stalls.workerBusy(at(idle));
+    recorder.stalls.workerBusy(at(idle));
     recorder.copyStarted(at(0));
     recorder.copyEnded(at(copyBusy));
     for (int i = 0; i < batches; i++) {
@@ -276,8 +276,8 @@ class LoaderStatsTest {
       long starved, long idle, long copyBusy, long heldUp, long staging, Bottleneck bottleneck) {
     recorder.started(at(0));
     recorder.firstReady(at(0));
-    recorder.copyHeldUp(at(0));
-    recorder.copyLetGo(at(heldUp));
+    recorder.stalls.copyHeldUp(at(0));
+    recorder.stalls.copyLetGo(at(heldUp));
     recorder.stagesStarted(at(0));
     recorder.stagesEnded(at(staging));
     recorder.staged(staging * MS);
@@ -300,10 +300,10 @@ class LoaderStatsTest {
     oneSlot.started(at(0));
     oneSlot.firstReady(at(0));
     oneSlot.consumerStarving(at(0));
-    oneSlot.workerIdle(at(0));
-    oneSlot.copyHeldUp(at(0));
+    oneSlot.stalls.workerIdle(at(0));
+    oneSlot.stalls.copyHeldUp(at(0));
     oneSlot.copyStarted(at(400));
-    oneSlot.copyLetGo(at(400));
+    oneSlot.stalls.copyLetGo(at(400));
     oneSlot.delivered(1);
     LoaderStats stats = oneSlot.snapshot(at(1000));
     assertEquals(Bottleneck.BALANCED, stats.bottleneck());
@@ -375,19 +375,20 @@ class LoaderStatsTest {
   @Test
   void whileThereIsNoJobWorkersWaitForThatAndForNoSlot() {
     recorder.started(at(0));
-    recorder.workerIdle(at(0)); // no job from 100 to 700: one rests before, the other from 400 on
-    recorder.starved(true, at(100));
-    recorder.starved(true, at(200));
-    recorder.workerIdle(at(400));
+    recorder.stalls.workerIdle(
+        at(0)); // no job from 100 to 700: one rests before, the other from 400 on
+    recorder.stalls.starved(true, at(100));
+    recorder.stalls.starved(true, at(200));
+    recorder.stalls.workerIdle(at(400));
     LoaderStats before = recorder.snapshot(at(500));
-    recorder.starved(false, at(700));
-    recorder.workerBusy(at(750));
-    recorder.workerBusy(at(800));
+    recorder.stalls.starved(false, at(700));
+    recorder.stalls.workerBusy(at(750));
+    recorder.stalls.workerBusy(at(800));
     LoaderStats stats = recorder.snapshot(at(1000));
     assertEquals((100 + 50 + 100) / 2000.0, stats.workerIdleShare());
     assertEquals((600 + 300) / 2000.0, stats.workerJoblessShare());
     assertEquals((200 + 200) / 1000.0, stats.minus(before).workerJoblessShare());
-    assertEquals(600 * MS, recorder.starvedNanos(at(1000)));
+    assertEquals(600 * MS, recorder.stalls.starvedNanos(at(1000)));
   }
 
   /** Shares in thousandths. */
@@ -428,11 +429,11 @@ class LoaderStatsTest {
   private LoaderStats dryStats(long starved, long idle, long jobless, long copyBusy) {
     recorder.started(at(0));
     recorder.firstReady(at(0));
-    recorder.workerIdle(at(0));
-    recorder.workerIdle(at(0));
-    recorder.starved(true, at(idle));
-    recorder.workerBusy(at(idle + jobless));
-    recorder.workerBusy(at(idle + jobless));
+    recorder.stalls.workerIdle(at(0));
+    recorder.stalls.workerIdle(at(0));
+    recorder.stalls.starved(true, at(idle));
+    recorder.stalls.workerBusy(at(idle + jobless));
+    recorder.stalls.workerBusy(at(idle + jobless));
     recorder.consumerStarving(at(0));
     recorder.consumerFed(at(starved));
     recorder.copyStarted(at(0));
@@ -477,8 +478,8 @@ class LoaderStatsTest {
   void ofRapidBatchesOnlyLongCopiesLimitAnything(int bytes, long copyNanos, Bottleneck bottleneck) {
     recorder.started(at(0));
     recorder.firstReady(at(0));
-    recorder.workerIdle(at(0));
-    recorder.workerIdle(at(0));
+    recorder.stalls.workerIdle(at(0));
+    recorder.stalls.workerIdle(at(0));
     recorder.consumerStarving(at(0));
     recorder.copyStarted(at(0));
     recorder.copyEnded(at(60));
@@ -498,7 +499,7 @@ class LoaderStatsTest {
     assertTrue(nothing.toString().endsWith("waited 100 % of the time for data"), nothing::toString);
 
     recorder.firstReady(at(100));
-    recorder.workerIdle(at(100));
+    recorder.stalls.workerIdle(at(100));
     recorder.stagesStarted(at(100)); // and not over: there is no timing
     recorder.delivered(1);
     LoaderStats stats = recorder.snapshot(at(2000)).minus(nothing);

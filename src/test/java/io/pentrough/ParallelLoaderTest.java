@@ -506,6 +506,45 @@ class ParallelLoaderTest {
     }
   }
 
+  @Test
+  @DisplayName("a loop over one epoch leaves a whole step of the next one to others")
+  void wholeStepOfNextEpoch() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    ScriptedDevice scripted = new ScriptedDevice().holdNewStreams();
+    try (ParallelLoader loader =
+        ParallelLoader.builder(
+                List.of(scripted, devices.get(0)), Numbered.SPEC, heldInNextEpoch(gate))
+            .batchesPerEpoch(2)
+            .epochs(2)
+            .start()) {
+      Iterator<ParallelBatch> first = loader.epoch().iterator();
+      loader.getQueued().close();
+      until(
+          "the first one's batch of epoch 1 is taken while its copy is held",
+          () -> {
+            assertThrows(BatchTimeoutException.class, () -> loader.getQueued(SOON).close());
+            return loader.stats().devices().get(0).batches() == 2;
+          });
+      gate.countDown();
+      until(
+          "the other one's is taken, too",
+          () -> {
+            assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close());
+            return loader.stats().devices().get(1).batches() == 2;
+          });
+      scripted.runAll();
+      assertFalse(first.hasNext());
+      Caller<ParallelBatch> next = Caller.start(() -> loader.epoch().iterator().next());
+      try (ParallelBatch step = next.result()) {
+        assertEquals(1, step.epoch());
+        assertEquals(0, step.batch(0).index());
+        assertEquals(1, step.batch(1).index());
+      }
+      scripted.runAll();
+    }
+    assertEquals(List.of(), scripted.violations());
+  }
+
   @ParameterizedTest
   @CsvSource({"2, 1", "3, 0"})
   @DisplayName("a failure in the last step of an epoch is told in its loop, and ends it")
@@ -524,6 +563,27 @@ class ParallelLoaderTest {
       assertEquals(List.of("1: 0+1", "1: 2+3"), all(loader.epoch()));
       assertFalse(first.hasNext());
       assertEquals(1, loader.stats().dropped(other));
+    }
+  }
+
+  @Test
+  @DisplayName("a batch kept beyond its step of a loop: that the loop has closed it is said")
+  void keptBeyondItsStep() {
+    try (ParallelLoader loader = loader().start()) {
+      List<DeviceBatch> kept = new ArrayList<>();
+      for (ParallelBatch step : loader.steps()) {
+        kept.addAll(step.batches());
+        if (kept.size() == 4) {
+          step.close();
+          break;
+        }
+      }
+      for (int i = 0; i < kept.size(); i++) {
+        DeviceBatch batch = kept.get(i);
+        assertSays(
+            assertThrows(IllegalStateException.class, () -> batch.array(0)),
+            i < 2 ? "a loop's batch is closed when the loop takes" : "use it before close()");
+      }
     }
   }
 

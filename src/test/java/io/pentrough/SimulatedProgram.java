@@ -92,8 +92,8 @@ record SimulatedProgram(
       long fillNanos = nanos(fill + (random.nextInt(10) == 0 ? slowFill : 0), pace[0], random);
       long filled = claimed + fillNanos;
       workerFree[worker] = filled;
-      tell(events, asked, () -> recorder.workerIdle(asked));
-      tell(events, claimed, () -> recorder.workerBusy(claimed));
+      tell(events, asked, () -> recorder.stalls.workerIdle(asked));
+      tell(events, claimed, () -> recorder.stalls.workerBusy(claimed));
       tell(events, claimed, () -> recorder.slotWaited(claimed - asked));
       tell(events, filled, () -> recorder.filled(fillNanos));
 
@@ -104,8 +104,8 @@ record SimulatedProgram(
       long copyNanos = nanos(copy, pace[1], random);
       copied[i] = begun + copyNanos;
       if (begun > reserved) {
-        tell(events, reserved, () -> recorder.copyHeldUp(reserved));
-        tell(events, begun, () -> recorder.copyLetGo(begun));
+        tell(events, reserved, () -> recorder.stalls.copyHeldUp(reserved));
+        tell(events, begun, () -> recorder.stalls.copyLetGo(begun));
       }
       long copyEnd = copied[i];
       tell(events, begun, () -> recorder.copyStarted(begun));

@@ -148,10 +148,11 @@ class SlotLedgerFuzzTest {
       if (filling.containsKey(worker)) {
         return;
       }
-      HostSlot slot = ledger.claim(worker, now);
+      HostSlot slot = ledger.host.claim(worker, now);
       if (slot == null) {
         assertNull(
-            ledger.claim(worker, now), "I5: whoever is told to wait is not woken for that one");
+            ledger.host.claim(worker, now),
+            "I5: whoever is told to wait is not woken for that one");
         return;
       }
       log("worker", worker, "claims host", slot.number, "for", slot.sequence);
@@ -178,20 +179,20 @@ class SlotLedgerFuzzTest {
         if (current) {
           assertNull(schedule.returned(slot, true), "it is true that there is no more");
         }
-        wanted = ledger.markEmpty(slot, now);
+        wanted = ledger.host.markEmpty(slot, now);
       } else if (succeeds) {
         if (current) {
           assertNull(schedule.returned(slot, false), "it is true that there is a batch");
         }
-        wanted = ledger.publish(slot, now);
+        wanted = ledger.host.publish(slot, now);
       } else if (random.nextInt(4) == 0) {
-        wanted = ledger.markEmpty(slot, now);
+        wanted = ledger.host.markEmpty(slot, now);
         if (wanted) {
           skipped.put(place, slot.sequence);
         }
       } else {
         failures.put(content, "failure of fill " + content.fill);
-        wanted = ledger.fail(slot, new IllegalStateException(failures.get(content)), now);
+        wanted = ledger.host.fail(slot, new IllegalStateException(failures.get(content)), now);
       }
       assertEquals(current, wanted, "I4: stale results only are dropped");
     }
@@ -211,7 +212,7 @@ class SlotLedgerFuzzTest {
       if (!handOver) {
         copies.add(to);
         if (random.nextBoolean()) {
-          ledger.queued(to);
+          ledger.device.queued(to);
         }
       }
     }
@@ -222,21 +223,21 @@ class SlotLedgerFuzzTest {
       if (slot == null) {
         return;
       }
-      ledger.queued(slot);
+      ledger.device.queued(slot);
       Content read = hostMemory[slot.source().number];
       log("copy of", slot.sequence, "has run");
       assertEquals(slot.sequence, read.sequence, "I1: the host slot was reused under its copy");
       assertEquals(slot.generation, read.generation, "I1: the host slot was reused under its copy");
       deviceMemory[slot.number] = read;
       arrived.add(slot);
-      ledger.copied(slot.source(), now);
+      ledger.host.copied(slot.source(), now);
     }
 
     private void arrive() {
       DeviceSlot slot = arrived.poll();
       if (slot != null) {
         log(slot.sequence, "is ready on device", slot.number);
-        boolean wanted = ledger.ready(slot, now);
+        boolean wanted = ledger.device.ready(slot, now);
         if (takenEarly.remove(slot)) {
           assertFalse(wanted, "it has a consumer, or had one");
         } else {
@@ -308,7 +309,7 @@ class SlotLedgerFuzzTest {
 
     /** The next batch has more bad samples than are allowed. */
     private void refuse(boolean early) {
-      DeviceSlot slot = ledger.next(early);
+      DeviceSlot slot = ledger.device.nextBatch(early);
       if (slot == null) {
         return;
       }
@@ -316,9 +317,9 @@ class SlotLedgerFuzzTest {
       Content content = content(slot);
       assertNull(refused.put(slot, content), "a batch is refused twice");
       failures.put(content, "refused: fill " + content.fill);
-      ledger.refuse(slot, new IllegalStateException(failures.get(content)));
+      ledger.device.refuse(slot, new IllegalStateException(failures.get(content)));
       if (ordered) {
-        assertNull(ledger.next(true), "I3: a batch behind a refused one is next");
+        assertNull(ledger.device.nextBatch(true), "I3: a batch behind a refused one is next");
       }
     }
 
@@ -354,7 +355,7 @@ class SlotLedgerFuzzTest {
         assertEquals(content, deviceMemory[slot.number], "I2: a leased batch was overwritten");
       }
       assertTrue(slot.closeLease(slot.lease()), "a lease is closed twice");
-      assertEquals(handOver, ledger.release(slot, now));
+      assertEquals(handOver, ledger.device.release(slot, now));
       if (handOver) {
         returning.put(slot, content);
       }
@@ -368,7 +369,7 @@ class SlotLedgerFuzzTest {
       DeviceSlot slot = pick(new ArrayList<>(returning.keySet()));
       assertEquals(
           returning.remove(slot), deviceMemory[slot.number], "I1: written before it was read");
-      ledger.returned(slot, now);
+      ledger.device.returned(slot, now);
     }
 
     private void reset() {
@@ -381,10 +382,10 @@ class SlotLedgerFuzzTest {
 
     void checkShape() {
       long inHands =
-          ledger.hostSlots().stream().filter(slot -> slot.state == HostSlot.State.FILLING).count();
+          ledger.host.slots.stream().filter(slot -> slot.state == HostSlot.State.FILLING).count();
       assertEquals(filling.size(), inHands, "slots being filled");
       long leased =
-          ledger.deviceSlots().stream().filter(s -> s.state == DeviceSlot.State.LEASED).count();
+          ledger.device.slots.stream().filter(s -> s.state == DeviceSlot.State.LEASED).count();
       assertEquals(leases.size(), leased, "slots leased");
       assertEquals(leases.size(), ledger.device.heldBy(Thread.currentThread()));
       leases.forEach(
@@ -393,7 +394,7 @@ class SlotLedgerFuzzTest {
                   copies.contains(slot) || content.equals(deviceMemory[slot.number]),
                   "I2: a leased batch was overwritten"));
       if (ordered && !withEnds) {
-        for (HostSlot slot : ledger.hostSlots()) {
+        for (HostSlot slot : ledger.host.slots) {
           if (slot.state == HostSlot.State.FILLING && slot.generation == generation) {
             long ahead = slot.sequence - ledger.order.lowestOpen();
             assertTrue(ahead < hostDepth + deviceDepth, "a worker runs " + ahead + " ahead");
@@ -436,7 +437,7 @@ class SlotLedgerFuzzTest {
       startCopy();
       ledger.stop(now);
       generation++; // whatever comes back now is unwanted
-      assertNull(ledger.claim(99, now), "a stopped ledger gives no slot");
+      assertNull(ledger.host.claim(99, now), "a stopped ledger gives no slot");
       assertNull(ledger.startCopy(now), "a stopped ledger copies nothing");
       assertNull(
           ledger.take(Thread.currentThread(), false, now), "a stopped ledger delivers nothing");
@@ -450,11 +451,11 @@ class SlotLedgerFuzzTest {
       while (!arrived.isEmpty()) {
         arrive();
       }
-      for (HostSlot slot : ledger.hostSlots()) {
+      for (HostSlot slot : ledger.host.slots) {
         assertSame(HostSlot.State.FREE, slot.state, "host slot " + slot.number);
         assertNull(slot.failure, "a failure is kept");
       }
-      for (DeviceSlot slot : ledger.deviceSlots()) {
+      for (DeviceSlot slot : ledger.device.slots) {
         assertSame(DeviceSlot.State.FREE, slot.state, "device slot " + slot.number);
         assertNull(slot.holder(), "a holder is kept");
         assertNull(slot.failure, "a failure is kept");

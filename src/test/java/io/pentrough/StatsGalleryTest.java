@@ -126,8 +126,8 @@ class StatsGalleryTest {
     recorder.copyStarted(0);
     recorder.copyEnded(nanos(copying, elapsed));
     if (heldUp >= 0) {
-      recorder.copyHeldUp(0);
-      recorder.copyLetGo(nanos(heldUp, elapsed));
+      recorder.stalls.copyHeldUp(0);
+      recorder.stalls.copyLetGo(nanos(heldUp, elapsed));
     }
     if (staging >= 0) {
       recorder.staged(1);
@@ -140,15 +140,15 @@ class StatsGalleryTest {
       }
     }
     for (int i = 0; i < workers; i++) {
-      recorder.workerIdle(0);
+      recorder.stalls.workerIdle(0);
     }
     long busyAt = nanos(idle, elapsed);
     if (jobless >= 0) {
-      recorder.starved(true, busyAt);
+      recorder.stalls.starved(true, busyAt);
       busyAt += nanos(jobless, elapsed);
     }
     for (int i = 0; i < workers; i++) {
-      recorder.workerBusy(busyAt);
+      recorder.stalls.workerBusy(busyAt);
     }
     return recorder.snapshot(elapsed, new ThreadUsage(1_000_000, 1_000_000, 0, 0, -1, null));
   }
