@@ -137,7 +137,7 @@ final class Closing {
     do {
       slow = null;
       synchronized (core) {
-        while (slow == null && !holders.haveEnded(caller, elsewhere)) {
+        while (slow == null && !hasNothingToWaitFor(caller, elsewhere)) {
           long now = core.time.now();
           long left = bound - (now - started);
           if (left <= 0) {
@@ -211,13 +211,29 @@ final class Closing {
     return interrupted;
   }
 
-  /** Unless there is nothing to wait for any more. */
+  /**
+   * Whether a thread that closes has nothing to wait for any more.
+   *
+   * @param elsewhere as for {@link #awaitEnd}
+   */
+  private boolean hasNothingToWaitFor(Thread closer, boolean elsewhere) {
+    if (elsewhere || holders.holdsSomething(closer)) {
+      return holders.areAllClosers();
+    }
+    return core.isTerminated() && holders.workersAlive() == 0;
+  }
+
+  /** Unless there is nothing to wait for any more; a target that is closing itself is let be. */
   private void interruptTargets(boolean elsewhere) {
     synchronized (core) {
-      if (holders.haveEnded(Thread.currentThread(), elsewhere)) {
+      if (hasNothingToWaitFor(Thread.currentThread(), elsewhere)) {
         return;
       }
-      holders.interruptTargets();
+      for (WorkerState worker : core.workers) {
+        if (worker.filling != null && !holders.isCloser(worker.thread())) {
+          worker.thread().interrupt();
+        }
+      }
     }
   }
 
@@ -235,7 +251,7 @@ final class Closing {
         return;
       }
       reported = true;
-      boolean isBeingFreed = elsewhere && holders.areNone();
+      boolean isBeingFreed = elsewhere && holders.isNothingHeld();
       left = core.isTerminated() || isBeingFreed ? null : reports.diagnosis();
       asked = core.memory.asked();
       alreadyReported = slowFreeReported;

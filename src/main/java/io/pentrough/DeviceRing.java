@@ -17,9 +17,9 @@ final class DeviceRing {
   private final TraceRecorder trace;
 
   /** The host slot of the same number is the same memory; null where batches are copied. */
-  private final @Nullable HostRing mapped;
+  private final @Nullable HostRing sameMemory;
 
-  DeviceRing(int depth, DeliveryOrder order, TraceRecorder trace, @Nullable HostRing mapped) {
+  DeviceRing(int depth, DeliveryOrder order, TraceRecorder trace, @Nullable HostRing sameMemory) {
     List<DeviceSlot> made = new ArrayList<>();
     for (int i = 0; i < depth; i++) {
       made.add(new DeviceSlot(i));
@@ -27,7 +27,7 @@ final class DeviceRing {
     slots = List.copyOf(made);
     this.order = order;
     this.trace = trace;
-    this.mapped = mapped;
+    this.sameMemory = sameMemory;
   }
 
   // ---- the copy's side
@@ -51,7 +51,7 @@ final class DeviceRing {
   /** A stage failed. Reported in place of the batch, once its copy has ended. */
   void stageFailed(DeviceSlot slot, Throwable failure) {
     slot.require(slot.underCopy, "fail the stage");
-    refuse(slot, failure);
+    fail(slot, failure);
   }
 
   /** The copy has been queued: from now on a stream can wait for it. */
@@ -118,6 +118,10 @@ final class DeviceRing {
 
   /** The batch that is to be delivered next cannot be: told instead of it, once it is ready. */
   void refuse(DeviceSlot slot, Throwable failure) {
+    fail(slot, failure);
+  }
+
+  private static void fail(DeviceSlot slot, Throwable failure) {
     slot.failure = failure;
     slot.entry.failed(failure);
   }
@@ -137,7 +141,7 @@ final class DeviceRing {
     return first;
   }
 
-  /** A consumer takes the batch. */
+  /** A consumer takes the batch. Only for the {@link SlotLedger}, which knows whose turn it is. */
   void lease(DeviceSlot slot, Thread holder, long now) {
     slot.leaseTo(holder);
     slot.warnedOfLease = false;
@@ -171,12 +175,12 @@ final class DeviceRing {
    */
   boolean release(DeviceSlot slot, long now) {
     endLease(slot, "release", now);
-    if (mapped != null || slot.underCopy) {
+    if (sameMemory != null || slot.underCopy) {
       slot.enter(DeviceSlot.State.RETURNING, now);
     } else {
       free(slot, now);
     }
-    return mapped != null;
+    return sameMemory != null;
   }
 
   /**
@@ -202,7 +206,7 @@ final class DeviceRing {
     free(slot, now);
   }
 
-  // ---- back to free
+  // ---- back to free; only for the SlotLedger
 
   void freeUndelivered(long now) {
     for (DeviceSlot slot : slots) {
@@ -215,8 +219,8 @@ final class DeviceRing {
   void free(DeviceSlot slot, long now) {
     slot.entry = trace.freed(slot.entry, now);
     slot.free(now);
-    if (mapped != null) {
-      mapped.free(slot.source(), now);
+    if (sameMemory != null) {
+      sameMemory.free(slot.source(), now);
     }
   }
 }

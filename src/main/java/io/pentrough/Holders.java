@@ -26,16 +26,13 @@ final class Holders {
     return closers.add(thread);
   }
 
-  /**
-   * Whether a thread that closes has nothing to wait for any more.
-   *
-   * @param elsewhere whether it holds something of a loader that it closes together with this one
-   */
-  boolean haveEnded(Thread closer, boolean elsewhere) {
+  boolean isCloser(Thread thread) {
+    return closers.contains(thread);
+  }
+
+  /** Whether nothing is held but by threads that are closing. */
+  boolean areAllClosers() {
     assert Thread.holdsLock(core);
-    if (!elsewhere && !holdsSomething(closer)) {
-      return core.isTerminated() && workersAlive() == 0;
-    }
     int slots = 0;
     int closingWorkers = 0;
     for (Thread each : closers) {
@@ -46,7 +43,7 @@ final class Holders {
   }
 
   /** Whether no slot is in use and no worker is alive. */
-  boolean areNone() {
+  boolean isNothingHeld() {
     assert Thread.holdsLock(core);
     return slotsInUse() == 0 && workersAlive() == 0;
   }
@@ -58,17 +55,7 @@ final class Holders {
     }
   }
 
-  /** Interrupts the targets that run, but for one that is closing the loader itself. */
-  void interruptTargets() {
-    assert Thread.holdsLock(core);
-    for (WorkerState worker : core.workers) {
-      if (worker.filling != null && !closers.contains(worker.thread())) {
-        worker.thread().interrupt();
-      }
-    }
-  }
-
-  private int workersAlive() {
+  int workersAlive() {
     int alive = 0;
     for (WorkerState worker : core.workers) {
       alive += worker.isAlive() ? 1 : 0;

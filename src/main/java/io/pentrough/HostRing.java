@@ -188,7 +188,7 @@ final class HostRing {
     return false;
   }
 
-  // ---- back to free
+  // ---- back to free; only for the SlotLedger, and for the DeviceRing of the same memory
 
   void freeUndelivered(long now) {
     for (HostSlot slot : slots) {

@@ -2,7 +2,7 @@ package io.pentrough;
 
 import java.lang.System.Logger.Level;
 
-/** Warns where fewer jobs are queued than there are workers: the loop waits for its own submits. */
+/** Warns where fewer jobs are queued than there are workers, so that some of them wait. */
 final class JobShortage {
 
   private final Core core;

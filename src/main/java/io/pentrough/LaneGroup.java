@@ -3,7 +3,6 @@ package io.pentrough;
 import io.pentrough.device.DeviceException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.NoSuchElementException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -11,14 +10,8 @@ import org.jspecify.annotations.Nullable;
  * The lanes of a {@link ParallelLoader}, whether they can be used, and how many steps they have
  * made.
  *
- * <pre>
- *     lane 0   batch of step 4     below the highest: is given back, and the next one awaited
- *     lane 1   batch of step 5     step 4 was left out
- *     lane 2   -                   is awaited
- * </pre>
- *
- * <p>The object is the lock of its fields and of the lanes'. Nothing under it calls a device or a
- * loader.
+ * <p>The object is the lock of its fields, of the lanes' and of those that make steps of them. Who
+ * waits for a turn, waits on it. Nothing under it waits for a device or a loader.
  */
 final class LaneGroup {
 
@@ -78,63 +71,6 @@ final class LaneGroup {
     }
   }
 
-  // ---- one step of all
-
-  /**
-   * Gives back what is below the highest step.
-   *
-   * @return a lane without a batch of that step; null if all have one
-   * @throws NoSuchElementException if the step belongs to an epoch behind the last one asked for
-   */
-  @Nullable Lane align(int lastEpoch) {
-    for (Lane behind = firstBehind(); behind != null; behind = firstBehind()) {
-      giveBack(behind);
-    }
-    synchronized (this) {
-      for (int i = 0; i < lanes.size(); i++) { // all hold one step, or nothing
-        DeviceBatch held = lanes.get(i).held(); // an iterator would be heap for each step
-        if (held != null && held.epoch() > lastEpoch) {
-          throw new NoSuchElementException("epoch " + lastEpoch + " is over");
-        }
-      }
-    }
-    return firstMissing();
-  }
-
-  private synchronized @Nullable Lane firstBehind() {
-    Lane highest = null;
-    for (Lane lane : lanes) {
-      if (lane.held() != null && (highest == null || lane.compareSteps(highest) > 0)) {
-        highest = lane;
-      }
-    }
-    for (Lane lane : lanes) {
-      if (highest != null && lane.held() != null && lane.compareSteps(highest) < 0) {
-        return lane;
-      }
-    }
-    return null;
-  }
-
-  synchronized @Nullable Lane firstMissing() {
-    for (Lane lane : lanes) {
-      if (lane.held() == null) {
-        return lane;
-      }
-    }
-    return null;
-  }
-
-  /** A loader has no more of an epoch, or at all: no step can be made of what others have of it. */
-  void giveBackUpTo(int lastEpoch) {
-    for (Lane lane : lanes) {
-      DeviceBatch held = heldBy(lane);
-      if (held != null && held.epoch() <= lastEpoch) {
-        giveBack(lane);
-      }
-    }
-  }
-
   // ---- whether it can be used
 
   synchronized void requireUsable() {
@@ -179,7 +115,7 @@ final class LaneGroup {
   }
 
   /** What a loader has thrown, in terms of all of them. */
-  RuntimeException ended(RuntimeException byOne) {
+  RuntimeException inTermsOfAll(RuntimeException byOne) {
     stopped();
     requireUsable();
     return byOne;

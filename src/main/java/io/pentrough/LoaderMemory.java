@@ -113,7 +113,7 @@ final class LoaderMemory {
   /** Refuses at once what would be refused after many seconds of allocating. */
   private static void requireMemory(Device device, MemoryPlan plan) {
     device
-        .whyNotAllocate(plan.totalBytes())
+        .whyNotAllocate(plan.pinnedBytes(), plan.deviceBytes())
         .ifPresent(
             why -> {
               throw new DeviceException(

@@ -61,7 +61,7 @@ final class Lockstep {
     try {
       engines().forEach(Engine::reset);
     } catch (LoaderClosedException | DeviceException e) {
-      throw group.ended(e);
+      throw group.inTermsOfAll(e);
     }
   }
 
@@ -77,12 +77,12 @@ final class Lockstep {
       for (Lane lane : group.lanes()) {
         int epoch = lane.engine.nextEpoch();
         DeviceBatch held = group.heldBy(lane);
-        next = Math.max(next, held == null ? epoch : held.epoch());
+        next = Math.max(next, held == null ? epoch : held.epoch()); // of the first whole step
       }
     } catch (LoaderClosedException | DeviceException e) {
-      throw group.ended(e);
+      throw group.inTermsOfAll(e);
     }
-    return next; // what another has of an earlier one is no whole step
+    return next;
   }
 
   ParallelStats stats() {

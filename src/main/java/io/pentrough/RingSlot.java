@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Guarded by the {@link Core}. The thread to which the slot belongs, by its state, may read the
  * batch without the lock.
  *
- * @param <S> what can be true of the slot; see {@link SlotLedger}
+ * @param <S> its states; see {@link SlotLedger}
  */
 abstract class RingSlot<S extends Enum<S>> {
 
@@ -17,7 +17,7 @@ abstract class RingSlot<S extends Enum<S>> {
   S state;
   long sinceNanos;
 
-  /** Nobody uses it any more, after the end. */
+  /** Nobody uses it any more, after the end. Set under the lock, by the thread that reads it. */
   boolean outOfUse;
 
   // The batch.

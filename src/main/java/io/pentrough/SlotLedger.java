@@ -8,9 +8,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It knows no threads, no memory and no waiting. {@link Core} is the lock around every call, and
  * its callers do the waiting; tests step it on one thread. Every method takes the time and either
- * makes one legal step or says that there is none. Steps that concern one slot are the rings':
- * those of a host slot until it is filled, those of a device slot from its copy on. What hands a
- * batch from one ring to the other, or goes by the order of delivery, is here.
+ * makes one legal step or says that there is none.
+ *
+ * <p>Steps of one slot are its ring's. What takes from both rings, or moves the order on, is here.
  *
  * <pre>
  * host slot    FREE --claim--> FILLING --publish--> FILLED --startCopy--> COPYING --copied--> FREE

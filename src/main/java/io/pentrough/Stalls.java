@@ -101,7 +101,7 @@ final class Stalls {
     }
   }
 
-  /** Accounts for the time up to now in the figures below. */
+  /** Accounts for the time up to now in the three figures below. */
   void advance(long now) {
     workersIdle.advance(now);
     workersWithoutJob.advance(now);

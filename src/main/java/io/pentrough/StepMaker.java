@@ -14,6 +14,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * Makes steps of the batches of several loaders. One thread at a time does that. What it has got is
  * kept in the {@linkplain Lane lanes}, so if its time is over, it is there for whoever comes next.
+ *
+ * <pre>
+ *     lane 0   batch of step 4     below the highest: is given back, and the next one awaited
+ *     lane 1   batch of step 5     step 4 was left out
+ *     lane 2   -                   is awaited
+ * </pre>
  */
 final class StepMaker {
 
@@ -23,31 +29,20 @@ final class StepMaker {
   private final LaneGroup group;
   private final Time time;
 
-  // Guarded by the group.
+  private final StepTurn turn;
 
-  /** Whether a thread makes a step. */
-  private boolean taken;
-
+  /** When a get first asked for the step in the making. Guarded by the group. */
   private long asked = NOT_ASKED;
 
   StepMaker(LaneGroup group, Time time) {
     this.group = group;
     this.time = time;
+    turn = new StepTurn(group, time);
   }
-
-  /**
-   * What a get wants.
-   *
-   * @param nanos the longest wait; {@link Long#MAX_VALUE} for no bound, but not in silence
-   * @param queued whether the streams wait for the copies, instead of the caller
-   * @param inLoop whether {@code close} closes the leases, if the loop is left early
-   * @param lastEpoch no step behind it; only without a bound
-   */
-  private record Request(long began, long nanos, boolean queued, boolean inLoop, int lastEpoch) {}
 
   /** The next step within a time; {@link Long#MAX_VALUE} for no bound, but not in silence. */
   ParallelBatch get(long nanos, boolean queued) throws InterruptedException, BatchTimeoutException {
-    return get(new Request(time.now(), nanos, queued, false, Schedule.FOR_EVER));
+    return get(new StepRequest(time.now(), nanos, queued, false, Schedule.FOR_EVER));
   }
 
   /**
@@ -56,102 +51,45 @@ final class StepMaker {
    * @param lastEpoch the last one that the loop is for
    */
   ParallelBatch getInLoop(int lastEpoch) throws InterruptedException, BatchTimeoutException {
-    return get(new Request(time.now(), Long.MAX_VALUE, false, true, lastEpoch));
+    return get(new StepRequest(time.now(), Long.MAX_VALUE, false, true, lastEpoch));
   }
 
-  // ---- one thread at a time
-
-  private ParallelBatch get(Request request) throws InterruptedException, BatchTimeoutException {
-    if (!tryTurn()) {
-      requireSlotsOfOthers();
-      Boolean mine =
-          PoolWait.isNeeded()
-              ? PoolWait.run(() -> awaitTurn(request))
-              : Boolean.valueOf(awaitTurn(request));
-      if (!Boolean.TRUE.equals(mine)) {
-        throw timeout(group.firstMissing(), request);
-      }
+  private ParallelBatch get(StepRequest request)
+      throws InterruptedException, BatchTimeoutException {
+    if (!turn.begin(request)) {
+      throw timeout(firstMissing(), request);
     }
     try {
       return make(request);
     } finally {
-      synchronized (group) {
-        taken = false;
-        group.notifyAll();
-      }
+      turn.end();
     }
   }
 
-  private boolean tryTurn() throws InterruptedException {
-    if (Thread.interrupted()) {
-      throw new InterruptedException();
-    }
+  private ParallelBatch make(StepRequest request)
+      throws InterruptedException, BatchTimeoutException {
     synchronized (group) {
-      group.requireUsable();
-      boolean isFree = !taken;
-      taken = true;
-      return isFree;
-    }
-  }
-
-  /** The thread whose turn it is may wait for a slot that only the calling thread can free. */
-  private void requireSlotsOfOthers() {
-    for (Lane lane : group.lanes()) {
-      if (group.heldBy(lane) == null) {
-        lane.engine.requireSlotOfOthers();
-      }
-    }
-  }
-
-  /** False if the time is over. */
-  private boolean awaitTurn(Request request) throws InterruptedException {
-    synchronized (group) {
-      group.requireUsable();
-      while (taken) {
-        long left = left(request);
-        if (left <= 0) {
-          return false;
-        }
-        time.await(group, left);
-        group.requireUsable();
-      }
-      taken = true;
-      return true;
-    }
-  }
-
-  private long left(Request request) {
-    return request.nanos == Long.MAX_VALUE
-        ? Long.MAX_VALUE
-        : request.nanos - (time.now() - request.began);
-  }
-
-  // ---- by the thread whose turn it is
-
-  private ParallelBatch make(Request request) throws InterruptedException, BatchTimeoutException {
-    synchronized (group) {
-      asked = asked == NOT_ASKED ? request.began : asked;
+      asked = asked == NOT_ASKED ? request.began() : asked;
     }
     try {
-      Lane missing = group.align(request.lastEpoch);
-      while (missing != null) {
-        keep(missing, next(missing, request), request.queued);
-        missing = group.align(request.lastEpoch);
+      for (Lane missing = align(); missing != null; missing = align()) {
+        keep(missing, next(missing, request), request.queued());
       }
-      if (!request.queued) {
-        awaitCopies(request);
-      }
-      return take(request);
     } catch (TargetException e) {
       forget();
       throw e;
     } catch (NoSuchElementException e) {
       forget();
-      group.giveBackUpTo(request.lastEpoch);
-      throw new NoSuchElementException(
-          group.name()
-              + " has no more steps: every one that all devices can take has been delivered");
+      giveBackUpTo(request.lastEpoch());
+      throw noMoreSteps();
     }
+    if (stepIsBehind(request.lastEpoch())) {
+      throw noMoreSteps();
+    }
+    if (!request.queued()) {
+      awaitCopies(request);
+    }
+    return take(request);
   }
 
   private void forget() {
@@ -160,18 +98,78 @@ final class StepMaker {
     }
   }
 
-  private DeviceBatch next(Lane lane, Request request)
+  private NoSuchElementException noMoreSteps() {
+    return new NoSuchElementException(
+        group.name()
+            + " has no more steps: every one that all devices can take has been delivered");
+  }
+
+  /** Gives back what is below the highest step; returns a lane without a batch, or null. */
+  private @Nullable Lane align() {
+    for (Lane behind = firstBehind(); behind != null; behind = firstBehind()) {
+      group.giveBack(behind);
+    }
+    return firstMissing();
+  }
+
+  private @Nullable Lane firstBehind() {
+    synchronized (group) {
+      Lane highest = null;
+      for (Lane lane : group.lanes()) {
+        if (lane.held() != null && (highest == null || lane.compareSteps(highest) > 0)) {
+          highest = lane;
+        }
+      }
+      for (Lane lane : group.lanes()) {
+        if (highest != null && lane.held() != null && lane.compareSteps(highest) < 0) {
+          return lane;
+        }
+      }
+      return null;
+    }
+  }
+
+  private @Nullable Lane firstMissing() {
+    synchronized (group) {
+      for (Lane lane : group.lanes()) {
+        if (lane.held() == null) {
+          return lane;
+        }
+      }
+      return null;
+    }
+  }
+
+  /** Gives back what is left of the epochs up to one: a lane has no more for a step of them. */
+  private void giveBackUpTo(int lastEpoch) {
+    for (Lane lane : group.lanes()) {
+      DeviceBatch held = group.heldBy(lane);
+      if (held != null && held.epoch() <= lastEpoch) {
+        group.giveBack(lane);
+      }
+    }
+  }
+
+  /** Whether the step that is there, left by another caller, is of a later epoch. */
+  private boolean stepIsBehind(int lastEpoch) {
+    synchronized (group) {
+      group.requireUsable();
+      return Objects.requireNonNull(group.lanes().get(0).held()).epoch() > lastEpoch;
+    }
+  }
+
+  private DeviceBatch next(Lane lane, StepRequest request)
       throws InterruptedException, BatchTimeoutException {
     Engine engine = lane.engine;
     DeviceStream stream = engine.core.settings.consumerStream();
     try {
-      return request.nanos == Long.MAX_VALUE
-          ? engine.get(stream, request.queued, Recipient.STEP, request.lastEpoch)
-          : engine.get(stream, left(request), request.queued, Recipient.STEP);
+      return request.isUnbounded()
+          ? engine.get(stream, request.queued(), Recipient.STEP, request.lastEpoch())
+          : engine.get(stream, request.left(time.now()), request.queued(), Recipient.STEP);
     } catch (BatchTimeoutException e) {
       throw timeout(lane, request);
     } catch (LoaderClosedException | DeviceException e) {
-      throw group.ended(e);
+      throw group.inTermsOfAll(e);
     }
   }
 
@@ -187,7 +185,7 @@ final class StepMaker {
   }
 
   /** What a {@code getQueued} has left may not be ready yet. */
-  private void awaitCopies(Request request) throws InterruptedException, BatchTimeoutException {
+  private void awaitCopies(StepRequest request) throws InterruptedException, BatchTimeoutException {
     for (Lane lane : group.lanes()) {
       DeviceBatch batch;
       synchronized (group) {
@@ -199,23 +197,23 @@ final class StepMaker {
     }
   }
 
-  private void awaitCopy(Lane lane, DeviceBatch batch, Request request)
+  private void awaitCopy(Lane lane, DeviceBatch batch, StepRequest request)
       throws InterruptedException, BatchTimeoutException {
     Core core = lane.engine.core;
     try {
       while (!lane.engine.awaitReady(
-          batch, Math.min(left(request), core.settings.warnAfterNanos()))) {
-        if (left(request) <= 0) {
+          batch, Math.min(request.left(time.now()), core.settings.warnAfterNanos()))) {
+        if (request.left(time.now()) <= 0) {
           throw timeout(lane, request);
         }
         core.log(Level.WARNING, diagnosis(lane, request), null);
       }
     } catch (LoaderClosedException | DeviceException e) {
-      throw group.ended(e);
+      throw group.inTermsOfAll(e);
     }
   }
 
-  private BatchTimeoutException timeout(@Nullable Lane lane, Request request) {
+  private BatchTimeoutException timeout(@Nullable Lane lane, StepRequest request) {
     if (lane == null) { // another thread is about to return the step
       return new BatchTimeoutException(group.name() + ": another thread takes the next step", null);
     }
@@ -226,12 +224,12 @@ final class StepMaker {
         core.lastFailure());
   }
 
-  private String diagnosis(Lane lane, Request request) {
-    return lane.engine.reports.diagnosis().afterWaiting(time.now() - request.began);
+  private String diagnosis(Lane lane, StepRequest request) {
+    return lane.engine.reports.diagnosis().afterWaiting(time.now() - request.began());
   }
 
   /** Every lane has a batch, and they are of one step. */
-  private ParallelBatch take(Request request) {
+  private ParallelBatch take(StepRequest request) {
     List<Lane> all = group.lanes();
     List<DeviceBatch> batches = new ArrayList<>(all.size());
     long latest = NOT_ASKED;
@@ -239,7 +237,7 @@ final class StepMaker {
     for (Lane lane : all) {
       DeviceBatch batch = Objects.requireNonNull(group.heldBy(lane));
       batches.add(batch);
-      long availableAt = lane.engine.availableAt(batch, request.queued);
+      long availableAt = lane.engine.availableAt(batch, request.queued());
       if (availableAt > latest) {
         latest = availableAt;
         last = lane;
@@ -256,7 +254,7 @@ final class StepMaker {
     }
     long now = time.now();
     for (DeviceBatch batch : batches) {
-      batch.handOver(request.inLoop, now);
+      batch.handOver(request.inLoop(), now);
     }
     return new ParallelBatch(
         batches, behind, waited ? OptionalInt.of(all.indexOf(last)) : OptionalInt.empty());

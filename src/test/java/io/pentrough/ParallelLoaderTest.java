@@ -539,6 +539,7 @@ class ParallelLoaderTest {
         assertEquals(1, step.epoch());
         assertEquals(0, step.batch(0).index());
         assertEquals(1, step.batch(1).index());
+        assertEquals(OptionalInt.of(0), step.waitedFor(), "the loop has not asked for it");
       }
       scripted.runAll();
     }
@@ -567,7 +568,7 @@ class ParallelLoaderTest {
   }
 
   @Test
-  @DisplayName("a batch kept beyond its step of a loop: that the loop has closed it is said")
+  @DisplayName("the message for a batch kept beyond its step says that the loop has closed it")
   void keptBeyondItsStep() {
     try (ParallelLoader loader = loader().start()) {
       List<DeviceBatch> kept = new ArrayList<>();
@@ -584,6 +585,37 @@ class ParallelLoaderTest {
             assertThrows(IllegalStateException.class, () -> batch.array(0)),
             i < 2 ? "a loop's batch is closed when the loop takes" : "use it before close()");
       }
+    }
+  }
+
+  @Test
+  @DisplayName("a failure of an epoch is told in its loop, also if a get has begun with the next")
+  void failureBesideNextEpoch() throws Exception {
+    CountDownLatch gate = new CountDownLatch(1);
+    BatchTarget target =
+        (out, context) -> {
+          if (context.epoch() == 0 && context.index() >= 2) {
+            if (context.index() == 3) {
+              await(gate);
+            }
+            throw new IllegalStateException("bad sample");
+          }
+          Numbered.fill(out, context);
+        };
+    try (ParallelLoader loader = loader(target).batchesPerEpoch(4).epochs(2).start()) {
+      Iterator<ParallelBatch> first = loader.epoch().iterator();
+      first.next();
+      assertEquals(2, assertThrows(TargetException.class, first::hasNext).index());
+      until(
+          "the first one's batch of epoch 1 is taken",
+          () -> {
+            assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close());
+            return loader.stats().devices().get(0).batches() == 2;
+          });
+      gate.countDown();
+      assertEquals(3, assertThrows(TargetException.class, first::hasNext).index());
+      assertFalse(first.hasNext());
+      assertEquals(List.of("1: 0+1", "1: 2+3"), all(loader.epoch()));
     }
   }
 

@@ -91,15 +91,16 @@ public interface Device extends AutoCloseable {
   DeviceBuffer map(PinnedBuffer pinned);
 
   /**
-   * Why this device cannot give so much memory, if it can tell before it tries. A loader asks when
-   * it starts, so that a plan that is too large is refused at once. Allocates none of it. May take
-   * as long as a refused allocation, on the host up to half a second.
+   * Why this device cannot give so much memory, as far as it knows without an attempt. A loader
+   * asks when it starts, so that a plan that is too large is refused at once. Allocates nothing.
+   * May take as long as a refused allocation, on the host up to half a second.
    *
-   * @param bytes pinned memory and device memory together
+   * @param pinnedBytes the pinned memory, all allocations together
+   * @param deviceBytes the device memory, all allocations together
    * @return in words, for example {@code the JVM allows 5.9 GiB of direct memory
    *     (-XX:MaxDirectMemorySize)}; empty if it may be had, or if only an allocation can tell
    */
-  default Optional<String> whyNotAllocate(long bytes) {
+  default Optional<String> whyNotAllocate(long pinnedBytes, long deviceBytes) {
     return Optional.empty();
   }
 

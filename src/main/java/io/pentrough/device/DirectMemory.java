@@ -33,9 +33,9 @@ public final class DirectMemory {
    * refuses an allocation.
    *
    * @param bytes the number of bytes, all allocations together
-   * @return in words, for example {@code the JVM allows 5.9 GiB of direct memory
-   *     (-XX:MaxDirectMemorySize), of which 1.2 GiB are in use}; empty if they may be had, or if
-   *     nobody can tell (without the module {@code jdk.management}, or on another JVM than HotSpot)
+   * @return in words, for example {@code the JVM allows 5.9 GiB of direct memory, of which 1.2 GiB
+   *     are in use}; empty if they may be had, or if nobody can tell (without the module {@code
+   *     jdk.management}, or on another JVM than HotSpot)
    */
   public static Optional<String> whyNot(long bytes) {
     long limit = bytes < LEAST_BYTES ? UNKNOWN : limit();
@@ -46,8 +46,7 @@ public final class DirectMemory {
     if (bytes <= limit - used) {
       return Optional.empty();
     }
-    String allowed =
-        "the JVM allows " + words(limit) + " of direct memory (-XX:MaxDirectMemorySize)";
+    String allowed = "the JVM allows " + words(limit) + " of direct memory";
     return Optional.of(
         used < LEAST_BYTES ? allowed : allowed + ", of which " + words(used) + " are in use");
   }

@@ -37,8 +37,8 @@ public abstract class ForwardingDevice implements Device {
   }
 
   @Override
-  public Optional<String> whyNotAllocate(long bytes) {
-    return inner.whyNotAllocate(bytes);
+  public Optional<String> whyNotAllocate(long pinnedBytes, long deviceBytes) {
+    return inner.whyNotAllocate(pinnedBytes, deviceBytes);
   }
 
   @Override

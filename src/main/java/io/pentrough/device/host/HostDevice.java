@@ -304,8 +304,9 @@ public final class HostDevice implements Device {
   }
 
   @Override
-  public Optional<String> whyNotAllocate(long bytes) {
-    return DirectMemory.whyNot(bytes); // both kinds of memory are the JVM's own
+  public Optional<String> whyNotAllocate(long pinnedBytes, long deviceBytes) {
+    return DirectMemory.whyNot(pinnedBytes + deviceBytes) // both are the JVM's own
+        .map(why -> why + " (-XX:MaxDirectMemorySize)");
   }
 
   @Override
