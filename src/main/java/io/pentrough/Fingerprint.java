@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The configuration that a {@link Position} must agree with: in the clear, so that a refusal can
- * say what was and what is. Positions of format 1 have hashes only. Immutable.
+ * say what was and what is ({@link FingerprintDifference}). Positions of format 1 have hashes only.
+ * Immutable.
  */
 final class Fingerprint {
 
@@ -21,7 +22,7 @@ final class Fingerprint {
   private static final String NOT_DECLARED = "-";
 
   /** What stands in format 1. */
-  private record Hashes(int arrays, int seed, int epochLength, int shard) {}
+  record Hashes(int arrays, int seed, int epochLength, int shard) {}
 
   /**
    * What stands in format 2.
@@ -31,7 +32,7 @@ final class Fingerprint {
    * @param made the arrays behind the stages, in words; empty without stages
    * @param data what an {@link EpochTarget} says of itself; empty for another target
    */
-  private record Parts(
+  record Parts(
       List<String> arrays,
       List<String> stages,
       List<String> made,
@@ -55,10 +56,10 @@ final class Fingerprint {
     }
   }
 
-  private final Hashes hashes;
+  final Hashes hashes;
 
   /** Null if it was read from format 1. */
-  private final @Nullable Parts parts;
+  final @Nullable Parts parts;
 
   private Fingerprint(Hashes hashes, @Nullable Parts parts) {
     this.hashes = hashes;
@@ -236,90 +237,6 @@ final class Fingerprint {
       throw new IllegalArgumentException("not one word " + key + ": " + words);
     }
     return values.get(0);
-  }
-
-  /** How this saved one differs from a loader's, for people; empty if it does not. */
-  String difference(Fingerprint here) {
-    List<String> differences = new ArrayList<>();
-    if (parts == null || here.parts == null) {
-      boolean hasData = here.parts != null && !here.parts.data.isEmpty();
-      add(
-          differences,
-          hasData ? "other arrays, stages or data" : "other arrays or stages",
-          hashes.arrays != here.hashes.arrays);
-      add(differences, "another seed", hashes.seed != here.hashes.seed);
-      add(
-          differences,
-          "another number of batches per epoch",
-          hashes.epochLength != here.hashes.epochLength);
-      add(differences, "another shard", hashes.shard != here.hashes.shard);
-    } else {
-      addDifferences(differences, parts, here.parts);
-    }
-    return String.join(", and ", differences);
-  }
-
-  private static void addDifferences(List<String> differences, Parts there, Parts here) {
-    add(differences, "other arrays", there.arrays, here.arrays);
-    add(differences, "other stages", there.stages, here.stages);
-    if (there.stages.equals(here.stages)) { // else they are why
-      add(differences, "other arrays behind the stages", there.made, here.made);
-    }
-    add(differences, "other data", there.data, here.data);
-    add(differences, "another seed", "" + there.seed, "" + here.seed);
-    add(
-        differences,
-        "another number of batches per epoch",
-        there.length("not declared"),
-        here.length("not declared"));
-    add(differences, "another shard", there.shard(), here.shard());
-  }
-
-  private static void add(List<String> differences, String what, boolean differs) {
-    if (differs) {
-      differences.add(what);
-    }
-  }
-
-  private static void add(List<String> differences, String what, String there, String here) {
-    add(differences, what, List.of(there), List.of(here));
-  }
-
-  /** Of as many things on both sides it tells those that differ, and of them the parts that do. */
-  private static void add(
-      List<String> differences, String what, List<String> there, List<String> here) {
-    if (there.equals(here)) {
-      return;
-    }
-    List<String> was = new ArrayList<>();
-    List<String> is = new ArrayList<>();
-    if (there.size() == here.size()) {
-      for (int i = 0; i < there.size(); i++) {
-        addParts(there.get(i).split("; ", -1), here.get(i).split("; ", -1), was, is);
-      }
-    } else {
-      was.addAll(there);
-      is.addAll(here);
-    }
-    differences.add(what + " (" + list(was) + " there, " + list(is) + " here)");
-  }
-
-  private static void addParts(String[] there, String[] here, List<String> was, List<String> is) {
-    if (there.length != here.length) {
-      was.addAll(List.of(there));
-      is.addAll(List.of(here));
-      return;
-    }
-    for (int i = 0; i < there.length; i++) {
-      if (!there[i].equals(here[i])) {
-        was.add(there[i]);
-        is.add(here[i]);
-      }
-    }
-  }
-
-  private static String list(List<String> words) {
-    return words.isEmpty() ? "none" : String.join("; ", words);
   }
 
   @Override

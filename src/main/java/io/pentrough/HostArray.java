@@ -185,13 +185,7 @@ public final class HostArray {
   public void resize(int... shape) {
     access.check(spec());
     if (whole != null) {
-      throw new IllegalArgumentException(
-          "this is "
-              + (spec().rank() < whole.spec().rank() ? "one row" : "some rows")
-              + " of array '"
-              + spec().name()
-              + "', and all rows have one shape: resize the array before you write its rows; for"
-              + " samples of different lengths, see Batches.pad and Batches.ragged");
+      throw HostArrayErrors.resizedRows(spec(), spec().rank() < whole.spec().rank());
     }
     extent.resize(Objects.requireNonNull(shape, "shape"));
   }
@@ -213,13 +207,7 @@ public final class HostArray {
     access.check(spec());
     int[] shape = extent.shape();
     if (shape.length == 0 || row < 0 || row >= shape[0]) {
-      throw new IndexOutOfBoundsException(
-          "there is no row "
-              + row
-              + " in array '"
-              + spec().name()
-              + "', which has "
-              + (shape.length == 0 ? "no dimension" : shape[0] + " rows"));
+      throw HostArrayErrors.noSuchRow(extent, row);
     }
     HostArray view = this.row;
     if (view == null) {
@@ -248,15 +236,7 @@ public final class HostArray {
     access.check(spec());
     int[] shape = extent.shape();
     if (shape.length == 0 || first < 0 || count < 0 || first > shape[0] - count) {
-      throw new IndexOutOfBoundsException(
-          "there are no "
-              + count
-              + " rows from row "
-              + first
-              + " in array '"
-              + spec().name()
-              + "', which has "
-              + (shape.length == 0 ? "no dimension" : shape[0] + " rows"));
+      throw HostArrayErrors.noSuchRows(extent, first, count);
     }
     HostArray view = rows;
     if (view == null) {

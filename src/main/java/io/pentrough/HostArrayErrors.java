@@ -37,6 +37,33 @@ final class HostArrayErrors {
             + " elements");
   }
 
+  static IndexOutOfBoundsException noSuchRow(Access.Extent array, int row) {
+    return new IndexOutOfBoundsException("there is no row " + row + inArrayOfRows(array));
+  }
+
+  static IndexOutOfBoundsException noSuchRows(Access.Extent array, int first, int count) {
+    return new IndexOutOfBoundsException(
+        "there are no " + count + " rows from row " + first + inArrayOfRows(array));
+  }
+
+  private static String inArrayOfRows(Access.Extent array) {
+    int[] shape = array.shape();
+    return " in array '"
+        + array.spec().name()
+        + "', which has "
+        + (shape.length == 0 ? "no dimension" : shape[0] + " rows");
+  }
+
+  static IllegalArgumentException resizedRows(ArraySpec array, boolean isOneRow) {
+    return new IllegalArgumentException(
+        "this is "
+            + (isOneRow ? "one row" : "some rows")
+            + " of array '"
+            + array.name()
+            + "', and all rows have one shape: resize the array before you write its rows; for"
+            + " samples of different lengths, see Batches.pad and Batches.ragged");
+  }
+
   static IllegalArgumentException wrongStorage(ArraySpec array, Storage used) {
     DType dtype = array.dtype();
     return new IllegalArgumentException(

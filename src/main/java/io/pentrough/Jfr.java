@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Tells the JDK Flight Recorder what a loader does, while a recording asks for it.
  *
- * <p>The module {@code jdk.jfr} is optional: only {@link JfrEvents} refers to it. The events there
- * are loaded when the Flight Recorder is in use, because that takes 0.2 s. No method may be called
- * with the loader's lock, but for {@link #wantsBatches()}.
+ * <p>The module {@code jdk.jfr} is optional: only {@link JfrEvents} and its events refer to it.
+ * They are loaded when the Flight Recorder is in use, because that takes 0.2 s. No method may be
+ * called with the loader's lock, but for {@link #wantsBatches()}.
  */
 final class Jfr {
 

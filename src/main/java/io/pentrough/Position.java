@@ -167,7 +167,7 @@ public final class Position {
   /** Refuses to be used by another configuration. */
   void requireSame(Fingerprint other) {
     Fingerprint own = isForAnyShardOf(other.length()) ? fingerprint.ofShard(other) : fingerprint;
-    String difference = own.difference(other);
+    String difference = FingerprintDifference.of(own, other);
     if (!difference.isEmpty()) {
       throw new IllegalArgumentException(
           "the position to start at is of a loader with "

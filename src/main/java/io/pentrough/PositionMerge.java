@@ -60,7 +60,8 @@ final class PositionMerge {
               + other);
     }
     String difference =
-        one.fingerprint().ofShard(other.fingerprint()).difference(other.fingerprint());
+        FingerprintDifference.of(
+            one.fingerprint().ofShard(other.fingerprint()), other.fingerprint());
     if (!difference.isEmpty()) {
       throw new IllegalArgumentException(
           "these positions are not of one loader: they are of loaders with "

@@ -40,20 +40,31 @@ final class ArchitectureTest {
   static final ArchRule theLoaderKnowsDevicesAsInterfacesOnly =
       mayUse(LOADER, LOADER, DEVICE, "jdk.jfr");
 
+  private static final String FLIGHT_RECORDER_EVENTS =
+      "io\\.pentrough\\.Jfr(Events|\\w+Event)(\\$.*)?";
+
   /** That module may be missing. */
   @ArchTest
-  static final ArchRule onlyOneClassKnowsTheFlightRecorder =
+  static final ArchRule onlyTheEventsKnowTheFlightRecorder =
       noClasses()
-          .that(not(nameMatching("io\\.pentrough\\.JfrEvents(\\$.*)?")))
+          .that(not(nameMatching(FLIGHT_RECORDER_EVENTS)))
           .should()
           .dependOnClassesThat(resideInAPackage("jdk.jfr.."));
 
   @ArchTest
-  static final ArchRule onlyOneClassKnowsTheOneThatDoes =
+  static final ArchRule onlyOneClassKnowsTheOneThatMakesThem =
       noClasses()
-          .that(not(nameMatching("io\\.pentrough\\.Jfr(Events)?(\\$.*)?")))
+          .that(not(nameMatching("io\\.pentrough\\.Jfr(\\$.*)?")))
+          .and(not(nameMatching(FLIGHT_RECORDER_EVENTS)))
           .should()
           .dependOnClassesThat(nameMatching("io\\.pentrough\\.JfrEvents(\\$.*)?"));
+
+  @ArchTest
+  static final ArchRule onlyThatOneKnowsTheEvents =
+      noClasses()
+          .that(not(nameMatching(FLIGHT_RECORDER_EVENTS)))
+          .should()
+          .dependOnClassesThat(nameMatching("io\\.pentrough\\.Jfr\\w+Event(\\$.*)?"));
 
   @ArchTest
   static final ArchRule theDevicePackageKnowsNobody = mayUse(DEVICE, DEVICE, "com.sun.management");

@@ -3,15 +3,12 @@ package io.pentrough.augment;
 import io.pentrough.ArraySpec;
 import io.pentrough.BatchContext;
 import io.pentrough.BatchStage;
-import io.pentrough.DType;
 import io.pentrough.HostBatch;
 import io.pentrough.StageArrays;
 import io.pentrough.StageSlot;
 import io.pentrough.StageWork;
 import io.pentrough.device.DeviceKernel;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
@@ -66,27 +63,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Augmentation implements BatchStage {
 
-  private static final int MAX_SAMPLES = 65_535;
-
-  private static final DType[] IMAGE_TYPES = {
-    DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.INT32, DType.UINT32, DType.FLOAT32
-  };
-
-  private static final DType[] LABEL_TYPES = {
-    DType.INT8,
-    DType.UINT8,
-    DType.INT16,
-    DType.UINT16,
-    DType.INT32,
-    DType.UINT32,
-    DType.INT64,
-    DType.UINT64
-  };
-
-  private final ArraySpec image;
-  private final @Nullable ArraySpec label;
-  private final Layout layout;
-  private final Size labelPatch;
+  private final AugmentArrays arrays;
   final Geometry geometry;
   private final AugmentDraws draws;
   private final Outside outside;
@@ -97,25 +74,21 @@ public final class Augmentation implements BatchStage {
 
   private final String options;
 
-  private Augmentation(Builder builder, Geometry geometry, Size labelPatch) {
-    image = builder.image;
-    label = builder.label;
-    layout = builder.layout;
-    int channels = layout.hasChannels ? image.dimension(1) : 1;
-    requireParameters(image.dimension(0), channels, builder.boxes(), Integer.MAX_VALUE);
-    this.labelPatch = labelPatch;
+  private Augmentation(Builder builder, AugmentArrays arrays, Geometry geometry, Boxes boxes) {
+    int samples = arrays.samples;
+    int channels = arrays.channels;
+    Parameters.requireAtMost(Integer.MAX_VALUE, samples, boxes.count(), channels);
+    this.arrays = arrays;
     this.geometry = geometry;
     GreyValues grey =
         new GreyValues(
-            perChannel("scales", builder.scale, channels),
-            perChannel("biases", builder.bias, channels),
+            arrays.perChannel("scales", builder.scale),
+            arrays.perChannel("biases", builder.bias),
             builder.contrast,
             builder.brightness,
             builder.clip,
             builder.gamma);
-    Size box = builder.box == null ? new Size(0, 0, 0) : builder.box;
-    Boxes boxes = new Boxes(builder.boxes(), box, builder.cut);
-    draws = new AugmentDraws(image.dimension(0), channels, geometry, boxes, grey);
+    draws = new AugmentDraws(samples, channels, geometry, boxes, grey);
     outside = new Outside(builder.border, builder.imageConstant, builder.labelConstant);
     noise = new Noise(builder.noise, builder.amplitude);
     Warp warp = geometry.warp();
@@ -124,9 +97,9 @@ public final class Augmentation implements BatchStage {
     options =
         String.join(
             "; ",
-            "image " + image + " as " + layout,
-            "label " + (label == null ? "none" : label),
-            "patch " + geometry.patch() + ", " + labelPatch,
+            "image " + arrays.image + " as " + arrays.layout,
+            "label " + (arrays.label == null ? "none" : arrays.label),
+            "patch " + arrays.patch + ", " + arrays.labelPatch,
             "place " + geometry.first() + " to " + geometry.last(),
             "flips " + geometry.flips() + ", swaps " + geometry.swaps(),
             "warp " + (warp == null ? "none" : warp),
@@ -134,36 +107,6 @@ public final class Augmentation implements BatchStage {
             grey.toString(),
             "noise " + noise.kind() + " of " + noise.amplitude(),
             "cut-out " + boxes.count() + " of " + boxes.size() + ", " + boxes.value());
-  }
-
-  private static void requireParameters(int samples, int channels, int boxes, long max) {
-    long bytes = Parameters.bytes(samples, boxes, channels);
-    if (bytes > max) {
-      throw new IllegalArgumentException(
-          "%d samples of %d channels with %d boxes take %d bytes of parameters, and a stage may have %d: take fewer samples in a batch, or fewer boxes"
-              .formatted(samples, channels, boxes, bytes, Parameters.MAX_BYTES));
-    }
-  }
-
-  private float[] perChannel(String what, float[] given, int channels) {
-    if (given.length == channels) {
-      return given;
-    }
-    if (given.length != 1) {
-      throw new IllegalArgumentException(
-          "there are "
-              + given.length
-              + " "
-              + what
-              + ", but '"
-              + image.name()
-              + "' has "
-              + channels
-              + " channels: give one, or one for each");
-    }
-    float[] all = new float[channels];
-    Arrays.fill(all, given[0]);
-    return all;
   }
 
   /**
@@ -183,7 +126,7 @@ public final class Augmentation implements BatchStage {
   /** The image's name, and a hash of all options. */
   @Override
   public String name() {
-    return "augmentation of " + image.name() + " " + Integer.toHexString(options.hashCode());
+    return "augmentation of " + arrays.image.name() + " " + Integer.toHexString(options.hashCode());
   }
 
   /**
@@ -204,40 +147,10 @@ public final class Augmentation implements BatchStage {
 
   @Override
   public void declare(StageArrays arrays) {
-    requireSame(image, Objects.requireNonNull(arrays, "arrays").reads(image.name()));
-    arrays.makes(image.name(), DType.FLOAT32, shape(geometry.patch(), layout.hasChannels));
-    if (label != null) {
-      requireSame(label, arrays.reads(label.name()));
-      arrays.makes(label.name(), DType.INT32, shape(labelPatch, false));
-    }
-    requireParameters(draws.samples, draws.channels, draws.boxes.count(), Parameters.MAX_BYTES);
+    this.arrays.declare(Objects.requireNonNull(arrays, "arrays"));
+    Parameters.requireAtMost(
+        Parameters.MAX_BYTES, draws.samples, draws.boxes.count(), draws.channels);
     arrays.parameters(draws.bytes());
-  }
-
-  private static void requireSame(ArraySpec expected, ArraySpec found) {
-    if (found.dtype() != expected.dtype()
-        || found.isVariable()
-        || !Arrays.equals(found.shape(), expected.shape())) {
-      throw new IllegalArgumentException(
-          "this augmentation was built for "
-              + expected
-              + ", but the loader has "
-              + found
-              + ": build it with an array of the loader's BatchSpec");
-    }
-  }
-
-  private int[] shape(Size size, boolean withChannels) {
-    List<Integer> shape = new ArrayList<>(List.of(draws.samples));
-    if (withChannels) {
-      shape.add(draws.channels);
-    }
-    if (layout.hasZ) {
-      shape.add(size.z());
-    }
-    shape.add(size.y());
-    shape.add(size.x());
-    return shape.stream().mapToInt(Integer::intValue).toArray();
   }
 
   @Override
@@ -284,22 +197,22 @@ public final class Augmentation implements BatchStage {
   }
 
   SourceBox labelBox(ByteBuffer parameters, int sample) {
-    if (label == null) {
+    if (arrays.label == null) {
       throw new IllegalArgumentException("this augmentation has no label: give it one, label(...)");
     }
     return SourceReach.ofLabel(
-        geometry, labelPatch, outside.border(), parameters, draws.offset(sample));
+        geometry, arrays.labelPatch, outside.border(), parameters, draws.offset(sample));
   }
 
   @Override
   public StageWork prepare(StageSlot slot) {
     AugmentKernels kernels =
         new AugmentKernels(Objects.requireNonNull(slot, "slot"), geometry, draws, outside, flags);
-    DeviceKernel imageKernel = kernels.image(image, noise);
-    if (label == null) {
+    DeviceKernel imageKernel = kernels.image(arrays.image, noise);
+    if (arrays.label == null) {
       return invocation -> imageKernel.launch(invocation.stream());
     }
-    DeviceKernel labelKernel = kernels.label(label, labelPatch);
+    DeviceKernel labelKernel = kernels.label(arrays.label, arrays.labelPatch);
     return invocation -> {
       imageKernel.launch(invocation.stream());
       labelKernel.launch(invocation.stream());
@@ -336,50 +249,10 @@ public final class Augmentation implements BatchStage {
     private boolean boxesDescribed;
 
     private Builder(ArraySpec image, Layout layout) {
-      this.image = requireType("image", image, IMAGE_TYPES);
+      this.image = AugmentArrays.requireImage(image, layout);
       this.layout = layout;
-      if (image.rank() != layout.rank) {
-        throw new IllegalArgumentException(
-            "the layout "
-                + layout
-                + " has "
-                + layout.rank
-                + " dimensions, but the array is "
-                + image
-                + ": choose the layout of as many");
-      }
-      if (image.dimension(0) > MAX_SAMPLES) {
-        throw new IllegalArgumentException(
-            "'"
-                + image.name()
-                + "' has "
-                + image.dimension(0)
-                + " samples; an augmentation takes at most "
-                + MAX_SAMPLES
-                + ": make the batch smaller");
-      }
       source = layout.sizeOf(image);
       patch = source;
-    }
-
-    private static ArraySpec requireType(String what, ArraySpec array, DType[] types) {
-      if (!Arrays.asList(types).contains(array.dtype())) {
-        throw new IllegalArgumentException(
-            "the "
-                + what
-                + " may be any of "
-                + Arrays.toString(types)
-                + ", but the array is "
-                + array);
-      }
-      if (array.isVariable()) {
-        throw new IllegalArgumentException(
-            "the "
-                + what
-                + " must have the same shape in every batch, but the array is variable: "
-                + array);
-      }
-      return array;
     }
 
     /**
@@ -391,24 +264,8 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if the type or the shape does not fit, or it is the image
      */
     public Builder label(ArraySpec label) {
-      requireType("label", Objects.requireNonNull(label, "label"), LABEL_TYPES);
-      if (label.name().equals(image.name())) {
-        throw new IllegalArgumentException(
-            "the array '"
-                + label.name()
-                + "' is declared twice, as image and as label: give another as label");
-      }
-      int rank = layout.hasZ ? 4 : 3;
-      if (label.rank() != rank || label.dimension(0) != image.dimension(0)) {
-        throw new IllegalArgumentException(
-            "the label must be "
-                + (layout.hasZ ? "[n, z, y, x]" : "[n, y, x]")
-                + " with the image's "
-                + image.dimension(0)
-                + " samples, but the array is "
-                + label);
-      }
-      this.label = label;
+      this.label =
+          AugmentArrays.requireLabel(Objects.requireNonNull(label, "label"), image, layout);
       return this;
     }
 
@@ -424,7 +281,7 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if a number is below 1
      */
     public Builder patch(int z, int y, int x) {
-      patch = positive("patch", z, y, x);
+      patch = Size.of("patch", z, y, x, layout);
       return this;
     }
 
@@ -438,31 +295,8 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if a number is below 1
      */
     public Builder labelPatch(int z, int y, int x) {
-      labelPatch = positive("label patch", z, y, x);
+      labelPatch = Size.of("label patch", z, y, x, layout);
       return this;
-    }
-
-    private Size positive(String what, int z, int y, int x) {
-      if (z < 1 || y < 1 || x < 1 || (!layout.hasZ && z != 1)) {
-        throw new IllegalArgumentException(
-            "the "
-                + what
-                + " "
-                + new Size(z, y, x)
-                + " (in the order z, y, x) must be at least 1 along each axis"
-                + (layout.hasZ ? "" : ", and z must be 1 in two dimensions: 1 x height x width"));
-      }
-      if ((long) y * x > Integer.MAX_VALUE / z) {
-        throw new IllegalArgumentException(
-            "the "
-                + what
-                + " "
-                + new Size(z, y, x)
-                + " has more than "
-                + Integer.MAX_VALUE
-                + " voxels: make it smaller");
-      }
-      return new Size(z, y, x);
     }
 
     /**
@@ -554,7 +388,7 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if a factor is not finite
      */
     public Builder scale(float... perChannel) {
-      scale = finite("a scale", Objects.requireNonNull(perChannel, "perChannel"));
+      scale = Check.finite("a scale", Objects.requireNonNull(perChannel, "perChannel"));
       return this;
     }
 
@@ -566,15 +400,8 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if a number is not finite
      */
     public Builder bias(float... perChannel) {
-      bias = finite("a bias", Objects.requireNonNull(perChannel, "perChannel"));
+      bias = Check.finite("a bias", Objects.requireNonNull(perChannel, "perChannel"));
       return this;
-    }
-
-    private static float[] finite(String what, float[] values) {
-      for (float value : values) {
-        Check.finite(what, value);
-      }
-      return values.clone();
     }
 
     /**
@@ -685,7 +512,7 @@ public final class Augmentation implements BatchStage {
      * @throws IllegalArgumentException if an argument is out of range
      */
     public Builder cutOut(int z, int y, int x) {
-      box = positive("box", z, y, x);
+      box = Size.of("box", z, y, x, layout);
       return this;
     }
 
@@ -715,10 +542,6 @@ public final class Augmentation implements BatchStage {
       return this;
     }
 
-    private int boxes() {
-      return box == null ? 0 : boxes;
-    }
-
     /**
      * Makes the stage.
      *
@@ -736,34 +559,25 @@ public final class Augmentation implements BatchStage {
         throw new IllegalArgumentException(
             "gamma needs values in [0, 1]: call clip(true) too, or leave gamma out");
       }
-      requireBoxes();
+      Boxes boxes = boxes();
       Size labelSource = label == null ? null : layout.sizeOf(label);
       Geometry geometry =
           new Placement(source, patch, labelSource, labelSize, warp, crop)
               .geometry(flips, swaps, layout.hasZ);
-      return new Augmentation(this, geometry, labelSize);
+      return new Augmentation(
+          this, new AugmentArrays(image, label, layout, patch, labelSize), geometry, boxes);
     }
 
-    private void requireBoxes() {
-      Size size = box;
-      if (size == null) {
-        if (boxesDescribed) {
-          throw new IllegalArgumentException(
-              "cutOutBoxes and cutOutValue need the size of the boxes: give it, cutOut(z, y, x), or"
-                  + " leave them out");
-        }
-        return;
+    private Boxes boxes() {
+      if (box != null) {
+        return new Boxes(boxes, box, cut).within(patch);
       }
-      for (int a = 0; a < 3; a++) {
-        if (boxes > 0 && size.along(a) > patch.along(a)) {
-          throw new IllegalArgumentException(
-              "a box of "
-                  + size
-                  + " does not fit into the patch of "
-                  + patch
-                  + ": make it smaller");
-        }
+      if (boxesDescribed) {
+        throw new IllegalArgumentException(
+            "cutOutBoxes and cutOutValue need the size of the boxes: give it, cutOut(z, y, x), or"
+                + " leave them out");
       }
+      return Boxes.NONE;
     }
   }
 }

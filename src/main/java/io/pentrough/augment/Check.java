@@ -20,4 +20,12 @@ final class Check {
     }
     return value;
   }
+
+  /** Returns a copy. */
+  static float[] finite(String what, float[] values) {
+    for (float value : values) {
+      finite(what, value);
+    }
+    return values.clone();
+  }
 }

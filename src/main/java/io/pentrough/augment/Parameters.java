@@ -35,4 +35,14 @@ final class Parameters {
   static long bytes(int samples, int boxes, int channels) {
     return Integer.BYTES * (BOXES + BOX_WORDS * boxes + (long) CHANNEL_WORDS * channels) * samples;
   }
+
+  /** Refuses a batch whose parameters take more than so many bytes. */
+  static void requireAtMost(long max, int samples, int boxes, int channels) {
+    long bytes = bytes(samples, boxes, channels);
+    if (bytes > max) {
+      throw new IllegalArgumentException(
+          "%d samples of %d channels with %d boxes take %d bytes of parameters, and a stage may have %d: take fewer samples in a batch, or fewer boxes"
+              .formatted(samples, channels, boxes, bytes, MAX_BYTES));
+    }
+  }
 }
