@@ -46,7 +46,7 @@ class ShardsFuzzTest {
   private final Device device = TestDevice.open();
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(60, 600));
+    return FuzzSeeds.of(Exhaustive.count(25, 600));
   }
 
   @ParameterizedTest(name = "seed {0}")
