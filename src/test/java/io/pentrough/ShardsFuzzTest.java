@@ -30,6 +30,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -44,6 +45,11 @@ class ShardsFuzzTest {
   private static final BatchSpec SPEC = BatchSpec.builder().array("x", DType.INT64, 2).build();
 
   private final Device device = TestDevice.open();
+
+  @AfterEach
+  void close() {
+    TestDevice.closeOpened();
+  }
 
   static IntStream seeds() {
     return FuzzSeeds.of(Exhaustive.count(25, 600));
