@@ -37,6 +37,7 @@ class HeapPerLaunchTest {
   private static final int ROUNDS = 20;
 
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
   /** Tests may have left devices, whose threads these are. */
   private final Set<Thread> before = Thread.getAllStackTraces().keySet();
 
