@@ -55,7 +55,11 @@ stubs() {
   echo '  0};'
 }
 
-gcc "${options[@]}" -r -o "$build/driver.o" "$sources"/*.c
+gcc "${options[@]}" -r -o "$build/driver.o" "$sources"/*.c &
+driver_compiler=$!
+gcc "${options[@]}" -O3 -r -o "$build/cublas.o" "$sources"/cublas/*.c
+wait "$driver_compiler"
+
 calls "$build"/libJCudaDriver-* "$build/driver.o" '^cu[A-Z]'
 stubs "$build/driver.o" sim.h CUresult sim_unsupported sim_imported_calls >"$build/stubs.c"
 gcc "${options[@]}" -shared -Wl,-soname,libcuda.so.1 -Wl,--no-undefined \
@@ -63,7 +67,6 @@ gcc "${options[@]}" -shared -Wl,-soname,libcuda.so.1 -Wl,--no-undefined \
 
 # Its symbols have a version, as NVIDIA's have.
 echo 'libcublas.so.12 { global: cublas[A-Z]*; local: *; };' >"$build/cublas.map"
-gcc "${options[@]}" -O3 -r -o "$build/cublas.o" "$sources"/cublas/*.c
 calls "$build"/libJCublas2-* "$build/cublas.o" '^cublas[A-Z]'
 stubs "$build/cublas.o" cublas/cublas.h cublasStatus cublas_unsupported cublas_imported_calls >"$build/cublas_stubs.c"
 gcc "${options[@]}" -shared -Wl,-soname,libcublas.so.12 -Wl,--no-undefined -Wl,--version-script="$build/cublas.map" \

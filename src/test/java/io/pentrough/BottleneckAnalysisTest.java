@@ -130,7 +130,7 @@ class BottleneckAnalysisTest {
   }
 
   static IntStream seeds() {
-    return IntStream.range(0, 20);
+    return IntStream.range(0, Exhaustive.count(8, 20));
   }
 
   @ParameterizedTest
@@ -393,7 +393,7 @@ class BottleneckAnalysisTest {
       long step,
       boolean queued,
       Bottleneck bottleneck) {
-    for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
+    for (int seed = 0; seed < Exhaustive.count(100, 2000); seed++) {
       LoaderStats stats =
           new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued)
               .run(seed);
@@ -442,7 +442,7 @@ class BottleneckAnalysisTest {
       long step,
       boolean queued) {
     Map<Bottleneck, Told> seen = new EnumMap<>(Bottleneck.class);
-    for (int seed = 0; seed < Exhaustive.count(200, 2000); seed++) {
+    for (int seed = 0; seed < Exhaustive.count(100, 2000); seed++) {
       LoaderStats stats =
           new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued)
               .run(seed);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceException;
+import io.pentrough.testkit.Exhaustive;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -49,7 +50,7 @@ class FenceFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(200);
+    return FuzzSeeds.of(Exhaustive.count(80, 200));
   }
 
   @ParameterizedTest(name = "seed {0}")

@@ -16,6 +16,7 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -36,6 +37,10 @@ class HeapPerLaunchTest {
   private static final int ROUNDS = 20;
 
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  /** Tests may have left devices, whose threads these are. */
+  private final Set<Thread> before = Thread.getAllStackTraces().keySet();
+
   private final Device device = TestDevice.open();
 
   @Test
@@ -110,9 +115,9 @@ class HeapPerLaunchTest {
     stream.synchronize();
   }
 
-  private static long[] libraryThreads() {
+  private long[] libraryThreads() {
     return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().startsWith("pentrough-"))
+        .filter(thread -> thread.getName().startsWith("pentrough-") && !before.contains(thread))
         .mapToLong(Thread::getId)
         .toArray();
   }

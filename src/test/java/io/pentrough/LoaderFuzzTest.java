@@ -11,6 +11,7 @@ import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.Patience;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -70,7 +71,7 @@ class LoaderFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(400);
+    return FuzzSeeds.of(Exhaustive.count(150, 400));
   }
 
   @ParameterizedTest(name = "seed {0}")

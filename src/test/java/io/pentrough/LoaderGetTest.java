@@ -76,8 +76,9 @@ class LoaderGetTest {
   @Test
   @DisplayName("I3: several consumers get each index exactly once, each of them in rising order")
   void severalConsumers() throws Exception {
+    int batches = TestDevice.effort(2_000);
     try (BackgroundLoader loader = loader().workers(2).deviceSlots(6).start()) {
-      AtomicInteger left = new AtomicInteger(2_000);
+      AtomicInteger left = new AtomicInteger(batches);
       List<Caller<List<Long>>> consumers = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
         consumers.add(
@@ -99,7 +100,7 @@ class LoaderGetTest {
         assertEquals(mine.stream().sorted().distinct().toList(), mine);
         all.addAll(mine);
       }
-      assertEquals(LongStream.range(0, 2_000).boxed().toList(), all.stream().sorted().toList());
+      assertEquals(LongStream.range(0, batches).boxed().toList(), all.stream().sorted().toList());
     }
   }
 

@@ -12,6 +12,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Numbered;
 import java.time.Duration;
@@ -69,11 +70,11 @@ class MemoryFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(100);
+    return FuzzSeeds.of(Exhaustive.count(40, 100));
   }
 
   static IntStream fewSeeds() {
-    return FuzzSeeds.of(25); // each needs the collector to run
+    return FuzzSeeds.of(Exhaustive.count(10, 25)); // each needs the collector to run
   }
 
   private enum Kind {

@@ -6,8 +6,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -17,6 +19,7 @@ final class Page {
   private static final Pattern CODE = Pattern.compile("`((?:[^`\\n]|\\n(?!\\n))+)`");
   private static final Pattern FIRST_CELL = Pattern.compile("^\\|[^|]*\\|", Pattern.MULTILINE);
   private static final Pattern LINK = Pattern.compile("]\\(([^)\\s]+)\\)");
+  private static final Map<Path, Page> READ = new ConcurrentHashMap<>();
 
   /** A piece of the page and the number of its line, from 1. */
   record Piece(int line, String text) {}
@@ -34,7 +37,13 @@ final class Page {
   final Set<String> anchors = new TreeSet<>();
 
   static Page read(Path file) throws IOException {
-    return new Page(Files.readString(file));
+    Path path = file.toAbsolutePath().normalize();
+    Page page = READ.get(path);
+    if (page == null) {
+      page = new Page(Files.readString(path));
+      READ.put(path, page);
+    }
+    return page;
   }
 
   /** The page without the first cells of its tables, where calls of another library stand. */
@@ -84,8 +93,12 @@ final class Page {
 
   private static void find(Pattern pattern, CharSequence prose, List<Piece> found) {
     Matcher matcher = pattern.matcher(prose);
+    int line = 1;
+    int counted = 0;
     while (matcher.find()) {
-      int line = 1 + (int) prose.chars().limit(matcher.start()).filter(c -> c == '\n').count();
+      for (; counted < matcher.start(); counted++) {
+        line += prose.charAt(counted) == '\n' ? 1 : 0;
+      }
       found.add(new Piece(line, matcher.group(1).replaceAll("\\s+", " ")));
     }
   }

@@ -175,6 +175,7 @@ class PagesTest {
 
   private static final Set<String> PHASES =
       Set.of(
+          "clean",
           "compile",
           "test-compile",
           "process-test-classes",

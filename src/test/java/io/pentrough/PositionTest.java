@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** I8: whoever stops and goes on, shares the work, fails or overtakes: the batches are the same. */
-@OnEveryDevice
+@OnEveryDevice(everySchedule = false) // positions know no device
 class PositionTest {
 
   private static final int[] LENGTHS = {7, 0, 4, 9};

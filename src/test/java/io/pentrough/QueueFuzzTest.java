@@ -11,6 +11,7 @@ import io.pentrough.device.DeviceException;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Patience;
 import java.nio.ByteBuffer;
@@ -51,7 +52,7 @@ class QueueFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(150);
+    return FuzzSeeds.of(Exhaustive.count(60, 150));
   }
 
   @ParameterizedTest(name = "seed {0}")

@@ -10,6 +10,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
+import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.Patience;
 import java.nio.IntBuffer;
 import java.util.HashSet;
@@ -36,7 +37,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 @OnEveryDevice
 class ResetStressTest {
 
-  private static final int RESETS = TestDevice.effort(420);
+  private static final int RESETS =
+      TestDevice.IS_CUDA ? TestDevice.effort(420) : Exhaustive.count(140, 420);
+
   private static final BatchSpec SPEC =
       BatchSpec.builder()
           .array("first", DType.INT32, 3_000)

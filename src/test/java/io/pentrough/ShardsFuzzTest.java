@@ -30,6 +30,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -45,8 +46,13 @@ class ShardsFuzzTest {
 
   private final Device device = TestDevice.open();
 
+  @AfterEach
+  void close() {
+    TestDevice.closeOpened();
+  }
+
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(60, 600));
+    return FuzzSeeds.of(Exhaustive.count(25, 600));
   }
 
   @ParameterizedTest(name = "seed {0}")

@@ -12,6 +12,7 @@ import io.pentrough.device.DeviceException;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Patience;
 import java.nio.ByteBuffer;
@@ -70,7 +71,7 @@ class SourceFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(300);
+    return FuzzSeeds.of(Exhaustive.count(120, 300));
   }
 
   @ParameterizedTest(name = "seed {0}")

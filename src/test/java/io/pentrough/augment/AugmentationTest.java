@@ -3,6 +3,7 @@ package io.pentrough.augment;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.pentrough.ArraySpec;
 import io.pentrough.BatchSpec;
@@ -28,6 +29,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -182,7 +184,8 @@ class AugmentationTest {
         for (int z = 0; z < one.patch[0]; z++) {
           for (int y = 0; y < one.patch[1]; y++) {
             for (int x = 0; x < one.patch[2]; x++, i++, voxel++) {
-              String where = "seed %d, [%d %d %d %d %d]".formatted(seed, n, c, z, y, x);
+              int[] at = {n, c, z, y, x};
+              Supplier<String> where = () -> "seed " + seed + ", " + Arrays.toString(at);
               if (drawn.isCut(z, y, x)) {
                 assertEquals(-3, values[i], where);
                 continue;
@@ -204,7 +207,7 @@ class AugmentationTest {
               double added = one.amplitude * noise;
               assertTrue(
                   low + added - 2e-6 <= values[i] && values[i] <= high + added + 2e-6,
-                  () -> where + ": not in " + low + " to " + high + " plus " + added);
+                  () -> where.get() + ": not in " + low + " to " + high + " plus " + added);
             }
           }
         }
@@ -232,9 +235,10 @@ class AugmentationTest {
             }
             Set<Integer> may =
                 AugmentReference.nearest(labels.get(n), to, one.border, one.labelConstant);
-            assertTrue(
-                may.contains(found[i]),
-                "seed %d, label %d of sample %d, at %s".formatted(seed, i, n, Arrays.toString(at)));
+            if (!may.contains(found[i])) {
+              fail(
+                  "seed " + seed + ", label " + i + " of sample " + n + ", " + Arrays.toString(at));
+            }
           }
         }
       }

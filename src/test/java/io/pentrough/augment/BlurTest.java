@@ -154,8 +154,13 @@ class BlurTest {
         float[] blurred = floats(result.out().get(batch));
         for (int i = 0; i < expected.length; i++) {
           double bound = 1.01 * HALF_ULP * most * reach;
+          int element = i;
+          long of = seed;
           assertEquals(
-              expected[i], blurred[i], bound, "element " + i + ", seed " + seed + ", " + sample);
+              expected[i],
+              blurred[i],
+              bound,
+              () -> "element " + element + ", seed " + of + ", " + sample);
         }
       }
     }
@@ -174,23 +179,32 @@ class BlurTest {
     int[] size = {
       rank == 5 ? spec.dimension(2) : 1, spec.dimension(rank - 2), spec.dimension(rank - 1)
     };
+    double[][] weights = new double[3][];
+    int[][][] places = new int[3][][];
+    for (int axis = 0; axis < 3; axis++) {
+      int reach = sample.radius[axis];
+      weights[axis] = new double[2 * reach + 1];
+      places[axis] = new int[size[axis]][2 * reach + 1];
+      for (int d = -reach; d <= reach; d++) {
+        weights[axis][reach + d] = gauss(d, axis, sample);
+        for (int at = 0; at < size[axis]; at++) {
+          places[axis][at][reach + d] = walk(at, d, size[axis], sample.mirror);
+        }
+      }
+    }
     double[] out = new double[in.length];
-    int[] at = new int[3];
     for (int i = 0; i < in.length; i++) {
-      at[2] = i % size[2];
-      at[1] = i / size[2] % size[1];
-      at[0] = i / (size[2] * size[1]) % size[0];
-      int start = i - (at[0] * size[1] + at[1]) * size[2] - at[2];
+      int[] x = places[2][i % size[2]];
+      int[] y = places[1][i / size[2] % size[1]];
+      int[] z = places[0][i / (size[2] * size[1]) % size[0]];
+      int start = i - i % (size[0] * size[1] * size[2]);
       double sum = 0;
       double norm = 0;
-      for (int dz = -sample.radius[0]; dz <= sample.radius[0]; dz++) {
-        for (int dy = -sample.radius[1]; dy <= sample.radius[1]; dy++) {
-          for (int dx = -sample.radius[2]; dx <= sample.radius[2]; dx++) {
-            double weight = gauss(dz, 0, sample) * gauss(dy, 1, sample) * gauss(dx, 2, sample);
-            int z = walk(at[0], dz, size[0], sample.mirror);
-            int y = walk(at[1], dy, size[1], sample.mirror);
-            int x = walk(at[2], dx, size[2], sample.mirror);
-            sum += weight * in[start + (z * size[1] + y) * size[2] + x];
+      for (int a = 0; a < z.length; a++) {
+        for (int b = 0; b < y.length; b++) {
+          for (int c = 0; c < x.length; c++) {
+            double weight = weights[0][a] * weights[1][b] * weights[2][c];
+            sum += weight * in[start + (z[a] * size[1] + y[b]) * size[2] + x[c]];
             norm += weight;
           }
         }

@@ -93,6 +93,11 @@ final class Launches {
 
   private final List<Launch> launches = new ArrayList<>();
 
+  /** Takes down what was launched elsewhere. */
+  void add(List<Launch> others) {
+    launches.addAll(others);
+  }
+
   /** All launches of a kernel, in order. */
   List<Launch> of(String kernel) {
     return launches.stream().filter(launch -> launch.kernel.equals(kernel)).toList();

@@ -5,11 +5,13 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /**
- * A kernel and all its mutants in one text: each arithmetic instruction is followed by others that
+ * A kernel and mutants of it in one text: each arithmetic instruction is followed by others that
  * could stand there, and a parameter, the last, says which one runs. So the compiler is called once
  * (as in Untch et al., "Mutation analysis using mutant schemata", 1993).
  *
@@ -56,8 +58,9 @@ record PtxMutants(String ptx, List<String> mutants) {
    *
    * @param ptx with that kernel among others
    * @param kernel its name
+   * @param wanted which mutants the text shall have; all are numbered and named
    */
-  static PtxMutants of(String ptx, String kernel) {
+  static PtxMutants of(String ptx, String kernel, IntPredicate wanted) {
     int start = ptx.indexOf(".visible .entry " + kernel + "(");
     int end = ptx.indexOf("\n}", start) + 3;
     String header = ptx.substring(0, ptx.indexOf(".visible"));
@@ -72,14 +75,16 @@ record PtxMutants(String ptx, List<String> mutants) {
           parts.matches() && parts.group(1) == null
               ? others(parts.group(2), parts.group(3))
               : List.of();
-      if (others.isEmpty()) {
+      int first = mutants.size() + 1;
+      others.forEach(other -> mutants.add(words(line) + " -> " + words(other)));
+      if (IntStream.rangeClosed(first, mutants.size()).noneMatch(wanted)) {
         text.append(line).append('\n');
       } else {
-        int first = mutants.size() + 1;
-        for (String other : others) {
-          mutants.add(words(line) + " -> " + words(other));
-          text.append("\tsetp.eq.s32 \t%isMutant, %mutant, " + mutants.size() + ";\n");
-          text.append("\t@%isMutant " + other + "\n");
+        for (int i = 0; i < others.size(); i++) {
+          if (wanted.test(first + i)) {
+            text.append("\tsetp.eq.s32 \t%isMutant, %mutant, " + (first + i) + ";\n");
+            text.append("\t@%isMutant " + others.get(i) + "\n");
+          }
         }
         text.append("\tsub.s32 \t%offset, %mutant, " + first + ";\n");
         text.append("\tsetp.ge.u32 \t%isMutant, %offset, " + others.size() + ";\n");

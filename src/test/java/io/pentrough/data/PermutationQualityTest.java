@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Locale;
 import java.util.function.LongUnaryOperator;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestReporter;
@@ -96,15 +97,17 @@ class PermutationQualityTest {
   void pairsOfATable(int size) {
     int[][] places = {{0, 1}, {0, size - 1}, {size / 2, size / 2 + 1}};
     Orders orders = permutations(Permutation.of(42, 0, size));
-    for (int[] place : places) {
-      Counts pairs = new Counts(size * (size - 1));
-      for (int key = 0; key < 100_000; key++) {
-        LongUnaryOperator order = orders.of(key);
-        int one = (int) order.applyAsLong(place[0]);
-        int other = (int) order.applyAsLong(place[1]);
-        pairs.add(one * (size - 1) + (other > one ? other - 1 : other));
+    Counts[] pairs = counts(places.length, size * (size - 1));
+    for (int key = 0; key < 100_000; key++) {
+      LongUnaryOperator order = orders.of(key);
+      for (int i = 0; i < places.length; i++) {
+        int one = (int) order.applyAsLong(places[i][0]);
+        int other = (int) order.applyAsLong(places[i][1]);
+        pairs[i].add(one * (size - 1) + (other > one ? other - 1 : other));
       }
-      assertNear(0, pairs.z(), "z of chi-squared over pairs at " + Arrays.toString(place));
+    }
+    for (int i = 0; i < places.length; i++) {
+      assertNear(0, pairs[i].z(), "z of chi-squared over pairs at " + Arrays.toString(places[i]));
     }
   }
 
@@ -116,23 +119,29 @@ class PermutationQualityTest {
     int[] positions = {0, 1, size / 2, size - 1};
     Permutation permutation = Permutation.of(42, 0, size);
     Orders orders = permutations(permutation);
-    for (int position : positions) {
-      Counts neighbours = new Counts(bins * bins);
-      Counts epochs = new Counts(bins * bins);
-      Counts inverses = new Counts(bins * bins);
-      int before = bin(orders.of(-1).applyAsLong(position), size, bins);
-      for (int key = 0; key < 100_000; key++) {
-        LongUnaryOperator order = orders.of(key);
+    Counts[] neighbours = counts(positions.length, bins * bins);
+    Counts[] epochs = counts(positions.length, bins * bins);
+    Counts[] inverses = counts(positions.length, bins * bins);
+    int[] before = new int[positions.length];
+    for (int key = -1; key < 100_000; key++) {
+      LongUnaryOperator order = orders.of(key);
+      for (int i = 0; i < positions.length; i++) {
+        int position = positions[i];
         int here = bin(order.applyAsLong(position), size, bins);
-        int next = bin(order.applyAsLong((position + 1) % size), size, bins);
-        neighbours.add(here * bins + next);
-        epochs.add(here * bins + before);
-        inverses.add(here * bins + bin(permutation.indexOf(position), size, bins));
-        before = here;
+        if (key >= 0) {
+          int next = bin(order.applyAsLong((position + 1) % size), size, bins);
+          neighbours[i].add(here * bins + next);
+          epochs[i].add(here * bins + before[i]);
+          inverses[i].add(here * bins + bin(permutation.indexOf(position), size, bins));
+        }
+        before[i] = here;
       }
-      assertNear(0, neighbours.z(), "z of pairs of neighbours at " + position);
-      assertNear(0, epochs.z(), "z of pairs of epochs at " + position);
-      assertNear(0, inverses.z(), "z of pairs of a number and its position at " + position);
+    }
+    for (int i = 0; i < positions.length; i++) {
+      String at = " at " + positions[i];
+      assertNear(0, neighbours[i].z(), "z of pairs of neighbours" + at);
+      assertNear(0, epochs[i].z(), "z of pairs of epochs" + at);
+      assertNear(0, inverses[i].z(), "z of pairs of a number and its position" + at);
     }
   }
 
@@ -217,6 +226,10 @@ class PermutationQualityTest {
       }
     }
     return count;
+  }
+
+  private static Counts[] counts(int many, int kinds) {
+    return Stream.generate(() -> new Counts(kinds)).limit(many).toArray(Counts[]::new);
   }
 
   private static void assertNear(double expected, double seen, String what) {

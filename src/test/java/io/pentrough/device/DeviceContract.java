@@ -852,7 +852,7 @@ public abstract class DeviceContract {
     DeviceEvent done = event();
     PinnedBuffer pinned = pinned(1, 2, 3, 4);
     DeviceBuffer buffer = buffer(4);
-    int rounds = Math.max(400, effort(4_000)); // an object is 16 bytes or more
+    int rounds = Math.max(300, effort(4_000)); // an object is 16 bytes or more
     long bytes =
         allocatedBy(
             () -> {
@@ -881,7 +881,7 @@ public abstract class DeviceContract {
     DeviceEvent event = event();
     hold(stream);
     stream.record(event);
-    int rounds = 2_000;
+    int rounds = 500;
     long bytes =
         allocatedBy(
             () -> {

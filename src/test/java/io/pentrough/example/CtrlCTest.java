@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.JavaCommand;
 import io.pentrough.testkit.Patience;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,15 +40,14 @@ class CtrlCTest {
         pressCtrlC(
             "batches/s",
             "--steps",
-            "1000000",
+            "100000",
             "--checkpoint",
             checkpoint.toString(),
             "--plot",
             plot.toString());
 
     assertEquals(Train.INTERRUPTED, ended.exitCode, ended.output);
-    Matcher step =
-        Pattern.compile("interrupted after step (\\d+) of 1000000").matcher(ended.output);
+    Matcher step = Pattern.compile("interrupted after step (\\d+) of 100000").matcher(ended.output);
     assertTrue(step.find(), ended.output);
     assertTrue(ended.output.contains(step.group(1) + " batches, "), ended.output);
     assertFalse(ended.output.contains("Exception"), ended.output);
@@ -59,7 +59,7 @@ class CtrlCTest {
 
   @Test
   void endsBeforeTheFirstStepToo() throws Exception {
-    Ended ended = pressCtrlC("^", "--steps", "1000000");
+    Ended ended = pressCtrlC("^", "--steps", "100000");
 
     assertEquals(Train.INTERRUPTED, ended.exitCode, ended.output);
     assertFalse(ended.output.contains("Exception"), ended.output);
@@ -71,7 +71,7 @@ class CtrlCTest {
     List<String> command =
         new ArrayList<>(
             List.of("python3", "src/test/python/ctrl_c.py", pattern, Integer.toString(SECONDS)));
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(JavaCommand.start());
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Train.class.getName()));
     command.addAll(List.of("--device", "host", "--batch", "16"));
     command.addAll(List.of(args));

@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.JavaCommand;
 import io.pentrough.testkit.Patience;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -57,8 +57,7 @@ class LossPlotTest {
   @EnabledOnOs(OS.LINUX) // only there can fonts be taken away
   void aJavaWithoutFontsTrainsToTheEndAndSaysWhyThereIsNoPicture() throws Exception {
     Path file = folder.resolve("loss.png");
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    List<String> command = JavaCommand.start();
     Path noFonts = Files.writeString(folder.resolve("fonts.conf"), "<fontconfig></fontconfig>");
     command.add("-Dsun.awt.fontconfig=/dev/null");
     command.add("-Dsun.java2d.fontpath=" + folder);

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.JavaCommand;
 import io.pentrough.testkit.Patience;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -75,10 +76,9 @@ class TrainSurroundingsTest {
   private Ended train(
       String here, List<String> properties, Map<String, String> environment, String... args)
       throws IOException, InterruptedException {
-    Path java = Path.of(System.getProperty("java.home"), "bin", "java");
     List<String> command = new ArrayList<>(List.of("env"));
     environment.forEach((name, value) -> command.add(name + "=" + value));
-    command.add(java.toString());
+    command.addAll(JavaCommand.start());
     command.addAll(properties);
     command.addAll(List.of("-cp", absoluteClassPath(), Train.class.getName()));
     command.addAll(List.of("--device", "host", "--batch", "16"));

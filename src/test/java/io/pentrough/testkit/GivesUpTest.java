@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
@@ -93,17 +94,16 @@ class GivesUpTest {
 
   private int run(Class<?> tests, double patience) throws Exception {
     Path log = folder.resolve("log");
+    List<String> command = JavaCommand.start();
+    command.addAll(
+        List.of(
+            "-Dpentrough.patience=" + patience,
+            "-cp",
+            System.getProperty("java.class.path"),
+            Run.class.getName(),
+            tests.getName()));
     Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Dpentrough.patience=" + patience,
-                "-cp",
-                System.getProperty("java.class.path"),
-                Run.class.getName(),
-                tests.getName())
-            .redirectErrorStream(true)
-            .redirectOutput(log.toFile())
-            .start();
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
     boolean ended = process.waitFor(Patience.patience().toMillis(), TimeUnit.MILLISECONDS);
     process.destroyForcibly().waitFor();
     said = Files.readString(log, StandardCharsets.UTF_8);
@@ -136,7 +136,7 @@ class GivesUpTest {
   @Test
   @DisplayName("after a wait in vain the next ones are short")
   void waitInVain() throws Exception {
-    assertEquals(0, run(WaitsInVain.class, 0.1));
+    assertEquals(0, run(WaitsInVain.class, 0.05));
     assertSaid("waits() FAILED");
     assertSaid("waited in vain: pigs fly");
     assertSaid("waitsForLess() SUCCESSFUL");

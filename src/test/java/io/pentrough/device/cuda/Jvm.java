@@ -2,6 +2,7 @@ package io.pentrough.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.pentrough.testkit.JavaCommand;
 import io.pentrough.testkit.Patience;
 import java.io.File;
 import java.io.IOException;
@@ -96,7 +97,7 @@ public final class Jvm {
   /** Starts what the rest of a command line says. */
   Running start(List<String> rest) throws IOException {
     List<String> command = new ArrayList<>(wrapper);
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(JavaCommand.start());
     command.addAll(flags);
     command.addAll(rest);
     File out = Files.createTempFile(folder, "jvm", ".out").toFile();

@@ -4,6 +4,7 @@ import static jcuda.driver.JCudaDriver.*;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.testkit.JavaCommand;
 import io.pentrough.testkit.Patience;
 import java.io.File;
 import java.nio.file.Path;
@@ -79,25 +80,25 @@ class SoftwareDriverCrashTest {
   private record Result(int exit, String output) {}
 
   private Result run(String what) throws Exception {
-    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    List<String> command = JavaCommand.start();
+    command.addAll(
+        List.of(
+            "-Xmx64m",
+            "-XX:-CreateCoredumpOnCrash",
+            "-XX:+IgnoreUnrecognizedVMOptions",
+            "--enable-native-access=ALL-UNNAMED",
+            "-XX:ErrorFile=" + folder.resolve("hs_err.log"),
+            "-Dpentrough.softwareCuda.library="
+                + Path.of(
+                        System.getProperty(
+                            "pentrough.softwareCuda.library", "target/software-cuda/libcuda.so.1"))
+                    .toAbsolutePath(),
+            "-cp",
+            System.getProperty("java.class.path"),
+            Program.class.getName(),
+            what));
     Process process =
-        new ProcessBuilder(
-                java,
-                "-Xmx64m",
-                "-XX:-CreateCoredumpOnCrash",
-                "-XX:+IgnoreUnrecognizedVMOptions",
-                "--enable-native-access=ALL-UNNAMED",
-                "-XX:ErrorFile=" + folder.resolve("hs_err.log"),
-                "-Dpentrough.softwareCuda.library="
-                    + Path.of(
-                            System.getProperty(
-                                "pentrough.softwareCuda.library",
-                                "target/software-cuda/libcuda.so.1"))
-                        .toAbsolutePath(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                Program.class.getName(),
-                what)
+        new ProcessBuilder(command)
             .directory(new File(folder.toString()))
             .redirectErrorStream(true)
             .start();
