@@ -74,14 +74,20 @@ public final class HadoopStore implements CheckpointStore {
         out.write(content);
         out.hsync();
       }
-      FileContext.getFileContext(folder, configuration).rename(part, path(name), Rename.NONE);
+      return rename(part, path(name));
+    } catch (IOException e) {
+      discard(part);
+      throw failed("written to", e);
+    }
+  }
+
+  private boolean rename(Path part, Path entry) throws IOException {
+    try {
+      FileContext.getFileContext(folder, configuration).rename(part, entry, Rename.NONE);
       return true;
     } catch (FileAlreadyExistsException e) {
       discard(part);
       return false;
-    } catch (IOException e) {
-      discard(part);
-      throw failed("written to", e);
     }
   }
 

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -45,7 +46,8 @@ class LedgerTest {
   /** Claims the next attempt, as a driver that was told to take over. */
   private static int claim(Ledger ledger) {
     int next = ledger.last() + 1;
-    return ledger.claim(next, new byte[0]) ? next : 0;
+    byte[] driver = UUID.randomUUID().toString().getBytes(StandardCharsets.US_ASCII);
+    return ledger.claim(next, driver) ? next : 0;
   }
 
   private Path file(int attempt, int number) {
@@ -262,6 +264,23 @@ class LedgerTest {
   }
 
   @Test
+  @DisplayName("a checkpoint whose answer was lost is this attempt's own, and another one is not")
+  void lostAnswer() throws Exception {
+    for (LossyStore.Kind kind : LossyStore.Kind.values()) {
+      Ledger ledger = new Ledger(new LossyStore(folder, kind), "job");
+      int attempt = claim(ledger);
+      ledger.commit(Checkpoints.checkpoint(attempt, 1));
+      assertEquals(Optional.of(new CheckpointName(attempt, 1)), ledger.newest());
+      Files.write(file(attempt, 2), Checkpoints.checkpoint(attempt, 1).encode("job"));
+      RefusedException e =
+          assertThrows(
+              RefusedException.class, () -> ledger.commit(Checkpoints.checkpoint(attempt, 2)));
+      assertTrue(message(e).contains("that this job has not written"), message(e));
+      Files.delete(file(attempt, 2));
+    }
+  }
+
+  @Test
   @DisplayName("what a stream of a folder throws half-way is an error of the store like others")
   void failsHalfWay() {
     UncheckedIOException stale =
@@ -428,10 +447,10 @@ class LedgerTest {
   void chosenCheckpointsStay() {
     for (int seed = 0; seed < 300; seed++) {
       Random random = new Random(seed);
-      SteppedStore store = new SteppedStore();
+      SteppedStore store = new SteppedStore(random);
       List<Actor> actors =
           Stream.generate(() -> new Actor(new Ledger(store, "job"), random)).limit(4).toList();
-      store.play(actors, random);
+      store.play(actors);
       for (Actor actor : actors) {
         if (actor.failure != null) {
           throw new AssertionError("seed " + seed, actor.failure);
