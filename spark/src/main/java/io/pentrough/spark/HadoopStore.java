@@ -93,7 +93,7 @@ public final class HadoopStore implements CheckpointStore {
 
   /** Hadoop's messages carry the server's stack, so only the first line is taken. */
   private IOException failed(String what, IOException e) {
-    String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    String reason = FolderStore.reason(e).lines().findFirst().orElse("");
     return new IOException(folder + " cannot be " + what + ": " + reason, e);
   }
 

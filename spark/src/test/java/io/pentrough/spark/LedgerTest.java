@@ -4,12 +4,15 @@ import static io.pentrough.spark.Thrown.message;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystemException;
@@ -27,6 +30,7 @@ import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.apache.hadoop.conf.Configuration;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
@@ -331,6 +335,34 @@ class LedgerTest {
           assertThrows(IOException.class, () -> FolderStore.link(zip.getPath("/a"), inside));
       assertTrue(message(other).contains("(not supported)"), message(other));
     }
+  }
+
+  @Test
+  @DisplayName("a position of another version is not said to be a damaged checkpoint")
+  void otherPosition() {
+    byte[] bytes = Checkpoints.checkpoint(1, 1).encode("job");
+    byte[] position = Checkpoints.position().toString().getBytes(StandardCharsets.US_ASCII);
+    int at = bytes.length - Long.BYTES - 2 - Integer.BYTES - position.length; // a state of 2 bytes
+    assertArrayEquals(position, Arrays.copyOfRange(bytes, at, at + position.length));
+    bytes[at] = '?';
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, 0, bytes.length - Long.BYTES);
+    ByteBuffer.wrap(bytes).putLong(bytes.length - Long.BYTES, crc.getValue());
+    RefusedException e =
+        assertThrows(
+            RefusedException.class,
+            () -> Checkpoint.decode(bytes, new CheckpointName(1, 1), "job", "it"));
+    assertTrue(message(e).startsWith("it is whole, but cannot be read: "), message(e));
+    assertInstanceOf(IllegalArgumentException.class, e.getCause());
+  }
+
+  @Test
+  @DisplayName("an error of the file system without a message is told by its name")
+  void noMessage() {
+    assertEquals(
+        ClosedByInterruptException.class.getName(),
+        FolderStore.reason(new ClosedByInterruptException()));
+    assertEquals("Stale file handle", FolderStore.reason(new IOException("Stale file handle")));
   }
 
   @Test
