@@ -147,7 +147,13 @@ final class Attempt {
     return list;
   }
 
-  private Failure failure(Exception thrown, List<TaskFailure> failures) {
+  /**
+   * Why the attempt has failed.
+   *
+   * @param thrown what Spark has thrown
+   * @param failures what its listener has heard of the tasks
+   */
+  Failure failure(Exception thrown, List<TaskFailure> failures) {
     String where = "attempt " + number + " on " + tasks + " tasks failed";
     if (failures.isEmpty()) {
       @Nullable String reason = notStarted == null ? thrown.getMessage() : notStarted;
@@ -156,8 +162,9 @@ final class Attempt {
     TaskFailure first = TaskFailure.first(failures);
     Throwable cause = first.thrown() == null ? thrown : first.thrown();
     for (TaskFailure other : failures) {
-      if (other.thrown() != null && other.thrown() != cause) {
-        cause.addSuppressed(other.thrown());
+      Throwable second = other.asThrowable();
+      if (!other.equals(first) && second != cause) {
+        cause.addSuppressed(second);
       }
     }
     return new Failure(

@@ -18,6 +18,7 @@ import org.apache.spark.TaskFailedReason;
 import org.apache.spark.TaskKilled;
 import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerApplicationEnd;
 import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
 import org.apache.spark.scheduler.SparkListenerJobEnd;
 import org.apache.spark.scheduler.SparkListenerJobStart;
@@ -53,6 +54,7 @@ final class AttemptListener extends SparkListener {
 
   private int job = -1;
   private boolean jobEnded;
+  private boolean applicationEnded;
   private int running;
 
   AttemptListener(String tag, Pace pace, ProgressMeter meter, Consumer<ElasticProgress> progress) {
@@ -74,7 +76,7 @@ final class AttemptListener extends SparkListener {
   /**
    * Waits for the end of the attempt's job and of all its tasks, and returns why tasks have failed,
    * in the order in which the driver has heard of it. The first failure ends the job, so the others
-   * come after its end.
+   * come after its end. Of an application that is stopped, nothing more is waited for.
    *
    * @param millis how long to wait, if something is known that may be the cause
    * @param consequenceMillis how long, if all that is known has a cause in another task
@@ -82,7 +84,7 @@ final class AttemptListener extends SparkListener {
   synchronized List<TaskFailure> failures(long millis, long consequenceMillis)
       throws InterruptedException {
     long began = System.nanoTime();
-    while (!jobEnded || running > 0) {
+    while (!applicationEnded && (!jobEnded || running > 0)) {
       long end = areConsequences() ? consequenceMillis : millis;
       long left = end - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began);
       if (left <= 0) {
@@ -116,6 +118,13 @@ final class AttemptListener extends SparkListener {
     }
   }
 
+  /** The application is stopped, and Spark tells no more. */
+  @Override
+  public synchronized void onApplicationEnd(SparkListenerApplicationEnd end) {
+    applicationEnded = true;
+    notifyAll();
+  }
+
   @Override
   public synchronized void onTaskStart(SparkListenerTaskStart start) {
     if (stages.contains(start.stageId())) {
@@ -132,39 +141,56 @@ final class AttemptListener extends SparkListener {
     running--;
     TaskInfo task = end.taskInfo();
     if (end.reason() instanceof ExceptionFailure failure) {
-      @Nullable Throwable thrown = OptionConverters.toJava(failure.exception()).orElse(null);
-      failed(
-          thrown == null // its class is not known here, or it could not be serialised
-              ? new TaskFailure(
-                  task.index(),
-                  task.host(),
-                  Kind.of(failure.className()),
-                  words(failure.className(), failure.description()),
-                  null)
-              : new TaskFailure(
-                  task.index(),
-                  task.host(),
-                  Kind.of(thrown, false),
-                  TaskFailure.reason(thrown),
-                  thrown));
+      reports(failure.accumUpdates()).forEach(this::hear);
+      threw(task, failure);
     } else if (end.reason() instanceof TaskKilled killed) { // as another one has failed
       reports(killed.accumUpdates()).forEach(this::hear);
     } else if (end.reason() instanceof TaskFailedReason reason) {
       Kind kind = reason instanceof ExecutorLostFailure ? Kind.EXECUTOR_LOST : Kind.THROWN;
-      failed(new TaskFailure(task.index(), task.host(), kind, reason.toErrorString(), null));
+      lost(new TaskFailure(task.index(), task.host(), kind, reason.toErrorString(), null));
     }
     notifyAll();
+  }
+
+  /** A task has ended with an exception. */
+  private void threw(TaskInfo task, ExceptionFailure failure) {
+    @Nullable Throwable thrown = OptionConverters.toJava(failure.exception()).orElse(null);
+    if (thrown != null) { // says more than the task's report: with what its closing has thrown
+      failed(
+          new TaskFailure(
+              task.index(),
+              task.host(),
+              Kind.of(thrown, false),
+              TaskFailure.reason(thrown),
+              thrown));
+    } else if (!failures.containsKey(task.index())) { // a report would know its causes, too
+      // Its class is not known here, or it could not be serialised.
+      failed(
+          new TaskFailure(
+              task.index(),
+              task.host(),
+              Kind.of(failure.className()),
+              words(failure.className(), failure.description()),
+              null));
+    }
   }
 
   private static String words(String className, String description) {
     return Kind.of(className) == Kind.REFUSED ? description : className + ": " + description;
   }
 
-  private void failed(TaskFailure failure) {
-    failures.put(failure.rank(), failure); // keeps the place of what is replaced
+  /** A task's executor is lost. What the task has reported before that stays. */
+  private void lost(TaskFailure lost) {
+    @Nullable TaskFailure before = failures.get(lost.rank());
+    failed(before == null ? lost : before.then(lost));
   }
 
-  /** What a task has reported of its failure. Spark's own word of the end says more. */
+  private void failed(TaskFailure failure) {
+    failures.put(failure.rank(), failure); // keeps the place of what is replaced
+    notifyAll(); // whoever waits may have to wait less
+  }
+
+  /** What a task has reported of its failure. */
   private void hear(Pace.Report report) {
     TaskFailure.@Nullable Report failure = report.failure();
     if (failure != null && !failures.containsKey(report.rank())) {

@@ -117,8 +117,11 @@ final class Checkpoint {
             where + " was renamed: it is " + read.name() + "; give it its name back, or delete it");
       }
       return read;
-    } catch (IOException | IllegalArgumentException e) { // a good checksum on wrong content
-      throw damaged(where, bytes.length);
+    } catch (IOException | IllegalArgumentException e) { // such as a position of a later version
+      throw new RefusedException(
+          (where + " is whole, but cannot be read: " + e.getMessage() + "; use the Pentrough that")
+              + " has written it, or delete it, and the job goes on from an older one",
+          e);
     }
   }
 

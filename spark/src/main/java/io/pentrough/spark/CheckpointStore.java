@@ -25,7 +25,9 @@ public interface CheckpointStore extends Serializable {
    *
    * @param name letters, digits and hyphens
    * @param content its bytes
-   * @return whether it was created; false if there was one
+   * @return whether it was created; false if there was one. If the caller's own creation was
+   *     carried out, but its answer got lost, and it was carried out again, either answer is right:
+   *     the caller then reads the entry.
    * @throws IOException if it could not be created
    */
   boolean create(String name, byte[] content) throws IOException;

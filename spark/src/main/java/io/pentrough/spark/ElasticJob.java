@@ -207,8 +207,9 @@ public final class ElasticJob {
      *     holds a checkpoint that is damaged or of another job, or cannot be written to; or if
      *     executors are allocated dynamically
      * @throws ElasticJobException if a task was refused, attempts in a row have failed without a
-     *     new checkpoint, the store failed after such an attempt, there was no room in time, or the
-     *     application was stopped
+     *     new checkpoint, there was no room in time, or the application was stopped; or if after an
+     *     attempt that failed the store failed, or its checkpoint was refused. Then the message
+     *     tells both, the cause is the attempt's, and the other exception is suppressed
      * @throws InterruptedException if the thread is interrupted; the attempt is cancelled, and the
      *     checkpoints stay
      */
@@ -231,51 +232,72 @@ public final class ElasticJob {
 
     private List<R> attempts(Ownership owner, Ledger ledger) throws InterruptedException {
       Room room = new Room(spark.sc(), tasks);
-      for (int fruitless = 0; ; owner.claimNext()) {
-        int attempt = owner.attempt();
-        Optional<CheckpointName> newest = ledger.newest();
-        newest.ifPresent(name -> ledger.read(name, attempt)); // refused here, and not by each task
+      Attempt.@Nullable Failure last = null;
+      for (int fruitless = 0; ; ) {
+        Optional<CheckpointName> newest;
+        int wanted;
+        try {
+          if (last != null) {
+            owner.claimNext();
+          }
+          newest = ledger.newest();
+          // Refused here, and not by each task.
+          newest.ifPresent(name -> ledger.read(name, owner.attempt()));
+          // Last, as an executor may get lost during the reading.
+          wanted = room.await(roomTimeout.toNanos());
+          owner.require(); // that may have taken long
+        } catch (RuntimeException e) {
+          throw last == null ? e : behind(last, e);
+        }
         @Nullable CheckpointName from = newest.orElse(null);
-        // Last, as an executor may get lost during the reading.
-        int wanted = room.await(roomTimeout.toNanos());
-        owner.require(); // that may have taken long
         LOG.log(
             Level.INFO,
             "{0}: attempt {1} on {2} tasks, from {3}",
             name,
-            attempt,
+            owner.attempt(),
             wanted,
             from == null ? "the beginning" : from);
         try {
-          return new Attempt(spark, name, attempt, wanted)
+          return new Attempt(spark, name, owner.attempt(), wanted)
               .run(task, ledger, needsGpu, from, roomTimeout, progress);
         } catch (Attempt.FailedException e) {
-          if (spark.sc().isStopped()) { // the store may have gone with it
-            throw failed(e.failure, fruitless);
-          }
-          try {
-            fruitless = ledger.newest().equals(newest) ? fruitless + 1 : 0;
-            owner.require();
-          } catch (Ownership.TakenOverException over) { // explains what befell the tasks
-            over.addSuppressed(failed(e.failure, fruitless));
-            throw over;
-          } catch (RefusedException second) {
-            if (TaskFailure.isInterrupt(second)) {
-              throw second;
-            }
-            ElasticJobException first =
-                new ElasticJobException(
-                    name + ": " + e.failure.message() + "; then " + second.getMessage(),
-                    e.failure.cause());
-            first.addSuppressed(second);
-            throw first;
-          }
-          if (e.failure.isFinal() || fruitless >= fruitlessAttempts) {
-            throw failed(e.failure, fruitless);
-          }
-          LOG.log(Level.WARNING, name + ": " + e.getMessage(), e.failure.cause());
+          last = e.failure;
         }
+        if (spark.sc().isStopped()) { // the store may have gone with it
+          throw failed(last, fruitless);
+        }
+        try {
+          fruitless = ledger.newest().equals(newest) ? fruitless + 1 : 0;
+          owner.require();
+        } catch (RuntimeException e) {
+          throw behind(last, e);
+        }
+        if (last.isFinal() || fruitless >= fruitlessAttempts) {
+          throw failed(last, fruitless);
+        }
+        LOG.log(Level.WARNING, name + ": " + last.message(), last.cause());
       }
+    }
+
+    /**
+     * What to throw if an attempt has failed and the next one cannot begin. The message tells both,
+     * one after the other: the first is why the job needed another attempt, and may explain the
+     * second, which is why it got none. The cause is that of the attempt. But a take-over explains
+     * the attempt's failure, and an interrupt is the caller's own, so they come first.
+     */
+    private RuntimeException behind(Attempt.Failure last, RuntimeException second) {
+      boolean ours = second instanceof RefusedException || second instanceof ElasticJobException;
+      if (!ours
+          || second instanceof Ownership.TakenOverException
+          || TaskFailure.isInterrupt(second)) {
+        second.addSuppressed(failed(last, 0));
+        return second;
+      }
+      ElasticJobException both =
+          new ElasticJobException(
+              name + ": " + last.message() + "; then " + second.getMessage(), last.cause());
+      both.addSuppressed(second);
+      return both;
     }
 
     private ElasticJobException failed(Attempt.Failure failure, int fruitless) {

@@ -123,14 +123,14 @@ public final class FolderStore implements CheckpointStore {
     }
   }
 
-  private static String reason(IOException e) {
+  static String reason(IOException e) {
     if (e instanceof AccessDeniedException) {
       return "permission denied";
     }
     if (e instanceof FileSystemException failure && failure.getReason() != null) {
       return failure.getReason();
     }
-    return String.valueOf(e.getMessage());
+    return e.getMessage() == null ? e.toString() : e.getMessage();
   }
 
   @Override

@@ -3,10 +3,14 @@ package io.pentrough.spark;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.cuda.CudaDevice;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.function.IntFunction;
 import org.apache.spark.TaskContext;
 import org.apache.spark.resource.ResourceInformation;
 
@@ -55,22 +59,48 @@ final class Gpus {
     return CudaDevice.open(ordinal(address, devices.size(), System.getenv()));
   }
 
-  /** Opens one after the other, as only an open one tells its UUID. */
   private static Device open(UUID wanted, List<CudaDevice.Info> devices) {
-    for (CudaDevice.Info info : devices) {
-      CudaDevice device;
+    List<Integer> ordinals = devices.stream().map(CudaDevice.Info::ordinal).toList();
+    return find(wanted, ordinals, CudaDevice::open, CudaDevice::uuid)
+        .orElseThrow(
+            () ->
+                new RefusedException(
+                    "Spark gave this task the GPU " + wanted + ", but CUDA knows " + devices));
+  }
+
+  /**
+   * Opens one after the other, as only an open one tells its UUID.
+   *
+   * @return empty if it is none of them
+   * @throws DeviceException if it may be one that cannot be opened; another attempt may find it
+   *     free
+   */
+  static <D extends Device> Optional<D> find(
+      UUID wanted, List<Integer> ordinals, IntFunction<D> open, Function<D, UUID> uuid) {
+    List<DeviceException> failures = new ArrayList<>();
+    for (int ordinal : ordinals) {
+      D device;
       try {
-        device = CudaDevice.open(info.ordinal());
+        device = open.apply(ordinal);
       } catch (DeviceException e) {
-        continue; // another process may have it for itself
+        failures.add(e); // another process may have it for itself
+        continue;
       }
-      if (device.uuid().equals(wanted)) {
-        return device;
+      if (uuid.apply(device).equals(wanted)) {
+        return Optional.of(device);
       }
       device.close();
     }
-    throw new RefusedException(
-        "Spark gave this task the GPU " + wanted + ", but CUDA knows " + devices);
+    if (failures.isEmpty()) {
+      return Optional.empty();
+    }
+    DeviceException failure =
+        new DeviceException(
+            ("Spark gave this task the GPU " + wanted + ", which is none of those that can be")
+                + (" opened; of another one CUDA says: " + failures.get(0).getMessage()),
+            failures.get(0));
+    failures.stream().skip(1).forEach(failure::addSuppressed);
+    throw failure;
   }
 
   /**

@@ -74,20 +74,26 @@ public final class HadoopStore implements CheckpointStore {
         out.write(content);
         out.hsync();
       }
-      FileContext.getFileContext(folder, configuration).rename(part, path(name), Rename.NONE);
-      return true;
-    } catch (FileAlreadyExistsException e) {
-      discard(part);
-      return false;
+      return rename(part, path(name));
     } catch (IOException e) {
       discard(part);
       throw failed("written to", e);
     }
   }
 
+  private boolean rename(Path part, Path entry) throws IOException {
+    try {
+      FileContext.getFileContext(folder, configuration).rename(part, entry, Rename.NONE);
+      return true;
+    } catch (FileAlreadyExistsException e) {
+      discard(part);
+      return false;
+    }
+  }
+
   /** Hadoop's messages carry the server's stack, so only the first line is taken. */
   private IOException failed(String what, IOException e) {
-    String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    String reason = FolderStore.reason(e).lines().findFirst().orElse("");
     return new IOException(folder + " cannot be " + what + ": " + reason, e);
   }
 

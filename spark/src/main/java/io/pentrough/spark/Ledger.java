@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.NoSuchFileException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -25,8 +26,8 @@ final class Ledger implements Serializable {
   private static final Pattern ATTEMPT = Pattern.compile("attempt-(\\d{8,9})");
   private static final long POLL_MILLIS = 500;
 
-  /** How often to create an entry again that somebody else's sweep has cut short. */
-  private static final int MAX_SWEPT = 3;
+  /** How often to create an entry again that somebody else has swept or deleted meanwhile. */
+  private static final int MAX_RETRIES = 3;
 
   private final CheckpointStore store;
   private final String job;
@@ -81,7 +82,7 @@ final class Ledger implements Serializable {
    * Claims an attempt, which ends all before it, and cleans up behind them.
    *
    * @param attempt from 1
-   * @param claim the entry's content: who claims it
+   * @param claim the entry's content: who claims it, different for each driver
    * @return false if somebody else has claimed it, or a later one
    * @throws RefusedException if the store fails
    */
@@ -213,7 +214,12 @@ final class Ledger implements Serializable {
             + " one uses this store");
   }
 
-  private List<String> list() {
+  /**
+   * The names of all entries.
+   *
+   * @throws RefusedException if the store fails
+   */
+  List<String> list() {
     try {
       return store.list();
     } catch (IOException | UncheckedIOException e) {
@@ -224,15 +230,24 @@ final class Ledger implements Serializable {
   /**
    * Creates an entry.
    *
-   * @return false if there is one of that name
+   * @param content differs from what anybody else gives an entry of that name
+   * @return false if there is one of that name with another content
    * @throws RefusedException if the store fails
    */
   boolean create(String entry, byte[] content) {
-    for (int swept = 0; ; swept++) {
+    for (int tries = 0; ; tries++) {
       try {
-        return store.create(entry, content);
+        if (store.create(entry, content)) {
+          return true;
+        }
+        // It may have been created by an earlier try, of this method or within the store, whose
+        // answer was lost; and have been deleted since.
+        Optional<byte[]> there = find(entry);
+        if (there.isPresent() || tries == MAX_RETRIES) {
+          return there.filter(bytes -> Arrays.equals(bytes, content)).isPresent();
+        }
       } catch (IOException | UncheckedIOException e) {
-        if (swept == MAX_SWEPT || !isMissingFile(e)) {
+        if (tries == MAX_RETRIES || !isMissingFile(e)) {
           throw failed(e);
         }
       }

@@ -7,6 +7,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A driver's use of a store. Its claims of attempts decide who may go on. Its mark, which the
@@ -27,7 +30,14 @@ import java.util.UUID;
  * its next claim at the latest. A take-over whose number is gone claims the next one. So the driver
  * with the last claim is never overtaken by one that comes late.
  *
- * <p>A mark has a name that no other one ever has, so that nobody deletes another driver's.
+ * <p>A mark has a name that no other one ever has, so that nobody deletes another driver's. The
+ * name also says which number its driver claims first. If another driver has claimed that number,
+ * this one will never get it. So it makes a new mark for the next number.
+ *
+ * <p>A driver that is killed leaves its mark. Whoever has claimed attempt A deletes all other marks
+ * for numbers up to A. None of them matters any more: its driver has either not got its first
+ * number, or it has claimed numbers without a gap from there, and did not get A. This holds however
+ * late the deletion comes, since a later driver's mark has a higher number.
  */
 final class Ownership implements AutoCloseable {
 
@@ -36,15 +46,17 @@ final class Ownership implements AutoCloseable {
   /** More than drivers can begin at the same time, but not endless if a store is wrong. */
   private static final int MAX_TRIES = 1_000;
 
+  private static final Pattern MARK = Pattern.compile("owner-(\\d{8,9})-[0-9a-f-]{36}");
+
   private final Ledger ledger;
-  private final String mark = "owner-" + UUID.randomUUID();
-  private final byte[] claim;
+  private final String driver;
   private final Thread hook = new Thread(this::giveUp, "pentrough-store-owner");
-  private int attempt;
+  private volatile String mark = ""; // the hook deletes it
+  private volatile int attempt;
 
   private Ownership(Ledger ledger, String driver) {
     this.ledger = ledger;
-    claim = (driver + "\n" + mark).getBytes(StandardCharsets.UTF_8);
+    this.driver = driver;
   }
 
   /** Another driver has taken over. */
@@ -59,6 +71,10 @@ final class Ownership implements AutoCloseable {
 
   /** What a claim says: the driver in words, and the entry that is its mark. */
   private record Claim(String driver, String mark) {
+
+    byte[] content() {
+      return (driver + "\n" + mark).getBytes(StandardCharsets.UTF_8);
+    }
 
     static Claim of(byte[] content) {
       List<String> lines = new String(content, StandardCharsets.UTF_8).lines().toList();
@@ -79,14 +95,14 @@ final class Ownership implements AutoCloseable {
     Ownership owner = new Ownership(ledger, driver);
     Runtime.getRuntime().addShutdownHook(owner.hook); // Ctrl-C, or the cluster manager's SIGTERM
     try {
-      // Before the claim, so that whoever sees the claim finds the mark, until this driver ends.
-      if (!ledger.create(owner.mark, new byte[0])) {
-        throw new RefusedException(ledger.store() + " has an entry of a name just made up");
-      }
       owner.claimFirst(takeOver);
       return owner;
     } catch (Throwable t) {
-      owner.close();
+      try {
+        owner.close();
+      } catch (RuntimeException e) {
+        t.addSuppressed(e);
+      }
       throw t;
     }
   }
@@ -103,17 +119,41 @@ final class Ownership implements AutoCloseable {
                 + "; two drivers on one store would throw away each other's work. If that one is"
                 + " gone, start this one with takeOver()");
       }
-      if (ledger.claim(last + 1, claim)) {
+      // Before the claim, so that whoever sees the claim finds the mark, until this driver ends.
+      makeMark(last + 1);
+      if (claim(last + 1)) {
         attempt = last + 1;
-        if (used) {
-          ledger.discard(before.get().mark());
-        }
+        sweepMarks();
         return;
       }
+      ledger.discard(mark);
       last++; // somebody else has it
     }
     throw new RefusedException(
         ledger.store() + " refuses every claim; find out which drivers use it, or take another");
+  }
+
+  private void makeMark(int first) {
+    mark = String.format("owner-%08d-%s", first, UUID.randomUUID());
+    if (!ledger.create(mark, new byte[0])) {
+      throw new RefusedException(ledger.store() + " has an entry of a name just made up");
+    }
+  }
+
+  private boolean claim(int number) {
+    return ledger.claim(number, new Claim(driver, mark).content());
+  }
+
+  /** Deletes the marks of drivers that were overtaken or killed. */
+  private void sweepMarks() {
+    for (String entry : ledger.list()) {
+      Matcher matcher = MARK.matcher(entry);
+      if (matcher.matches()
+          && Integer.parseInt(matcher.group(1)) <= attempt
+          && !entry.equals(mark)) {
+        ledger.discard(entry);
+      }
+    }
   }
 
   /** The attempt that this driver has claimed last. */
@@ -128,10 +168,11 @@ final class Ownership implements AutoCloseable {
    * @throws RefusedException if the store fails
    */
   void claimNext() {
-    if (!ledger.claim(attempt + 1, claim)) {
+    int next = attempt + 1;
+    if (!claim(next)) {
       throw takenOver();
     }
-    attempt++;
+    attempt = next;
   }
 
   /**
@@ -148,16 +189,32 @@ final class Ownership implements AutoCloseable {
 
   private TakenOverException takenOver() {
     Optional<byte[]> other = Optional.empty();
-    for (int tries = 0; tries < 3 && other.isEmpty(); tries++) { // the next claim deletes it
-      other = ledger.claimed(Math.max(attempt + 1, ledger.last()));
+    @Nullable RefusedException failure = null;
+    try {
+      for (int tries = 0; tries < 3 && other.isEmpty(); tries++) { // the next claim deletes it
+        other = ledger.claimed(Math.max(attempt + 1, ledger.last()));
+      }
+    } catch (RefusedException e) {
+      if (TaskFailure.isInterrupt(e)) {
+        throw e;
+      }
+      failure = e; // it is taken over, whether or not the store says by whom
     }
-    return new TakenOverException(
-        (ledger.store() + " was taken over by ")
-            + other.map(content -> Claim.of(content).driver()).orElse("another driver")
-            + ", so this driver ends");
+    TakenOverException takenOver =
+        new TakenOverException(
+            (ledger.store() + " was taken over by ")
+                + other.map(content -> Claim.of(content).driver()).orElse("another driver")
+                + ", so this driver ends");
+    if (failure != null) {
+      takenOver.addSuppressed(failure);
+    }
+    return takenOver;
   }
 
   private void giveUp() {
+    if (mark.isEmpty()) {
+      return;
+    }
     boolean interrupted = Thread.interrupted(); // Hadoop would delete nothing then
     try {
       ledger.store().delete(mark);
@@ -180,7 +237,14 @@ final class Ownership implements AutoCloseable {
   /** Frees the store for the next driver. */
   @Override
   public void close() {
-    giveUp();
+    try {
+      giveUp();
+    } finally {
+      removeHook();
+    }
+  }
+
+  private void removeHook() {
     try {
       Runtime.getRuntime().removeShutdownHook(hook);
     } catch (IllegalStateException e) {

@@ -62,6 +62,26 @@ record TaskFailure(int rank, String host, Kind kind, String reason, @Nullable Th
     }
   }
 
+  /**
+   * The same of a task whose executor was lost behind that. If the task had failed by itself, it
+   * now explains what a lost executor explains: exceptions of tasks that were connected to it.
+   */
+  TaskFailure then(TaskFailure lost) {
+    return new TaskFailure(
+        rank,
+        host,
+        kind == Kind.THROWN ? lost.kind : kind,
+        reason + "; then " + lost.reason,
+        thrown);
+  }
+
+  /** What the task has thrown; if that is not known here, its words. */
+  Throwable asThrowable() {
+    return thrown == null
+        ? new ElasticJobException("task " + rank + " on " + host + ": " + reason, null)
+        : thrown;
+  }
+
   /** The failure that explains the others; of one kind the one that the driver has heard first. */
   static TaskFailure first(List<TaskFailure> failures) {
     return failures.stream().min(Comparator.comparing(TaskFailure::kind)).orElseThrow();

@@ -3,6 +3,7 @@ package io.pentrough.spark;
 import java.io.Closeable;
 import java.io.Serializable;
 import java.util.List;
+import java.util.concurrent.Callable;
 import org.apache.spark.BarrierTaskContext;
 import org.jspecify.annotations.Nullable;
 import scala.collection.Iterator;
@@ -57,31 +58,37 @@ final class TaskMain<R extends Serializable>
       throw new IllegalStateException("Spark has retried the stage of attempt " + attempt);
     }
     pace.begin(spark.partitionId(), host);
+    ElasticContext context = reporting(spark, () -> restore(spark, host));
+    try (Closeable closing = context::close) {
+      return reporting(
+          spark,
+          () -> {
+            R result = task.run(context);
+            context.finish();
+            return result;
+          });
+    }
+  }
+
+  private ElasticContext restore(BarrierTaskContext spark, String host)
+      throws InterruptedException {
     ledger.requireVisible(attempt, host);
     if (spark.partitionId() == 0) {
       ledger.requireWritable(attempt);
     }
-    ElasticContext context =
-        new ElasticContext(
-            spark,
-            ledger,
-            attempt,
-            needsGpu,
-            pace,
-            from == null ? null : ledger.read(from, attempt));
-    try (Closeable closing = context::close) {
-      return run(spark, context);
-    }
+    return new ElasticContext(
+        spark, ledger, attempt, needsGpu, pace, from == null ? null : ledger.read(from, attempt));
   }
 
-  private R run(BarrierTaskContext spark, ElasticContext context) throws Exception {
+  /**
+   * Reports what this part of the work throws, before anything is closed. Spark may be ending this
+   * task because of another one, or do so while it closes, and then tells nothing of it. But that
+   * other failure may be a consequence of this one.
+   */
+  private <T> T reporting(BarrierTaskContext spark, Callable<T> work) throws Exception {
     try {
-      R result = task.run(context);
-      context.finish();
-      return result;
+      return work.call();
     } catch (Throwable t) {
-      // Before the closing. While that lasts, Spark may end this task because of another one, whose
-      // failure is a consequence of this one.
       pace.fails(t, spark.isInterrupted());
       throw t;
     }

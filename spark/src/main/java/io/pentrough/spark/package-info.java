@@ -19,10 +19,11 @@
  * <table>
  * <caption>Entries of a store</caption>
  * <tr><th>entry</th><th>who creates it</th><th>what it means</th></tr>
- * <tr><td>{@code owner-U}</td><td>the driver, at its start, with a name of its own</td><td>this
- * driver has not ended; deleted at its end</td></tr>
+ * <tr><td>{@code owner-A-U}</td><td>the driver, before its first claim, which is of attempt A, with
+ * a name of its own</td><td>this driver has not ended; deleted at its end. If the driver was killed,
+ * a later driver deletes it</td></tr>
  * <tr><td>{@code attempt-A}</td><td>the driver, before attempt A</td><td>attempts before A are
- * over; it names the driver and its {@code owner-U}</td></tr>
+ * over; it names the driver and its {@code owner-A-U}</td></tr>
  * <tr><td>{@code probe-A}</td><td>task 0 of attempt A</td><td>nothing; it shows that executors can
  * write, and is deleted at once</td></tr>
  * <tr><td>{@code checkpoint-A-N}</td><td>one task of attempt A</td><td>checkpoint N</td></tr>
@@ -46,7 +47,10 @@
  * But one of them may have failed first, and be slow to close what it has open, while the failure
  * that Spark saw is a consequence. So a task reports its failure to the driver before its context
  * closes anything. The driver shows a refusal first, then a lost executor, then an exception, and a
- * {@link io.pentrough.spark.PeerLostException} only if there is nothing else.
+ * {@link io.pentrough.spark.PeerLostException} only if there is nothing else. What a task has
+ * reported before its executor was lost is shown with that loss, and is its cause. If the next
+ * attempt cannot be made, the message tells the failure of the attempt first, and then why there is
+ * no next one.
  *
  * <p>States of the driver:
  *

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.spark.TaskFailure.Kind;
@@ -15,6 +16,7 @@ import java.nio.channels.ClosedByInterruptException;
 import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.apache.spark.ExceptionFailure;
@@ -23,9 +25,11 @@ import org.apache.spark.SparkException;
 import org.apache.spark.TaskEndReason;
 import org.apache.spark.TaskKilled;
 import org.apache.spark.TaskKilledException;
+import org.apache.spark.UnknownReason$;
 import org.apache.spark.executor.ExecutorMetrics;
 import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.JobSucceeded$;
+import org.apache.spark.scheduler.SparkListenerApplicationEnd;
 import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
 import org.apache.spark.scheduler.SparkListenerJobEnd;
 import org.apache.spark.scheduler.SparkListenerJobStart;
@@ -129,6 +133,15 @@ class AttemptListenerTest {
     return new Pace.Report(rank, "host", 1, 1, 0, false, new TaskFailure.Report(thrown, true));
   }
 
+  /** A task that has failed by itself. */
+  private static Pace.Report failed(int rank, Throwable thrown) {
+    return new Pace.Report(rank, "host", 1, 1, 0, false, new TaskFailure.Report(thrown, false));
+  }
+
+  private static ExecutorLostFailure lost() {
+    return new ExecutorLostFailure("1", true, Option.apply("exit code 134"));
+  }
+
   private TaskKilled killed(Pace.Report report) {
     return new TaskKilled(
         "stage aborted", seq(List.of(carrying(report))), seq(List.of()), seq(List.of()));
@@ -176,12 +189,7 @@ class AttemptListenerTest {
     start(listener, 2);
     end(listener, 1, thrown(new PeerLostException("task 0 is lost", null)));
     endJob(listener);
-    FutureTask<List<TaskFailure>> failures = new FutureTask<>(() -> listener.failures(0, 30_000));
-    Thread waiting = new Thread(failures);
-    waiting.start();
-    while (!failures.isDone() && waiting.getState() != Thread.State.TIMED_WAITING) {
-      Thread.onSpinWait();
-    }
+    FutureTask<List<TaskFailure>> failures = waiting(listener, 0, 30_000);
     end(listener, 0, killed(failing(0, new RefusedException("full"))));
     assertEquals("full", TaskFailure.first(failures.get()).reason());
   }
@@ -205,6 +213,118 @@ class AttemptListenerTest {
             .map(reason -> reason.replaceFirst(".*: ", ""))
             .skip(2)
             .toList());
+  }
+
+  @Test
+  @DisplayName("what a task has reported stays when its executor is lost, and explains the others")
+  void lostBehindItsReport() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 3);
+    heartbeat(listener, failed(1, new IOException("no such volume")));
+    end(listener, 0, thrown(new EOFException("the connection was closed")));
+    endJob(listener);
+    end(listener, 2, lost()); // of the same executor
+    end(listener, 1, lost());
+    TaskFailure first = TaskFailure.first(listener.failures(0, 0));
+    assertEquals(1, first.rank());
+    assertInstanceOf(IOException.class, first.thrown());
+    assertTrue(
+        first.reason().startsWith("java.io.IOException: no such volume; then ExecutorLostFailure"),
+        first.reason());
+    assertTrue(first.reason().contains("exit code 134"), first.reason());
+  }
+
+  @Test
+  @DisplayName("a refusal stays one when its executor is lost, and a consequence stays one")
+  void lostBehindOtherReports() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 4);
+    heartbeat(listener, failed(0, new PeerLostException("task 1 is lost", null)));
+    heartbeat(listener, failed(1, new RefusedException("full")));
+    heartbeat(listener, failing(2, new EOFException("the connection was closed")));
+    for (int rank = 0; rank < 4; rank++) {
+      end(listener, rank, lost());
+    }
+    assertEquals(
+        List.of(Kind.PEER_LOST, Kind.REFUSED, Kind.THROWN_AT_END, Kind.EXECUTOR_LOST),
+        listener.failures(0, 0).stream().map(TaskFailure::kind).toList());
+  }
+
+  @Test
+  @DisplayName("an end of a task that Spark does not explain does not hide what it has reported")
+  void unknownEnd() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 1);
+    heartbeat(listener, failed(0, new IOException("no such volume")));
+    end(listener, 0, UnknownReason$.MODULE$);
+    TaskFailure failure = listener.failures(0, 0).get(0);
+    assertInstanceOf(IOException.class, failure.thrown());
+  }
+
+  @Test
+  @DisplayName("a refusal inside of an exception that cannot travel is one all the same")
+  void refusalInside() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 1);
+    Throwable thrown = new IllegalStateException(new RefusedException("full"));
+    end(
+        listener,
+        0,
+        new ExceptionFailure(thrown, seq(List.of(carrying(failed(0, thrown)))), false));
+    TaskFailure failure = listener.failures(0, 0).get(0);
+    assertEquals(Kind.REFUSED, failure.kind());
+    assertEquals("full", failure.reason());
+  }
+
+  @Test
+  @DisplayName("what is known of other tasks only in words is told beside the cause")
+  void others() {
+    IOException cause = new IOException("no such volume");
+    List<TaskFailure> failures =
+        List.of(
+            new TaskFailure(0, "a", Kind.THROWN_AT_END, "too old a driver", null),
+            new TaskFailure(1, "b", Kind.THROWN, cause.toString(), cause));
+    Attempt.Failure failure =
+        new Attempt(LocalSpark.get(), "job", 1, 2).failure(new SparkException("aborted"), failures);
+    assertSame(cause, failure.cause());
+    assertEquals("task 0 on a: too old a driver", cause.getSuppressed()[0].getMessage());
+  }
+
+  /** Waits for failures in a thread of its own, which waits when this returns. */
+  private static FutureTask<List<TaskFailure>> waiting(
+      AttemptListener listener, long millis, long consequenceMillis) {
+    FutureTask<List<TaskFailure>> failures =
+        new FutureTask<>(() -> listener.failures(millis, consequenceMillis));
+    Thread thread = new Thread(failures);
+    thread.setDaemon(true);
+    thread.start();
+    while (!failures.isDone() && thread.getState() != Thread.State.TIMED_WAITING) {
+      Thread.onSpinWait();
+    }
+    return failures;
+  }
+
+  @Test
+  @DisplayName("a heartbeat with the cause ends the waiting for it")
+  void heartbeatEndsTheWaiting() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 2);
+    end(listener, 1, thrown(new PeerLostException("task 0 is lost", null)));
+    endJob(listener);
+    FutureTask<List<TaskFailure>> failures = waiting(listener, 0, 600_000);
+    heartbeat(listener, failed(0, new IOException("no such volume"))); // and goes on closing
+    assertEquals(0, TaskFailure.first(failures.get(20, TimeUnit.SECONDS)).rank());
+  }
+
+  @Test
+  @DisplayName("an application that is stopped ends the waiting, as Spark tells nothing more")
+  void applicationEnds() throws Exception {
+    AttemptListener listener = listener(now -> {});
+    start(listener, 2);
+    end(listener, 1, thrown(new PeerLostException("task 0 is lost", null)));
+    FutureTask<List<TaskFailure>> failures = waiting(listener, 600_000, 600_000);
+    listener.onApplicationEnd(new SparkListenerApplicationEnd(0, Option.empty()));
+    assertEquals(1, failures.get(20, TimeUnit.SECONDS).size());
   }
 
   @Test
@@ -258,13 +378,7 @@ class AttemptListenerTest {
     start(listener, 2);
     end(listener, 1, new ExceptionFailure(new EOFException("lost"), seq(List.of())));
     endJob(listener);
-    FutureTask<List<TaskFailure>> failures =
-        new FutureTask<>(() -> listener.failures(30_000, 30_000));
-    Thread waiting = new Thread(failures);
-    waiting.start();
-    while (!failures.isDone() && waiting.getState() != Thread.State.TIMED_WAITING) {
-      Thread.onSpinWait();
-    }
+    FutureTask<List<TaskFailure>> failures = waiting(listener, 30_000, 30_000);
     end(listener, 0, new ExceptionFailure(new RefusedException("full"), seq(List.of())));
     assertEquals(
         List.of("java.io.EOFException: lost", "full"),

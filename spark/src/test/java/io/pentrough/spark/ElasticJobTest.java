@@ -4,6 +4,7 @@ import static io.pentrough.spark.Thrown.message;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -347,6 +348,146 @@ class ElasticJobTest {
         message(e));
     assertInstanceOf(IOException.class, e.getCause());
     assertInstanceOf(RefusedException.class, e.getSuppressed()[0]);
+  }
+
+  /** Fails, after a checkpoint, with the reason of the attempt. */
+  private static final ElasticTask<Integer> FAILS =
+      context -> {
+        context.start(
+            new CountingTask(4, 1, 2, Remainder.DROP, NOTHING).builder(context.openDevice()),
+            Remainder.DROP);
+        context.checkpoint(() -> new byte[] {1});
+        throw new IOException("no such volume");
+      };
+
+  private static ElasticJobException assertEndsBehindAFailure(
+      ElasticJob.Builder<Integer> job, String end) {
+    ElasticJobException e = assertThrows(ElasticJobException.class, job::run);
+    assertTrue(
+        message(e)
+            .matches("count: attempt 1 on 1 tasks failed in task 0 .*: no such volume; then .*"),
+        message(e));
+    assertTrue(message(e).endsWith(end), message(e));
+    assertEquals("no such volume", message(Objects.requireNonNull(e.getCause())));
+    return e;
+  }
+
+  @Test
+  @DisplayName("nor does a store in which the next attempt cannot be claimed")
+  void cannotClaimTheNext() {
+    InterferingStore store = new InterferingStore(folder);
+    store.before(
+        "create attempt-00000002",
+        () -> {
+          throw new IOException("Stale file handle");
+        });
+    ElasticJobException e =
+        assertEndsBehindAFailure(job(FAILS, store).tasks(room -> 1), ": Stale file handle");
+    assertInstanceOf(RefusedException.class, e.getSuppressed()[0]);
+  }
+
+  @Test
+  @DisplayName("nor does a checkpoint that the next attempt cannot start from")
+  void cannotReadTheNext() {
+    InterferingStore store = new InterferingStore(folder);
+    store.before(
+        "read checkpoint-",
+        () -> {
+          throw new IOException("Input/output error");
+        });
+    assertEndsBehindAFailure(job(FAILS, store).tasks(room -> 1), ": Input/output error");
+  }
+
+  @Test
+  @DisplayName("nor does too little room for the next attempt")
+  void noRoomForTheNext() {
+    List<Integer> tasks = new ArrayList<>(List.of(1, 5));
+    ElasticJobException e =
+        assertEndsBehindAFailure(
+            job(FAILS)
+                .tasks(room -> tasks.size() > 1 ? tasks.remove(0) : tasks.get(0))
+                .roomTimeout(Duration.ofMillis(1)),
+            " for fewer tasks");
+    assertInstanceOf(ElasticJobException.class, e.getSuppressed()[0]);
+  }
+
+  @Test
+  @DisplayName("nor does a choice of tasks that throws, nor another driver that takes over")
+  void cannotGoOn() {
+    AtomicInteger asked = new AtomicInteger();
+    IllegalStateException own = new IllegalStateException("no plan");
+    assertSame(
+        own,
+        assertThrows(
+            IllegalStateException.class,
+            () ->
+                job(FAILS)
+                    .tasks(
+                        room -> {
+                          if (asked.incrementAndGet() > 1) {
+                            throw own;
+                          }
+                          return 1;
+                        })
+                    .run()));
+    assertTrue(message(own.getSuppressed()[0]).endsWith("no such volume"), own::toString);
+    InterferingStore store = new InterferingStore(folder);
+    Ledger ledger = new Ledger(new FolderStore(folder), "count");
+    AtomicReference<Ownership> second = new AtomicReference<>();
+    store.before(
+        "create attempt-00000004", () -> second.set(Ownership.take(ledger, "the second", true)));
+    RefusedException e =
+        assertThrows(RefusedException.class, () -> job(FAILS, store).tasks(room -> 1).run());
+    assertTrue(message(e).contains("was taken over by the second"), message(e));
+    assertTrue(message(e.getSuppressed()[0]).endsWith("no such volume"), e::toString);
+    Objects.requireNonNull(second.get()).close();
+  }
+
+  @Test
+  @DisplayName("what keeps a task from its beginning is the cause, also if Spark is ending it then")
+  void failsBeforeItBegins() {
+    COUNT.set(100);
+    ElasticTask<Integer> task =
+        context -> { // of task 1 only
+          assertTrue(gate.await(30, TimeUnit.SECONDS)); // until task 0 is at its probe
+          throw new IOException("no such volume");
+        };
+    ElasticJobException e =
+        assertThrows(
+            ElasticJobException.class,
+            () ->
+                job(task, new SlowlyRefusingStore(folder))
+                    .tasks(room -> 2)
+                    .fruitlessAttempts(1)
+                    .run());
+    assertTrue(
+        message(e)
+            .matches("count: attempt 1 on 2 tasks failed in task 0 .*: Read-only file system"),
+        message(e));
+    assertInstanceOf(IOException.class, Objects.requireNonNull(e.getCause()).getSuppressed()[0]);
+  }
+
+  /** Refuses the probe of task 0 when Spark is ending that task. */
+  private static final class SlowlyRefusingStore extends SmallStore {
+
+    private static final long serialVersionUID = 1;
+
+    SlowlyRefusingStore(Path folder) {
+      super(folder);
+    }
+
+    @Override
+    public boolean create(String name, byte[] content) throws IOException {
+      TaskContext task = TaskContext.get();
+      if (task == null) {
+        return super.create(name, content);
+      }
+      gate.countDown();
+      while (!task.isInterrupted()) {
+        Thread.onSpinWait();
+      }
+      throw new IOException("Read-only file system");
+    }
   }
 
   /** Is lost when the count is negative. */

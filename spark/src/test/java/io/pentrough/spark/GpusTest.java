@@ -6,10 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.DeviceException;
+import io.pentrough.device.host.HostDevice;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.resource.ResourceInformation;
 import org.junit.jupiter.api.DisplayName;
@@ -50,6 +55,33 @@ class GpusTest {
     RefusedException e =
         assertThrows(RefusedException.class, () -> Gpus.ordinal(address, devices, environment));
     assertTrue(message(e).contains(words), message(e));
+  }
+
+  @Test
+  @DisplayName("a GPU that may be one that cannot be opened is not said to be unknown to CUDA")
+  void cannotBeOpened() {
+    UUID own = UUID.randomUUID();
+    UUID other = UUID.randomUUID();
+    assertEquals(Optional.empty(), Gpus.find(own, List.of(0), GpusTest::open, device -> other));
+    DeviceException e =
+        assertThrows(
+            DeviceException.class,
+            () -> Gpus.find(own, List.of(8, 0, 9), GpusTest::open, device -> other));
+    assertTrue(
+        message(e).contains(own + ", which is none of those that can be opened"), message(e));
+    assertTrue(message(e).endsWith("device 8 is in use"), message(e));
+    assertEquals("device 9 is in use", message(e.getSuppressed()[0]));
+    try (HostDevice found =
+        Gpus.find(own, List.of(8, 0), GpusTest::open, device -> own).orElseThrow()) {
+      found.allocate(1).close(); // it is open
+    }
+  }
+
+  private static HostDevice open(int ordinal) {
+    if (ordinal > 7) {
+      throw new DeviceException("device " + ordinal + " is in use");
+    }
+    return HostDevice.open();
   }
 
   @Test

@@ -4,12 +4,15 @@ import static io.pentrough.spark.Thrown.message;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystemException;
@@ -23,9 +26,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.apache.hadoop.conf.Configuration;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
@@ -45,7 +50,8 @@ class LedgerTest {
   /** Claims the next attempt, as a driver that was told to take over. */
   private static int claim(Ledger ledger) {
     int next = ledger.last() + 1;
-    return ledger.claim(next, new byte[0]) ? next : 0;
+    byte[] driver = UUID.randomUUID().toString().getBytes(StandardCharsets.US_ASCII);
+    return ledger.claim(next, driver) ? next : 0;
   }
 
   private Path file(int attempt, int number) {
@@ -262,6 +268,23 @@ class LedgerTest {
   }
 
   @Test
+  @DisplayName("a checkpoint whose answer was lost is this attempt's own, and another one is not")
+  void lostAnswer() throws Exception {
+    for (LossyStore.Kind kind : LossyStore.Kind.values()) {
+      Ledger ledger = new Ledger(new LossyStore(folder, kind), "job");
+      int attempt = claim(ledger);
+      ledger.commit(Checkpoints.checkpoint(attempt, 1));
+      assertEquals(Optional.of(new CheckpointName(attempt, 1)), ledger.newest());
+      Files.write(file(attempt, 2), Checkpoints.checkpoint(attempt, 1).encode("job"));
+      RefusedException e =
+          assertThrows(
+              RefusedException.class, () -> ledger.commit(Checkpoints.checkpoint(attempt, 2)));
+      assertTrue(message(e).contains("that this job has not written"), message(e));
+      Files.delete(file(attempt, 2));
+    }
+  }
+
+  @Test
   @DisplayName("what a stream of a folder throws half-way is an error of the store like others")
   void failsHalfWay() {
     UncheckedIOException stale =
@@ -312,6 +335,34 @@ class LedgerTest {
           assertThrows(IOException.class, () -> FolderStore.link(zip.getPath("/a"), inside));
       assertTrue(message(other).contains("(not supported)"), message(other));
     }
+  }
+
+  @Test
+  @DisplayName("a position of another version is not said to be a damaged checkpoint")
+  void otherPosition() {
+    byte[] bytes = Checkpoints.checkpoint(1, 1).encode("job");
+    byte[] position = Checkpoints.position().toString().getBytes(StandardCharsets.US_ASCII);
+    int at = bytes.length - Long.BYTES - 2 - Integer.BYTES - position.length; // a state of 2 bytes
+    assertArrayEquals(position, Arrays.copyOfRange(bytes, at, at + position.length));
+    bytes[at] = '?';
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, 0, bytes.length - Long.BYTES);
+    ByteBuffer.wrap(bytes).putLong(bytes.length - Long.BYTES, crc.getValue());
+    RefusedException e =
+        assertThrows(
+            RefusedException.class,
+            () -> Checkpoint.decode(bytes, new CheckpointName(1, 1), "job", "it"));
+    assertTrue(message(e).startsWith("it is whole, but cannot be read: "), message(e));
+    assertInstanceOf(IllegalArgumentException.class, e.getCause());
+  }
+
+  @Test
+  @DisplayName("an error of the file system without a message is told by its name")
+  void noMessage() {
+    assertEquals(
+        ClosedByInterruptException.class.getName(),
+        FolderStore.reason(new ClosedByInterruptException()));
+    assertEquals("Stale file handle", FolderStore.reason(new IOException("Stale file handle")));
   }
 
   @Test
@@ -428,10 +479,10 @@ class LedgerTest {
   void chosenCheckpointsStay() {
     for (int seed = 0; seed < 300; seed++) {
       Random random = new Random(seed);
-      SteppedStore store = new SteppedStore();
+      SteppedStore store = new SteppedStore(random);
       List<Actor> actors =
           Stream.generate(() -> new Actor(new Ledger(store, "job"), random)).limit(4).toList();
-      store.play(actors, random);
+      store.play(actors);
       for (Actor actor : actors) {
         if (actor.failure != null) {
           throw new AssertionError("seed " + seed, actor.failure);

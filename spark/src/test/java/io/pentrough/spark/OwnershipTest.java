@@ -3,11 +3,13 @@ package io.pentrough.spark;
 import static io.pentrough.spark.Thrown.message;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -77,6 +79,17 @@ class OwnershipTest {
     assertEquals(3, second.attempt());
     assertInUse("second");
     second.close();
+  }
+
+  @Test
+  @DisplayName("a driver whose creations are carried out, but their answers lost, refuses nobody")
+  void lostAnswers() throws Exception {
+    for (LossyStore.Kind kind : LossyStore.Kind.values()) {
+      Ownership owner = take(new LossyStore(folder, kind), "driver", false);
+      assertGoesOn(owner);
+      owner.close();
+      assertEquals(List.of(), marks());
+    }
   }
 
   @Test
@@ -177,12 +190,133 @@ class OwnershipTest {
   }
 
   @Test
-  @DisplayName("the mark of a driver that was killed before its first claim keeps nobody away")
+  @DisplayName(
+      "a driver that was killed before its first claim keeps nobody away, and its mark goes")
   void killedAtTheStart() throws Exception {
-    new FolderStore(folder).create("owner-0", new byte[0]);
+    assertThrows(Killed.class, () -> takeKilledBefore("create attempt-"));
+    assertEquals(1, marks().size());
     Ownership owner = take("next", false);
+    assertEquals(1, marks().size(), "its own");
     assertInUse("next");
     owner.close();
+    assertEquals(List.of(), marks());
+  }
+
+  @Test
+  @DisplayName(
+      "a driver that is killed while it takes over leaves no mark of the first one for ever")
+  void killedInTakeOver() throws Exception {
+    take("killed", false);
+    assertThrows(Killed.class, () -> takeKilledBefore("delete owner-"));
+    assertEquals(2, marks().size());
+    Ownership owner = take("next", true);
+    assertEquals(1, marks().size(), "its own");
+    owner.close();
+    assertEquals(List.of(), marks());
+  }
+
+  /** A driver that is killed: its calls before a certain one are carried out, and no later one. */
+  private void takeKilledBefore(String call) {
+    CheckpointStore store =
+        new InterferingStore(folder) {
+          private static final long serialVersionUID = 1;
+          private boolean killed;
+
+          @Override
+          public boolean create(String name, byte[] content) throws IOException {
+            requireAlive("create " + name);
+            return super.create(name, content);
+          }
+
+          @Override
+          public void delete(String name) throws IOException {
+            requireAlive("delete " + name);
+            super.delete(name);
+          }
+
+          private void requireAlive(String next) {
+            killed |= next.startsWith(call);
+            if (killed) {
+              throw new Killed();
+            }
+          }
+        };
+    take(store, "killed, too", true);
+  }
+
+  /** Ends a driver where it is. */
+  private static final class Killed extends Error {
+    private static final long serialVersionUID = 1;
+  }
+
+  @Test
+  @DisplayName("a driver that is held up between its mark and its claim has a mark behind it")
+  void heldUpBeforeItsClaim() throws Exception {
+    InterferingStore store = new InterferingStore(folder);
+    store.before("create attempt-", () -> take("quick", false).close());
+    Ownership slow = take(store, "slow", false);
+    assertEquals(2, slow.attempt());
+    assertEquals(1, marks().size());
+    assertInUse("slow");
+    slow.close();
+    assertEquals(List.of(), marks());
+  }
+
+  @Test
+  @DisplayName("a driver that is held up in its sweep leaves the mark of whoever has taken over")
+  void heldUpInItsSweep() throws Exception {
+    InterferingStore store = new InterferingStore(folder);
+    AtomicReference<Ownership> second = new AtomicReference<>();
+    store.before("sweep", () -> second.set(take("second", true))); // has the claim already
+    Ownership first = take(store, "first", false);
+    assertTakenOver("second", first);
+    assertInUse("second");
+    first.close();
+    assertGoesOn(Objects.requireNonNull(second.get()));
+    assertInUse("second");
+    second.get().close();
+    assertEquals(List.of(), marks());
+  }
+
+  @Test
+  @DisplayName("a driver that is overtaken hears it, also if the store does not say by whom")
+  void overtakenByAnybody() throws Exception {
+    InterferingStore store = new InterferingStore(folder);
+    Ownership first = take(store, "first", false);
+    Ownership second = take("second", true);
+    store.before(
+        "read attempt-",
+        () -> {
+          throw new IOException("Stale file handle");
+        });
+    Ownership.TakenOverException e =
+        assertThrows(Ownership.TakenOverException.class, first::require);
+    assertTrue(message(e).contains("by another driver"), message(e));
+    assertTrue(message(e.getSuppressed()[0]).endsWith("Stale file handle"), e::toString);
+    first.close();
+    second.close();
+  }
+
+  @Test
+  @DisplayName("a store that refuses a driver and then its cleaning-up says why it has refused it")
+  void refusedTwice() {
+    CheckpointStore store =
+        new InterferingStore(folder) {
+          private static final long serialVersionUID = 1;
+
+          @Override
+          public boolean create(String name, byte[] content) {
+            throw new IllegalArgumentException("no such bucket");
+          }
+
+          @Override
+          public void delete(String name) {
+            throw new IllegalStateException("closed");
+          }
+        };
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> take(store, "driver", false));
+    assertInstanceOf(IllegalStateException.class, e.getSuppressed()[0]);
   }
 
   @Test
@@ -233,23 +367,28 @@ class OwnershipTest {
   }
 
   /**
-   * Drivers that begin, claim, write and end, step by step in a random order. Some take over.
-   * Whoever claims last must get to its end, and everybody else must hear why not.
+   * Drivers that begin, claim, write and end, step by step in a random order. Some take over, and
+   * some are killed. If none is, whoever claims last must get to its end, and everybody else must
+   * hear why not.
    */
   @Test
   @DisplayName("whatever overlaps, the last driver to claim goes on, and nobody else")
   void anyOrder() {
     int takenOver = 0;
     int inUse = 0;
+    int killed = 0;
     for (int seed = 0; seed < 300; seed++) {
       Random random = new Random(seed);
-      SteppedStore store = new SteppedStore();
+      SteppedStore store = new SteppedStore(random);
       boolean anyTakesOver = random.nextInt(4) > 0;
+      boolean anyIsKilled = random.nextBoolean();
       List<Driver> drivers = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
-        drivers.add(new Driver(i, store, random, anyTakesOver && random.nextBoolean()));
+        int calls = anyIsKilled && random.nextBoolean() ? random.nextInt(40) : Integer.MAX_VALUE;
+        CheckpointStore seen = new MortalStore(store, calls);
+        drivers.add(new Driver(i, seen, random, anyTakesOver && random.nextBoolean()));
       }
-      store.play(drivers, random);
+      store.play(drivers);
       String which = "seed " + seed + ": " + drivers;
       for (Driver driver : drivers) {
         if (driver.failure != null) {
@@ -262,19 +401,71 @@ class OwnershipTest {
             driver.jumped, () -> which + ": claimed behind another driver once it had begun");
         assertTrue(anyTakesOver || !driver.outcome.contains("was taken over by"), which);
       }
-      Driver last = drivers.stream().max(Comparator.comparing(driver -> driver.claimed)).get();
-      assertEquals("done", last.outcome, which);
+      if (drivers.stream().anyMatch(driver -> driver.outcome.equals(KILLED))) {
+        killed++;
+        Driver next = new Driver(4, store, random, true);
+        store.play(List.of(next));
+        assertEquals("done", next.outcome, which);
+      } else {
+        Driver last = drivers.stream().max(Comparator.comparing(driver -> driver.claimed)).get();
+        assertEquals("done", last.outcome, which);
+      }
       assertTrue(
           store.left().stream().noneMatch(entry -> entry.startsWith("owner-")),
           () -> which + store.left());
     }
-    assertTrue(takenOver > 100 && inUse > 100, takenOver + " and " + inUse);
+    assertTrue(
+        takenOver > 100 && inUse > 100 && killed > 50,
+        takenOver + " and " + inUse + " and " + killed);
+  }
+
+  private static final String KILLED = "killed";
+
+  /** A store as a driver sees it that is killed after some calls. */
+  private static final class MortalStore implements CheckpointStore {
+
+    private static final long serialVersionUID = 1;
+    private final SteppedStore store;
+    private int calls;
+
+    MortalStore(SteppedStore store, int calls) {
+      this.store = store;
+      this.calls = calls;
+    }
+
+    private SteppedStore store() {
+      if (calls-- <= 0) {
+        calls = 0;
+        throw new Killed();
+      }
+      return store;
+    }
+
+    @Override
+    public boolean create(String name, byte[] content) throws IOException {
+      return store().create(name, content);
+    }
+
+    @Override
+    public byte[] read(String name) throws IOException {
+      return store().read(name);
+    }
+
+    @Override
+    public List<String> list() {
+      return store().list();
+    }
+
+    @Override
+    public void delete(String name) {
+      store().delete(name);
+    }
   }
 
   private static final class Driver extends Thread {
 
     private final int number;
-    private final SteppedStore store;
+    private final CheckpointStore store;
     private final boolean takesOver;
     private final int attempts;
     private volatile int claimed;
@@ -282,7 +473,7 @@ class OwnershipTest {
     private volatile String outcome = "";
     private volatile @Nullable Throwable failure;
 
-    Driver(int number, SteppedStore store, Random random, boolean takesOver) {
+    Driver(int number, CheckpointStore store, Random random, boolean takesOver) {
       this.number = number;
       this.store = store;
       this.takesOver = takesOver;
@@ -301,14 +492,39 @@ class OwnershipTest {
           }
           claimed = owner.attempt();
           owner.require();
+          requireMarked(ledger, owner);
           train(ledger, owner);
         }
         outcome = "done";
       } catch (RefusedException e) {
         outcome = message(e);
+      } catch (Killed e) {
+        outcome = KILLED;
       } catch (Throwable t) {
         failure = t;
       }
+    }
+
+    /** Nobody deletes the mark of a driver that goes on. */
+    private static void requireMarked(Ledger ledger, Ownership owner) {
+      boolean marked =
+          ledger
+              .claimed(owner.attempt())
+              .map(claim -> new String(claim, StandardCharsets.UTF_8).lines().toList().get(1))
+              .filter(ledger::exists)
+              .isPresent();
+      if (!marked) {
+        throw overtaken(owner, "it has no mark");
+      }
+    }
+
+    private static RuntimeException overtaken(Ownership owner, String sign) {
+      try {
+        owner.require();
+      } catch (Ownership.TakenOverException e) {
+        return e;
+      }
+      throw new AssertionError("not overtaken, but " + sign);
     }
 
     /** What tasks do; the driver must agree if they say that a later attempt has begun. */
@@ -320,7 +536,7 @@ class OwnershipTest {
         ledger.commit(Checkpoints.checkpoint(owner.attempt(), number + 2));
       } catch (RefusedException e) {
         assertTrue(message(e).contains("a later attempt has begun"), message(e));
-        throw assertThrows(Ownership.TakenOverException.class, owner::require);
+        throw overtaken(owner, message(e));
       }
     }
 

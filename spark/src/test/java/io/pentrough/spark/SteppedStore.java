@@ -7,15 +7,23 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
-/** A store in memory; each call waits for its turn, which a random order gives. */
+/**
+ * A store in memory; each call waits for its turn, which a random order gives. Some answers to
+ * creations are lost.
+ */
 final class SteppedStore implements CheckpointStore {
 
   private static final long serialVersionUID = 1;
   private final transient Map<String, byte[]> entries = new HashMap<>();
   private final transient Map<Thread, Boolean> turns = new HashMap<>();
+  private final Random random;
+
+  SteppedStore(Random random) {
+    this.random = random;
+  }
 
   /** Starts the actors, and lets one waiting actor after the other make one call, to the end. */
-  synchronized void play(List<? extends Thread> actors, Random random) {
+  synchronized void play(List<? extends Thread> actors) {
     actors.forEach(Thread::start);
     Thread next = actors.get(0);
     try {
@@ -63,10 +71,14 @@ final class SteppedStore implements CheckpointStore {
   }
 
   @Override
-  public boolean create(String name, byte[] content) {
+  public boolean create(String name, byte[] content) throws IOException {
     turn();
     synchronized (this) {
-      return entries.putIfAbsent(name, content) == null;
+      boolean created = entries.putIfAbsent(name, content) == null;
+      if (created && random.nextInt(8) == 0) {
+        throw new NoSuchFileException(name + ".1.part"); // as if another one had swept it
+      }
+      return created;
     }
   }
 
