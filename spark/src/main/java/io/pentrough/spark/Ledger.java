@@ -195,6 +195,7 @@ final class Ledger implements Serializable {
     requireLast(checkpoint.attempt, entries);
     String entry = checkpoint.name().toString();
     if (!create(entry, checkpoint.encode(job))) {
+      requireLast(checkpoint.attempt, list()); // says more
       throw new RefusedException(
           store + " has an entry " + entry + " that this job has not written; delete it");
     }
