@@ -19,8 +19,8 @@ import org.junit.jupiter.api.extension.TestInstanceFactoryContext;
 import org.junit.jupiter.api.extension.TestInstancePreConstructCallback;
 
 /**
- * Runs a class under every schedule of the software driver; under THREADS only where everything is
- * swept ({@code -Pexhaustive}):
+ * Runs a class under every schedule of the software driver; under THREADS and LAG only where
+ * everything is swept ({@code -Pexhaustive}):
  *
  * <ul>
  *   <li>{@code -Dpentrough.cuda.seeds=N}: how many seeds of the seeded schedule, default 1
@@ -89,9 +89,9 @@ public final class CudaRuns implements ClassTemplateInvocationContextProvider {
     return runs.stream();
   }
 
-  /** Whatever may happen in THREADS may happen in STRICT. */
+  /** Whatever may happen in THREADS may happen in STRICT; RACE is LAG that looks on. */
   private static boolean isNeedless(Schedule schedule) {
-    return schedule == Schedule.THREADS && !Exhaustive.ON;
+    return (schedule == Schedule.THREADS || schedule == Schedule.LAG) && !Exhaustive.ON;
   }
 
   private static final class OnRealDriver
