@@ -197,6 +197,9 @@ public final class DeviceBatch implements AutoCloseable {
    * covers everything that was delivered before this batch, on whatever thread, and nothing that
    * was delivered later. Does not wait.
    *
+   * <p>Of a {@link ParallelBatch} it is the position of one device's shard, with which no other
+   * number of devices can go on. Save {@link ParallelBatch#position()}.
+   *
    * @return where {@link BackgroundLoader.Builder#startAt} continues
    * @throws IllegalStateException if more than 4096 batches have been delivered since, or this is
    *     the batch of a {@link BatchQueue}, which has no positions

@@ -164,9 +164,10 @@ public interface Device extends AutoCloseable {
 
   /**
    * Binds the calling thread to this device, until the thread ends or binds to another device.
-   * Later calls from the thread are cheaper. For threads that belong to a library. Cheap, and
-   * harmless when repeated. If the application's code on the thread undoes it, later calls still
-   * work.
+   * Later calls from the thread are cheaper. On CUDA the device's context is current then, which
+   * JCuda calls of your own on this thread need, and the thread's capture mode is relaxed, so that
+   * calls of this library do not invalidate a capture. Cheap, and harmless when repeated. If the
+   * application's code on the thread undoes it, later calls still work.
    *
    * @throws DeviceException if the device failed
    */

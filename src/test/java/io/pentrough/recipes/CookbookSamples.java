@@ -49,6 +49,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /** The samples of docs/cookbook.md that run on any device, around what they take for given. */
@@ -442,14 +443,17 @@ public final class CookbookSamples {
     return sum;
   }
 
-  int[] read(BackgroundLoader loader) throws InterruptedException {
+  int read(BackgroundLoader loader) throws InterruptedException {
+    int sum;
     // [read]
-    int[] values = new int[32];
     try (DeviceBatch batch = loader.get()) {
-      batch.array("label").copyTo(values); // on any device; waits for the stream
+      DeviceArray label = batch.array("label");
+      int[] values = new int[label.elements()]; // fewer in the last batch of an epoch
+      label.copyTo(values); // on any device; waits for the stream
+      sum = IntStream.of(values).sum();
     }
     // [/read]
-    return values;
+    return sum;
   }
 
   // ---- Tests

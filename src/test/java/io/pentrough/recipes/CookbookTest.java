@@ -453,7 +453,7 @@ class CookbookTest {
   @DisplayName("a read array has the values of the batch")
   void read() throws Exception {
     try (BackgroundLoader loader = numbers(32).start()) {
-      assertEquals(upTo(32), IntStream.of(samples.read(loader)).boxed().toList());
+      assertEquals(IntStream.range(0, 32).sum(), samples.read(loader));
     }
   }
 

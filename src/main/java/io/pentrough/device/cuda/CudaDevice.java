@@ -548,8 +548,8 @@ public final class CudaDevice implements Device {
       throw new IllegalArgumentException(
           "the stream belongs to another context than "
               + name()
-              + ": make it while this device's context is current, or attach the device to the"
-              + " stream's context");
+              + ": make it while this device's context is current, which bindThread() makes it, or"
+              + " attach the device to the stream's context");
     }
   }
 

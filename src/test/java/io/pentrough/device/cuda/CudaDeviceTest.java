@@ -453,6 +453,29 @@ class CudaDeviceTest {
   }
 
   @Test
+  @DisplayName("bindThread makes a device's context current for the application's own calls")
+  void ownCallsForTheFirstOfTwoDevices() {
+    if (CudaDevice.list().size() < 2) {
+      return; // as above
+    }
+    try (CudaDevice first = CudaDevice.open(0);
+        CudaDevice second = CudaDevice.open(1)) { // whose context is current now
+      CUstream early = new CUstream();
+      check(cuStreamCreate(early, 0));
+      String message = messageOf(IllegalArgumentException.class, () -> first.wrap(early));
+      assertTrue(message.contains("bindThread()"), message);
+      second.wrap(early).close();
+      check(cuStreamDestroy(early));
+
+      first.bindThread();
+      CUstream own = new CUstream();
+      check(cuStreamCreate(own, 0));
+      first.wrap(own).close();
+      check(cuStreamDestroy(own));
+    }
+  }
+
+  @Test
   void aStreamOfAnotherContextIsRefused() {
     CUcontext own = newContext(0);
     CUstream stream = newStream(own, 0);
