@@ -49,6 +49,7 @@ final class Deliveries {
    */
   @Nullable Outcome take(int lastEpoch, boolean queued, long now) {
     SlotLedger ledger = core.ledger;
+    DeviceSlot slot;
     while (true) {
       if (ledger.passOver(now)) {
         core.copySignal.mayCopy();
@@ -58,7 +59,8 @@ final class Deliveries {
       requireEpoch(lastEpoch);
       Failure failure = ledger.takeFailure(now);
       if (failure == null) {
-        if (nextIsAllowed(queued)) {
+        slot = ledger.device.nextBatch(queued);
+        if (slot == null || isAllowed(slot)) {
           break;
         }
         continue; // it is a failure now
@@ -76,9 +78,8 @@ final class Deliveries {
       }
       core.trace.skipped();
     }
-    Thread caller = Thread.currentThread();
-    DeviceSlot slot = ledger.take(caller, queued, now);
     if (slot != null) {
+      ledger.deliver(slot, Thread.currentThread(), now);
       epoch = Math.max(epoch, slot.epoch);
       List<BadSample> bad = core.memory(slot).badSamples;
       if (!bad.isEmpty()) {
@@ -90,13 +91,13 @@ final class Deliveries {
     return slot;
   }
 
-  /** Whether the next batch is not there, or may be delivered; else it fails from now on. */
-  private boolean nextIsAllowed(boolean queued) {
-    DeviceSlot next = core.ledger.device.nextBatch(queued);
-    if (next == null || skips.allows(core.memory(next).badSamples)) {
+  /** Whether the next batch may be delivered; else it fails from now on. */
+  private boolean isAllowed(DeviceSlot next) {
+    List<BadSample> bad = core.memory(next).badSamples;
+    if (skips.allows(bad)) {
       return true;
     }
-    core.ledger.device.refuse(next, skips.tooMany(core.memory(next).badSamples));
+    core.ledger.device.refuse(next, skips.tooMany(bad));
     return false;
   }
 

@@ -48,12 +48,9 @@ public final class DeviceBatch implements AutoCloseable {
   private long lowestOpen;
   private long deliveries;
   private int leaseOfSlot;
-  private final Recipient recipient;
+  private Recipient recipient;
   private final int lastEpoch;
   private boolean isRepeat;
-
-  /** Whether a loop has it, which closes it. */
-  private boolean inLoop;
 
   /** Whether the holder has closed it; if not, a loop has, or the loader. */
   private volatile boolean closedByHolder;
@@ -63,7 +60,6 @@ public final class DeviceBatch implements AutoCloseable {
     this.stream = stream;
     this.recipient = recipient;
     this.lastEpoch = lastEpoch;
-    inLoop = recipient == Recipient.LOOP;
   }
 
   /** What comes behind this epoch is not for this lease. */
@@ -292,7 +288,7 @@ public final class DeviceBatch implements AutoCloseable {
 
   /** The step that this was taken for is complete, see {@link Leases#handOver}. */
   void handOver(boolean inLoop, long now) {
-    this.inLoop = inLoop;
+    recipient = inLoop ? Recipient.LOOP : Recipient.CALLER;
     leases.handOver(this, held(), inLoop, now);
   }
 
@@ -325,7 +321,7 @@ public final class DeviceBatch implements AutoCloseable {
           "batch "
               + index
               + " is closed: its memory may hold another batch by now; "
-              + (inLoop && !closedByHolder
+              + (recipient == Recipient.LOOP && !closedByHolder
                   ? "a loop's batch is closed when the loop takes the next one, and when the loader is"
                       + " closed; copy out what you keep (DeviceArray.copyTo), or take batches with"
                       + " get() and close them yourself"

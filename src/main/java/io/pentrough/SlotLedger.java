@@ -149,10 +149,15 @@ final class SlotLedger {
   @Nullable DeviceSlot take(Thread holder, boolean inFlight, long now) {
     DeviceSlot first = device.nextBatch(inFlight);
     if (first != null) {
-      order.deliver(first.sequence);
-      device.lease(first, holder, now);
+      deliver(first, holder, now);
     }
     return first;
+  }
+
+  /** Gives a batch to a consumer: the one that {@link DeviceRing#nextBatch} has just found. */
+  void deliver(DeviceSlot next, Thread holder, long now) {
+    order.deliver(next.sequence);
+    device.lease(next, holder, now);
   }
 
   // ---- the ends
