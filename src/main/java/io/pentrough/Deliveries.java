@@ -79,7 +79,7 @@ final class Deliveries {
       core.trace.skipped();
     }
     if (slot != null) {
-      ledger.deliver(slot, Thread.currentThread(), now);
+      ledger.take(slot, Thread.currentThread(), now);
       epoch = Math.max(epoch, slot.epoch);
       List<BadSample> bad = core.memory(slot).badSamples;
       if (!bad.isEmpty()) {

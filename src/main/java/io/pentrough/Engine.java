@@ -139,21 +139,15 @@ final class Engine {
   /** Closes this engine if its owner is collected unclosed. */
   LeakReport watchForLeak(Object owner) {
     try {
-      return LeakReport.watch(
+      return LeakReport.watchLoader(
           owner,
           core.settings.name(),
           new LeakReport.MadeHere(core.settings.leakDetection()),
-          this::closeInBackground);
+          this::close);
     } catch (Throwable t) {
       close();
       throw t;
     }
-  }
-
-  private void closeInBackground() {
-    Thread closer = new Thread(this::close, "pentrough-" + core.settings.name() + "-leaked");
-    closer.setDaemon(true);
-    closer.start();
   }
 
   /** See {@link Consumers#get(DeviceStream, boolean, Recipient, int)}. */

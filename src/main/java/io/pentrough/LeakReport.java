@@ -43,6 +43,23 @@ final class LeakReport implements Runnable {
     return report;
   }
 
+  /**
+   * Watches the owner of a loader. Closing that may take long, so it gets a thread of its own.
+   *
+   * @param close must not refer to the owner
+   */
+  static LeakReport watchLoader(Object owner, String name, Throwable madeAt, Runnable close) {
+    return watch(
+        owner,
+        name,
+        madeAt,
+        () -> {
+          Thread closer = new Thread(close, "pentrough-" + name + "-leaked");
+          closer.setDaemon(true);
+          closer.start();
+        });
+  }
+
   Throwable madeAt() {
     return madeAt;
   }

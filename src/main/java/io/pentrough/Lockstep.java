@@ -102,11 +102,4 @@ final class Lockstep {
     }
     Engine.close(engines());
   }
-
-  /** For a group that is collected unclosed. */
-  void closeInBackground() {
-    Thread closer = new Thread(this::close, "pentrough-" + name() + "-leaked");
-    closer.setDaemon(true);
-    closer.start();
-  }
 }

@@ -55,11 +55,11 @@ public final class ParallelLoader implements AutoCloseable {
   private ParallelLoader(Lockstep lockstep) {
     this.lockstep = lockstep;
     leakReport =
-        LeakReport.watch(
+        LeakReport.watchLoader(
             this,
             lockstep.name(),
             new LeakReport.MadeHere(Boolean.getBoolean("pentrough.leakDetection")),
-            lockstep::closeInBackground);
+            lockstep::close);
   }
 
   /**

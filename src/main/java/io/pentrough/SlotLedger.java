@@ -141,21 +141,8 @@ final class SlotLedger {
     return Failure.of(slot);
   }
 
-  /**
-   * Gives the batch that is to be delivered next to a consumer; null if it is not there.
-   *
-   * @param inFlight whether one will do whose copy is only queued
-   */
-  @Nullable DeviceSlot take(Thread holder, boolean inFlight, long now) {
-    DeviceSlot first = device.nextBatch(inFlight);
-    if (first != null) {
-      deliver(first, holder, now);
-    }
-    return first;
-  }
-
   /** Gives a batch to a consumer: the one that {@link DeviceRing#nextBatch} has just found. */
-  void deliver(DeviceSlot next, Thread holder, long now) {
+  void take(DeviceSlot next, Thread holder, long now) {
     order.deliver(next.sequence);
     device.lease(next, holder, now);
   }

@@ -32,6 +32,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -190,10 +191,15 @@ class ParallelLoaderTest {
 
   /** Until a get has taken so many batches of a device; it gives up waiting for the other one. */
   private static void untilTaken(ParallelLoader loader, int device, long batches) {
+    untilTaken(loader, device, batches, () -> loader.get(SOON));
+  }
+
+  private static void untilTaken(
+      ParallelLoader loader, int device, long batches, Callable<ParallelBatch> get) {
     until(
         "the device's batch is taken",
         () -> {
-          assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close());
+          assertThrows(BatchTimeoutException.class, () -> get.call().close());
           return loader.stats().devices().get(device).batches() == batches;
         });
   }
@@ -396,14 +402,9 @@ class ParallelLoaderTest {
             .epochs(1)
             .name("train")
             .start()) {
-      until(
-          "the first one's batch is taken while its copy is under way",
-          () -> {
-            assertThrows(BatchTimeoutException.class, () -> loader.getQueued(SOON).close());
-            return loader.stats().devices().get(0).batches() == 1;
-          });
+      untilTaken(loader, 0, 1, () -> loader.getQueued(SOON)); // while its copy is under way
       gate.countDown();
-      until("the other one's is taken", () -> takenBySecond(loader));
+      untilTaken(loader, 1, 1);
       assertSays(
           assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close()),
           "train waits for train-0");
@@ -417,11 +418,6 @@ class ParallelLoaderTest {
     }
     assertEquals(List.of(), scripted.violations());
     assertEquals(List.of(), scripted.live());
-  }
-
-  private static boolean takenBySecond(ParallelLoader loader) {
-    assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close());
-    return loader.stats().devices().get(1).batches() == 1;
   }
 
   // ---- loops
@@ -519,19 +515,9 @@ class ParallelLoaderTest {
             .start()) {
       Iterator<ParallelBatch> first = loader.epoch().iterator();
       loader.getQueued().close();
-      until(
-          "the first one's batch of epoch 1 is taken while its copy is held",
-          () -> {
-            assertThrows(BatchTimeoutException.class, () -> loader.getQueued(SOON).close());
-            return loader.stats().devices().get(0).batches() == 2;
-          });
+      untilTaken(loader, 0, 2, () -> loader.getQueued(SOON)); // of epoch 1, its copy held
       gate.countDown();
-      until(
-          "the other one's is taken, too",
-          () -> {
-            assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close());
-            return loader.stats().devices().get(1).batches() == 2;
-          });
+      untilTaken(loader, 1, 2);
       scripted.runAll();
       assertFalse(first.hasNext());
       Caller<ParallelBatch> next = Caller.start(() -> loader.epoch().iterator().next());
@@ -606,12 +592,7 @@ class ParallelLoaderTest {
       Iterator<ParallelBatch> first = loader.epoch().iterator();
       first.next();
       assertEquals(2, assertThrows(TargetException.class, first::hasNext).index());
-      until(
-          "the first one's batch of epoch 1 is taken",
-          () -> {
-            assertThrows(BatchTimeoutException.class, () -> loader.get(SOON).close());
-            return loader.stats().devices().get(0).batches() == 2;
-          });
+      untilTaken(loader, 0, 2); // of epoch 1
       gate.countDown();
       assertEquals(3, assertThrows(TargetException.class, first::hasNext).index());
       assertFalse(first.hasNext());

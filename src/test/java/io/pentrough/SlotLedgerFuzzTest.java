@@ -276,10 +276,11 @@ class SlotLedgerFuzzTest {
       if (random.nextInt(6) == 0) {
         refuse(early);
       }
-      DeviceSlot slot = ledger.take(Thread.currentThread(), early, now);
+      DeviceSlot slot = ledger.device.nextBatch(early);
       if (slot == null) {
         return false;
       }
+      ledger.take(slot, Thread.currentThread(), now);
       assertFalse(refused.containsKey(slot), "a refused batch is delivered");
       boolean underCopy = isUnderCopy(slot);
       assertTrue(early || !underCopy, "a batch is delivered before its copy has ended");
@@ -439,9 +440,8 @@ class SlotLedgerFuzzTest {
       generation++; // whatever comes back now is unwanted
       assertNull(ledger.host.claim(99, now), "a stopped ledger gives no slot");
       assertNull(ledger.startCopy(now), "a stopped ledger copies nothing");
-      assertNull(
-          ledger.take(Thread.currentThread(), false, now), "a stopped ledger delivers nothing");
-      assertNull(ledger.take(Thread.currentThread(), true, now), "nor anything early");
+      assertNull(ledger.device.nextBatch(false), "a stopped ledger delivers nothing");
+      assertNull(ledger.device.nextBatch(true), "nor anything early");
       while (!filling.isEmpty()) {
         endFill(random.nextBoolean());
       }

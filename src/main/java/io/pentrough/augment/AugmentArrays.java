@@ -17,7 +17,7 @@ final class AugmentArrays {
     DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.INT32, DType.UINT32, DType.FLOAT32
   };
 
-  private static final DType[] LABEL_TYPES = {
+  static final DType[] LABEL_TYPES = {
     DType.INT8,
     DType.UINT8,
     DType.INT16,

@@ -78,17 +78,7 @@ public final class OneHot implements BatchStage {
   @Override
   public void declare(StageArrays arrays) {
     ArraySpec spec =
-        Objects.requireNonNull(arrays, "arrays")
-            .reads(
-                labels,
-                DType.INT8,
-                DType.UINT8,
-                DType.INT16,
-                DType.UINT16,
-                DType.INT32,
-                DType.UINT32,
-                DType.INT64,
-                DType.UINT64);
+        Objects.requireNonNull(arrays, "arrays").reads(labels, AugmentArrays.LABEL_TYPES);
     if (spec.rank() == 0) {
       throw new IllegalArgumentException(
           "OneHot takes [n, ...], but '" + labels + "' is a single number: give it the shape [1]");

@@ -73,8 +73,7 @@ class OwnershipTest {
     assertEquals(1, marks().size(), "a driver that was refused leaves no mark");
     assertGoesOn(first);
     assertInUse("first");
-    first.close();
-    assertEquals(List.of(), marks());
+    assertLeavesNoMark(first);
     Ownership second = take("second", false);
     assertEquals(3, second.attempt());
     assertInUse("second");
@@ -87,8 +86,7 @@ class OwnershipTest {
     for (LossyStore.Kind kind : LossyStore.Kind.values()) {
       Ownership owner = take(new LossyStore(folder, kind), "driver", false);
       assertGoesOn(owner);
-      owner.close();
-      assertEquals(List.of(), marks());
+      assertLeavesNoMark(owner);
     }
   }
 
@@ -102,8 +100,7 @@ class OwnershipTest {
     assertTrue(message(e).contains("is in use by first"), message(e));
     assertGoesOn(Objects.requireNonNull(first.get()));
     first.get().close();
-    take("third", false).close();
-    assertEquals(List.of(), marks());
+    assertLeavesNoMark(take("third", false));
   }
 
   @Test
@@ -165,7 +162,11 @@ class OwnershipTest {
     Ownership late = take(store, "late", true);
     assertEquals(other.get().attempt() + 1, late.attempt());
     assertGoesOn(late);
-    late.close();
+    assertLeavesNoMark(late);
+  }
+
+  private void assertLeavesNoMark(Ownership owner) throws IOException {
+    owner.close();
     assertEquals(List.of(), marks());
   }
 
@@ -185,8 +186,7 @@ class OwnershipTest {
     first.close();
     assertGoesOn(Objects.requireNonNull(second.get()));
     assertInUse("second");
-    second.get().close();
-    assertEquals(List.of(), marks());
+    assertLeavesNoMark(second.get());
   }
 
   @Test
@@ -198,8 +198,7 @@ class OwnershipTest {
     Ownership owner = take("next", false);
     assertEquals(1, marks().size(), "its own");
     assertInUse("next");
-    owner.close();
-    assertEquals(List.of(), marks());
+    assertLeavesNoMark(owner);
   }
 
   @Test
@@ -211,8 +210,7 @@ class OwnershipTest {
     assertEquals(2, marks().size());
     Ownership owner = take("next", true);
     assertEquals(1, marks().size(), "its own");
-    owner.close();
-    assertEquals(List.of(), marks());
+    assertLeavesNoMark(owner);
   }
 
   /** A driver that is killed: its calls before a certain one are carried out, and no later one. */
@@ -258,8 +256,7 @@ class OwnershipTest {
     assertEquals(2, slow.attempt());
     assertEquals(1, marks().size());
     assertInUse("slow");
-    slow.close();
-    assertEquals(List.of(), marks());
+    assertLeavesNoMark(slow);
   }
 
   @Test
@@ -274,8 +271,7 @@ class OwnershipTest {
     first.close();
     assertGoesOn(Objects.requireNonNull(second.get()));
     assertInUse("second");
-    second.get().close();
-    assertEquals(List.of(), marks());
+    assertLeavesNoMark(second.get());
   }
 
   @Test
