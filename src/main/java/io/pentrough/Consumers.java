@@ -2,7 +2,6 @@ package io.pentrough;
 
 import io.pentrough.device.DeviceStream;
 import java.lang.System.Logger.Level;
-import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,9 +28,7 @@ final class Consumers {
   private final Skips skips;
   private final Deliveries deliveries;
   private final JobShortage shortage;
-
-  /** Guarded by the core. */
-  private boolean anyDelivered;
+  private final WaitGuard guard;
 
   Consumers(Core core, CopyStrategy copies, Leases leases, Reports reports) {
     this.core = core;
@@ -41,6 +38,14 @@ final class Consumers {
     skips = new Skips(core.settings.failurePolicy(), core.source.epochTarget(), core.stats);
     deliveries = new Deliveries(core, skips);
     shortage = new JobShortage(core);
+    guard = new WaitGuard(core);
+  }
+
+  /** See {@link WaitGuard#requireSlotOfOthers}. */
+  void requireSlotOfOthers() {
+    synchronized (core) {
+      guard.requireSlotOfOthers();
+    }
   }
 
   /** See {@link Deliveries#nextEpoch}. */
@@ -59,14 +64,16 @@ final class Consumers {
    */
   DeviceBatch get(DeviceStream stream, boolean queued, Recipient recipient, int lastEpoch)
       throws InterruptedException {
-    long asked = core.time.now();
+    long first = core.time.now();
+    long asked = first;
     while (true) {
       DeviceBatch batch =
-          poll(stream, core.settings.warnAfterNanos(), queued, recipient, lastEpoch);
+          poll(stream, asked, core.settings.warnAfterNanos(), queued, recipient, lastEpoch);
       if (batch != null) {
         return batch;
       }
-      core.log(Level.WARNING, reports.diagnosis().afterWaiting(core.time.now() - asked), null);
+      asked = core.time.now();
+      core.log(Level.WARNING, reports.diagnosis().afterWaiting(asked - first), null);
     }
   }
 
@@ -78,7 +85,7 @@ final class Consumers {
   DeviceBatch get(DeviceStream stream, long timeoutNanos, boolean queued, Recipient recipient)
       throws InterruptedException, BatchTimeoutException {
     long asked = core.time.now();
-    DeviceBatch batch = poll(stream, timeoutNanos, queued, recipient, Schedule.FOR_EVER);
+    DeviceBatch batch = poll(stream, asked, timeoutNanos, queued, recipient, Schedule.FOR_EVER);
     if (batch == null) {
       long waited = core.time.now() - asked;
       throw new BatchTimeoutException(reports.diagnosis().afterWaiting(waited), core.lastFailure());
@@ -109,7 +116,12 @@ final class Consumers {
 
   /** Null if the time is over; nothing has been taken then. */
   private @Nullable DeviceBatch poll(
-      DeviceStream stream, long timeoutNanos, boolean queued, Recipient recipient, int lastEpoch)
+      DeviceStream stream,
+      long asked,
+      long timeoutNanos,
+      boolean queued,
+      Recipient recipient,
+      int lastEpoch)
       throws InterruptedException {
     LoaderOptions.requireSameDevice(stream, core.device);
     core.requireUsableEarly();
@@ -123,7 +135,7 @@ final class Consumers {
       if (stream.isCapturing()) {
         throw Leases.capturedException();
       }
-      found = deliver(lease, timeoutNanos, queued);
+      found = deliver(lease, asked, timeoutNanos, queued);
       return found;
     } catch (Throwable t) {
       thrown = t;
@@ -138,9 +150,9 @@ final class Consumers {
     }
   }
 
-  private @Nullable DeviceBatch deliver(DeviceBatch lease, long timeoutNanos, boolean queued)
+  private @Nullable DeviceBatch deliver(
+      DeviceBatch lease, long asked, long timeoutNanos, boolean queued)
       throws InterruptedException {
-    long asked = core.time.now();
     boolean mayHelp = true;
     boolean maySpin = true;
     @Nullable Meanwhile last = null;
@@ -213,7 +225,6 @@ final class Consumers {
       if (found != null) {
         waited(found, asked, now);
         if (found instanceof DeviceSlot slot) {
-          anyDelivered = true;
           core.stats.delivered(core.memory(slot).bytes);
           core.stats.takenBy(Thread.currentThread().getId());
           lease.taken(slot, core.ledger.order.lowestOpen(), core.ledger.order.deliveries());
@@ -222,7 +233,7 @@ final class Consumers {
         return found;
       }
       core.workerSignaller.wakeOwed();
-      requireMoreToCome(now);
+      guard.requireMoreToCome(now);
       if (timeoutNanos - (now - asked) <= 0) {
         waited(null, asked, now);
         return Meanwhile.GIVE_UP;
@@ -236,31 +247,6 @@ final class Consumers {
         return Meanwhile.HELP;
       }
       return maySpin && core.consumers.idle.isWorthIt() ? Meanwhile.STAY_AWAKE : Meanwhile.REST;
-    }
-  }
-
-  private void requireMoreToCome(long now) {
-    if (core.ledger.order.isExhausted()) {
-      if (core.ledger.isOver()) {
-        core.stats.over(now);
-      }
-      throw new NoSuchElementException(
-          core.settings.name() + " has no more batches: " + core.source.whyExhausted(anyDelivered));
-    }
-    requireSlotOfOthers();
-  }
-
-  /** Throws if the calling thread holds every slot, and so would wait for itself. */
-  void requireSlotOfOthers() {
-    int slots = core.ledger.device.slots.size();
-    if (core.ledger.device.heldBy(Thread.currentThread()) == slots) {
-      throw new AllSlotsHeldException(
-          "this thread holds all "
-              + slots
-              + " device slots and would wait for itself: close a batch first, or raise deviceSlots"
-              + " (a lease counts for the thread that got it; if others close yours, one slot more"
-              + " than they hold at once will do; a loop over batches() or epoch() that is left"
-              + " early holds its last batch until that is closed)");
     }
   }
 

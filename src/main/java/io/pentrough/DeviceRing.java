@@ -19,6 +19,14 @@ final class DeviceRing {
   /** The host slot of the same number is the same memory; null where batches are copied. */
   private final @Nullable HostRing sameMemory;
 
+  /**
+   * How many slots hold a failure instead of a batch. Mostly none, and nobody need look for one.
+   */
+  private int failures;
+
+  /** In order, the next batch mostly stands in this slot: the one behind the last batch's. */
+  private int likelyNext;
+
   DeviceRing(int depth, DeliveryOrder order, TraceRecorder trace, @Nullable HostRing sameMemory) {
     List<DeviceSlot> made = new ArrayList<>();
     for (int i = 0; i < depth; i++) {
@@ -98,16 +106,23 @@ final class DeviceRing {
    * @param inFlight whether one will do whose copy is only queued
    */
   @Nullable DeviceSlot nextBatch(boolean inFlight) {
+    DeviceSlot likely = slots.get(likelyNext);
+    if (order.isOrdered() && isNext(likely, inFlight, Long.MAX_VALUE)) {
+      return likely;
+    }
     DeviceSlot first = null;
     for (int i = 0; i < slots.size(); i++) {
       DeviceSlot slot = slots.get(i);
-      boolean there = slot.state == DeviceSlot.State.READY || (inFlight && isQueuedAndWanted(slot));
-      long best = first == null ? Long.MAX_VALUE : first.order;
-      if (there && slot.failure == null && order.comesNext(slot.sequence, slot.order, best)) {
+      if (isNext(slot, inFlight, first == null ? Long.MAX_VALUE : first.order)) {
         first = slot;
       }
     }
     return first;
+  }
+
+  private boolean isNext(DeviceSlot slot, boolean inFlight, long best) {
+    boolean there = slot.state == DeviceSlot.State.READY || (inFlight && isQueuedAndWanted(slot));
+    return there && slot.failure == null && order.comesNext(slot.sequence, slot.order, best);
   }
 
   private boolean isQueuedAndWanted(DeviceSlot slot) {
@@ -121,13 +136,17 @@ final class DeviceRing {
     fail(slot, failure);
   }
 
-  private static void fail(DeviceSlot slot, Throwable failure) {
+  private void fail(DeviceSlot slot, Throwable failure) {
+    failures += slot.failure == null ? 1 : 0;
     slot.failure = failure;
     slot.entry.failed(failure);
   }
 
   /** The failure that is to be told next, before the given order; null if there is none. */
   @Nullable DeviceSlot nextFailed(long before) {
+    if (failures == 0) {
+      return null;
+    }
     DeviceSlot first = null;
     for (int i = 0; i < slots.size(); i++) {
       DeviceSlot slot = slots.get(i);
@@ -143,6 +162,7 @@ final class DeviceRing {
 
   /** A consumer takes the batch. Only for the {@link SlotLedger}, which knows whose turn it is. */
   void lease(DeviceSlot slot, Thread holder, long now) {
+    likelyNext = (slot.number + 1) % slots.size();
     slot.leaseTo(holder);
     slot.warnedOfLease = false;
     slot.entry.end(Trace.Result.DELIVERED, now);
@@ -218,6 +238,7 @@ final class DeviceRing {
 
   void free(DeviceSlot slot, long now) {
     slot.entry = trace.freed(slot.entry, now);
+    failures -= slot.failure == null ? 0 : 1;
     slot.free(now);
     if (sameMemory != null) {
       sameMemory.free(slot.source(), now);

@@ -234,11 +234,9 @@ final class Engine {
     }
   }
 
-  /** Throws if the calling thread holds every slot, and so would wait for itself. */
+  /** See {@link WaitGuard#requireSlotOfOthers}. */
   void requireSlotOfOthers() {
-    synchronized (core) {
-      consumers.requireSlotOfOthers();
-    }
+    consumers.requireSlotOfOthers();
   }
 
   /**

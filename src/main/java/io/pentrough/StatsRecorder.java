@@ -116,6 +116,10 @@ final class StatsRecorder {
     bytes += batchBytes;
   }
 
+  boolean anyDelivered() {
+    return batches > 0;
+  }
+
   /** The thread with this identifier takes a batch. */
   void takenBy(long thread) {
     severalConsumers |= consumer != ThreadUsage.NO_THREAD && consumer != thread;

@@ -127,6 +127,7 @@ final class ArchitectureTest {
           "Closing",
           "Holders",
           "Consumers",
+          "WaitGuard",
           "JobShortage",
           "Worker",
           "Producers",

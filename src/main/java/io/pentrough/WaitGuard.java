@@ -1,0 +1,41 @@
+package io.pentrough;
+
+import java.util.NoSuchElementException;
+
+/** Refuses waits of a consumer that nothing would end. Guarded by the {@link Core}. */
+final class WaitGuard {
+
+  private final Core core;
+
+  WaitGuard(Core core) {
+    this.core = core;
+  }
+
+  /** Throws if there will be no more batches, or none before the calling thread closes one. */
+  void requireMoreToCome(long now) {
+    if (core.ledger.order.isExhausted()) {
+      if (core.ledger.isOver()) {
+        core.stats.over(now);
+      }
+      throw new NoSuchElementException(
+          core.settings.name()
+              + " has no more batches: "
+              + core.source.whyExhausted(core.stats.anyDelivered()));
+    }
+    requireSlotOfOthers();
+  }
+
+  /** Throws if the calling thread holds every slot, and so would wait for itself. */
+  void requireSlotOfOthers() {
+    int slots = core.ledger.device.slots.size();
+    if (core.ledger.device.heldBy(Thread.currentThread()) == slots) {
+      throw new AllSlotsHeldException(
+          "this thread holds all "
+              + slots
+              + " device slots and would wait for itself: close a batch first, or raise deviceSlots"
+              + " (a lease counts for the thread that got it; if others close yours, one slot more"
+              + " than they hold at once will do; a loop over batches() or epoch() that is left"
+              + " early holds its last batch until that is closed)");
+    }
+  }
+}
