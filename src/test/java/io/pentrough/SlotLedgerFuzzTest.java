@@ -280,6 +280,12 @@ class SlotLedgerFuzzTest {
       if (slot == null) {
         return false;
       }
+      for (DeviceSlot other : ledger.device.slots) {
+        boolean waits = other.state == DeviceSlot.State.READY && other.failure == null;
+        assertFalse(
+            waits && !ordered && other.order < slot.order,
+            "a batch that was filled earlier, and is ready, has to wait");
+      }
       ledger.take(slot, Thread.currentThread(), now);
       assertFalse(refused.containsKey(slot), "a refused batch is delivered");
       boolean underCopy = isUnderCopy(slot);
