@@ -226,6 +226,25 @@ enum Schedule schedule_named(const char *name) {
   return SCHEDULE_THREADS;
 }
 
+bool schedule_from_environment(void) {
+  const char *wanted = getenv("SOFTWARE_CUDA_SCHEDULE");
+  if (!wanted || !*wanted) return true;
+  char name[16] = "";
+  unsigned long long seed = 0;
+  int end = 0;
+  sscanf(wanted, "%15[A-Z]%n:%llu%n", name, &end, &seed, &end);
+  enum Schedule schedule = schedule_named(name);
+  if (wanted[end] || (schedule == SCHEDULE_THREADS && strcmp(name, "THREADS") != 0)) {
+    fprintf(stderr,
+            "software CUDA: SOFTWARE_CUDA_SCHEDULE is '%s': there are THREADS, LAG, RACE, STRICT"
+            " and SEEDED, or SEEDED:7 for another seed than 0\n",
+            wanted);
+    return false;
+  }
+  schedule_configure(schedule, seed);
+  return true;
+}
+
 void schedule_configure(enum Schedule schedule, uint64_t seed) {
   sim.schedule = schedule;
   sim.seed = seed;

@@ -475,6 +475,9 @@ SIBLING void schedule_turn(void);
 bool schedule_let_go_on(void);
 enum Schedule schedule_named(const char *name);
 void schedule_configure(enum Schedule schedule, uint64_t seed);
+// Configures what SOFTWARE_CUDA_SCHEDULE names, for a program that does not know CudaSim. False,
+// and said on stderr, if it names no schedule.
+bool schedule_from_environment(void);
 // Runs a host function on the driver's own thread, never on a caller's.
 void schedule_run_host_function(struct Operation *operation);
 

@@ -235,7 +235,7 @@ public abstract class AbstractKernel implements DeviceKernel {
    *
    * @throws IllegalStateException if one of them was never set
    */
-  protected final void requireArguments() {
+  protected final void requireLaunchable() {
     for (int i = 0; i < given.length; i++) {
       if (!given[i]) {
         throw new IllegalStateException(

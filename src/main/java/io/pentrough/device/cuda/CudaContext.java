@@ -294,10 +294,15 @@ final class CudaContext {
           name
               + " was closed before what it has handed out, such as the memory of a loader that is"
               + " open ("
-              + open
-              + " handles): all that goes on working, and is freed when it is closed; close loaders"
+              + inWords(open)
+              + "): all that goes on working, and is freed when it is closed; close loaders"
               + " before their device");
     }
+  }
+
+  /** So many handles, for messages. */
+  static String inWords(int handles) {
+    return handles == 1 ? "1 handle" : handles + " handles";
   }
 
   private void requireNotGone() {

@@ -214,7 +214,7 @@ public final class CudaDevice implements Device {
     /** The number, for messages. */
     @Override
     public String toString() {
-      return handles + " handles";
+      return CudaContext.inWords(handles);
     }
   }
 

@@ -96,7 +96,7 @@ final class CudaKernel extends AbstractKernel {
     CudaStream on = module.device().own(stream);
     boolean pushed = handle.begin();
     try {
-      requireArguments();
+      requireLaunchable();
       module.use();
       try {
         on.use();

@@ -39,7 +39,7 @@ final class HostDeviceKernel extends AbstractKernel {
       throw new IllegalStateException(
           "this kernel " + name() + " is closed: look it up again in its module");
     }
-    requireArguments();
+    requireLaunchable();
     module.checkOpen();
     for (int i = 0; i < memories.length; i++) {
       HostBuffer buffer = (HostBuffer) buffer(i);

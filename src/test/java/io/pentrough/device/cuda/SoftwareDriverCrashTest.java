@@ -8,9 +8,11 @@ import io.pentrough.testkit.JavaCommand;
 import io.pentrough.testkit.Patience;
 import java.io.File;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
@@ -18,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the software CUDA driver lets no JVM survive, each in a JVM of its own. */
 @Tag("cuda")
@@ -51,14 +54,68 @@ class SoftwareDriverCrashTest {
   @Test
   @DisplayName("a program that does not ask for violations reads each of them once on stderr")
   void violationsOfAUsersProgram() throws Exception {
-    List<String> said =
-        new Jvm(folder)
-            .wrapper("sh", "-c", "exec \"$@\" 2>&1", "sh")
-            .start(FreesTwice.class)
-            .said();
+    List<String> said = saidWithErrors("sh").start(FreesTwice.class).said();
     List<String> violations = said.stream().filter(line -> line.contains("violation:")).toList();
     assertEquals(1, violations.size(), said::toString);
     assertTrue(violations.get(0).contains("which was freed before"), said::toString);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"RACE, true", "THREADS, false"})
+  @DisplayName("a program may be run in another schedule, which shows what this one hides")
+  void scheduleOfAUsersProgram(String schedule, boolean seen) throws Exception {
+    List<String> said = inSchedule(schedule).start(WritesTooEarly.class).said();
+    assertEquals(
+        seen,
+        said.stream().anyMatch(line -> line.contains("violation: race: the host wrote pinned")),
+        said::toString);
+    assertTrue(said.contains("CUDA_SUCCESS"), said::toString);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"race", "RACES", "SLOW", "RACE 7", ":7", "SEEDED:x"})
+  @DisplayName("a schedule that there is not: CUDA cannot be used, and stderr says which there are")
+  void unknownSchedule(String schedule) throws Exception {
+    List<String> said = inSchedule(schedule).start(WritesTooEarly.class).said();
+    assertTrue(said.contains("CUDA_ERROR_INVALID_VALUE"), said::toString);
+    assertTrue(
+        said.stream().anyMatch(line -> line.contains("'" + schedule + "': there are THREADS")),
+        said::toString);
+  }
+
+  private Jvm inSchedule(String schedule) {
+    return saidWithErrors("env", "SOFTWARE_CUDA_SCHEDULE=" + schedule, "sh");
+  }
+
+  /** A JVM whose errors count as what it says. */
+  private Jvm saidWithErrors(String... shell) {
+    List<String> command = new ArrayList<>(List.of(shell));
+    command.addAll(List.of("-c", "exec \"$@\" 2>&1", "sh"));
+    return new Jvm(folder).wrapper(command.toArray(String[]::new));
+  }
+
+  /** Runs in the other JVM: writes memory before the copy that reads it has run. */
+  static final class WritesTooEarly {
+
+    public static void main(String[] arguments) {
+      JCudaDriver.setExceptionsEnabled(false);
+      int result = cuInit(0);
+      System.out.println(CUresult.stringFor(result));
+      if (result != CUresult.CUDA_SUCCESS) {
+        return;
+      }
+      try (RawCuda cuda = RawCuda.primary()) {
+        RawCuda.Pinned pinned = cuda.pinned(100);
+        RawCuda.Memory memory = cuda.memory(100);
+        CUstream stream = cuda.stream();
+        RawCuda.Gate gate = cuda.new Gate();
+        gate.hold(stream);
+        RawCuda.ok(cuMemcpyHtoDAsync(memory, pinned, 100, stream));
+        pinned.bytes().put(0, (byte) 1);
+        gate.open();
+        RawCuda.ok(cuStreamSynchronize(stream));
+      }
+    }
   }
 
   /** Runs in the other JVM, without {@link CudaSim}. */
