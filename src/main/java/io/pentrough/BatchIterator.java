@@ -45,12 +45,12 @@ final class BatchIterator<T> implements Iterator<T> {
   /** What one thread was given. Its own; or, when it has ended, of whoever finds that. */
   private final class Turn {
     private final Thread thread = Thread.currentThread();
-    private @Nullable T lent;
+    private @Nullable T held;
 
-    void closeLent() {
-      if (lent != null) {
-        close.accept(lent);
-        lent = null;
+    void closeHeld() {
+      if (held != null) {
+        close.accept(held);
+        held = null;
       }
     }
   }
@@ -97,14 +97,14 @@ final class BatchIterator<T> implements Iterator<T> {
       }
     }
     passToCaller.accept(batch);
-    turn.closeLent();
-    turn.lent = batch;
+    turn.closeHeld();
+    turn.held = batch;
     return batch;
   }
 
   /** Waits for a batch, having closed the caller's last one; null at the end. */
   private @Nullable T fetch(Turn turn) {
-    turn.closeLent();
+    turn.closeHeld();
     if (ended) {
       return null;
     }
@@ -121,22 +121,42 @@ final class BatchIterator<T> implements Iterator<T> {
 
   /** The caller's; what threads that have ended still hold is closed on the way. */
   private Turn turn() {
+    for (Turn over = takeEnded(); over != null; over = takeEnded()) {
+      close(over);
+    }
     synchronized (turns) {
-      Turn mine = null;
-      for (int i = turns.size() - 1; i >= 0; i--) {
-        Turn turn = turns.get(i);
+      for (Turn turn : turns) {
         if (turn.thread == Thread.currentThread()) {
-          mine = turn;
-        } else if (!turn.thread.isAlive()) {
-          turn.closeLent();
-          turns.remove(i);
+          return turn;
         }
       }
-      if (mine == null) {
-        mine = new Turn();
-        turns.add(mine);
-      }
+      Turn mine = new Turn();
+      turns.add(mine);
       return mine;
+    }
+  }
+
+  private @Nullable Turn takeEnded() {
+    synchronized (turns) {
+      for (int i = 0; i < turns.size(); i++) {
+        if (!turns.get(i).thread.isAlive()) {
+          return turns.remove(i);
+        }
+      }
+      return null;
+    }
+  }
+
+  /** Without the lock, as it calls the device. What cannot be closed now is tried again. */
+  private void close(Turn over) {
+    try {
+      over.closeHeld();
+    } finally {
+      if (over.held != null) {
+        synchronized (turns) {
+          turns.add(over);
+        }
+      }
     }
   }
 }

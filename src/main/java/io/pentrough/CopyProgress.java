@@ -79,6 +79,9 @@ final class CopyProgress {
   void queued(DeviceSlot slot, boolean begins) {
     synchronized (core) {
       core.ledger.device.queued(slot);
+      if (!core.ledger.canCopy()) {
+        core.copySignal.nothingToCopy(); // else the next look would be in vain
+      }
       if (begins) {
         begins(slot, core.time.now());
       }

@@ -1,6 +1,7 @@
 package io.pentrough;
 
 import io.pentrough.device.DeviceEvent;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who runs a loader's copies, and when. The rest of the engine says what has happened, and does not
@@ -32,12 +33,19 @@ interface CopyStrategy {
   boolean published(boolean claimed);
 
   /**
-   * Whether the device can already tell that a consumer's work has run, so that a mapped slot is
-   * free at once.
+   * Whether a slot whose lease is closed may be written at once, as the consumer's work has run.
    */
   default boolean hasRun(DeviceEvent released) {
     return false;
   }
+
+  /**
+   * The ledger has taken a slot back; with the lock.
+   *
+   * @param hasRun what {@link #hasRun} has said
+   * @return a worker for the caller to wake behind the lock; null if there is none
+   */
+  @Nullable WorkerState releasing(DeviceSlot slot, boolean hasRun, long now);
 
   /**
    * A consumer has given a slot back.

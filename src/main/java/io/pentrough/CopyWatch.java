@@ -97,6 +97,11 @@ final class CopyWatch {
     this.time = time;
   }
 
+  /** Whether such a thread is the one that watches; may be asked without the lock. */
+  boolean isDoneBy(Way whom) {
+    return way == whom;
+  }
+
   /** Whether a thread watches now; may be asked without the lock. */
   boolean isUnderWay() {
     return watcher != null;

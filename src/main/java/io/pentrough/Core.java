@@ -13,10 +13,10 @@ import org.jspecify.annotations.Nullable;
  * The one lock of a loader, and what it guards: the slots' states, the statistics, whether the
  * loader can still be used, and who waits for what.
  *
- * <p>The object itself is the lock. The parties of {@link Engine} take it for the length of a step;
- * no other class of a loader has one. Nothing under it blocks or calls a device or a target: the
- * thread to which a slot belongs does that outside, and the slot's state keeps everybody else off
- * meanwhile.
+ * <p>The object itself is the lock. The parties of {@link Engine} take it for the length of a step,
+ * and have no other. (A loop has one in its {@link BatchIterator}, and so have several loaders in
+ * step, {@link LaneGroup}.) Nothing under it blocks or calls a device or a target: the thread to
+ * which a slot belongs does that outside, and the slot's state keeps everybody else off meanwhile.
  *
  * <p>Memory order: each hand-over of a slot (fill to copy, copy to consumer, consumer to copy, copy
  * to worker) passes through the lock, so the new owner sees the plain writes of the old one.
@@ -73,7 +73,8 @@ final class Core {
       JobSource source,
       MemoryPlan plan,
       LoaderOptions settings,
-      LoaderMemory memory) {
+      LoaderMemory memory,
+      CopyWatch.Way watchedBy) {
     this.device = device;
     this.source = source;
     this.settings = settings;
@@ -98,12 +99,7 @@ final class Core {
     workers = List.copyOf(all);
     workerSignaller = new WorkerSignaller(workers);
     consumers =
-        new ConsumerSignals(
-            this,
-            time,
-            new IdleStrategy(cores),
-            new CopyWatch(
-                device.copiesInCaller() ? CopyWatch.Way.NOBODY : CopyWatch.Way.ofProperty(), time));
+        new ConsumerSignals(this, time, new IdleStrategy(cores), new CopyWatch(watchedBy, time));
   }
 
   HostSlotMemory memory(HostSlot slot) {

@@ -189,18 +189,16 @@ final class DeviceRing {
   }
 
   /**
-   * The lease is closed and its release recorded (I2).
-   *
-   * @return whether the slot is mapped, so that the host may not write it before {@link #returned}
+   * The lease is closed and its release recorded (I2). A mapped slot may not be written before
+   * {@link #returned}.
    */
-  boolean release(DeviceSlot slot, long now) {
+  void release(DeviceSlot slot, long now) {
     endLease(slot, "release", now);
     if (sameMemory != null || slot.underCopy) {
       slot.enter(DeviceSlot.State.RETURNING, now);
     } else {
       free(slot, now);
     }
-    return sameMemory != null;
   }
 
   /**

@@ -49,7 +49,9 @@ final class Engine {
             settings.time());
     Engine engine;
     try {
-      engine = new Engine(new Core(device, source, plan, settings, memory));
+      CopyWatch.Way watchedBy =
+          device.copiesInCaller() ? CopyWatch.Way.NOBODY : CopyWatch.Way.ofProperty();
+      engine = new Engine(new Core(device, source, plan, settings, memory, watchedBy));
       engine.copyThread.thread.start();
     } catch (Throwable t) {
       memory.freeAll();

@@ -119,17 +119,8 @@ final class Leases {
       forgetReport(slot);
       held.fence.recorded(released);
       long now = core.time.now();
-      boolean mapped = core.ledger.device.release(slot, now);
-      if (mapped && hasRun) {
-        held.fence.allOver();
-        core.ledger.device.returned(slot, now);
-        worker = core.workerSignaller.takeOne();
-      } else {
-        worker = core.workerSignaller.takeOwed();
-        if (mapped) {
-          core.stats.stalls.slotStillInUse(now);
-        }
-      }
+      core.ledger.device.release(slot, now);
+      worker = copies.releasing(slot, hasRun, now);
       if (core.ledger.isOver()) {
         core.stats.over(now);
       }

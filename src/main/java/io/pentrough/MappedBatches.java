@@ -50,6 +50,17 @@ final class MappedBatches implements CopyStrategy {
   }
 
   @Override
+  public @Nullable WorkerState releasing(DeviceSlot slot, boolean hasRun, long now) {
+    if (!hasRun) {
+      core.stats.stalls.slotStillInUse(now);
+      return null;
+    }
+    core.memory(slot).fence.allOver();
+    core.ledger.device.returned(slot, now);
+    return core.workerSignaller.takeOne();
+  }
+
+  @Override
   public void released(boolean canCopy) {
     core.copySignal.wakeCopyThread();
   }

@@ -112,6 +112,9 @@ final class QueuedCopies extends StreamCopies {
   }
 
   private boolean beginWatchInCopyThread() {
+    if (!core.consumers.watch.isDoneBy(CopyWatch.Way.COPY_THREAD)) { // no lock for each park
+      return false;
+    }
     synchronized (core) {
       return core.consumers.anyRestsForReady() && beginWatch(CopyWatch.Way.COPY_THREAD);
     }

@@ -31,6 +31,11 @@ abstract class StreamCopies implements CopyStrategy {
   }
 
   @Override
+  public final @Nullable WorkerState releasing(DeviceSlot slot, boolean hasRun, long now) {
+    return core.workerSignaller.takeOwed();
+  }
+
+  @Override
   public Progress work() {
     hasTurn = turn.tryAcquire();
     if (!hasTurn) { // another thread has it, which looks again; or it has failed

@@ -1,0 +1,90 @@
+package io.pentrough;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+/** What threads that share a {@link BatchIterator} do to each other. */
+class BatchIteratorTest {
+
+  private final AtomicInteger next = new AtomicInteger();
+  private final List<Integer> closed = new CopyOnWriteArrayList<>();
+
+  private int get() {
+    if (next.get() == 5) {
+      throw new NoSuchElementException();
+    }
+    return next.getAndIncrement();
+  }
+
+  private static int takenByAThreadThatEnds(BatchIterator<Integer> iterator) throws Exception {
+    Caller<Integer> caller = Caller.start(iterator::next);
+    int taken = caller.result();
+    Patience.join(caller.thread);
+    return taken;
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      Patience.await(latch);
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  @DisplayName("while one thread closes the batch of a thread that has ended, others go on")
+  void closingHoldsUpNobody() throws Exception {
+    CountDownLatch closing = new CountDownLatch(1);
+    CountDownLatch mayClose = new CountDownLatch(1);
+    BatchIterator<Integer> iterator =
+        new BatchIterator<>(
+            this::get,
+            batch -> {},
+            batch -> {
+              closing.countDown();
+              await(mayClose);
+              closed.add(batch);
+            });
+    assertEquals(0, takenByAThreadThatEnds(iterator));
+    Caller<Integer> closer = Caller.start(iterator::next);
+    Patience.await(closing);
+    assertEquals(1, Caller.start(iterator::next).result());
+    mayClose.countDown();
+    assertEquals(2, closer.result());
+    assertEquals(0, closed.get(0));
+  }
+
+  @Test
+  @DisplayName("a batch that cannot be closed now is closed later, by whoever asks next")
+  void closedLater() throws Exception {
+    List<RuntimeException> refusals =
+        new ArrayList<>(List.of(new IllegalStateException("not now")));
+    BatchIterator<Integer> iterator =
+        new BatchIterator<>(
+            this::get,
+            batch -> {},
+            batch -> {
+              if (!refusals.isEmpty()) {
+                throw refusals.remove(0);
+              }
+              closed.add(batch);
+            });
+    assertEquals(0, takenByAThreadThatEnds(iterator));
+    assertThrows(IllegalStateException.class, iterator::next);
+    assertEquals(1, iterator.next());
+    assertEquals(List.of(0), closed);
+    assertEquals(2, iterator.next());
+    assertEquals(List.of(0, 1), closed);
+  }
+}
