@@ -28,9 +28,10 @@ interface CopyStrategy {
    * A worker has published a slot.
    *
    * @param claimed whether it has the next slot already; else it waits for one
+   * @param canCopy whether a batch could be copied now
    * @return whether the caller has copied, which takes time
    */
-  boolean published(boolean claimed);
+  boolean published(boolean claimed, boolean canCopy);
 
   /**
    * Whether a slot whose lease is closed may be written at once, as the consumer's work has run.

@@ -56,6 +56,15 @@ final class DeviceRing {
     return oldest;
   }
 
+  boolean isAnyFree() {
+    for (int i = 0; i < slots.size(); i++) {
+      if (slots.get(i).state == DeviceSlot.State.FREE) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** A stage failed. Reported in place of the batch, once its copy has ended. */
   void stageFailed(DeviceSlot slot, Throwable failure) {
     slot.require(slot.underCopy, "fail the stage");

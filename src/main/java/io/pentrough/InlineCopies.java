@@ -33,11 +33,11 @@ final class InlineCopies extends StreamCopies {
   }
 
   @Override
-  public boolean published(boolean claimed) {
+  public boolean published(boolean claimed, boolean canCopy) {
     if (small) {
       return copyAll(claimed ? Wake.NOW : Wake.NONE, Integer.MAX_VALUE);
     }
-    if (!leaveToConsumer()) {
+    if (canCopy && !leaveToConsumer()) {
       core.copySignal.wakeCopyThread();
     }
     return false;

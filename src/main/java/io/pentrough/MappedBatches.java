@@ -26,7 +26,7 @@ final class MappedBatches implements CopyStrategy {
   }
 
   @Override
-  public boolean published(boolean claimed) {
+  public boolean published(boolean claimed, boolean canCopy) {
     synchronized (core) {
       long now = core.time.now();
       for (DeviceSlot slot = core.ledger.startCopy(now);

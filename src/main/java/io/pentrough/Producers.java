@@ -47,10 +47,12 @@ final class Producers {
     HostSlot next;
     long now;
     long starvedBefore = 0;
+    boolean canCopy;
     synchronized (core) {
       now = core.time.now();
       publish(worker, filled, thrown, endOfEpoch, now);
       next = tryClaim(worker, now);
+      canCopy = core.ledger.canCopy();
       if (next == null) {
         core.stats.stalls.workerIdle(now);
         starvedBefore = core.stats.stalls.starvedNanos(now);
@@ -58,7 +60,7 @@ final class Producers {
         core.stats.slotWaited(0);
       }
     }
-    boolean copied = copies.published(next != null);
+    boolean copied = copies.published(next != null, canCopy);
     if (core.isStopped()) {
       core.copySignal.wakeCopyThread(); // to free the slot
     }

@@ -16,8 +16,10 @@ final class QueuedCopies extends StreamCopies {
   }
 
   @Override
-  public boolean published(boolean claimed) {
-    core.copySignal.wakeCopyThread();
+  public boolean published(boolean claimed, boolean canCopy) {
+    if (canCopy) {
+      core.copySignal.wakeCopyThread();
+    }
     return false;
   }
 

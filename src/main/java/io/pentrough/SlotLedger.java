@@ -69,7 +69,7 @@ final class SlotLedger {
 
   /** Whether {@link #startCopy} would find a batch and a slot now. */
   boolean canCopy() {
-    return host.nextToCopy() != null && device.longestFree() != null;
+    return host.nextToCopy() != null && device.isAnyFree();
   }
 
   /**
