@@ -34,6 +34,7 @@ final class Deliveries {
    * are whether an epoch without a batch gets a loop.
    */
   int nextEpoch() {
+    assert Thread.holdsLock(core);
     return core.source.knowsEpochs()
         ? core.source.nextEpoch(core.ledger.order.lowestOpen())
         : epoch;
@@ -48,6 +49,7 @@ final class Deliveries {
    * @throws NoSuchElementException if the last epoch is over
    */
   @Nullable Outcome take(int lastEpoch, boolean queued, long now) {
+    assert Thread.holdsLock(core);
     SlotLedger ledger = core.ledger;
     DeviceSlot slot;
     while (true) {

@@ -13,6 +13,7 @@ final class WaitGuard {
 
   /** Throws if there will be no more batches, or none before the calling thread closes one. */
   void requireMoreToCome(long now) {
+    assert Thread.holdsLock(core);
     if (core.ledger.order.isExhausted()) {
       if (core.ledger.isOver()) {
         core.stats.over(now);
@@ -27,6 +28,7 @@ final class WaitGuard {
 
   /** Throws if the calling thread holds every slot, and so would wait for itself. */
   void requireSlotOfOthers() {
+    assert Thread.holdsLock(core);
     int slots = core.ledger.device.slots.size();
     if (core.ledger.device.heldBy(Thread.currentThread()) == slots) {
       throw new AllSlotsHeldException(
