@@ -6,8 +6,12 @@ import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.WorkFailedException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.ReadOnlyBufferException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -25,12 +29,13 @@ import org.jspecify.annotations.Nullable;
  * likes, so that a missing fence is wrong data every time.
  *
  * <p>A stream is a queue. On a <em>held</em> stream each copy and each kernel runs in a {@link
- * #step}; on any other as soon as nothing before it waits. Marks and satisfied waits take no step.
- * A copy reads its source when it runs.
+ * #step}, or in one of the {@linkplain #stepper device's own}; on any other as soon as nothing
+ * before it waits. Marks and satisfied waits take no step. A copy reads its source when it runs.
  *
  * <p>Every call is recorded, and any call can be made to fail or to stop (see {@link #on}). What a
- * user of the device must never do is written down as a {@linkplain #violations() violation}. Freed
- * memory is overwritten.
+ * user of the device must never do is written down as a {@linkplain #violations() violation}, and
+ * so is what the interface allows but a loader has no cause to do, like closing twice. Freed memory
+ * is overwritten.
  */
 final class ScriptedDevice implements Device {
 
@@ -64,7 +69,12 @@ final class ScriptedDevice implements Device {
     }
   }
 
+  private static final Logger LOG = System.getLogger("io.pentrough");
+
   private static final byte FREED = (byte) 0xDD;
+  private static final int ALIGNMENT = 256;
+  private static final int MAX_PINNED_BYTES = 1 << 30;
+  private static final int MAX_BYTES = Integer.MAX_VALUE - 2 * ALIGNMENT;
 
   private final Object lock = new Object();
   private final Set<Sabotage> sabotage = EnumSet.noneOf(Sabotage.class);
@@ -81,6 +91,8 @@ final class ScriptedDevice implements Device {
   private int made;
   private int pendingAnswers;
   private boolean copiesInCaller;
+  private boolean closed;
+  private boolean stepsByItself;
 
   /** What threads in {@code synchronize} wait for. */
   private final List<Mark> awaited = new ArrayList<>();
@@ -152,13 +164,56 @@ final class ScriptedDevice implements Device {
   /** Runs the next copy or kernel; false if there is none, or something before it waits. */
   boolean step(DeviceStream stream) {
     synchronized (lock) {
-      Operation head = ((Stream) stream).queue.peek();
-      if (head == null || !head.takesStep() || !head.isRunnable()) {
+      if (!canStep(stream)) {
         return false;
       }
       ((Stream) stream).runHead();
       settle();
       return true;
+    }
+  }
+
+  /** Whether a step would run something. */
+  boolean canStep(DeviceStream stream) {
+    synchronized (lock) {
+      Operation head = ((Stream) stream).queue.peek();
+      return head != null && head.takesStep() && head.isRunnable();
+    }
+  }
+
+  /** Lets a thread of this device step all held streams in turn, until the result is run. */
+  Runnable stepper() {
+    synchronized (lock) {
+      stepsByItself = true;
+    }
+    Thread thread = new Thread(this::stepAll, "scripted-stepper");
+    thread.setDaemon(true);
+    thread.start();
+    return () -> {
+      synchronized (lock) {
+        stepsByItself = false;
+        lock.notifyAll();
+      }
+    };
+  }
+
+  private void stepAll() {
+    boolean goesOn = true;
+    while (goesOn) {
+      synchronized (lock) {
+        boolean moved = false;
+        for (Stream stream : streams) {
+          moved |= step(stream);
+        }
+        try {
+          if (!moved && stepsByItself) {
+            lock.wait();
+          }
+        } catch (InterruptedException e) {
+          throw new AssertionError(e);
+        }
+        goesOn = stepsByItself;
+      }
     }
   }
 
@@ -187,9 +242,11 @@ final class ScriptedDevice implements Device {
 
   /** Queues work that is given the bytes of a buffer when it runs. */
   void launch(DeviceStream stream, DeviceBuffer buffer, Consumer<ByteBuffer> kernel) {
-    Memory memory = (Memory) buffer;
+    Memory memory = own(buffer);
     memory.guard.run();
     synchronized (lock) {
+      ((Stream) stream).requireOpen("launch");
+      memory.block.requireOpen("launch");
       ((Stream) stream)
           .add(
               new Operation("a kernel", memory.block) {
@@ -199,6 +256,20 @@ final class ScriptedDevice implements Device {
                 }
               });
     }
+  }
+
+  /** Holds up what is queued on a stream from now on, until the result is run. */
+  Runnable gate(DeviceStream stream) {
+    Mark opened = new Mark();
+    synchronized (lock) {
+      ((Stream) stream).add(Stream.waitFor(opened));
+    }
+    return () -> {
+      synchronized (lock) {
+        opened.run();
+        settle();
+      }
+    };
   }
 
   /** Lets the next copy that runs fail, on whichever stream. */
@@ -308,7 +379,9 @@ final class ScriptedDevice implements Device {
   @Override
   public PinnedBuffer allocatePinned(long bytes) {
     called("allocatePinned", "device");
+    requireSize(bytes, MAX_PINNED_BYTES);
     synchronized (lock) {
+      requireOpen();
       return handOut(new Pinned("pinned-" + made++, (int) bytes));
     }
   }
@@ -316,15 +389,20 @@ final class ScriptedDevice implements Device {
   @Override
   public DeviceBuffer allocate(long bytes) {
     called("allocate", "device");
+    requireSize(bytes, MAX_BYTES);
     synchronized (lock) {
+      requireOpen();
       return handOut(new Allocation("memory-" + made++, (int) bytes)).whole;
     }
   }
 
   @Override
   public DeviceBuffer map(PinnedBuffer pinned) {
-    Pinned own = (Pinned) pinned;
+    Pinned own = own(pinned);
     called("map", "device", own);
+    synchronized (lock) {
+      own.requireOpen("map");
+    }
     return new Memory(own, 0, own.size, () -> {}, false);
   }
 
@@ -338,6 +416,7 @@ final class ScriptedDevice implements Device {
   public DeviceStream newStream() {
     called("newStream", "device");
     synchronized (lock) {
+      requireOpen();
       Stream stream = handOut(new Stream("stream-" + made++, holdNewStreams));
       streams.add(stream);
       return stream;
@@ -354,6 +433,7 @@ final class ScriptedDevice implements Device {
   public DeviceEvent newEvent() {
     called("newEvent", "device");
     synchronized (lock) {
+      requireOpen();
       return handOut(new Event("event-" + made++));
     }
   }
@@ -364,7 +444,62 @@ final class ScriptedDevice implements Device {
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    List<String> left;
+    synchronized (lock) {
+      left = closed ? List.of() : live();
+      closed = true;
+    }
+    if (!left.isEmpty()) {
+      LOG.log(
+          Level.WARNING, "the scripted device was closed before what it has handed out: " + left);
+    }
+  }
+
+  /** Under the lock. */
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the scripted device is closed");
+    }
+  }
+
+  private static void requireSize(long bytes, int max) {
+    if (bytes < 1 || bytes > max) {
+      throw new IllegalArgumentException("1 to " + max + " bytes, not " + bytes);
+    }
+  }
+
+  private static void requireRange(long offset, long count, long size) {
+    if (offset < 0 || count < 0 || offset > size - count) {
+      throw new IndexOutOfBoundsException(
+          count + " bytes from " + offset + " leave the buffer of " + size + " bytes");
+    }
+  }
+
+  private Pinned own(PinnedBuffer buffer) {
+    if (buffer instanceof Pinned own && own.device() == this) {
+      return own;
+    }
+    throw foreign(buffer);
+  }
+
+  private Memory own(DeviceBuffer buffer) {
+    if (buffer instanceof Memory own && own.device() == this) {
+      return own;
+    }
+    throw foreign(buffer);
+  }
+
+  private Event own(DeviceEvent event) {
+    if (event instanceof Event own && own.device() == this) {
+      return own;
+    }
+    throw foreign(event);
+  }
+
+  private static IllegalArgumentException foreign(Object of) {
+    return new IllegalArgumentException(of + " belongs to another device");
+  }
 
   private <H extends Handle> H handOut(H handle) {
     live.add(handle);
@@ -414,6 +549,11 @@ final class ScriptedDevice implements Device {
       this.name = name;
     }
 
+    /** The device that has handed it out. */
+    public final ScriptedDevice device() {
+      return ScriptedDevice.this;
+    }
+
     @Override
     public void close() {
       called("close " + name.replaceAll("-.*", ""), this);
@@ -453,7 +593,9 @@ final class ScriptedDevice implements Device {
     Block(String name, int size) {
       super(name);
       this.size = size;
-      bytes = ByteBuffer.allocateDirect(size);
+      int rounded = (size + ALIGNMENT - 1) & -ALIGNMENT; // alignedSlice also aligns the end
+      bytes =
+          ByteBuffer.allocateDirect(rounded + ALIGNMENT - 1).alignedSlice(ALIGNMENT).slice(0, size);
     }
 
     ByteBuffer view() {
@@ -522,7 +664,7 @@ final class ScriptedDevice implements Device {
     }
 
     @Override
-    public Device device() {
+    public ScriptedDevice device() {
       return ScriptedDevice.this;
     }
 
@@ -533,7 +675,17 @@ final class ScriptedDevice implements Device {
 
     @Override
     public DeviceBuffer slice(long offset, long bytes, Runnable sliceGuard) {
-      return new Memory(block, start + (int) offset, (int) bytes, sliceGuard, false);
+      requireRange(offset, bytes, size);
+      guard.run();
+      synchronized (lock) {
+        block.requireOpen("slice");
+      }
+      Runnable all =
+          () -> {
+            guard.run();
+            sliceGuard.run();
+          };
+      return new Memory(block, start + (int) offset, (int) bytes, all, false);
     }
 
     @Override
@@ -612,9 +764,12 @@ final class ScriptedDevice implements Device {
       this.held = held;
     }
 
+    /** Closes the stream, unless it is the default stream, which cannot be closed. */
     @Override
-    public Device device() {
-      return ScriptedDevice.this;
+    public void close() {
+      if (this != defaultStream) {
+        super.close();
+      }
     }
 
     @Override
@@ -624,9 +779,12 @@ final class ScriptedDevice implements Device {
         DeviceBuffer target,
         long targetOffset,
         long bytes) {
-      Pinned from = (Pinned) source;
-      Memory to = (Memory) target;
+      Pinned from = own(source);
+      Memory to = own(target);
+      requireRange(sourceOffset, bytes, from.size);
+      requireRange(targetOffset, bytes, to.size);
       called("copyToDevice", this, from, to);
+      to.guard.run();
       synchronized (lock) {
         requireOpen("copyToDevice");
         from.requireOpen("copyToDevice");
@@ -650,19 +808,62 @@ final class ScriptedDevice implements Device {
         PinnedBuffer target,
         long targetOffset,
         long bytes) {
-      throw new UnsupportedOperationException("a loader copies to the device only");
+      Memory from = own(source);
+      Pinned to = own(target);
+      requireRange(sourceOffset, bytes, from.size);
+      requireRange(targetOffset, bytes, to.size);
+      called("copyToHost", this, from, to);
+      from.guard.run();
+      synchronized (lock) {
+        requireOpen("copyToHost");
+        from.block.requireOpen("copyToHost");
+        to.requireOpen("copyToHost");
+        add(
+            new Operation("a copy from " + from + " to " + to, from.block, to) {
+              @Override
+              void run() {
+                called("run copy", Stream.this, from, to);
+                to.view().put((int) targetOffset, from.view(), (int) sourceOffset, (int) bytes);
+              }
+            });
+      }
+    }
+
+    @Override
+    public void fillZero(DeviceBuffer target, long offset, long bytes) {
+      Memory to = own(target);
+      requireRange(offset, bytes, to.size);
+      called("fillZero", this, to);
+      to.guard.run();
+      synchronized (lock) {
+        requireOpen("fillZero");
+        to.block.requireOpen("fillZero");
+        add(
+            new Operation("zeros for " + to, to.block) {
+              @Override
+              void run() {
+                to.view().put((int) offset, new byte[(int) bytes]);
+              }
+            });
+      }
     }
 
     @Override
     public void read(DeviceBuffer source, ByteBuffer target) {
-      Memory from = (Memory) source;
+      Memory from = own(source);
+      if (target.isReadOnly()) {
+        throw new ReadOnlyBufferException();
+      }
+      if (target.remaining() < from.size) {
+        throw new BufferOverflowException();
+      }
       launch(this, from, target::put);
       synchronize();
     }
 
     @Override
     public void record(DeviceEvent event) {
-      Event own = (Event) event;
+      Event own = own(event);
       called("record", this, own);
       synchronized (lock) {
         requireOpen("record");
@@ -681,7 +882,7 @@ final class ScriptedDevice implements Device {
 
     @Override
     public void waitFor(DeviceEvent event) {
-      Event own = (Event) event;
+      Event own = own(event);
       called("waitFor", this, own);
       synchronized (lock) {
         requireOpen("waitFor");
@@ -819,7 +1020,7 @@ final class ScriptedDevice implements Device {
     public void park(long maxNanos) {
       Thread caller = Thread.currentThread();
       synchronized (lock) {
-        if (mark == null || !mark.isPending()) {
+        if (closed || mark == null || !mark.isPending()) {
           return;
         }
         parked.add(caller);

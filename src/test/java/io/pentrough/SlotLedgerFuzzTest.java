@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -22,6 +23,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -98,7 +100,10 @@ class SlotLedgerFuzzTest {
     private Place expected = new Place(0, 0);
     private final Map<Content, String> failures = new HashMap<>();
 
-    /** The device slots of batches that were refused, until that is told or a reset drops them. */
+    /**
+     * The device slots of batches that were refused, or of which a stage failed, until that is told
+     * or a reset drops them.
+     */
     private final Map<DeviceSlot, Content> refused = new LinkedHashMap<>();
 
     private int generation;
@@ -137,9 +142,10 @@ class SlotLedgerFuzzTest {
     }
 
     private void rare() {
-      switch (random.nextInt(8)) {
+      switch (random.nextInt(9)) {
         case 0 -> reset();
         case 1, 2, 3 -> completeReturn();
+        case 4 -> failStage();
         default -> release();
       }
     }
@@ -211,10 +217,34 @@ class SlotLedgerFuzzTest {
           arrived.contains(to), "a copy into a slot whose last one is not known to be over");
       if (!handOver) {
         copies.add(to);
+        if (random.nextInt(12) == 0) {
+          failStage(to); // the copier queues the stages before it says that the copy is queued
+        }
         if (random.nextBoolean()) {
           ledger.device.queued(to);
         }
       }
+    }
+
+    /** Any time while the copy is not known to be over, whoever has the slot by then. */
+    private void failStage() {
+      List<DeviceSlot> underCopy = new ArrayList<>(copies);
+      underCopy.addAll(arrived);
+      if (!underCopy.isEmpty()) {
+        failStage(pick(underCopy));
+      }
+    }
+
+    /** Told only if nobody has taken the batch, and it is wanted. */
+    private void failStage(DeviceSlot slot) {
+      log("a stage of", slot.sequence, "fails on device", slot.number);
+      String message = "failed stage " + ++fills;
+      if (!takenEarly.contains(slot) && slot.generation == generation) {
+        Content content = content(slot);
+        refused.put(slot, content);
+        failures.put(content, message);
+      }
+      ledger.device.stageFailed(slot, new IllegalStateException(message));
     }
 
     /** The copy reads its source now, at the last moment before the host sees it complete. */
@@ -401,6 +431,7 @@ class SlotLedgerFuzzTest {
               assertTrue(
                   copies.contains(slot) || content.equals(deviceMemory[slot.number]),
                   "I2: a leased batch was overwritten"));
+      assertSame(nextFailed(), ledger.device.nextFailed(Long.MAX_VALUE), "the failure to be told");
       if (ordered && !withEnds) {
         for (HostSlot slot : ledger.host.slots) {
           if (slot.state == HostSlot.State.FILLING && slot.generation == generation) {
@@ -409,6 +440,19 @@ class SlotLedgerFuzzTest {
           }
         }
       }
+    }
+
+    /**
+     * The slot whose failure is to be told next, as the model has it. The ring counts its failures
+     * and does not search where there are none: a count that is too low hides a failure. One that
+     * is too high costs a search in vain, which nothing here can see.
+     */
+    private @Nullable DeviceSlot nextFailed() {
+      return refused.keySet().stream()
+          .filter(slot -> !isUnderCopy(slot))
+          .filter(slot -> !ordered || slot.sequence == ledger.order.lowestOpen())
+          .min(Comparator.comparingLong(slot -> slot.order))
+          .orElse(null);
     }
 
     /** Whatever has happened, nothing is lost: the machine can still deliver (I5). */

@@ -8,12 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.management.ThreadMXBean;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Patience;
 import io.pentrough.testkit.Threads;
-import java.lang.management.ManagementFactory;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -27,7 +25,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,22 +33,18 @@ import org.junit.jupiter.api.function.Executable;
 
 /**
  * What every {@link Device} must do. An implementation joins by extending this class; the hooks are
- * what the interface leaves to it.
+ * what the interface leaves to it. What a device may allocate on the Java heap is in {@link
+ * DeviceHeapContract}.
  *
  * <p>After each test everything it made is closed, and nothing may be left alive.
  */
 @Timeout(value = Patience.TEST_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 public abstract class DeviceContract {
 
-  private static final long AN_HOUR = TimeUnit.HOURS.toNanos(1);
-
-  /**
-   * What the JVM may allocate on a thread for reasons of its own, however often the test repeats.
-   */
-  private static final int ONCE = 4_096;
+  static final long AN_HOUR = TimeUnit.HOURS.toNanos(1);
 
   @SuppressWarnings("UnnecessaryLambda") // no guard, by a name
-  private static final Runnable OPEN = () -> {};
+  static final Runnable OPEN = () -> {};
 
   private final Deque<Runnable> cleanUp = new ConcurrentLinkedDeque<>(); // fuzz adds from threads
   private final List<Gate> gates = new ArrayList<>();
@@ -826,94 +819,6 @@ public abstract class DeviceContract {
     stream.record(event);
     event.synchronize();
     assertArrayEquals(bytes(42), content(pinned));
-  }
-
-  // Java heap (I6)
-
-  @Test
-  void aSliceTakesAtMost40BytesOfHeap() {
-    DeviceBuffer buffer = buffer(64);
-    DeviceBuffer[] kept = new DeviceBuffer[10_000];
-    long bytes =
-        allocatedBy(
-            () -> {
-              for (int i = 0; i < kept.length; i++) {
-                kept[i] = buffer.slice(i & 31, 32, OPEN);
-              }
-            });
-    assertTrue(bytes <= 41L * kept.length, bytes + " bytes for " + kept.length + " slices");
-  }
-
-  @Test
-  void operationsAllocateNoHeap() {
-    DeviceStream first = stream();
-    DeviceStream second = stream();
-    DeviceEvent event = event();
-    DeviceEvent done = event();
-    PinnedBuffer pinned = pinned(1, 2, 3, 4);
-    DeviceBuffer buffer = buffer(4);
-    int rounds = Math.max(300, effort(4_000)); // an object is 16 bytes or more
-    long bytes =
-        allocatedBy(
-            () -> {
-              for (int i = 0; i < rounds; i++) {
-                first.fillZero(buffer, 0, 4);
-                first.copyToDevice(pinned, 0, buffer, 0, 4);
-                first.record(event);
-                second.waitFor(event);
-                second.copyToHost(buffer, 0, pinned, 0, 4);
-                second.record(done);
-                while (!done.isComplete()) {
-                  done.park(AN_HOUR);
-                }
-                first.waitFor(done);
-                first.record(event);
-                event.synchronize();
-                second.synchronize();
-              }
-            });
-    assertTrue(bytes < rounds + ONCE, bytes + " bytes in " + rounds + " rounds");
-  }
-
-  @Test
-  void parkingInVainAllocatesNoHeap() {
-    DeviceStream stream = stream();
-    DeviceEvent event = event();
-    hold(stream);
-    stream.record(event);
-    int rounds = 500;
-    long bytes =
-        allocatedBy(
-            () -> {
-              for (int i = 0; i < rounds; i++) {
-                event.park(1);
-              }
-            });
-    assertTrue(bytes < rounds + ONCE, bytes + " bytes in " + rounds + " rounds");
-  }
-
-  /**
-   * Heap taken by a run behind the first, on the calling thread and all of the library's: the least
-   * of three, since whatever the JVM does once may happen in any of them.
-   */
-  protected static long allocatedBy(Runnable work) {
-    work.run();
-    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    long[] ids =
-        LongStream.concat(
-                LongStream.of(Thread.currentThread().getId()),
-                Thread.getAllStackTraces().keySet().stream()
-                    .filter(thread -> thread.getName().startsWith("pentrough-"))
-                    .mapToLong(Thread::getId))
-            .toArray();
-    long least = Long.MAX_VALUE;
-    for (int run = 0; run < 3; run++) {
-      long before = LongStream.of(threads.getThreadAllocatedBytes(ids)).sum();
-      work.run();
-      long after = LongStream.of(threads.getThreadAllocatedBytes(ids)).sum();
-      least = Math.min(least, after - before);
-    }
-    return least;
   }
 
   // Everything at once

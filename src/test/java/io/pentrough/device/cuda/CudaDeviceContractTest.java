@@ -2,14 +2,14 @@ package io.pentrough.device.cuda;
 
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
-import io.pentrough.device.DeviceContract;
+import io.pentrough.device.DeviceHeapContract;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Patience;
 
 /** The contract on CUDA. */
 @OnCuda
-class CudaDeviceContractTest extends DeviceContract {
+class CudaDeviceContractTest extends DeviceHeapContract {
 
   @Override
   protected Device openDevice() {

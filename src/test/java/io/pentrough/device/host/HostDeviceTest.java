@@ -11,9 +11,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.pentrough.device.Collected;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
-import io.pentrough.device.DeviceContract;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceException;
+import io.pentrough.device.DeviceHeapContract;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
 import java.lang.ref.WeakReference;
@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
 /** The contract on the host, and what only the host promises. */
-class HostDeviceTest extends DeviceContract {
+class HostDeviceTest extends DeviceHeapContract {
 
   @Override
   protected Device openDevice() {
