@@ -52,10 +52,10 @@ public class FillBenchmark {
 
   /** The same without a copy: the slot is ready when the target returns. */
   @State(Scope.Thread)
-  public static class HandedOver extends Copied {
+  public static class ZeroCopy extends Copied {
 
     /** Starts the loader. */
-    public HandedOver() {
+    public ZeroCopy() {
       super(new GatedLoader(BURST, BURST + 1, 1, true));
     }
   }
@@ -70,7 +70,7 @@ public class FillBenchmark {
   /** Without a copy. */
   @Benchmark
   @OperationsPerInvocation(BURST)
-  public long fillHandedOver(HandedOver loader) throws InterruptedException {
+  public long fillZeroCopy(ZeroCopy loader) throws InterruptedException {
     return loader.burst();
   }
 }

@@ -19,8 +19,8 @@ final class DeviceSlot extends RingSlot<DeviceSlot.State> implements Outcome {
     /** A consumer's, until the lease is closed; a queued copy may still write it. */
     LEASED,
     /**
-     * Given back too early to be reused: handed over without a copy, so that the host may not write
-     * before the consumer's work has run; or its own copy is not known to have ended.
+     * Given back too early to be reused: it is mapped, and the host must not write before the
+     * consumer's work has run; or its own copy is not known to have ended.
      */
     RETURNING,
     /** Its release could not be recorded: never used again. */

@@ -69,7 +69,7 @@ class SlotLedgerFuzzTest {
   private static final class Run {
     private final Random random;
     private final boolean ordered;
-    private final boolean handOver;
+    private final boolean zeroCopy;
     private final int workers;
     private final int hostDepth;
     private final int deviceDepth;
@@ -107,18 +107,18 @@ class SlotLedgerFuzzTest {
     Run(int seed) {
       random = new Random(seed);
       ordered = random.nextInt(3) > 0;
-      handOver = random.nextInt(4) == 0;
+      zeroCopy = random.nextInt(4) == 0;
       workers = 1 + random.nextInt(5);
       int host = 1 + random.nextInt(5);
       int device = 1 + random.nextInt(4);
-      hostDepth = handOver ? host + device : host;
-      deviceDepth = handOver ? host + device : device;
+      hostDepth = zeroCopy ? host + device : host;
+      deviceDepth = zeroCopy ? host + device : device;
       withEnds = random.nextInt(2) == 0;
       schedule = Schedules.schedule(Schedule.ENDLESS, withEnds ? 1_000_000 : 1, 0, 1);
       ledger =
-          new SlotLedger(schedule, hostDepth, deviceDepth, ordered, handOver, new TraceRecorder(4));
+          new SlotLedger(schedule, hostDepth, deviceDepth, ordered, zeroCopy, new TraceRecorder(4));
       hostMemory = new Content[hostDepth];
-      deviceMemory = handOver ? hostMemory : new Content[deviceDepth];
+      deviceMemory = zeroCopy ? hostMemory : new Content[deviceDepth];
     }
 
     void step() {
@@ -209,7 +209,7 @@ class SlotLedgerFuzzTest {
       assertFalse(copies.contains(to), "two copies into one slot");
       assertFalse(
           arrived.contains(to), "a copy into a slot whose last one is not known to be over");
-      if (!handOver) {
+      if (!zeroCopy) {
         copies.add(to);
         if (random.nextBoolean()) {
           ledger.device.queued(to);
@@ -362,13 +362,13 @@ class SlotLedgerFuzzTest {
         assertEquals(content, deviceMemory[slot.number], "I2: a leased batch was overwritten");
       }
       assertTrue(slot.closeLease(slot.lease()), "a lease is closed twice");
-      assertEquals(handOver, ledger.device.release(slot, now));
-      if (handOver) {
+      assertEquals(zeroCopy, ledger.device.release(slot, now));
+      if (zeroCopy) {
         returning.put(slot, content);
       }
     }
 
-    /** Handed over without a copy: the consumer's kernels read the batch as late as this. */
+    /** A mapped slot: the consumer's kernels read the batch as late as this. */
     private void completeReturn() {
       if (returning.isEmpty()) {
         return;
@@ -487,7 +487,7 @@ class SlotLedgerFuzzTest {
     public String toString() {
       return (ordered ? "ordered" : "unordered")
           + (withEnds ? " with ends" : "")
-          + (handOver ? ", handed over, " : ", ")
+          + (zeroCopy ? ", zero-copy, " : ", ")
           + workers
           + " workers, "
           + hostDepth
