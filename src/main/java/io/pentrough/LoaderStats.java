@@ -343,7 +343,8 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of the time in which at least one consumer waited because no batch was ready.
+   * The share of the time in which the loop starved: at least one consumer waited because no batch
+   * was ready. For workers that lack jobs see {@link #workerStarvedShare()}.
    *
    * @return 0 to 1
    */
@@ -385,7 +386,7 @@ public final class LoaderStats {
 
   /**
    * The share of all workers' time in which they waited for a host slot. If they also lack a job,
-   * the time counts in {@link #workerJoblessShare()} instead.
+   * the time counts in {@link #workerStarvedShare()} instead.
    *
    * @return 0 to 1
    */
@@ -394,13 +395,13 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of all workers' time in which they had no job. Only a {@link BatchQueue} runs out of
-   * jobs.
+   * The share of all workers' time in which they starved: there was no job for them. Only a {@link
+   * BatchQueue} runs out of jobs. For a loop that lacks batches see {@link #starvedShare()}.
    *
    * @return 0 to 1
    */
-  public double workerJoblessShare() {
-    return totals.times().joblessShare(setup.workers());
+  public double workerStarvedShare() {
+    return totals.times().workerStarvedShare(setup.workers());
   }
 
   /**

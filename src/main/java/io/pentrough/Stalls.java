@@ -114,7 +114,7 @@ final class Stalls {
   }
 
   /** The workers' waits for a job, summed. */
-  long joblessNanos() {
+  long workersStarvedNanos() {
     return workersWithoutJob.totalNanos();
   }
 
