@@ -172,10 +172,12 @@ public final class Batches implements EpochTarget {
    * <p>Bad samples are counted when their batch is delivered, once for each time that an epoch has
    * them. A batch that would exceed the bound fails instead: {@code get} throws a {@link
    * io.pentrough.TargetException} whose cause is a {@link io.pentrough.BadSamplesException}. {@link
-   * io.pentrough.FailurePolicy#retry} does not try a bad sample again: do so in {@code read}, if a
-   * second try may help. An {@link Error} still fails the batch, and so does an interrupt of the
-   * worker, which is how {@code close()} ends a long fill. A {@link SampleException} then names the
-   * sample, too.
+   * io.pentrough.FailurePolicy#retry} does not try a bad sample again. If a second try may help,
+   * make it in {@code read}.
+   *
+   * <p>An {@link Error} still fails the batch. So does an interrupt of the worker, by which {@code
+   * close()} ends a long fill. In both cases the cause is a {@link SampleException}, which names
+   * the sample.
    *
    * @param atMost how many samples of one loader may be left out, at least 1
    * @param listener told of each
