@@ -30,7 +30,8 @@ public interface ArraySource {
    *     int[]}, {@code long[]}, {@code float[]} or {@code double[]}, or nested arrays of one of
    *     these, all rows of an axis equally long. The caller keeps nothing. Null only behind {@code
    *     endOfEpoch()}, where what is returned is ignored
-   * @throws Exception whatever goes wrong; told as a {@link TargetException} at this batch
+   * @throws Exception whatever goes wrong. {@code get} throws it, as the cause of a {@link
+   *     TargetException}, in place of this batch
    */
   Object[] arrays(BatchContext context) throws Exception;
 }

@@ -30,9 +30,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Workers run the {@linkplain BatchTarget target}, which writes into pinned host memory. A copy
  * stream carries each batch to the device. {@link #get} returns a {@linkplain DeviceBatch lease} of
- * a batch that is ready there. Batches come in the order of their index unless the builder was told
- * {@link Builder#ordered ordered(false)}. Each is a function of (seed, epoch, index) if the target
- * is one: it does not depend on the number of workers.
+ * a batch that is ready there. Batches come in the order of their index, except with {@link
+ * Builder#ordered ordered(false)}. Each is a function of (seed, epoch, index) if the target is one:
+ * it does not depend on the number of workers.
  *
  * <p>All memory is allocated by {@link Builder#start()}. After that, the only heap allocation is
  * one small lease object per batch, and a view for each array that you ask it for.
@@ -83,8 +83,8 @@ public final class BackgroundLoader extends AbstractLoader {
    * a batch, and that threads may share an iterator.
    *
    * @return an iterable; its iterators throw what {@link #get()} throws
-   * @throws IllegalStateException if this loader was told {@link Builder#ordered ordered(false)},
-   *     so that batches of two epochs may come mixed
+   * @throws IllegalStateException if this loader has {@link Builder#ordered ordered(false)}, so
+   *     that batches of two epochs may come mixed
    */
   public Iterable<DeviceBatch> epoch() {
     if (!options.ordered()) {
@@ -138,8 +138,8 @@ public final class BackgroundLoader extends AbstractLoader {
 
   /**
    * Starts the description of a loader whose batches are ordinary Java arrays. The first batch
-   * tells what the arrays are; {@link InferBuilder#start()} makes it on the calling thread, and it
-   * is delivered like any other. From then on shapes and types are strict.
+   * determines the arrays. {@link InferBuilder#start()} makes it on the calling thread, and it is
+   * delivered like any other. From then on shapes and types are strict.
    *
    * @param device where the batches go; must stay open as long as the loader
    * @param source makes the arrays of a batch; called from all workers at once

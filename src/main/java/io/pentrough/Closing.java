@@ -263,7 +263,7 @@ final class Closing {
     } else if (left != null) {
       core.log(
           Level.WARNING,
-          "closed with memory still in use; it is freed when whoever uses it is done:" + left,
+          "closed with memory still in use; it is freed when its last user is done:" + left,
           null);
     }
   }

@@ -18,7 +18,7 @@ import java.util.Objects;
 public final class FailurePolicy {
 
   /**
-   * Told of every batch that is skipped. This includes batches without a good sample, which are
+   * Called for every batch that is skipped. This includes batches without a good sample, which are
    * left out whatever the policy and do not count against its bound.
    */
   @FunctionalInterface
@@ -84,7 +84,7 @@ public final class FailurePolicy {
    * {@link LoaderStats#failures()}.
    *
    * @param atMost how many batches of one loader may be left out, at least 1
-   * @param listener told of each, in the order of delivery if one thread gets the batches; called
+   * @param listener called for each, in the order of delivery if one thread gets the batches, and
    *     by several threads at once if several do
    * @return the policy
    * @throws IllegalArgumentException if less than 1
@@ -94,7 +94,8 @@ public final class FailurePolicy {
         0,
         atLeastOne("atMost", atMost),
         Objects.requireNonNull(
-            listener, "listener: if nobody is to be told, pass (epoch, index, cause) -> {}"));
+            listener,
+            "listener: to report skipped batches to nobody, pass (epoch, index, cause) -> {}"));
   }
 
   /**
@@ -102,7 +103,7 @@ public final class FailurePolicy {
    * Batches are left out, counted and reported as with {@link #skip}.
    *
    * @param atMost how many batches of one loader may be left out, at least 1
-   * @param listener told of each, as with {@link #skip}
+   * @param listener called for each, as with {@link #skip}
    * @return a new policy, with the attempts of this one
    * @throws IllegalArgumentException if less than 1
    * @throws IllegalStateException if this policy leaves batches out already

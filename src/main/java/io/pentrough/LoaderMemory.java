@@ -199,7 +199,7 @@ final class LoaderMemory {
   void leak(int number, DeviceSlotMemory slot, Throwable why) {
     slot.leaked = true;
     refused.add(
-        "the memory of device slot " + number + ", whose last use cannot be told (" + why + ")");
+        "the memory of device slot " + number + ", whose last use is unknown (" + why + ")");
     giveEvents(number, slot);
     if (zeroCopy) { // the same memory
       HostSlotMemory same = hostSlots.get(number);

@@ -127,7 +127,8 @@ public final class ParallelLoader implements AutoCloseable {
    * {@code warnAfter} has passed for one device.
    *
    * @return a lease for each device, to be closed by the caller
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws NoSuchElementException if every step has been delivered and no more can come
@@ -157,9 +158,10 @@ public final class ParallelLoader implements AutoCloseable {
    *
    * @param timeout the longest wait for all devices together; zero or less looks once
    * @return a lease for each device, to be closed by the caller
-   * @throws BatchTimeoutException if a batch was not ready in time. What is there of the step is
-   *     kept, and the message says which device is waited for, with a diagnosis
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws BatchTimeoutException if a batch was not ready in time. The loader keeps the batches of
+   *     the step that it has, and the message says which device is waited for, with a diagnosis
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws NoSuchElementException if every step has been delivered and no more can come
@@ -191,9 +193,10 @@ public final class ParallelLoader implements AutoCloseable {
    * @param timeout the longest wait for all devices together; zero or less looks once
    * @return a lease for each device, to be closed by the caller; null if every step has been
    *     delivered and no more can come
-   * @throws BatchTimeoutException if a batch was not ready in time. What is there of the step is
-   *     kept, and the message says which device is waited for, with a diagnosis
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws BatchTimeoutException if a batch was not ready in time. The loader keeps the batches of
+   *     the step that it has, and the message says which device is waited for, with a diagnosis
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws LoaderClosedException if the loader is closed, or gets closed meanwhile
@@ -218,7 +221,8 @@ public final class ParallelLoader implements AutoCloseable {
    * has passed for one device.
    *
    * @return a lease for each device, to be closed by the caller
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws NoSuchElementException if every step has been delivered and no more can come
@@ -245,9 +249,10 @@ public final class ParallelLoader implements AutoCloseable {
    *
    * @param timeout the longest wait for all devices together; zero or less looks once
    * @return a lease for each device, to be closed by the caller
-   * @throws BatchTimeoutException if a copy was not queued in time. What is there of the step is
-   *     kept, and the message says which device is waited for, with a diagnosis
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws BatchTimeoutException if a copy was not queued in time. The loader keeps the batches of
+   *     the step that it has, and the message says which device is waited for, with a diagnosis
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws NoSuchElementException if every step has been delivered and no more can come
