@@ -32,7 +32,7 @@ interface CopyStrategy {
   boolean published(boolean claimed);
 
   /**
-   * Whether the device can already tell that a consumer's work has run, so that a mapped slot is
+   * Whether the device already reports that a consumer's work has run, so that a mapped slot is
    * free at once.
    */
   default boolean hasRun(DeviceEvent released) {
@@ -59,7 +59,7 @@ interface CopyStrategy {
   /**
    * Does it.
    *
-   * @return false if that was in vain, and the consumer should rest
+   * @return false if it did not help, and the consumer should rest
    */
   default boolean help(long atMostNanos) {
     return false;

@@ -60,7 +60,7 @@ final class DeviceSlot extends RingSlot<DeviceSlot.State> implements Outcome {
 
   long copiedNanos;
 
-  /** Tells if the lease is lost; only with leak detection. */
+  /** Reports a lost lease; only with leak detection. */
   @Nullable LeakReport leakReport;
 
   boolean warnedOfLease;
@@ -90,7 +90,7 @@ final class DeviceSlot extends RingSlot<DeviceSlot.State> implements Outcome {
     sinceNanos = now;
   }
 
-  /** The number of the last lease, by which it is told from an earlier one of this slot. */
+  /** The number of the last lease, which distinguishes it from earlier ones of this slot. */
   int lease() {
     return lease;
   }

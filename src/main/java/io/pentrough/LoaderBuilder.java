@@ -365,7 +365,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
     return stream;
   }
 
-  /** What this builder was told. */
+  /** The settings of this builder. */
   final LoaderOptions options(Seat seat, boolean ordered, @Nullable StagePlan stages) {
     return new LoaderOptions(
         seat.name(),

@@ -16,10 +16,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All memory, events and the copy stream of a loader: allocated whole or not at all (I6), and given
- * back whole, but for what has been leaked (I7).
+ * back whole, except for what has been leaked (I7).
  *
  * <p>The caller decides when the slots are out of use; this class only knows what a slot is made
- * of. What the device refuses to take back is remembered by name.
+ * of. It remembers the names of what the device refuses to take back.
  */
 final class LoaderMemory {
 
@@ -96,8 +96,9 @@ final class LoaderMemory {
             new ReleaseFence(keep(opened, device.newEvent()), keep(opened, device.newEvent()));
         resident.add(new DeviceSlotMemory(buffer, ready, fence, stages));
       }
-      StageExecutor works = stages == null ? null : StageExecutor.prepare(device, stages, resident);
-      return new LoaderMemory(copyStream, host, resident, works, zeroCopy, time);
+      StageExecutor executor =
+          stages == null ? null : StageExecutor.prepare(device, stages, resident);
+      return new LoaderMemory(copyStream, host, resident, executor, zeroCopy, time);
     } catch (Throwable failure) {
       while (!opened.isEmpty()) {
         try {
@@ -195,7 +196,7 @@ final class LoaderMemory {
     give("a released event of device slot " + number, slot.fence.second());
   }
 
-  /** Leaks a slot's memory on purpose, as nobody can tell whether it is in use. */
+  /** Leaks a slot's memory on purpose, because it may still be in use. */
   void leak(int number, DeviceSlotMemory slot, Throwable why) {
     slot.leaked = true;
     refused.add(

@@ -274,7 +274,8 @@ class InferTest {
   }
 
   @Test
-  @DisplayName("epochs without a batch are passed over until there is something to infer from")
+  @DisplayName(
+      "epochs without a batch: the arrays are inferred from the first batch of a later one")
   void emptyEpochsFirst() throws Exception {
     ArraySource source =
         context -> {

@@ -88,7 +88,7 @@ class LivenessTest {
       assertEquals(batches, loader.stats().batches());
     }
     assertEquals(batches, told.size());
-    assertTrue(!ordered || told.stream().allMatch(index -> index < batches), "passed over one");
+    assertTrue(!ordered || told.stream().allMatch(index -> index < batches), "one is missing");
   }
 
   @Test

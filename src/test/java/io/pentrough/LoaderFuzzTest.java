@@ -466,7 +466,7 @@ class LoaderFuzzTest {
     private void checkNothingIsMissing(Consumer last) throws Exception {
       long highest = told.keySet().stream().mapToLong(index -> index).max().orElse(0);
       if (ordered) {
-        assertEquals(highest + 1, Math.max(1, told.size()), "I3: indexes were passed over");
+        assertEquals(highest + 1, Math.max(1, told.size()), "I3: indexes are missing");
       }
       for (int i = 0; i < DeliveredWindow.SIZE && lowestUntold() <= highest; i++) {
         last.getPatiently();
@@ -762,7 +762,7 @@ class LoaderFuzzTest {
         if (ordered) {
           assertTrue(index > lastTold, () -> "I3: " + index + " after " + lastTold);
           if (consumerCount == 1 && number == 0) {
-            assertEquals(lastTold + 1, index, "I3: indexes were passed over");
+            assertEquals(lastTold + 1, index, "I3: indexes are missing");
           }
           lastTold = index;
         }

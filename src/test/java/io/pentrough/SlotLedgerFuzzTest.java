@@ -248,7 +248,7 @@ class SlotLedgerFuzzTest {
 
     /** True if something was told. */
     private boolean take() {
-      ledger.passOver(now);
+      ledger.freeEmpty(now);
       long sequence = ledger.order.lowestOpen();
       Failure failure = ledger.takeFailure(now);
       if (failure != null) {
@@ -341,7 +341,7 @@ class SlotLedgerFuzzTest {
                   ? new Place(expected.epoch + 1, 0)
                   : new Place(expected.epoch, expected.index + 1);
         }
-        assertEquals(expected, place, "I3: out of order, or passed over");
+        assertEquals(expected, place, "I3: out of order, or left out");
         expected = new Place(place.epoch, place.index + 1);
       }
     }
