@@ -28,9 +28,10 @@ import org.jspecify.annotations.Nullable;
  * <p>After {@code close}, everything but the arrays is still known.
  *
  * <p><b>Threads.</b> Any thread may use and close it, if it was passed on safely, as with any
- * object. It counts as held by the thread that got it, wherever it is passed on. If that thread
- * holds every device slot, its next {@code get} throws {@link AllSlotsHeldException}. So a pipeline
- * needs one more device slot than it holds leases at a time.
+ * object. A batch belongs to the thread that called {@code get}, until it is closed. If the batches
+ * of that thread occupy every device slot, its next {@code get} throws {@link
+ * AllSlotsHeldException}. So if other threads close the batches, configure one more device slot
+ * than they hold at a time.
  */
 public final class DeviceBatch implements AutoCloseable {
 
@@ -280,7 +281,7 @@ public final class DeviceBatch implements AutoCloseable {
     }
   }
 
-  /** From now on this lease counts for the calling thread. */
+  /** From now on this lease belongs to the calling thread. */
   void passToCaller() {
     leases.passToCaller(this, held());
   }

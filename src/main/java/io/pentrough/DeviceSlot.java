@@ -84,7 +84,7 @@ final class DeviceSlot extends RingSlot<DeviceSlot.State> implements Outcome {
     holder = thread;
   }
 
-  /** The open lease counts for another thread from now on. */
+  /** The open lease belongs to another thread from now on. */
   void passTo(Thread thread, long now) {
     holder = thread;
     sinceNanos = now;

@@ -153,7 +153,7 @@ final class Leases {
     }
   }
 
-  /** From now on the lease counts for the calling thread. */
+  /** From now on the lease belongs to the calling thread. */
   void passToCaller(DeviceBatch lease, DeviceSlot slot) {
     Thread caller = Thread.currentThread();
     if (slot.holder() == caller) { // it got the lease itself

@@ -133,7 +133,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
             "deviceSlots",
             deviceSlots,
             MAX_THREADS_OR_SLOTS,
-            "two more than the leases you hold at once are enough");
+            "two more than the batches you hold at a time are enough");
     return self();
   }
 
