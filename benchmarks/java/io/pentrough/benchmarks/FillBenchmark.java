@@ -60,7 +60,7 @@ public class FillBenchmark {
     }
   }
 
-  /** The copy thread is told of each batch; it has room for one of them. */
+  /** The copy thread is signalled for each batch; it has room for one of them. */
   @Benchmark
   @OperationsPerInvocation(BURST)
   public long fillCopied(Copied loader) throws InterruptedException {

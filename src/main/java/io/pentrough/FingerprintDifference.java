@@ -36,7 +36,7 @@ final class FingerprintDifference {
     add("other arrays", there.arrays(), here.arrays());
     add("other stages", there.stages(), here.stages());
     if (there.stages().equals(here.stages())) { // else they are why
-      add("other arrays behind the stages", there.made(), here.made());
+      add("other arrays after the stages", there.made(), here.made());
     }
     add("other data", there.data(), here.data());
     add("another seed", "" + there.seed(), "" + here.seed());

@@ -60,7 +60,7 @@ final class InferredTarget implements BatchTarget {
       Map<String, DType> overrides) {
     if (first.epoch >= first.epochs) {
       throw new IllegalArgumentException(
-          "the position to start at is behind the last batch of "
+          "the position to start at is after the last batch of "
               + first.epochs
               + (first.epochs == 1 ? " epoch" : " epochs")
               + ": there is nothing left to infer the batch from; say more epochs, or give a BatchSpec");

@@ -71,7 +71,7 @@ public final class Position {
         Fingerprint.NONE, share.base(), epoch, share.place(epoch, 0), new long[0], Runs.NONE);
   }
 
-  /** Another place of the same loader, with everything delivered before it and nothing behind. */
+  /** Another place of the same loader, with everything delivered before it and nothing after. */
   Position movedTo(int epoch, long index) {
     return new Position(fingerprint, base, epoch, index, new long[0], Runs.NONE);
   }

@@ -246,7 +246,7 @@ class InferTest {
     Asked asked = new Asked(3);
     assertRefused(
         source(asked, declared).startAt(Position.parse(String.valueOf(end))),
-        declared ? "behind the last batch of 2 epochs" : "no arrays at index 3 of epoch 1",
+        declared ? "after the last batch of 2 epochs" : "no arrays at index 3 of epoch 1",
         "nothing");
     assertEquals(declared ? List.of() : List.of("1.3"), asked.places);
   }
