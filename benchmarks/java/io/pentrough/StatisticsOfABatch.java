@@ -1,8 +1,8 @@
 package io.pentrough;
 
 /**
- * Tells a recorder what the engine tells it of a batch, and reads the clock where the engine reads
- * it for the statistics alone.
+ * Reports to a recorder what the engine reports of a batch, and reads the clock where the engine
+ * reads it for the statistics alone.
  *
  * <p>To be kept as the engine is. Where the engine has a time at hand that it needs anyway, for a
  * timeout or for the ledger, the last reading stands for it. The lock is not entered.
@@ -19,7 +19,7 @@ public final class StatisticsOfABatch {
     stats.started(lastRead);
   }
 
-  /** A batch that is ready is got and closed: Consumers.look; Leases.release tells nothing. */
+  /** A batch that is ready is got and closed: Consumers.look; Leases.release reports nothing. */
   public void get() {
     stats.consumerWaited(0);
     stats.delivered(BYTES);

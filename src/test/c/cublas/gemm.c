@@ -14,7 +14,7 @@ static float element_b(const struct Gemm *g, int p, int column) {
   return g->transposes_b ? g->b[column + p * g->ldb] : g->b[p + column * g->ldb];
 }
 
-// A block of the rows of op(A), where A is transposed: its columns, one behind the other.
+// A block of the rows of op(A), where A is transposed: its columns, one after the other.
 static void pack(const struct Gemm *g, int first, int rows, float *packed) {
   for (int row = 0; row < rows; row++) {
     const float *from = g->a + (first + row) * g->lda;

@@ -152,7 +152,7 @@ enum AdviceCase {
     }
   }
 
-  /** Runs it, and tells the statistics behind the first tenth of the batches. */
+  /** Runs it, and returns the statistics after the first tenth of the batches. */
   LoaderStats run(Ring with, int batches) throws Exception {
     long[] copies = new long[batches];
     Arrays.fill(copies, copyNanos);

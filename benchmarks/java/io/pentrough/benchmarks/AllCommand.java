@@ -11,8 +11,8 @@ import picocli.CommandLine.Option;
     name = "all",
     mixinStandardHelpOptions = true,
     description =
-        "Every command but gpu, one after the other, as docs/performance.md has them; its report"
-            + " goes to a file too.")
+        "Every command but gpu, waits, pictures and publish, one after the other, as"
+            + " docs/performance.md has them; its report goes to a file too.")
 final class AllCommand implements Callable<Integer> {
 
   @Option(

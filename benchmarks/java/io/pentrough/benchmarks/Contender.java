@@ -6,7 +6,7 @@ enum Contender {
   REUSE("textbook reuse", ReuseLoader::new),
   REUSE_COPY("textbook reuse+copy", ReuseCopyLoader::new),
   PENTROUGH("Pentrough", setup -> new PentroughLoader(setup, false)),
-  HAND_OVER("Pentrough, no copy", setup -> new PentroughLoader(setup, true));
+  ZERO_COPY("Pentrough, no copy", setup -> new PentroughLoader(setup, true));
 
   private interface Start {
     Loader start(Setup setup) throws Exception;

@@ -21,7 +21,7 @@ enum Draws {
     this.ofMean = ofMean;
   }
 
-  /** The same for the same arguments, whoever asks. */
+  /** The same for the same arguments, for every caller. */
   long[] nanos(int count, double meanNanos, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     long[] nanos = new long[count];

@@ -8,7 +8,7 @@ import io.pentrough.device.ForwardingStream;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.host.HostDevice;
 
-/** The host device, whose copies take as long as they are told to. */
+/** The host device, whose copies take a given time. */
 final class EmulatedDevice extends ForwardingDevice {
 
   private final long[] copyNanos;

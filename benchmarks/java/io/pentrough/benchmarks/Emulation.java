@@ -21,7 +21,7 @@ final class Emulation {
 
   private Emulation() {}
 
-  /** Runs it to its end, and tells what happened when. */
+  /** Runs it to its end, and returns what happened when. */
   static Timeline run(Ring ring, Durations drawn) throws Exception {
     int batches = drawn.batches();
     Timeline line = new Timeline(batches);

@@ -136,7 +136,7 @@ final class FailureLatency {
             .hostSlots(1)
             .start()) {
       try (DeviceBatch none = loader.get(PATIENCE)) {
-        throw new IllegalStateException("no failure was told, but " + none.index());
+        throw new IllegalStateException("no failure was thrown, but " + none.index());
       } catch (TargetException e) {
         saw("1 failure to a waiting consumer", thrown[0]); // ordered by the hand-over
       }

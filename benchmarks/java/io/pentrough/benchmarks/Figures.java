@@ -90,7 +90,7 @@ final class Figures {
     }
   }
 
-  /** A fact about the machine; told once. */
+  /** A fact about the machine; reported once. */
   void fact(String fact) {
     if (facts.add(fact)) {
       append("# " + fact + "\n");

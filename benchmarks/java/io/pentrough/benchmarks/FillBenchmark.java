@@ -52,15 +52,15 @@ public class FillBenchmark {
 
   /** The same without a copy: the slot is ready when the target returns. */
   @State(Scope.Thread)
-  public static class HandedOver extends Copied {
+  public static class ZeroCopy extends Copied {
 
     /** Starts the loader. */
-    public HandedOver() {
+    public ZeroCopy() {
       super(new GatedLoader(BURST, BURST + 1, 1, true));
     }
   }
 
-  /** The copy thread is told of each batch; it has room for one of them. */
+  /** The copy thread is signalled for each batch; it has room for one of them. */
   @Benchmark
   @OperationsPerInvocation(BURST)
   public long fillCopied(Copied loader) throws InterruptedException {
@@ -70,7 +70,7 @@ public class FillBenchmark {
   /** Without a copy. */
   @Benchmark
   @OperationsPerInvocation(BURST)
-  public long fillHandedOver(HandedOver loader) throws InterruptedException {
+  public long fillZeroCopy(ZeroCopy loader) throws InterruptedException {
     return loader.burst();
   }
 }

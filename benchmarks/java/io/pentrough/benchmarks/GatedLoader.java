@@ -39,19 +39,19 @@ final class GatedLoader implements AutoCloseable {
    *
    * @param burst how many batches are filled each time
    */
-  GatedLoader(int burst, int hostSlots, int deviceSlots, boolean handOver) {
-    this(burst, hostSlots, deviceSlots, handOver, 256);
+  GatedLoader(int burst, int hostSlots, int deviceSlots, boolean zeroCopy) {
+    this(burst, hostSlots, deviceSlots, zeroCopy, 256);
   }
 
   /** Starts it with a trace of so many batches. */
-  GatedLoader(int burst, int hostSlots, int deviceSlots, boolean handOver, int trace) {
+  GatedLoader(int burst, int hostSlots, int deviceSlots, boolean zeroCopy, int trace) {
     this.burst = burst;
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(device, SPEC, this::fill)
             .trace(trace)
             .hostSlots(hostSlots)
             .deviceSlots(deviceSlots);
-    loader = (handOver ? builder.zeroCopy(true) : builder).start();
+    loader = (zeroCopy ? builder.zeroCopy(true) : builder).start();
   }
 
   private void fill(HostBatch out, BatchContext context) throws InterruptedException {

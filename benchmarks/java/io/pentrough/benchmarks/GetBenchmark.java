@@ -22,7 +22,7 @@ public class GetBenchmark {
   /** Batches of a ring that is full when the measurement begins. */
   static final int RING = 64;
 
-  /** Long enough for whoever was woken to have parked again. */
+  /** Long enough for the woken thread to have parked again. */
   private static final long SETTLE_NANOS = 300_000;
 
   /** All slots ready, the worker held up in its target, the copy thread parked for good. */

@@ -92,7 +92,7 @@ final class GpuKernels {
     private final BatchStage stage;
     private final GpuBench.Span span = bench.new Span();
 
-    /** Of the slots that have had a batch: what a kernel is told lies there. */
+    /** Of the slots that have had a batch: the parameters of kernels lie there. */
     private final List<StageWork> ready = new ArrayList<>();
 
     Repeated(BatchStage stage) {

@@ -1,6 +1,6 @@
 package io.pentrough.benchmarks;
 
-/** What is measured on a GPU, in the order of what it tells. */
+/** What is measured on a GPU, in the order of what it shows. */
 enum GpuPart {
   /** Each augmentation on the device and on the host, on random data, bit for bit. */
   CHECK,

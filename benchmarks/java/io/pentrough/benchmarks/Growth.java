@@ -72,7 +72,7 @@ final class Growth {
     final int bytes;
     final double[] micros;
     final double[] cpuMicros;
-    final double[] handOverMicros;
+    final double[] zeroCopyMicros;
     final double[] copyMicros;
 
     Row(Axis axis, int value, int rounds) {
@@ -92,7 +92,7 @@ final class Growth {
               axis == Axis.DEVICE_SLOTS ? value : usual);
       micros = new double[rounds];
       cpuMicros = new double[rounds];
-      handOverMicros = new double[rounds];
+      zeroCopyMicros = new double[rounds];
       copyMicros = new double[rounds];
     }
 
@@ -176,17 +176,17 @@ final class Growth {
   private void measure(Row row, int round) throws Exception {
     double copy = copyMicros(row.bytes);
     double[] copied = loaderMicros(row, false);
-    double[] handedOver = loaderMicros(row, true);
+    double[] zeroCopy = loaderMicros(row, true);
     if (round >= 0) {
       row.copyMicros[round] = copy;
       row.micros[round] = copied[0];
       row.cpuMicros[round] = copied[1];
-      row.handOverMicros[round] = handedOver[0];
+      row.zeroCopyMicros[round] = zeroCopy[0];
     }
   }
 
   /** Time and CPU time of a batch. */
-  private double[] loaderMicros(Row row, boolean handOver) throws Exception {
+  private double[] loaderMicros(Row row, boolean zeroCopy) throws Exception {
     Set<Long> before = Threads.now();
     double[] micros;
     try (Device device = HostDevice.open()) {
@@ -195,7 +195,7 @@ final class Growth {
               .workers(row.ring.workers())
               .hostSlots(row.ring.hostSlots())
               .deviceSlots(row.ring.deviceSlots());
-      try (BackgroundLoader loader = (handOver ? builder.zeroCopy(true) : builder).start()) {
+      try (BackgroundLoader loader = (zeroCopy ? builder.zeroCopy(true) : builder).start()) {
         consume(loader, row.arrays, measureNanos / 3);
         Threads threads = Threads.startedSince(before);
         long cpu = threads.cpuNanos();
@@ -270,7 +270,7 @@ final class Growth {
           format("%,d", row.value),
           format("%,.1f", Estimate.median(row.micros)),
           format("%,.1f", Estimate.median(row.cpuMicros)),
-          format("%,.1f", Estimate.median(row.handOverMicros)),
+          format("%,.1f", Estimate.median(row.zeroCopyMicros)),
           format("%,.1f", Estimate.median(row.copyMicros)),
           Estimate.ratio(row.micros, row.copyMicros));
     }
@@ -285,7 +285,7 @@ final class Growth {
       if (of.size() > 1) {
         verdict(table, of, "us/batch", row -> row.micros);
         verdict(table, of, "CPU us/batch", row -> row.cpuMicros);
-        verdict(table, of, "no copy, us/batch", row -> row.handOverMicros);
+        verdict(table, of, "no copy, us/batch", row -> row.zeroCopyMicros);
       }
     }
     return table;
@@ -351,12 +351,12 @@ final class Growth {
       if (axis == Axis.BYTES) {
         anyBytes = true;
         bytes.line("loader", x, medians(of, row -> row.micros));
-        bytes.line("loader, no copy", x, medians(of, row -> row.handOverMicros));
+        bytes.line("loader, no copy", x, medians(of, row -> row.zeroCopyMicros));
         bytes.line("plain copy", x, medians(of, row -> row.copyMicros));
       } else {
         anyCounts = true;
         counts.line(axis.title, x, medians(of, row -> row.micros));
-        counts.line(axis.title + ", no copy", x, medians(of, row -> row.handOverMicros));
+        counts.line(axis.title + ", no copy", x, medians(of, row -> row.zeroCopyMicros));
       }
     }
     if (anyCounts) {

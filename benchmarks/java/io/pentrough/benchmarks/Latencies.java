@@ -12,7 +12,7 @@ final class Latencies {
   private long[] nanos = new long[1 << 16];
   private int count;
 
-  /** Consumes a batch, and tells the time at the end. */
+  /** Consumes a batch, and returns the time at the end. */
   long consume(Loader loader, boolean read) throws Exception {
     long asked = System.nanoTime();
     consumed = loader.consume(read);
@@ -39,7 +39,7 @@ final class Latencies {
     return Estimate.quantile(sorted, share);
   }
 
-  /** Parks until then, and tells what time it is. */
+  /** Parks until then, and returns the time. */
   static long sleepUntil(long endNanos) {
     long now = System.nanoTime();
     while (now < endNanos) {

@@ -21,8 +21,8 @@ final class PentroughLoader implements Loader {
   private final boolean holds;
   private @Nullable DeviceBatch held;
 
-  PentroughLoader(Setup setup, boolean handOver) {
-    this(setup, handOver, false);
+  PentroughLoader(Setup setup, boolean zeroCopy) {
+    this(setup, zeroCopy, false);
   }
 
   /**
@@ -30,12 +30,12 @@ final class PentroughLoader implements Loader {
    *
    * @param zeros whether each batch is zeroed before the target fills it
    */
-  PentroughLoader(Setup setup, boolean handOver, boolean zeros) {
+  PentroughLoader(Setup setup, boolean zeroCopy, boolean zeros) {
     this(
         setup,
         target(setup.workload(), setup.workers(), zeros),
         builder ->
-            handOver ? builder.zeroCopy(true) : builder); // its ring has both depths together
+            zeroCopy ? builder.zeroCopy(true) : builder); // its ring has both depths together
   }
 
   /** A running loader, with options beside those of the setup. */

@@ -291,7 +291,7 @@ final class Throughput {
   }
 
   private static Estimate overReuse(Row row) {
-    return Estimate.ratio(row.of(Contender.HAND_OVER).perSecond, row.of(Contender.REUSE).perSecond);
+    return Estimate.ratio(row.of(Contender.ZERO_COPY).perSecond, row.of(Contender.REUSE).perSecond);
   }
 
   private String verdicts() {
@@ -306,14 +306,14 @@ final class Throughput {
             "reuse+copy");
     double logs = 0;
     for (Row row : rows) {
-      Estimate handOver = overReuse(row);
-      logs += Math.log(handOver.mean());
+      Estimate zeroCopy = overReuse(row);
+      logs += Math.log(zeroCopy.mean());
       double copy = Estimate.median(row.copyNanos) / 1e3;
       table.row(
           row.workload,
           row.workers,
           overReuseCopy(row),
-          handOver,
+          zeroCopy,
           Estimate.ratio(row.of(Contender.PENTROUGH).perSecond, row.limit),
           format("%.1f", Estimate.median(row.of(Contender.PENTROUGH).cpuNanos) / 1e3 - copy),
           format("%.1f", Estimate.median(row.of(Contender.REUSE_COPY).cpuNanos) / 1e3 - copy));

@@ -121,7 +121,7 @@ public final class Advice {
    * wait for each other's lock, so advice to add workers has the condition {@code "fills do not
    * wait for each other"}. Try such advice, and measure again before you rely on it.
    *
-   * @return the condition, which the sentence has behind "if"; empty if there is none
+   * @return the condition, which the sentence has after "if"; empty if there is none
    */
   public String condition() {
     return condition;

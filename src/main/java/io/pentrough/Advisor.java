@@ -112,7 +112,7 @@ final class Advisor {
     }
     List<Change> changes = new ArrayList<>();
     addSlots(changes, more.host(), more.device());
-    if (of.jobless >= BottleneckAnalysis.NO_JOBS) {
+    if (of.workersStarved >= BottleneckAnalysis.NO_JOBS) {
       changes.add(submitAhead(of.workers));
     }
     add(all, changes, more.period(), reason.ofSlots(more));
@@ -176,7 +176,7 @@ final class Advisor {
         setup.hostSlots() == LoaderBuilder.usualHostSlots(of.workers)
             && more.hostSlots() == LoaderBuilder.usualHostSlots(more.count());
     addSlots(changes, isDefault ? 0 : more.hostSlots(), more.deviceSlots());
-    if (of.times.workersJobless() > 0) {
+    if (of.times.workersStarved() > 0) {
       changes.add(submitAhead(more.count()));
     }
   }
@@ -192,7 +192,7 @@ final class Advisor {
 
   /** Twice as many as there are workers: one job for each, and one that it can begin next. */
   private Change submitAhead(int workers) {
-    long now = Math.max(1, Math.round(of.workers * (1 - of.jobless)));
+    long now = Math.max(1, Math.round(of.workers * (1 - of.workersStarved)));
     return new Change(SUBMIT_AHEAD, now, 2L * workers);
   }
 

@@ -28,9 +28,10 @@ public interface ArraySource {
    *     here too
    * @return the arrays, in the order of their names: each a {@code byte[]}, {@code short[]}, {@code
    *     int[]}, {@code long[]}, {@code float[]} or {@code double[]}, or nested arrays of one of
-   *     these, all rows of an axis equally long. The caller keeps nothing. Null only behind {@code
+   *     these, all rows of an axis equally long. The caller keeps nothing. Null only after {@code
    *     endOfEpoch()}, where what is returned is ignored
-   * @throws Exception whatever goes wrong; told as a {@link TargetException} at this batch
+   * @throws Exception whatever goes wrong. {@code get} throws it, as the cause of a {@link
+   *     TargetException}, in place of this batch
    */
   Object[] arrays(BatchContext context) throws Exception;
 }

@@ -30,12 +30,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Workers run the {@linkplain BatchTarget target}, which writes into pinned host memory. A copy
  * stream carries each batch to the device. {@link #get} returns a {@linkplain DeviceBatch lease} of
- * a batch that is ready there. Batches come in the order of their index unless the builder was told
- * {@link Builder#ordered ordered(false)}. Each is a function of (seed, epoch, index) if the target
- * is one: it does not depend on the number of workers.
+ * a batch that is ready there. Batches come in the order of their index, except with {@link
+ * Builder#ordered ordered(false)}. Each is a function of (seed, epoch, index) if the target is one:
+ * it does not depend on the number of workers.
  *
- * <p>All memory is allocated by {@link Builder#start()}. In steady state no Java heap is allocated
- * but the lease.
+ * <p>All memory is allocated by {@link Builder#start()}. After that, the only heap allocation is
+ * one small lease object per batch, and a view for each array that you ask it for.
  *
  * <p><b>Failures.</b> What a target throws is thrown once, as a {@link TargetException}, by the
  * {@code get} that would have delivered the batch; the next {@code get} continues with the next
@@ -69,22 +69,22 @@ public final class BackgroundLoader extends AbstractLoader {
    * }</pre>
    *
    * <p>Each iterator is for the epoch of the first batch that has not been delivered when the
-   * iterator is made. It ends behind the last batch of that epoch, and takes nothing of the next
+   * iterator is made. It ends after the last batch of that epoch, and takes nothing of the next
    * one. So after a loop that ran to its end, the next call continues with the next epoch. After a
    * loop that was left early, it continues with the rest of that epoch. When all epochs are over,
    * there is nothing to iterate. Workers make batches of the next epoch meanwhile.
    *
-   * <p>If only the target knows where an epoch ends ({@link BatchContext#endOfEpoch}), then the
-   * epoch is the one of the last batch that was delivered, until a loop has seen its end. So an
-   * epoch without a batch gets a loop without a batch. If the length of epochs is declared and the
-   * target ends one before its first batch all the same, its loop may be missing.
+   * <p>If only the target knows where an epoch ends ({@link BatchContext#endOfEpoch}), a loop
+   * continues the epoch of the last delivered batch until a loop has reached the end of that epoch.
+   * So each epoch gets a loop, even one without a batch. If the length of epochs is declared, and
+   * the target still ends an epoch before its first batch, that epoch may get no loop.
    *
    * <p>In everything else this is {@link #batches()}: how it waits, what it throws, when it closes
    * a batch, and that threads may share an iterator.
    *
    * @return an iterable; its iterators throw what {@link #get()} throws
-   * @throws IllegalStateException if this loader was told {@link Builder#ordered ordered(false)},
-   *     so that batches of two epochs may come mixed
+   * @throws IllegalStateException if this loader has {@link Builder#ordered ordered(false)}, so
+   *     that batches of two epochs may come mixed
    */
   public Iterable<DeviceBatch> epoch() {
     if (!options.ordered()) {
@@ -105,10 +105,10 @@ public final class BackgroundLoader extends AbstractLoader {
   }
 
   /**
-   * Where this loader is now: everything it has delivered is behind the position, on whatever
-   * thread, and nothing else; a batch that a {@link FailurePolicy} left out and a failure that was
+   * Where this loader is now. The position covers every batch that was delivered, on whatever
+   * thread, and nothing else. A batch that a {@link FailurePolicy} left out and a failure that was
    * thrown count as delivered. It exists before the first batch, too, and after {@link #close()}.
-   * Where several threads get batches, {@link DeviceBatch#position()} tells the place of one batch.
+   * If several threads get batches, {@link DeviceBatch#position()} is the position of one batch.
    * Does not wait.
    *
    * @return where {@link Builder#startAt} continues
@@ -138,8 +138,8 @@ public final class BackgroundLoader extends AbstractLoader {
 
   /**
    * Starts the description of a loader whose batches are ordinary Java arrays. The first batch
-   * tells what the arrays are; {@link InferBuilder#start()} makes it on the calling thread, and it
-   * is delivered like any other. From then on shapes and types are strict.
+   * determines the arrays. {@link InferBuilder#start()} makes it on the calling thread, and it is
+   * delivered like any other. From then on shapes and types are strict.
    *
    * @param device where the batches go; must stay open as long as the loader
    * @param source makes the arrays of a batch; called from all workers at once

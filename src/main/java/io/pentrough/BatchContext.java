@@ -205,7 +205,7 @@ public final class BatchContext {
   /**
    * Says that there is no batch at this index: the epoch ends before it. Whatever was written is
    * dropped. Once called for an index, it must also be called for every later index of that epoch.
-   * Workers run ahead, so the target may be asked for several indexes behind the end. In a job of a
+   * Workers run ahead, so the target may be asked for several indexes after the end. In a job of a
    * {@link BatchQueue} this call is a failure, because a job is one batch.
    *
    * @throws IllegalStateException if used after the fill, or on another thread

@@ -34,7 +34,7 @@ final class BatchIterator<T> implements Iterator<T> {
   private final Consumer<T> passToCaller;
   private final Consumer<T> close;
 
-  /** What {@code hasNext} has fetched, for whoever comes next; guarded by the turns. */
+  /** What {@code hasNext} has fetched, for the next caller; guarded by the turns. */
   private final Deque<T> fetched = new ArrayDeque<>(1);
 
   /** One for each thread that has called; guarded by itself. */
@@ -42,7 +42,7 @@ final class BatchIterator<T> implements Iterator<T> {
 
   private volatile boolean ended;
 
-  /** What one thread was given. Its own; or, when it has ended, of whoever finds that. */
+  /** What one thread was given. Its own; or, when it has ended, of the thread that finds that. */
   private final class Turn {
     private final Thread thread = Thread.currentThread();
     private @Nullable T held;

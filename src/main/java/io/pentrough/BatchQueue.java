@@ -6,8 +6,9 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * Jobs, each with arrays of its own, made in the background and delivered in the order they were
- * submitted: the counterpart of ELEKTRONN2's {@code SharedQ}.
+ * Makes one batch for each job that you submit, in the background, and delivers the batches in the
+ * order of the jobs. Each job has arrays of its own. The counterpart of ELEKTRONN2's {@code
+ * SharedQ}.
  *
  * <pre>{@code
  * try (BatchQueue queue =
@@ -22,10 +23,10 @@ import java.util.Objects;
  * }
  * }</pre>
  *
- * <p>It is a {@link BackgroundLoader} whose batches are asked for one by one: leases, failures,
- * timeouts and the end are the same. A job's target holds what the job needs to know: {@code
- * queue.submit(spec, (out, context) -> render(scene, out))}. {@link BatchContext#index()} is the
- * job's number.
+ * <p>It works like a {@link BackgroundLoader}: leases, failures, timeouts and the end are the same.
+ * But you say which batches it makes, and it has neither epochs nor positions. A job's target
+ * captures what the job needs to know: {@code queue.submit(spec, (out, context) -> render(scene,
+ * out))}. {@link BatchContext#index()} is the job's number.
  *
  * <p>A {@code get} also waits while nothing is queued, until {@link #endSubmissions()} says that no
  * more jobs will come. Then {@code get} throws {@link java.util.NoSuchElementException} after the

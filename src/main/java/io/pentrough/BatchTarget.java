@@ -16,7 +16,7 @@ package io.pentrough;
  * }</pre>
  *
  * <p><b>Threads.</b> Several workers call it at the same time, each with arrays and a context of
- * its own; what else the target uses it must share safely.
+ * its own. Everything else that the target uses must be thread-safe.
  */
 @FunctionalInterface
 public interface BatchTarget {
@@ -24,12 +24,13 @@ public interface BatchTarget {
   /**
    * Writes one batch in place.
    *
-   * <p>The arrays hold whatever the slot's last batch left in them: write every element, or call
-   * {@link HostArray#fillZero()} first. The result should depend on nothing but the context's
-   * epoch, index and random numbers: then the same seed gives the same batches with any number of
-   * workers (I8). May block, and may use threads of its own on {@link HostBatch#concurrentView()}
-   * as long as they are done when it returns. A target that waits for a batch of its own loader
-   * waits for itself as soon as every worker does.
+   * <p>The arrays hold whatever the slot's last batch left in them. So write every element, or call
+   * {@link HostArray#fillZero()} first. The result should depend only on the context's epoch, index
+   * and random numbers. Then the same seed gives the same batches with any number of workers (I8).
+   *
+   * <p>May block. May use threads of its own on {@link HostBatch#concurrentView()}, if they are
+   * done when this call returns. A target must not wait for a batch of its own loader: once every
+   * worker does so, none can make that batch.
    *
    * @param out the arrays to fill, valid until this call returns
    * @param context which batch this is, and its random numbers, valid until this call returns

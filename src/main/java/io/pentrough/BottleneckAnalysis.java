@@ -95,7 +95,7 @@ final class BottleneckAnalysis {
   /** The shares of the workers' time in which they waited for a slot, and for a job. */
   final double idle;
 
-  final double jobless;
+  final double workersStarved;
 
   /** The parts that must change, all of them, before anything is gained. */
   final Set<Part> limiting = EnumSet.noneOf(Part.class);
@@ -124,7 +124,7 @@ final class BottleneckAnalysis {
     deviceSlots = setup.deviceSlots();
     starved = times.starvedShare();
     idle = times.idleShare(workers);
-    jobless = times.joblessShare(workers);
+    workersStarved = times.workerStarvedShare(workers);
     boolean small = bytes <= batches * SMALL_BYTES;
     fillsAreLong = !isRapid() || isLong(fills, WAKE_NANOS);
     copiesAreLong = !isRapid() || isLong(copies, small ? 4 * WAKE_NANOS : WAKE_NANOS);
@@ -190,7 +190,7 @@ final class BottleneckAnalysis {
     if (limit != null && limit != Part.TARGET) {
       return limit;
     }
-    if (jobless >= NO_JOBS && jobless > idle) {
+    if (workersStarved >= NO_JOBS && workersStarved > idle) {
       return Part.JOBS;
     }
     return starved >= idle ? limit : null;
@@ -222,7 +222,7 @@ final class BottleneckAnalysis {
     return switch (part) {
       case STAGE -> times.stagingShare();
       case COPY -> times.copyingShare();
-      case TARGET -> Math.max(0, 1 - idle - jobless);
+      case TARGET -> Math.max(0, 1 - idle - workersStarved);
       case LOOP -> times.heldUpShare() + (copiesWaitForTheLoop() ? times.copyingShare() : 0);
       case JOBS -> 0;
     };

@@ -37,8 +37,8 @@ final class BottleneckEvidence {
           + loopWaited;
     }
     String workersWaited = "workers waited " + percent(of.idle) + " for a slot";
-    if (of.times.workersJobless() > 0) {
-      workersWaited += " and " + percent(of.jobless) + " for a job";
+    if (of.times.workersStarved() > 0) {
+      workersWaited += " and " + percent(of.workersStarved) + " for a job";
     }
     String both = loopWaited + " while " + workersWaited;
     return switch (of.bottleneck()) {

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The end of a loader: stops everybody, waits within a bound for what is in use, and leaves the
- * rest to whoever finishes last (I7). The copy thread gives the memory back.
+ * rest to the last user (I7). The copy thread gives the memory back.
  *
  * <p>A thread that closes does not wait for what it holds itself ({@link Holders}). Loaders that
  * are closed together count as one in this.
@@ -263,7 +263,7 @@ final class Closing {
     } else if (left != null) {
       core.log(
           Level.WARNING,
-          "closed with memory still in use; it is freed when whoever uses it is done:" + left,
+          "closed with memory still in use; it is freed when its last user is done:" + left,
           null);
     }
   }

@@ -107,7 +107,7 @@ final class Consumers {
         if (left <= 0) {
           return false;
         }
-        core.time.await(core, Math.min(left, Core.POLL_NANOS)); // nobody is told of such copies
+        core.time.await(core, Math.min(left, Core.POLL_NANOS)); // no signal comes for such copies
         core.requireUsable();
       }
       return true;

@@ -3,7 +3,7 @@ package io.pentrough;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What whoever runs the copies asks of the loader, and tells it: which batch comes next, and how
+ * What the {@link Copier} asks of the loader, and reports to it: which batch comes next, and how
  * far its copy is. Each method enters the lock once.
  *
  * <pre>
@@ -53,7 +53,7 @@ final class CopyProgress {
   /**
    * The copy has nothing left to wait for.
    *
-   * @param wasHeldUp whether {@link #heldUp()} has been told before
+   * @param wasHeldUp whether {@link #heldUp()} was called before
    */
   void begins(DeviceSlot slot, boolean wasHeldUp) {
     synchronized (core) {

@@ -3,7 +3,7 @@ package io.pentrough;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/** How whoever runs copies learns that there may be something to copy. From any thread. */
+/** How threads that run copies learn that there may be something to copy. From any thread. */
 final class CopySignal {
 
   private volatile boolean mayCopy;

@@ -68,7 +68,7 @@ interface CopyStrategy {
   /**
    * Does it.
    *
-   * @return false if that was in vain, and the consumer should rest
+   * @return false if it did not help, and the consumer should rest
    */
   default boolean help(long atMostNanos) {
     return false;

@@ -69,7 +69,7 @@ final class CopyWatch {
   private volatile @Nullable Thread watcher;
   private @Nullable DeviceEvent end;
 
-  /** When the watched copy began: with this it is told from others. */
+  /** When the watched copy began, which distinguishes it from others. */
   private long sinceNanos;
 
   private boolean hasGivenUp;

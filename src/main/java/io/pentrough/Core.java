@@ -234,7 +234,7 @@ final class Core {
     int nextEpoch = source.nextEpoch(ledger.order.lowestOpen());
     if (nextEpoch != epoch || ledger.order.isExhausted()) {
       epoch = nextEpoch;
-      consumers.tell(); // who waits in a loop over one epoch, or at all, waits for nothing
+      consumers.tell(); // the epoch or batch that they wait for may never come
     }
     if (submittersWaiting > 0) {
       notifyAll();
@@ -270,7 +270,7 @@ final class Core {
     try {
       LOG.log(level, settings.name() + ": " + text, thrown);
     } catch (RuntimeException e) {
-      // Nobody is left who could be told.
+      // There is nowhere else to report it.
     }
   }
 }

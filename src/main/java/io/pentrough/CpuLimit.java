@@ -49,7 +49,7 @@ final class CpuLimit {
     ThreadUsage threads = totals.threads();
     PipelineTimes times = totals.times(); // as the threads' are: from the start on
     double atWork = (double) times.elapsed() * of.workers;
-    atWork -= times.workersIdle() + times.workersJobless();
+    atWork -= times.workersIdle() + times.workersStarved();
     double share = atWork <= 0 ? 0 : Math.max(0, Math.min(1, threads.workersNanos() / atWork));
     double loop = measured * (1 - of.starved); // as if it computed all the time
     if (threads.consumerNanos() != ThreadUsage.UNKNOWN_NANOS) {

@@ -112,7 +112,7 @@ public enum DType {
    * for buffers of your own: {@link HostArray} rounds in its {@code set} methods.
    *
    * @param source its remaining elements are converted; its position moves to its limit
-   * @param target receives the raw bits; its position moves behind them. If both buffers share
+   * @param target receives the raw bits; its position moves past them. If both buffers share
    *     memory, the result is undefined
    * @throws IllegalArgumentException if this is not {@link #FLOAT16} or {@link #BFLOAT16}, or fewer
    *     elements remain in the target; both buffers are unchanged then
@@ -136,8 +136,8 @@ public enum DType {
    *
    * @param source its remaining elements, as raw bits, are converted; its position moves to its
    *     limit
-   * @param target receives the values; its position moves behind them. If both buffers share
-   *     memory, the result is undefined
+   * @param target receives the values; its position moves past them. If both buffers share memory,
+   *     the result is undefined
    * @throws IllegalArgumentException if this is not {@link #FLOAT16} or {@link #BFLOAT16}, or fewer
    *     elements remain in the target; both buffers are unchanged then
    * @throws java.nio.ReadOnlyBufferException if the target is read-only
@@ -184,7 +184,7 @@ public enum DType {
     int half;
     if (magnitude > FLOAT_INFINITY) {
       half = 0x7E00 | (magnitude >>> 13 & 0x03FF); // quiet, whatever it was
-    } else if (magnitude >= 0x477F_F000) { // 65,520, halfway to the number that there is not
+    } else if (magnitude >= 0x477F_F000) { // 65,520, halfway to the first number that is too large
       half = 0x7C00;
     } else if (magnitude < 0x3880_0000) { // 2^-14
       // One half has a unit in the last place of 2^-24, as have subnormal numbers: the sum rounds.

@@ -5,7 +5,7 @@ import java.util.stream.LongStream;
 /**
  * Which sequence numbers have been delivered: all below {@link #lowestOpen()}, and a bounded window
  * of single ones above it, which unordered delivery leaves behind a slow index. Also remembers, for
- * as long, in which order: so it can tell what had been delivered at an earlier moment.
+ * as long, in which order: so it knows what had been delivered at an earlier moment.
  */
 final class DeliveredWindow {
 

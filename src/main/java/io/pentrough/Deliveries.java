@@ -6,8 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What comes next in the order of delivery: a batch, a failure in its place, or the end of an
- * epoch. What the {@linkplain Skips policies} leave out is passed over here. Guarded by the {@link
- * Core}.
+ * epoch. Skips what the {@linkplain Skips policies} leave out. Guarded by the {@link Core}.
  */
 final class Deliveries {
 
@@ -44,8 +43,8 @@ final class Deliveries {
    * Takes the batch that is to be delivered next, or the failure in its place; null if neither is
    * there.
    *
-   * @param lastEpoch what comes behind it is not taken
-   * @param queued whether a batch will do whose copy is only queued
+   * @param lastEpoch nothing of a later epoch is taken
+   * @param queued whether a batch whose copy is only queued is enough
    * @throws NoSuchElementException if the last epoch is over
    */
   @Nullable Outcome take(int lastEpoch, boolean queued, long now) {
@@ -53,7 +52,7 @@ final class Deliveries {
     SlotLedger ledger = core.ledger;
     DeviceSlot slot;
     while (true) {
-      if (ledger.passOver(now)) {
+      if (ledger.freeEmpty(now)) {
         core.copySignal.mayCopy();
         core.workerSignaller.wakeAll();
         core.windowMayHaveMoved();

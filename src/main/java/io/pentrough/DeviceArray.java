@@ -94,7 +94,7 @@ public final class DeviceArray {
 
   /**
    * The array's device memory, with its elements in row-major order. In a partial batch it still
-   * contains all rows, and those behind the rows that count are zero. So a kernel may process the
+   * contains all rows, and the rows after those that count are zero. So a kernel may process the
    * same number of rows in every batch.
    *
    * @return a new slice of device memory, which contains nothing else; using it after the batch is
@@ -117,10 +117,10 @@ public final class DeviceArray {
    * ByteOrder#nativeOrder()} before you read numbers from the target, or copy to a Java array
    * instead.
    *
-   * <p>The copy is queued on the batch's stream behind everything that is queued there. This call
+   * <p>The copy is queued on the batch's stream after everything that is queued there. This call
    * blocks until the copy has completed.
    *
-   * @param target receives the bytes at its position, which moves behind them
+   * @param target receives the bytes at its position, which moves past them
    * @throws java.nio.BufferOverflowException if the target has too little room
    * @throws java.nio.ReadOnlyBufferException if the target is read-only
    * @throws IllegalStateException if the batch or its stream is closed

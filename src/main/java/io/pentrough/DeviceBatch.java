@@ -28,9 +28,10 @@ import org.jspecify.annotations.Nullable;
  * <p>After {@code close}, everything but the arrays is still known.
  *
  * <p><b>Threads.</b> Any thread may use and close it, if it was passed on safely, as with any
- * object. It counts as held by the thread that got it, wherever it is passed on. If that thread
- * holds every device slot, its next {@code get} throws {@link AllSlotsHeldException}. So a pipeline
- * needs one more device slot than it holds leases at a time.
+ * object. A batch belongs to the thread that called {@code get}, until it is closed. If the batches
+ * of that thread occupy every device slot, its next {@code get} throws {@link
+ * AllSlotsHeldException}. So if other threads close the batches, configure one more device slot
+ * than they hold at a time.
  */
 public final class DeviceBatch implements AutoCloseable {
 
@@ -121,9 +122,8 @@ public final class DeviceBatch implements AutoCloseable {
 
   /**
    * Whether this batch only fills up the last step of an epoch, so that all shards take equally
-   * many steps ({@link Remainder#PAD}). It is the same as the batch of its epoch and index, which
-   * also comes unmarked, here or in another shard. Leave it out where each sample is to count once,
-   * as in an evaluation.
+   * many steps ({@link Remainder#PAD}). The same batch also comes once without this mark, here or
+   * in another shard. Leave repeats out where each sample is to count once, as in an evaluation.
    *
    * @return false for every batch that counts
    */
@@ -133,7 +133,7 @@ public final class DeviceBatch implements AutoCloseable {
 
   /**
    * How many samples of this batch count: all, unless the target said otherwise ({@link
-   * HostBatch#size}). The arrays with a row for each sample have so many rows.
+   * HostBatch#size}). Arrays with a row for each sample have this number of rows.
    *
    * @return 1 to the first dimension of the target's first array
    */
@@ -189,12 +189,12 @@ public final class DeviceBatch implements AutoCloseable {
   }
 
   /**
-   * The position right after this batch: what a checkpoint saves that was made with this batch. It
-   * covers everything that was delivered before this batch, on whatever thread, and nothing that
-   * was delivered later. Does not wait.
+   * The position right after this batch. Save it with the weights that were trained with this
+   * batch. It covers everything that was delivered before this batch, on whatever thread, and
+   * nothing that was delivered later. Does not wait.
    *
-   * <p>Of a {@link ParallelBatch} it is the position of one device's shard, with which no other
-   * number of devices can go on. Save {@link ParallelBatch#position()}.
+   * <p>For a batch of a {@link ParallelBatch} it is the position of one device's shard. No other
+   * number of devices can go on there. Save {@link ParallelBatch#position()} instead.
    *
    * @return where {@link BackgroundLoader.Builder#startAt} continues
    * @throws IllegalStateException if more than 4096 batches have been delivered since, or this is
@@ -281,7 +281,7 @@ public final class DeviceBatch implements AutoCloseable {
     }
   }
 
-  /** From now on this lease counts for the calling thread. */
+  /** From now on this lease belongs to the calling thread. */
   void passToCaller() {
     leases.passToCaller(this, held());
   }

@@ -140,7 +140,7 @@ final class DeviceRing {
         && !order.isStale(slot.generation);
   }
 
-  /** The batch that is to be delivered next cannot be: told instead of it, once it is ready. */
+  /** The batch that is to be delivered next fails: reported in its place, once it is ready. */
   void refuse(DeviceSlot slot, Throwable failure) {
     fail(slot, failure);
   }
@@ -151,7 +151,7 @@ final class DeviceRing {
     slot.entry.failed(failure);
   }
 
-  /** The failure that is to be told next, before the given order; null if there is none. */
+  /** The failure that is to be reported next, before the given order; null if there is none. */
   @Nullable DeviceSlot nextFailed(long before) {
     if (failures == 0) {
       return null;
@@ -211,7 +211,7 @@ final class DeviceRing {
   }
 
   /**
-   * The lease is closed but its release could not be recorded: nobody can tell when the slot may be
+   * The lease is closed but its release could not be recorded: nobody knows when the slot may be
    * written (I2).
    */
   void poison(DeviceSlot slot, long now) {

@@ -19,8 +19,8 @@ final class DeviceSlot extends RingSlot<DeviceSlot.State> implements Outcome {
     /** A consumer's, until the lease is closed; a queued copy may still write it. */
     LEASED,
     /**
-     * Given back too early to be reused: handed over without a copy, so that the host may not write
-     * before the consumer's work has run; or its own copy is not known to have ended.
+     * Given back too early to be reused: it is mapped, and the host must not write before the
+     * consumer's work has run; or its own copy is not known to have ended.
      */
     RETURNING,
     /** Its release could not be recorded: never used again. */
@@ -60,7 +60,7 @@ final class DeviceSlot extends RingSlot<DeviceSlot.State> implements Outcome {
 
   long copiedNanos;
 
-  /** Tells if the lease is lost; only with leak detection. */
+  /** Reports a lost lease; only with leak detection. */
   @Nullable LeakReport leakReport;
 
   boolean warnedOfLease;
@@ -84,13 +84,13 @@ final class DeviceSlot extends RingSlot<DeviceSlot.State> implements Outcome {
     holder = thread;
   }
 
-  /** The open lease counts for another thread from now on. */
+  /** The open lease belongs to another thread from now on. */
   void passTo(Thread thread, long now) {
     holder = thread;
     sinceNanos = now;
   }
 
-  /** The number of the last lease, by which it is told from an earlier one of this slot. */
+  /** The number of the last lease, which distinguishes it from earlier ones of this slot. */
   int lease() {
     return lease;
   }

@@ -53,7 +53,7 @@ final class DeviceSlotMemory {
    */
   @Nullable DeviceStream lostOn;
 
-  /** Never freed, as nobody can tell whether it is in use. */
+  /** Never freed, because it may still be in use. */
   boolean leaked;
 
   DeviceSlotMemory(

@@ -8,12 +8,11 @@ import java.util.Arrays;
  *
  * <p>Epochs follow each other without a gap in time, but not always in number: the end of an epoch
  * may only be known when the target says so, and by then workers have claimed numbers behind it.
- * The next epoch starts at the first number that was never claimed; those between stand for nothing
- * and are passed over.
+ * The next epoch starts at the first number that was never claimed; the numbers between are empty.
  *
  * <pre>
  *   number     0 1 2 3 4 5 6 7 8 9 ...
- *   epoch 0    0 1 2 e x x              "no more" at index 3, while 4 and 5 were being filled
+ *   epoch 0    0 1 2 e x x              endOfEpoch() at index 3, while 4 and 5 were being filled
  *   epoch 1                0 1 2 ...
  * </pre>
  *
@@ -104,10 +103,7 @@ final class EpochTable {
     extend();
   }
 
-  /**
-   * The target has filled the number. False if it said before that there is no more at a lower
-   * index.
-   */
+  /** The target has filled the number. False if it has ended the epoch at a lower index before. */
   boolean data(long number) {
     int at = at(number);
     long step = number - start[at];
@@ -119,7 +115,7 @@ final class EpochTable {
   }
 
   /**
-   * The target has said "no more" at the number. False if it has filled a higher one of the same
+   * The target has ended the epoch at the number. False if it has filled a higher one of the same
    * epoch before.
    */
   boolean endOfEpoch(long number) {

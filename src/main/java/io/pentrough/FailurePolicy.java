@@ -18,16 +18,16 @@ import java.util.Objects;
 public final class FailurePolicy {
 
   /**
-   * Told of every batch that is skipped. This includes batches without a good sample, which are
+   * Called for every batch that is skipped. This includes batches without a good sample, which are
    * left out whatever the policy and do not count against its bound.
    */
   @FunctionalInterface
   public interface SkipListener {
 
     /**
-     * A batch is skipped. Called by the {@code get} that steps over its place, on that thread and
-     * outside any lock, before it returns, throws or goes on waiting, which it does the later for
-     * it; what this throws is logged and otherwise ignored.
+     * A batch is skipped. Called by the {@code get} that skips it: on its thread, outside any lock,
+     * and before it returns, throws or waits again. So a slow listener delays that {@code get}. An
+     * exception that this method throws is logged and otherwise ignored.
      *
      * @param epoch the batch's epoch
      * @param index its index
@@ -50,8 +50,7 @@ public final class FailurePolicy {
   }
 
   /**
-   * The default: a failure is told, as a {@link TargetException}, by the {@code get} whose turn it
-   * is.
+   * The default: the {@code get} whose turn it is throws a {@link TargetException}.
    *
    * @return the policy
    */
@@ -61,8 +60,8 @@ public final class FailurePolicy {
 
   /**
    * Calls the target again for the same batch, on the same thread and with the same random numbers
-   * (I8); {@link BatchContext#attempt()} counts. If the last attempt fails too, that failure is
-   * told. To leave the batch out then, see {@link #thenSkip}.
+   * (I8). {@link BatchContext#attempt()} counts the attempts. If the last attempt fails too, that
+   * failure is thrown. To leave the batch out instead, see {@link #thenSkip}.
    *
    * @param retries how many more attempts a batch gets, at least 1
    * @return the policy
@@ -74,17 +73,18 @@ public final class FailurePolicy {
 
   /**
    * Leaves failed batches out: the next {@code get} delivers the next index, and the gap shows in
-   * the indexes. Once the bound is reached, failures are told.
+   * the indexes. Once the bound is reached, failures are thrown.
    *
-   * <p>A batch is skipped when its turn comes and a {@code get} steps over it, not when its target
-   * throws. So each (epoch, index) that is missing among those delivered is counted and told once,
-   * and no other; and the bound is spent in the order of delivery, whichever worker fails first. A
-   * batch that failed and was never reached, as it was made again after a {@link
-   * BackgroundLoader#reset} or lay behind the end of its epoch, is not skipped; that its target
-   * threw still counts in {@link LoaderStats#failures()}.
+   * <p>A batch is skipped when a {@code get} reaches it, not when its target throws. So each batch
+   * that is left out is counted once and reported to the listener once. The bound is used up in the
+   * order of delivery, whichever worker fails first.
+   *
+   * <p>A failed batch that no {@code get} reaches is not skipped: it was made again after a {@link
+   * BackgroundLoader#reset}, or it lies after the end of its epoch. Its failure still counts in
+   * {@link LoaderStats#failures()}.
    *
    * @param atMost how many batches of one loader may be left out, at least 1
-   * @param listener told of each, in the order of delivery if one thread gets the batches; called
+   * @param listener called for each, in the order of delivery if one thread gets the batches, and
    *     by several threads at once if several do
    * @return the policy
    * @throws IllegalArgumentException if less than 1
@@ -94,15 +94,16 @@ public final class FailurePolicy {
         0,
         atLeastOne("atMost", atMost),
         Objects.requireNonNull(
-            listener, "listener: if nobody is to be told, pass (epoch, index, cause) -> {}"));
+            listener,
+            "listener: to report skipped batches to nobody, pass (epoch, index, cause) -> {}"));
   }
 
   /**
-   * Leaves a batch out if its last attempt fails too: {@code retry(3).thenSkip(10, listener)}. What
-   * is left out, counted and told is as with {@link #skip}.
+   * Leaves a batch out if its last attempt fails too: {@code retry(3).thenSkip(10, listener)}.
+   * Batches are left out, counted and reported as with {@link #skip}.
    *
    * @param atMost how many batches of one loader may be left out, at least 1
-   * @param listener told of each, as with {@link #skip}
+   * @param listener called for each, as with {@link #skip}
    * @return a new policy, with the attempts of this one
    * @throws IllegalArgumentException if less than 1
    * @throws IllegalStateException if this policy leaves batches out already

@@ -29,7 +29,7 @@ final class Fingerprint {
    *
    * @param arrays the target's, in words
    * @param stages what they make, in words
-   * @param made the arrays behind the stages, in words; empty without stages
+   * @param made the arrays after the stages, in words; empty without stages
    * @param data what an {@link EpochTarget} says of itself; empty for another target
    */
   record Parts(

@@ -36,7 +36,7 @@ final class FingerprintDifference {
     add("other arrays", there.arrays(), here.arrays());
     add("other stages", there.stages(), here.stages());
     if (there.stages().equals(here.stages())) { // else they are why
-      add("other arrays behind the stages", there.made(), here.made());
+      add("other arrays after the stages", there.made(), here.made());
     }
     add("other data", there.data(), here.data());
     add("another seed", "" + there.seed(), "" + here.seed());
@@ -57,7 +57,7 @@ final class FingerprintDifference {
     add(what, List.of(there), List.of(here));
   }
 
-  /** Of as many things on both sides it tells those that differ, and of them the parts that do. */
+  /** If both sides have equally many things, adds only those that differ, and of them the parts. */
   private void add(String what, List<String> there, List<String> here) {
     if (there.equals(here)) {
       return;

@@ -14,7 +14,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /**
  * Finds elements that the target leaves unwritten, which would hold an earlier batch's: looks for a
  * pattern that stood in the slot before. Only in the first fill of each host slot, as it costs
- * about what copying the batch does. What is found is set to zero, and told once for a loader.
+ * about what copying the batch does. What is found is set to zero, and reported once for each
+ * loader.
  *
  * <p>No data may be taken for the pattern. Its 32- and 64-bit elements are NaN as floating-point
  * numbers, with bits that no arithmetic makes, and so are its 16-bit ones where the array's type is
@@ -78,7 +79,7 @@ final class FirstFillCheck {
 
   private final String loader;
   private final boolean isOn = !"false".equals(System.getProperty("pentrough.checkFills"));
-  private final AtomicBoolean told = new AtomicBoolean();
+  private final AtomicBoolean reported = new AtomicBoolean();
 
   FirstFillCheck(String loader) {
     this.loader = loader;
@@ -124,12 +125,12 @@ final class FirstFillCheck {
                 search.first / width));
       }
     }
-    if (!found.isEmpty() && !batch.parametersSeen() && told.compareAndSet(false, true)) {
-      tell(String.join("; ", found), epoch, index);
+    if (!found.isEmpty() && !batch.parametersSeen() && reported.compareAndSet(false, true)) {
+      report(String.join("; ", found), epoch, index);
     }
   }
 
-  private void tell(String found, int epoch, long index) {
+  private void report(String found, int epoch, long index) {
     String text =
         loader
             + ": at index "

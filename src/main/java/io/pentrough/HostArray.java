@@ -195,8 +195,8 @@ public final class HostArray {
    * index is {@code row}, with the other dimensions as its shape. It is written in place, and its
    * flat indexes begin at 0. A row of an array of one dimension is a scalar, of index 0.
    *
-   * <p>There is one such view, and each call turns it to a row. So ask for a row when you need it,
-   * and do not keep two. If a variable array is resized, ask again.
+   * <p>Each array has one such view, and each call moves it to another row. So ask for a row when
+   * you need it, and do not keep two. If a variable array is resized, ask again.
    *
    * @param row 0 to {@code dimension(0)} - 1
    * @return always the same object; on a {@linkplain HostBatch#concurrentView() concurrent view} a
@@ -222,9 +222,9 @@ public final class HostArray {
   }
 
   /**
-   * Several consecutive rows, for example those of one sequence in an array that holds one sequence
-   * behind the other. Like {@link #row}, this is a view, and each call turns the same view to other
-   * rows. Its shape is this array's shape with {@code count} as the first dimension.
+   * Several consecutive rows, for example those of one sequence in an array in which the sequences
+   * follow each other. Like {@link #row}, this is a view, and each call moves the same view to
+   * other rows. Its shape is this array's shape with {@code count} as the first dimension.
    *
    * @param first the first row, 0 to {@code dimension(0)}
    * @param count the number of rows, 0 to {@code dimension(0) - first}

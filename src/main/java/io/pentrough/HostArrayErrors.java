@@ -123,7 +123,7 @@ final class HostArrayErrors {
             + array.name()
             + "', which takes "
             + array.dtype().bytes()
-            + " bytes each: set the source's limit behind a whole element");
+            + " bytes each: set the source's limit after a whole element");
   }
 
   static IllegalArgumentException negativePosition(ArraySpec array, long position) {

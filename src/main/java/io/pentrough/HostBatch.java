@@ -226,7 +226,7 @@ public final class HostBatch {
    *
    * <p>The call affects arrays with one row per sample. These are the arrays whose specified first
    * dimension equals that of the first array. Consumers and stages see at most {@code samples} rows
-   * of them. The library fills the rows behind with zeros, whatever the target wrote there.
+   * of them. The library fills the remaining rows with zeros, whatever the target wrote there.
    *
    * <p>An array may have the same first dimension by chance, such as a weight for each of 32
    * classes in a batch of 32. To keep it whole, specify it with a first dimension of 1: {@code [1,

@@ -32,8 +32,7 @@ final class HostRing {
   // ---- the worker's side
 
   /**
-   * Gives a free slot and the next sequence number to a worker; null if either is not to be had
-   * now.
+   * Gives a free slot and the next sequence number to a worker; null if one of them is missing now.
    */
   @Nullable HostSlot claim(int worker, long now) {
     HostSlot slot = order.isStopped() ? null : anyFree();
@@ -58,7 +57,7 @@ final class HostRing {
     return null;
   }
 
-  /** Whether what comes of the slot will be delivered: no reset, no stop since it was claimed. */
+  /** Whether the slot's result will be delivered: no reset, no stop since it was claimed. */
   boolean isWanted(HostSlot slot) {
     return !order.isStale(slot.generation);
   }
@@ -124,7 +123,7 @@ final class HostRing {
       if (next == null || next.state == HostSlot.State.FILLED) {
         return next;
       }
-      order.copied(number); // what brings no batch needs no device slot, and is told in its turn
+      order.copied(number); // needs no device slot: it failed or is empty
     }
   }
 
@@ -147,7 +146,7 @@ final class HostRing {
 
   // ---- the consumer's side
 
-  /** The failure that is to be told next; null if there is none. */
+  /** The failure that is to be reported next; null if there is none. */
   @Nullable HostSlot nextFailed() {
     HostSlot first = null;
     for (int i = 0; i < slots.size(); i++) {
@@ -176,7 +175,7 @@ final class HostRing {
     return null;
   }
 
-  /** Whether a slot holds the number, and something will be heard of it. */
+  /** Whether a slot holds the number, and its result will be delivered, reported or empty. */
   boolean holds(long sequence) {
     for (int i = 0; i < slots.size(); i++) {
       HostSlot slot = slots.get(i);

@@ -20,7 +20,7 @@ final class HostSlotMemory {
    */
   final @Nullable DeviceEvent copied;
 
-  /** Never freed, as nobody can tell whether it is in use. */
+  /** Never freed, because it may still be in use. */
   boolean leaked;
 
   /** Whether a fill of this slot has been checked for what it leaves unwritten. */

@@ -3,9 +3,9 @@ package io.pentrough;
 /**
  * Whether a consumer that finds nothing spins for a moment before it rests.
  *
- * <p>Waking a thread costs whoever wakes it some microseconds, and the woken one some ten more.
- * Where batches follow each other as fast as that, neither gets to its work. So a consumer spins
- * for about what being woken would cost, as long as its recent waits were that short (competitive
+ * <p>A wake costs the waking thread some microseconds, and the woken thread some ten more. Where
+ * batches follow each other as fast as that, neither gets to its work. So a consumer spins for
+ * about what being woken would cost, as long as its recent waits were that short (competitive
  * spinning: Karlin, Li, Manasse, Owicki, Empirical Studies of Competitive Spinning for a
  * Shared-Memory Multiprocessor, 1991). Where workers keep every core busy, waits are long, and it
  * rests.

@@ -7,8 +7,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A target made of an {@link ArraySource}: one trial tells what its arrays are, and the trial's
- * arrays become the batch they were made for.
+ * A target made of an {@link ArraySource}: a trial determines its arrays, and the arrays of the
+ * trial become the batch they were made for.
  */
 final class InferredTarget implements BatchTarget {
 
@@ -18,7 +18,7 @@ final class InferredTarget implements BatchTarget {
    * <p>An unordered loader may be resumed at an index that nobody knew to be its epoch's end, with
    * batches of the next epoch delivered. The trial then goes on to that epoch's first batch, though
    * it may be one of them: one call of the source too many. Its number is not claimed again, so its
-   * arrays only tell what a batch is made of.
+   * arrays only determine the specification.
    *
    * @param indexOfLaterEpochs the first index of every epoch behind that one
    * @param epochs how many there are
@@ -60,7 +60,7 @@ final class InferredTarget implements BatchTarget {
       Map<String, DType> overrides) {
     if (first.epoch >= first.epochs) {
       throw new IllegalArgumentException(
-          "the position to start at is behind the last batch of "
+          "the position to start at is after the last batch of "
               + first.epochs
               + (first.epochs == 1 ? " epoch" : " epochs")
               + ": there is nothing left to infer the batch from; say more epochs, or give a BatchSpec");

@@ -4,7 +4,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tells the JDK Flight Recorder what a loader does, while a recording asks for it.
+ * Reports to the JDK Flight Recorder what a loader does, while a recording asks for it.
  *
  * <p>The module {@code jdk.jfr} is optional: only {@link JfrEvents} and its events refer to it.
  * They are loaded when the Flight Recorder is in use, because that takes 0.2 s. No method may be
@@ -96,7 +96,7 @@ final class Jfr {
     JfrEvents.batch(loader, startedAt, over);
   }
 
-  /** What is told of a loader at intervals, once the Flight Recorder is in use. */
+  /** Reports on a loader at intervals, once the Flight Recorder is in use. */
   static final class Watch {
 
     private final Trace.Setup setup;
@@ -128,7 +128,7 @@ final class Jfr {
       }
     }
 
-    /** Tells of the loader for the last time; only the first call counts. */
+    /** Reports on the loader for the last time; only the first call counts. */
     synchronized void end() {
       begun = true;
       Runnable last = end;

@@ -58,7 +58,7 @@ final class JfrEvents {
     JfrBatchEvent.emit(loader, startedAt, over);
   }
 
-  /** A loader is told of at intervals, until what this returns is run. */
+  /** Reports on a loader at intervals, until the returned object is run. */
   static Runnable watch(Trace.Setup setup, Supplier<LoaderStats> stats) {
     LoaderWatch watch = new LoaderWatch(setup, stats);
     FlightRecorder.addPeriodicEvent(JfrLoaderEvent.class, watch);
@@ -76,7 +76,9 @@ final class JfrEvents {
     }
   }
 
-  /** Tells of one loader: on a thread of the Flight Recorder, and in the end by who closes it. */
+  /**
+   * Reports on one loader: on a thread of the Flight Recorder, at the end on the closing thread.
+   */
   private static final class LoaderWatch implements Runnable {
 
     private final Trace.Setup setup;
@@ -92,7 +94,7 @@ final class JfrEvents {
     @Override
     public synchronized void run() {
       if (!ended) {
-        tell();
+        report();
       }
     }
 
@@ -101,12 +103,12 @@ final class JfrEvents {
       synchronized (this) {
         if (!ended) {
           ended = true;
-          tell();
+          report();
         }
       }
     }
 
-    private void tell() {
+    private void report() {
       if (!ANY_LOADER.isEnabled()) {
         return;
       }

@@ -116,7 +116,7 @@ final class JfrLoaderEvent extends Event {
     event.batchesPerSecond = (float) since.batchesPerSecond();
     event.loopWaited = (float) since.starvedShare();
     event.workersWaited = (float) since.workerIdleShare();
-    event.workersWithoutJob = (float) since.workerJoblessShare();
+    event.workersWithoutJob = (float) since.workerStarvedShare();
     event.copying = (float) since.copyBusyShare();
     event.copiesHeldUp = (float) since.copyHeldUpShare();
     event.stagesAtWork = (float) since.stageBusyShare();

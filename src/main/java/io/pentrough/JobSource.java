@@ -20,14 +20,14 @@ interface JobSource {
   /** Whether there may be numbers behind {@link #end()} one day. */
   boolean mayGrow();
 
-  /** Whether the number stands for a batch, as far as is known; false for one to be passed over. */
+  /** Whether the number stands for a batch, as far as is known; false for an empty one. */
   boolean exists(long sequence);
 
   /** A worker has taken the number in this slot: says in the slot what it stands for. */
   void claimed(HostSlot slot);
 
   /**
-   * The target has returned for the slot, with a batch or to say that there is no more.
+   * The target has returned for the slot, with a batch or with the end of its epoch.
    *
    * @return what is wrong with that, in words; null if nothing is
    */

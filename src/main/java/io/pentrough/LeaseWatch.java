@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * Names the leases that are held too long. The copy thread asks it each time round, which costs a
  * look at the clock, and nothing at all where nobody asked for the warning.
  *
- * <p>Nobody has to tell it of a new lease: whichever is taken after a look is overdue no earlier
- * than the bound after that look, so that it is soon enough to look again then.
+ * <p>It needs no notice of new leases. A lease that is taken after a look becomes overdue no
+ * earlier than the bound after that look, so it is enough to look again then.
  */
 final class LeaseWatch {
 
@@ -34,7 +34,7 @@ final class LeaseWatch {
    * A watch that begins now.
    *
    * @param bound in nanoseconds; {@link #NEVER} to watch nothing
-   * @param leakDetection whether a slot is told soon after it was leased where that was
+   * @param leakDetection whether a slot gets its leak report soon after it was leased
    * @param monitor guards the slots and the source
    * @param warning is given the words and, with leak detection, where the lease was taken; called
    *     without the monitor

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * A batch in the hands of a consumer, from when it is taken until its <em>released</em> event has
  * been recorded (I2).
  *
- * <p>A lease is closed by whoever first gets {@link DeviceSlot#closeLease} to say so: a thread that
+ * <p>A lease is closed by the first thread whose {@link DeviceSlot#closeLease} succeeds: one that
  * calls {@code close}, the loader's {@code close} for a loop that was left early, or the copy
  * thread for a lease that was collected unclosed. That thread records the event, without the lock,
  * and then gives the slot back. In between nobody holds the slot and nobody can have it.
@@ -144,7 +144,7 @@ final class Leases {
     }
   }
 
-  /** From now on the lease counts for the calling thread. */
+  /** From now on the lease belongs to the calling thread. */
   void passToCaller(DeviceBatch lease, DeviceSlot slot) {
     Thread caller = Thread.currentThread();
     if (slot.holder() == caller) { // it got the lease itself
@@ -226,7 +226,7 @@ final class Leases {
 
   /**
    * Whether there may be something to do later for {@link #closeAbandonedLoops} or {@link
-   * #closeCollected}, of which nobody will tell.
+   * #closeCollected}, which no signal will announce.
    */
   boolean mustLookAgain() {
     if (!collected.isEmpty()) {

@@ -88,11 +88,12 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
    * device: the binding is the first thing that the thread does, and then it runs what the factory
    * was given. Default: plain threads.
    *
-   * <p>The loader names the threads and makes them daemons. What the factory throws, {@code
-   * start()} throws. It refuses null, a thread that has been started, a thread it has been given
-   * before and a virtual thread with an {@link IllegalArgumentException}. If a thread ends before
-   * it has run what the factory was given, or lets another thread run it, the loader breaks, and
-   * {@code get} says so, with what the thread has thrown as a cause.
+   * <p>The loader names the threads and makes them daemons. If the factory throws, {@code start()}
+   * throws the same. {@code start()} refuses null, a thread that has been started, a thread that
+   * the factory has returned before, and a virtual thread, with an {@link
+   * IllegalArgumentException}. If a thread ends before it has run what the factory was given, or
+   * lets another thread run it, the loader breaks. {@code get} then says so, and the cause is what
+   * the thread has thrown.
    *
    * @param factory makes a new platform thread at each call, and does not start it; called by
    *     {@code start()}, on the same thread, once for each worker
@@ -132,7 +133,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
             "deviceSlots",
             deviceSlots,
             MAX_THREADS_OR_SLOTS,
-            "two more than the leases you hold at once are enough");
+            "two more than the batches you hold at a time are enough");
     return self();
   }
 
@@ -159,9 +160,9 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   }
 
   /**
-   * The stream that batches are used on where {@code get} names none. Default: the device's default
-   * stream, which on CUDA covers legacy and blocking streams only. The stream must outlive the
-   * loader.
+   * The stream that batches are used on, for every {@code get} without a stream of its own.
+   * Default: the device's default stream, which on CUDA covers legacy and blocking streams only.
+   * The stream must outlive the loader.
    *
    * @param stream a stream of the loader's device
    * @return this
@@ -175,9 +176,9 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
   }
 
   /**
-   * Whether the device reads host memory instead of a copy. The consumer then gets the slot that
-   * the target wrote, and both rings become one, as deep as both together. Default: false. A device
-   * that cannot do this refuses at {@code start()}.
+   * Whether to leave the copy out, so that the device reads host memory. The consumer then gets the
+   * slot that the target wrote. Both rings become one, as deep as both together. {@code start()}
+   * refuses a device that cannot do this. Default: false.
    *
    * @param zeroCopy true to leave the copy out
    * @return this
@@ -364,7 +365,7 @@ abstract class LoaderBuilder<B extends LoaderBuilder<B>> {
     return stream;
   }
 
-  /** What this builder was told. */
+  /** The settings of this builder. */
   final LoaderOptions options(Seat seat, boolean ordered, @Nullable StagePlan stages) {
     return new LoaderOptions(
         seat.name(),

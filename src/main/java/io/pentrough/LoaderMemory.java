@@ -16,10 +16,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All memory, events and the copy stream of a loader: allocated whole or not at all (I6), and given
- * back whole, but for what has been leaked (I7).
+ * back whole, except for what has been leaked (I7).
  *
  * <p>The caller decides when the slots are out of use; this class only knows what a slot is made
- * of. What the device refuses to take back is remembered by name.
+ * of. It remembers the names of what the device refuses to take back.
  */
 final class LoaderMemory {
 
@@ -30,7 +30,7 @@ final class LoaderMemory {
   /** The stages' work, if there are any. */
   final @Nullable StageExecutor stages;
 
-  private final boolean handOver;
+  private final boolean zeroCopy;
   private final Time time;
   private final List<String> refused = new ArrayList<>();
   private boolean stagesLeaked;
@@ -45,13 +45,13 @@ final class LoaderMemory {
       List<HostSlotMemory> hostSlots,
       List<DeviceSlotMemory> deviceSlots,
       @Nullable StageExecutor stages,
-      boolean handOver,
+      boolean zeroCopy,
       Time time) {
     this.copyStream = copyStream;
     this.hostSlots = List.copyOf(hostSlots);
     this.deviceSlots = List.copyOf(deviceSlots);
     this.stages = stages;
-    this.handOver = handOver;
+    this.zeroCopy = zeroCopy;
     this.time = time;
   }
 
@@ -59,7 +59,7 @@ final class LoaderMemory {
    * Allocates both rings.
    *
    * @param usualSpec the arrays of every batch, if they are known
-   * @param handOver whether a device slot is the device's view of the host slot of its number
+   * @param zeroCopy whether a device slot is the device's view of the host slot of its number
    * @param stages what stages there are, if there are any
    * @param time says since when the device has been asked to take memory back
    */
@@ -67,7 +67,7 @@ final class LoaderMemory {
       Device device,
       @Nullable BatchSpec usualSpec,
       MemoryPlan plan,
-      boolean handOver,
+      boolean zeroCopy,
       @Nullable StagePlan stages,
       Time time) {
     requireMemory(device, plan);
@@ -88,7 +88,7 @@ final class LoaderMemory {
       List<DeviceSlotMemory> resident = new ArrayList<>();
       for (int i = 0; i < plan.deviceSlots(); i++) {
         DeviceBuffer buffer =
-            handOver
+            zeroCopy
                 ? device.map(host.get(i).pinned)
                 : keep(opened, allocate(plan, () -> device.allocate(plan.deviceSlotBytes())));
         DeviceEvent ready = keep(opened, device.newEvent());
@@ -96,8 +96,9 @@ final class LoaderMemory {
             new ReleaseFence(keep(opened, device.newEvent()), keep(opened, device.newEvent()));
         resident.add(new DeviceSlotMemory(buffer, ready, fence, stages));
       }
-      StageExecutor works = stages == null ? null : StageExecutor.prepare(device, stages, resident);
-      return new LoaderMemory(copyStream, host, resident, works, handOver, time);
+      StageExecutor executor =
+          stages == null ? null : StageExecutor.prepare(device, stages, resident);
+      return new LoaderMemory(copyStream, host, resident, executor, zeroCopy, time);
     } catch (Throwable failure) {
       while (!opened.isEmpty()) {
         try {
@@ -195,13 +196,13 @@ final class LoaderMemory {
     give("a released event of device slot " + number, slot.fence.second());
   }
 
-  /** Leaks a slot's memory on purpose, as nobody can tell whether it is in use. */
+  /** Leaks a slot's memory on purpose, because it may still be in use. */
   void leak(int number, DeviceSlotMemory slot, Throwable why) {
     slot.leaked = true;
     refused.add(
-        "the memory of device slot " + number + ", whose last use cannot be told (" + why + ")");
+        "the memory of device slot " + number + ", whose last use is unknown (" + why + ")");
     giveEvents(number, slot);
-    if (handOver) { // the same memory
+    if (zeroCopy) { // the same memory
       HostSlotMemory same = hostSlots.get(number);
       same.leaked = true;
       giveEvent(number, same);

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
-/** What a {@link LoaderBuilder} was told, checked, at the moment of {@code start()}. */
+/** The settings of a {@link LoaderBuilder} at the moment of {@code start()}, checked. */
 record LoaderOptions(
     String name,
     int firstWorker,

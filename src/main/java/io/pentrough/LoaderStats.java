@@ -48,8 +48,9 @@ public final class LoaderStats {
      */
     CONSUMER,
     /**
-     * The loop waits for data, but no part has much to do. The time goes into handing batches from
-     * thread to thread, for example because batches are small and the target does almost nothing.
+     * Much of the time goes into handing batches from thread to thread, because batches come very
+     * fast, or because the loop waits for data while no part has much to do. Usually batches are
+     * small and the target does almost nothing.
      */
     OVERHEAD,
     /** No single part: they wait for each other in turns. Or too little has happened to judge. */
@@ -279,11 +280,11 @@ public final class LoaderStats {
   }
 
   /**
-   * The time that these statistics cover. The time behind the end of the data does not count: the
-   * end is when the last batch has been delivered, and no consumer holds one.
+   * The time that these statistics cover. It ends when the last batch has been delivered and no
+   * consumer holds a batch any more. Time after that does not count.
    *
    * @return the time from the loader's start, or from the earlier snapshot, to this snapshot; zero
-   *     if both snapshots are behind the end
+   *     if both snapshots were taken after that end
    */
   public Duration elapsed() {
     return Duration.ofNanos(totals.times().elapsed());
@@ -343,7 +344,8 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of the time in which at least one consumer waited because no batch was ready.
+   * The share of the time in which the loop starved: at least one consumer waited because no batch
+   * was ready. For workers that lack jobs see {@link #workerStarvedShare()}.
    *
    * @return 0 to 1
    */
@@ -385,7 +387,7 @@ public final class LoaderStats {
 
   /**
    * The share of all workers' time in which they waited for a host slot. If they also lack a job,
-   * the time counts in {@link #workerJoblessShare()} instead.
+   * the time counts in {@link #workerStarvedShare()} instead.
    *
    * @return 0 to 1
    */
@@ -394,13 +396,13 @@ public final class LoaderStats {
   }
 
   /**
-   * The share of all workers' time in which they had no job. Only a {@link BatchQueue} runs out of
-   * jobs.
+   * The share of all workers' time in which they starved: there was no job for them. Only a {@link
+   * BatchQueue} runs out of jobs. For a loop that lacks batches see {@link #starvedShare()}.
    *
    * @return 0 to 1
    */
-  public double workerJoblessShare() {
-    return totals.times().joblessShare(setup.workers());
+  public double workerStarvedShare() {
+    return totals.times().workerStarvedShare(setup.workers());
   }
 
   /**
@@ -452,18 +454,17 @@ public final class LoaderStats {
   }
 
   /**
-   * What to change, in numbers, and what rate to expect. Each element is enough alone; the first
-   * one is the easiest to make. {@link #toString()} ends with these sentences.
+   * What to change, in numbers, and what rate to expect. The elements are alternatives: following
+   * one of them is enough, and the first one is the easiest to follow. {@link #toString()} ends
+   * with these sentences.
    *
-   * <p>It is empty if nothing can be said or gained: there are too few batches, the loop itself
-   * takes the time, or the time goes into handing over batches. Nothing is said either before a
-   * quarter of a second has passed. A change that could save less than 10 % of the time is left
-   * out.
+   * <p>The list is empty if there are too few batches, if less than a quarter of a second has
+   * passed, or if the loop itself takes the time. If the time goes into handing over batches, it
+   * usually is empty, too. A change that could save less than 10 % of the time is left out.
    *
-   * <p>It is arithmetic on what was measured after the first batch. After a change, the part that
-   * is then the busiest needs its time for each batch, as before, and so does the loop. The
-   * predicted rate assumes that nobody waits for anything else, so it is an upper bound. What it
-   * cannot know:
+   * <p>The numbers are arithmetic on what was measured after the first batch. They assume that
+   * after a change each part takes its time for a batch as before, and that nobody waits for
+   * anything else. So the predicted rate is an upper bound. What they cannot know:
    *
    * <ul>
    *   <li>Whether more fills at a time are as fast as those now. A disk, a network or the memory
@@ -478,10 +479,11 @@ public final class LoaderStats {
    *   <li>How long the next pause of the loop will be. Slots are counted for the waits so far.
    * </ul>
    *
-   * <p>The CPU time is read when the statistics are made. If the JVM does not tell it (the module
-   * {@code java.management} is not there, its measurement is turned off, or the loader is closed),
-   * the sentences say so, and no more workers are advised than there are cores. Host slots that are
-   * two more than the workers, as by default, are taken to follow them.
+   * <p>The CPU time is read when the statistics are made. The JVM may not report it: the module
+   * {@code java.management} is not there, its measurement is turned off, or the loader is closed.
+   * Then the sentences say so, and no more workers are advised than there are cores. If there are
+   * two more host slots than workers, which is the default, the advice assumes that this stays so
+   * when you change the number of workers.
    *
    * @return unmodifiable; empty if there is nothing to say
    */

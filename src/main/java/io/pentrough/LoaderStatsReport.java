@@ -133,9 +133,9 @@ final class LoaderStatsReport {
         setup.workers(),
         setup.cores(),
         Units.percent(of.idleShare(setup.workers())),
-        of.workersJobless() <= 0
+        of.workersStarved() <= 0
             ? ""
-            : ", without a job " + Units.percent(of.joblessShare(setup.workers())));
+            : ", without a job " + Units.percent(of.workerStarvedShare(setup.workers())));
   }
 
   private static String format(String pattern, Object... values) {

@@ -2,7 +2,7 @@ package io.pentrough;
 
 /** What a consumer does next, without the lock, because nothing is ready. */
 enum Meanwhile implements Outcome {
-  /** It tells the listener of skipped batches, then looks again. */
+  /** It reports skipped batches to the listener, then looks again. */
   REPORT_SKIPS,
   /** It does something for a copy, see {@link CopyStrategy#help}. */
   HELP,

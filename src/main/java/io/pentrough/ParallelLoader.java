@@ -127,7 +127,8 @@ public final class ParallelLoader implements AutoCloseable {
    * {@code warnAfter} has passed for one device.
    *
    * @return a lease for each device, to be closed by the caller
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws NoSuchElementException if every step has been delivered and no more can come
@@ -157,9 +158,10 @@ public final class ParallelLoader implements AutoCloseable {
    *
    * @param timeout the longest wait for all devices together; zero or less looks once
    * @return a lease for each device, to be closed by the caller
-   * @throws BatchTimeoutException if a batch was not ready in time. What is there of the step is
-   *     kept, and the message says which device is waited for, with a diagnosis
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws BatchTimeoutException if a batch was not ready in time. The loader keeps the batches of
+   *     the step that it has, and the message says which device is waited for, with a diagnosis
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws NoSuchElementException if every step has been delivered and no more can come
@@ -191,9 +193,10 @@ public final class ParallelLoader implements AutoCloseable {
    * @param timeout the longest wait for all devices together; zero or less looks once
    * @return a lease for each device, to be closed by the caller; null if every step has been
    *     delivered and no more can come
-   * @throws BatchTimeoutException if a batch was not ready in time. What is there of the step is
-   *     kept, and the message says which device is waited for, with a diagnosis
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws BatchTimeoutException if a batch was not ready in time. The loader keeps the batches of
+   *     the step that it has, and the message says which device is waited for, with a diagnosis
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws LoaderClosedException if the loader is closed, or gets closed meanwhile
@@ -218,7 +221,8 @@ public final class ParallelLoader implements AutoCloseable {
    * has passed for one device.
    *
    * @return a lease for each device, to be closed by the caller
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws NoSuchElementException if every step has been delivered and no more can come
@@ -239,14 +243,16 @@ public final class ParallelLoader implements AutoCloseable {
    * on it from now on sees the batch. See {@link BatchLoader#getQueued(DeviceStream, Duration)} for
    * what the host must not do with such a batch, and for a copy that fails.
    *
-   * <p>If the time is over before all of the step is there, the next {@code get} of any kind
-   * returns what there is of it. {@link #get(Duration)} then waits for its copies, too.
+   * <p>If the time is over before the step is complete, the loader keeps the batches that it has,
+   * and the next {@code get} of any kind returns them. {@link #get(Duration)} then also waits for
+   * their copies.
    *
    * @param timeout the longest wait for all devices together; zero or less looks once
    * @return a lease for each device, to be closed by the caller
-   * @throws BatchTimeoutException if a copy was not queued in time. What is there of the step is
-   *     kept, and the message says which device is waited for, with a diagnosis
-   * @throws InterruptedException if the thread is interrupted; what is there of the step is kept
+   * @throws BatchTimeoutException if a copy was not queued in time. The loader keeps the batches of
+   *     the step that it has, and the message says which device is waited for, with a diagnosis
+   * @throws InterruptedException if the thread is interrupted; the loader keeps the batches of the
+   *     step that it has
    * @throws TargetException if the target failed for a batch of the step, which is left out on all
    *     devices
    * @throws NoSuchElementException if every step has been delivered and no more can come
@@ -288,9 +294,9 @@ public final class ParallelLoader implements AutoCloseable {
    * }</pre>
    *
    * <p>Each iterator is for the epoch of the next step at the moment when the iterator is made. It
-   * ends behind the last step of that epoch, and takes nothing of the next one. So after a loop
-   * that ran to its end, the next call continues with the next epoch. After a loop that was left
-   * early, it continues with the rest of that epoch. When all epochs are over, there is nothing to
+   * ends after the last step of that epoch, and takes nothing of the next one. So after a loop that
+   * ran to its end, the next call continues with the next epoch. After a loop that was left early,
+   * it continues with the rest of that epoch. When all epochs are over, there is nothing to
    * iterate. Workers make batches of the next epoch meanwhile.
    *
    * <p>In everything else this is {@link #steps()}.
@@ -325,9 +331,9 @@ public final class ParallelLoader implements AutoCloseable {
   }
 
   /**
-   * Makes the batches of all devices again, from the first one that has not been delivered. Batches
-   * of a step that a {@code get} has not completed have been delivered: they are kept, and the next
-   * {@code get} returns them. Leases stay valid. Does not wait and interrupts no target.
+   * Makes the batches of all devices again, from the first one that has not been delivered. If a
+   * {@code get} has ended before its step was complete, the batches that it had are kept, and the
+   * next {@code get} returns them. Leases stay valid. Does not wait and interrupts no target.
    *
    * @throws LoaderClosedException if the loader is closed
    * @throws io.pentrough.device.DeviceException if the loader of a device is broken
@@ -341,11 +347,11 @@ public final class ParallelLoader implements AutoCloseable {
   }
 
   /**
-   * Where this loader is: right after the last step that a {@code get} returned. A step that was
-   * left out since then is behind it, and is tried again by a loader that starts there. It is a
+   * Where this loader is: right after the last step that a {@code get} returned. It does not cover
+   * a step that was left out since then: a loader that starts here tries that step again. It is a
    * position of the whole, so the job can go on with any number of devices. It exists before the
-   * first step, too, and after {@link #close()}. Where several threads get steps, {@link
-   * ParallelBatch#position()} tells the place of one step. Does not wait.
+   * first step, too, and after {@link #close()}. If several threads get steps, {@link
+   * ParallelBatch#position()} is the position of one step. Does not wait.
    *
    * @return where {@link Builder#startAt} continues
    */
@@ -427,8 +433,8 @@ public final class ParallelLoader implements AutoCloseable {
   /**
    * Describes a loader for several devices. Each {@link #start()} makes a new one.
    *
-   * <p>Workers, slots, the trace, the memory budget and the bounds for batches and samples that are
-   * left out are meant for each device: {@code workers(4)} on 2 devices runs 8 threads.
+   * <p>These apply to each device: workers, slots, the trace, the memory budget, and how many
+   * batches and samples may be left out. So {@code workers(4)} on 2 devices runs 8 threads.
    *
    * <p><b>Threads.</b> For one thread at a time.
    */
@@ -552,7 +558,7 @@ public final class ParallelLoader implements AutoCloseable {
 
     /**
      * Allocates all memory and starts the threads. Elements that the target leaves unwritten are
-     * treated as {@link BackgroundLoader.Builder} says.
+     * treated as {@link BackgroundLoader.Builder#start()} says.
      *
      * @return a running loader, to be closed by the caller
      * @throws io.pentrough.device.DeviceException if a device refuses memory, a stream or an event;

@@ -5,7 +5,7 @@ package io.pentrough;
  *
  * @param elapsed the length of the interval
  * @param workersIdle how long workers waited for a host slot, summed over all workers
- * @param workersJobless how long workers waited for a job, summed over all workers
+ * @param workersStarved how long workers waited for a job, summed over all workers
  * @param copying how long at least one copy was running
  * @param heldUp how long the next copy waited for the consumer's work on the device
  * @param staging how long stages had a batch to work on
@@ -14,7 +14,7 @@ package io.pentrough;
 record PipelineTimes(
     long elapsed,
     long workersIdle,
-    long workersJobless,
+    long workersStarved,
     long copying,
     long heldUp,
     long staging,
@@ -26,7 +26,7 @@ record PipelineTimes(
     return new PipelineTimes(
         elapsed - earlier.elapsed,
         workersIdle - earlier.workersIdle,
-        workersJobless - earlier.workersJobless,
+        workersStarved - earlier.workersStarved,
         copying - earlier.copying,
         heldUp - earlier.heldUp,
         staging - earlier.staging,
@@ -53,8 +53,8 @@ record PipelineTimes(
     return share(workersIdle, workers);
   }
 
-  double joblessShare(int workers) {
-    return share(workersJobless, workers);
+  double workerStarvedShare(int workers) {
+    return share(workersStarved, workers);
   }
 
   /**

@@ -5,8 +5,8 @@ import java.util.concurrent.ForkJoinWorkerThread;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A wait on a thread of a fork-join pool. The pool is told, and runs another thread meanwhile: else
- * a target that needs the pool would wait for a consumer that waits for the target.
+ * A wait on a thread of a fork-join pool. The pool knows of it and runs another thread meanwhile.
+ * Otherwise a target that needs the pool would wait for a consumer that waits for the target.
  */
 final class PoolWait<T> implements ForkJoinPool.ManagedBlocker {
 

@@ -7,8 +7,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A place in a loader's sequence of batches: what a checkpoint saves, so that {@link
- * BackgroundLoader.Builder#startAt} goes on exactly there.
+ * A place in a loader's sequence of batches. A checkpoint saves it, and {@link
+ * BackgroundLoader.Builder#startAt} continues there.
  *
  * <pre>{@code
  * String saved = batch.position().toString(); // one line, for the checkpoint
@@ -16,15 +16,16 @@ import org.jspecify.annotations.Nullable;
  * BackgroundLoader resumed = builder.startAt(Position.parse(saved)).start();
  * }</pre>
  *
- * <p>It names the first batch that has not been delivered and those above it that have. It belongs
- * to one configuration (arrays, stages, seed, batches per epoch, shard), which stands in it, and is
- * refused by any other; workers, slots, device and order may differ.
+ * <p>It says which batch is the first that has not been delivered, and which later ones have been
+ * delivered. It also contains the configuration that it belongs to: arrays, stages, data, seed,
+ * batches per epoch and shard. A loader with another configuration refuses it. Workers, slots,
+ * device, order and failure policy may differ.
  *
- * <p><b>Shards.</b> The position of one shard is for that shard. {@link #merge} makes of the
- * positions of all shards the position of the whole, which is for any number of shards.
+ * <p><b>Shards.</b> The position of one shard is for that shard only. {@link #merge} turns the
+ * positions of all shards into one position of the whole, which any number of shards can start at.
  *
- * <p>{@link #toString()} writes it as one line of text, {@link #parse} reads it, also lines that
- * Pentrough 0.1.0 has written.
+ * <p>{@link #toString()} writes it as one line of text. {@link #parse} reads it, and also reads
+ * what Pentrough 0.1.0 wrote.
  *
  * <p>Immutable. <b>Threads.</b> Any.
  */
@@ -70,7 +71,7 @@ public final class Position {
         Fingerprint.NONE, share.base(), epoch, share.place(epoch, 0), new long[0], Runs.NONE);
   }
 
-  /** Another place of the same loader, with everything delivered before it and nothing behind. */
+  /** Another place of the same loader, with everything delivered before it and nothing after. */
   Position movedTo(int epoch, long index) {
     return new Position(fingerprint, base, epoch, index, new long[0], Runs.NONE);
   }
@@ -87,20 +88,19 @@ public final class Position {
   }
 
   /**
-   * The position of the whole, of which these are the shards: {@code startAt} takes it with any
-   * number of shards. Everything that one of them has delivered is delivered in it, and nothing
-   * else is. The shards may have drifted apart, also into different epochs, and may deliver
-   * unordered. A shard that has delivered nothing has a position too ({@link
-   * BackgroundLoader#position()}).
+   * Combines the positions of all shards into one position of the whole. Any number of shards can
+   * start there. It covers exactly what the shards have delivered. The shards may be at different
+   * steps or in different epochs, and may deliver unordered. A shard that has delivered nothing has
+   * a position too ({@link BackgroundLoader#position()}).
    *
-   * <p>Of an epoch that all shards have completed, batches that {@link Remainder#DROP} has left out
-   * stay left out. Batches that {@link Remainder#PAD} repeats do not count.
+   * <p>If all shards have completed an epoch, the batches of it that {@link Remainder#DROP} left
+   * out stay left out. Batches that {@link Remainder#PAD} repeats do not count.
    *
    * <p>The shards must have started together: all at the beginning, or all at the same position of
    * the whole. A shard may have been resumed at its own position since.
    *
-   * <p>The result takes memory for each run of batches that were delivered out of order, so for
-   * each batch by which one shard is ahead of another.
+   * <p>The further the shards are apart, the more memory the result takes: some for each run of
+   * batches that were delivered out of order.
    *
    * @param positions one of each shard, in any order
    * @return a position of shard 0 of 1
@@ -124,8 +124,9 @@ public final class Position {
   }
 
   /**
-   * The index of the first batch that has not been delivered; behind the last one where an epoch is
-   * over, or only batches are left that {@link Remainder#PAD} repeats.
+   * The index of the first batch that has not been delivered. If nothing of the epoch is left, or
+   * only batches that {@link Remainder#PAD} repeats, it is an index after the last one that this
+   * loader delivers.
    *
    * @return the index, from 0
    */

@@ -37,7 +37,7 @@ final class Producers {
   }
 
   /**
-   * The target has returned, with a batch or to say that there is no more, or has thrown. Waits for
+   * The target has returned, with a batch or with the end of its epoch, or has thrown. Waits for
    * the next slot.
    *
    * @return as {@link #claim}

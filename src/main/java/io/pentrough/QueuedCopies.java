@@ -125,7 +125,7 @@ final class QueuedCopies extends StreamCopies {
   @Override
   public void end() {
     super.end();
-    while (core.consumers.watch.isUnderWay()) { // it was told, but may still ask an event
+    while (core.consumers.watch.isUnderWay()) { // it was signalled, but may still ask an event
       core.park(this, Core.POLL_NANOS);
     }
   }

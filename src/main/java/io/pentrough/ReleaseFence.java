@@ -4,8 +4,8 @@ import io.pentrough.device.DeviceEvent;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The <em>released</em> events of one device slot (I2, I7): they tell when the consumers' work on
- * it has run.
+ * The <em>released</em> events of one device slot (I2, I7): they complete when the consumers' work
+ * on it has run.
  *
  * <p>One event is not enough. A lease may be taken and closed while the copy it came with is still
  * queued, behind the work of the lease before; until that copy has been seen to end, both leases'
@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Only a copy that was seen to end proves that what it waited for is over. One that failed, or
  * of which nobody knows, proves nothing, and both events are asked before the memory is freed.
  *
- * <p>{@link #beginCopy} is called by whoever runs the slot's copy, everything else under the {@link
- * Core}; the lock is passed between the two.
+ * <p>{@link #beginCopy} is called by the thread that runs the slot's copy, everything else under
+ * the {@link Core}; the lock is passed between the two.
  */
 final class ReleaseFence {
 
@@ -42,7 +42,7 @@ final class ReleaseFence {
     next = awaited == first ? second : first;
   }
 
-  /** The event to record when the lease is closed; for whoever closes it, without the lock. */
+  /** The event to record when the lease is closed; for the closing thread, without the lock. */
   DeviceEvent next() {
     return next;
   }

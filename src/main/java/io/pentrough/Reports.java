@@ -75,7 +75,7 @@ final class Reports {
     return new Trace(setup, clock, picture, stats);
   }
 
-  /** Tells the Flight Recorder of the batches that are over, if it asks. Without the lock. */
+  /** Reports the batches that are over to the Flight Recorder, if it asks. Without the lock. */
   void tellFlightRecorder() {
     assert !Thread.holdsLock(core);
     flightRecorder.look();
@@ -93,7 +93,7 @@ final class Reports {
     }
   }
 
-  /** The Flight Recorder is told of no statistics any more. */
+  /** No more statistics are reported to the Flight Recorder. */
   void endStatistics() {
     flightRecorder.end();
   }

@@ -31,7 +31,7 @@ abstract class RingSlot<S extends Enum<S>> {
   /** The place in the order in which batches were filled. */
   long order;
 
-  /** What is told instead of the batch. */
+  /** What is reported instead of the batch. */
   @Nullable Throwable failure;
 
   /** What has happened to the batch. */

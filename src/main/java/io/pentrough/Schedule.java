@@ -129,7 +129,7 @@ final class Schedule implements JobSource {
               + slot.index
               + ", but has made a batch for a higher index of epoch "
               + slot.epoch
-              + ": it must say so for every index behind an epoch's end";
+              + ": it must say so for every index after an epoch's end";
     }
     return data(slot.sequence)
         ? null
@@ -137,7 +137,7 @@ final class Schedule implements JobSource {
             + slot.index
             + ", but has called endOfEpoch() at a lower index of epoch "
             + slot.epoch
-            + ": it must say so for every index behind an epoch's end";
+            + ": it must say so for every index after an epoch's end";
   }
 
   /** As {@link EpochTable#data}. */

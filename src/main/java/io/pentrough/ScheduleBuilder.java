@@ -52,10 +52,9 @@ abstract class ScheduleBuilder<B extends ScheduleBuilder<B>> extends LoaderBuild
   }
 
   /**
-   * How many indexes an epoch has, over all shards. Default: as many as an {@link EpochTarget}
-   * says. For other targets, as many as the target makes before it calls {@link
-   * BatchContext#endOfEpoch}, so an endless first epoch if it never does. {@code start()} refuses
-   * another number than that of an {@link EpochTarget}.
+   * How many indexes an epoch has, over all shards. Default: an {@link EpochTarget} says it, and
+   * {@code start()} refuses another number. With another target an epoch ends when the target calls
+   * {@link BatchContext#endOfEpoch}. If it never does, the first epoch never ends.
    *
    * @param batches at least 1
    * @return this
@@ -73,9 +72,9 @@ abstract class ScheduleBuilder<B extends ScheduleBuilder<B>> extends LoaderBuild
   }
 
   /**
-   * How many epochs there are; they follow each other without a pause. Default: endlessly many if
-   * {@code batchesPerEpoch} is given or an {@link EpochTarget} says it, else 1. After the last
-   * batch {@code get} throws {@link java.util.NoSuchElementException}.
+   * How many epochs there are. They follow each other without a pause. After the last batch {@code
+   * get} throws {@link java.util.NoSuchElementException}. Default: no end if {@code
+   * batchesPerEpoch} is given or an {@link EpochTarget} says it, otherwise 1.
    *
    * @param epochs at least 1
    * @return this
@@ -94,8 +93,8 @@ abstract class ScheduleBuilder<B extends ScheduleBuilder<B>> extends LoaderBuild
    * shard was. Workers, slots, device, order and failure policy may differ. Checked by {@code
    * start()}, whose refusal says what differs.
    *
-   * <p>A position of the whole, that is of a loader without shards or of {@link Position#merge}, is
-   * for any number of shards, if {@code batchesPerEpoch} was declared.
+   * <p>Any number of shards can start at a position of the whole if {@code batchesPerEpoch} was
+   * declared. Such a position comes from a loader without shards or from {@link Position#merge}.
    *
    * @param position what {@link DeviceBatch#position()}, {@link BackgroundLoader#position()} or
    *     {@link Position#merge} returned

@@ -19,9 +19,9 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends ScheduleBui
   }
 
   /**
-   * Takes a share of each epoch, as {@code shard(first, stride, Remainder.UNEVEN)}: shards get
-   * different numbers of batches, and drift into different epochs, unless the number of batches per
-   * epoch is a multiple of the number of shards.
+   * Takes a share of each epoch, like {@code shard(first, stride, Remainder.UNEVEN)}. If the number
+   * of batches per epoch is not a multiple of the number of shards, the shards get different
+   * numbers of batches, and drift into different epochs.
    *
    * <p>For example, 10 batches over 4 shards are 3, 3, 2 and 2. If all shards take one step at a
    * time together, then at the third step two of them already take batches of the next epoch. Where
@@ -38,13 +38,13 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends ScheduleBui
   }
 
   /**
-   * Takes a share of each epoch. The share is the indexes first, first + stride, first + 2 stride,
-   * ... With the same seed, stride loaders with first = 0 .. stride - 1 make together exactly the
-   * batches of one, but for what the remainder says.
+   * Takes a share of each epoch: the indexes first, first + stride, first + 2 stride, ... If stride
+   * loaders have the same seed and first = 0 .. stride - 1, they deliver together what one loader
+   * would deliver. Only {@code remainder} changes that.
    *
-   * <p>If the loaders start at a position of the whole ({@link Position#merge}), they share what is
-   * left of an epoch in the same way: each takes every stride-th of the batches that have not been
-   * delivered. So all must start at the same position.
+   * <p>If the loaders start at a position of the whole ({@link Position#merge}), they share in the
+   * same way what is left of each epoch: each takes every stride-th of the batches that have not
+   * been delivered. All must start at the same position.
    *
    * @param first 0 to stride - 1
    * @param stride how many shards there are, at most 2,147,483,647, and at most as many as an epoch
@@ -75,13 +75,14 @@ abstract class SequenceBuilder<B extends SequenceBuilder<B>> extends ScheduleBui
   /**
    * Allocates all memory and starts the threads.
    *
-   * <p>An element that the target leaves unwritten holds what an earlier batch left there. In the
-   * first batch of each host slot it is zero, and the loader logs a warning, once, that names it.
-   * Of integers of 8 and 16 bits only whole groups of 8 bytes are found: unwritten elements that
-   * share such a group with written ones hold any values. {@code -Dpentrough.checkFills=false}
-   * turns that check off. With {@code -Dpentrough.debug=true} the check is off too, and every host
-   * slot is filled with the byte 0xFF before its target runs. Such an element then shows in every
-   * batch: as NaN in any floating type, as -1 or the largest value in an integer.
+   * <p>If the target leaves an element unwritten, the element holds data of an earlier batch. The
+   * first batch of each host slot is checked for such elements: they are set to zero, and the
+   * loader logs one warning that names them. For integers of 8 or 16 bits the check finds only
+   * whole groups of 8 bytes. An unwritten element that shares a group with a written one holds any
+   * value. {@code -Dpentrough.checkFills=false} turns the check off. {@code -Dpentrough.debug=true}
+   * turns it off too, and fills every host slot with the byte 0xFF before its target runs.
+   * Unwritten elements then show in every batch: as NaN in any floating type, as -1 or the largest
+   * value in an integer.
    *
    * @return a running loader, to be closed by the caller
    * @throws io.pentrough.device.DeviceException if the device refuses memory, a stream or an event;

@@ -82,10 +82,10 @@ final class Skips {
   /** The batch of these bad samples is delivered, or left out: they are counted, and pending. */
   void leftOut(int epoch, long index, List<BadSample> bad) {
     stats.badSamples(bad.size());
-    EpochTarget told = target;
-    for (int i = 0; told != null && i < bad.size(); i++) {
+    EpochTarget listener = target;
+    for (int i = 0; listener != null && i < bad.size(); i++) {
       BadSample sample = bad.get(i);
-      report(() -> told.badSample(epoch, index, sample));
+      report(() -> listener.badSample(epoch, index, sample));
     }
   }
 

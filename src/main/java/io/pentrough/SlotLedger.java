@@ -8,14 +8,14 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It knows no threads, no memory and no waiting. {@link Core} is the lock around every call, and
  * its callers do the waiting; tests step it on one thread. Every method takes the time and either
- * makes one legal step or says that there is none.
+ * makes one legal step or returns that there is none.
  *
  * <p>Steps of one slot are its ring's. What takes from both rings, or moves the order on, is here.
  *
  * <pre>
  * host slot    FREE --claim--> FILLING --publish--> FILLED --startCopy--> COPYING --copied--> FREE
  *                                 |--fail---------> FAILED --takeFailure------------------> FREE
- *                                 |--markEmpty-----> EMPTY  --passOver---------------------> FREE
+ *                                 |--markEmpty-----> EMPTY  --freeEmpty--------------------> FREE
  *
  * device slot  FREE --startCopy--> COPYING --ready--> READY --take--> LEASED --release--> FREE
  *                                                                       |--poison--> POISONED --returned--> FREE
@@ -49,7 +49,7 @@ final class SlotLedger {
    *     as they get ready
    * @param mapped whether host slot and device slot of one number are the same memory; both rings
    *     then have one depth
-   * @param trace is told of each step
+   * @param trace records each step
    */
   SlotLedger(
       JobSource source,
@@ -97,10 +97,10 @@ final class SlotLedger {
   // ---- in the order of delivery
 
   /**
-   * Frees the slots that a consumer has reached and that bring no batch: empty ones, those behind
-   * the end of their epoch, and what was thrown there. True if there were any.
+   * Frees the slots that a consumer has reached and that bring no batch: empty ones, and those
+   * after the end of their epoch, whatever was thrown there. True if there were any.
    */
-  boolean passOver(long now) {
+  boolean freeEmpty(long now) {
     boolean any = false;
     for (HostSlot slot = host.nextEmpty(); slot != null; slot = host.nextEmpty()) {
       order.deliver(slot.sequence);

@@ -33,7 +33,7 @@ final class StageExecutor {
   private final StagePlan plan;
   private final @Nullable DeviceBuffer shared;
   private final List<DeviceBuffer> slots = new ArrayList<>();
-  private final StageWork[][] works;
+  private final StageWork[][] work;
   private final StageInvocation invocation;
 
   /** To be closed at the end, the latest first. */
@@ -44,7 +44,7 @@ final class StageExecutor {
   private StageExecutor(Device device, StagePlan plan, int depth) {
     this.device = device;
     this.plan = plan;
-    works = new StageWork[depth][plan.steps.size()];
+    work = new StageWork[depth][plan.steps.size()];
     stream = device.newStream();
     opened.push(stream);
     invocation = new StageInvocation(stream);
@@ -68,7 +68,7 @@ final class StageExecutor {
       }
       for (int number = 0; number < slots.size(); number++) {
         for (int i = 0; i < plan.steps.size(); i++) {
-          made.works[number][i] = made.prepare(plan.steps.get(i), number);
+          made.work[number][i] = made.prepare(plan.steps.get(i), number);
         }
       }
       return made;
@@ -95,7 +95,7 @@ final class StageExecutor {
    * @return null, or what a stage threw; the stages behind that one are not queued
    */
   @Nullable Throwable queue(DeviceSlot slot, DeviceSlotMemory memory) {
-    StageWork[] ofSlot = works[slot.number];
+    StageWork[] ofSlot = work[slot.number];
     for (int i = 0; i < ofSlot.length; i++) {
       StagePlan.Step step = plan.steps.get(i);
       try {

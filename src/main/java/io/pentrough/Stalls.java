@@ -19,7 +19,7 @@ final class Stalls {
   /** The loader has no job. */
   private boolean starved;
 
-  /** Slots handed over without a copy, and given back, that the consumer's work still uses. */
+  /** Mapped slots that were given back and that the consumer's work still uses. */
   private int slotsInUse;
 
   private boolean slotsHoldUp;
@@ -76,7 +76,7 @@ final class Stalls {
     copiesHeldUp.end(now);
   }
 
-  /** A slot handed over without a copy is given back, but the consumer's work still uses it. */
+  /** A mapped slot is given back, but the consumer's work still uses it. */
   void slotStillInUse(long now) {
     slotsInUse++;
     watchSlotsInUse(now);
@@ -114,7 +114,7 @@ final class Stalls {
   }
 
   /** The workers' waits for a job, summed. */
-  long joblessNanos() {
+  long workersStarvedNanos() {
     return workersWithoutJob.totalNanos();
   }
 

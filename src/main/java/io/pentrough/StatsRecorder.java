@@ -235,7 +235,7 @@ final class StatsRecorder {
     return new PipelineTimes(
         started ? now - startedAt : 0,
         stalls.idleNanos(),
-        stalls.joblessNanos(),
+        stalls.workersStarvedNanos(),
         copiesUnderWay.busyNanos(),
         stalls.heldUpNanos(),
         stagesAtWork.busyNanos(),

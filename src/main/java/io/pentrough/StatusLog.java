@@ -112,7 +112,7 @@ final class StatusLog {
             since.batches() / seconds,
             Units.bytes((long) (since.bytes() / seconds)),
             Units.percent(since.starvedShare()),
-            Units.percent(since.workerIdleShare() + since.workerJoblessShare()),
+            Units.percent(since.workerIdleShare() + since.workerStarvedShare()),
             Units.percent(since.copyBusyShare())));
     append(text, since.failures(), "failed");
     append(text, since.skips(), "skipped");

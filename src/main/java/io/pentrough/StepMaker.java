@@ -12,8 +12,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes steps of the batches of several loaders. One thread at a time does that. What it has got is
- * kept in the {@linkplain Lane lanes}, so if its time is over, it is there for whoever comes next.
+ * Makes steps of the batches of several loaders. One thread at a time does that. The batches that
+ * it has are kept in the {@linkplain Lane lanes}. If its time is over, the next thread finds them.
  *
  * <pre>
  *     lane 0   batch of step 4     below the highest: is given back, and the next one awaited

@@ -69,7 +69,7 @@ abstract class StreamCopies implements CopyStrategy {
     if (event == null) {
       core.time.park(this, atMostNanos);
       if (yields) {
-        // Whoever has woken this thread, maybe onto its own core, goes on before a copy keeps the
+        // The thread that woke this one, maybe onto its own core, goes on before a copy keeps the
         // core: a paced get + close then has a p99 of 132 us instead of 441 (memcpy-cnn).
         Thread.yield();
       }

@@ -54,7 +54,7 @@ record ThreadUsage(
     } catch (LinkageError e) {
       return unknown("the module java.management is not there");
     } catch (UnsupportedOperationException | SecurityException e) {
-      return unknown("the JVM refuses to tell it");
+      return unknown("the JVM does not report it");
     }
   }
 

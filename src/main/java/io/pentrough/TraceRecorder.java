@@ -104,12 +104,12 @@ final class TraceRecorder {
     }
   }
 
-  /** Whether there are batches that the Flight Recorder has not been told of. From any thread. */
+  /** Whether there are batches to report to the Flight Recorder. From any thread. */
   boolean hasUnreported() {
     return hasUnreported;
   }
 
-  /** Takes these batches; the caller tells it without the lock. */
+  /** Takes these batches; the caller reports them without the lock. */
   List<TraceEntry> takeUnreported() {
     List<TraceEntry> taken = unreported;
     unreported = new ArrayList<>();

@@ -34,10 +34,10 @@ final class WaitGuard {
       throw new AllSlotsHeldException(
           "this thread holds all "
               + slots
-              + " device slots and would wait for itself: close a batch first, or raise deviceSlots"
-              + " (a lease counts for the thread that got it; if others close yours, one slot more"
-              + " than they hold at once will do; a loop over batches() or epoch() that is left"
-              + " early holds its last batch until that is closed)");
+              + " device slots and would wait for itself: close a batch first, or raise deviceSlots."
+              + " A batch belongs to the thread that called get. If other threads close it,"
+              + " configure one more device slot than they hold at a time. A loop over batches() or"
+              + " epoch() that is left early holds its last batch until that is closed");
     }
   }
 }

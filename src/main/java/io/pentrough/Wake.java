@@ -1,6 +1,6 @@
 package io.pentrough;
 
-/** What whoever frees a host slot does for a worker that rests. */
+/** What the thread that frees a host slot does for a worker that rests. */
 enum Wake {
   /** Wakes one. */
   NOW,

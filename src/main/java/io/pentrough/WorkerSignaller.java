@@ -48,8 +48,8 @@ final class WorkerSignaller {
 
   /**
    * A host slot has got free, but the caller has no time to wake a worker: a wake takes some ten
-   * microseconds, and its batch is waited for. Whoever comes next does it, a consumer that closes
-   * or finds nothing, or the copy thread.
+   * microseconds, and its batch is waited for. The next thread that has time does it: a consumer
+   * that closes a batch or finds none, or the copy thread.
    */
   @SuppressWarnings("NonAtomicVolatileUpdate") // under the lock; others only look whether it is 0
   void wakeLater() {

@@ -101,7 +101,7 @@ public final class Abandons {
     if (use.contains("staged")) {
       builder.stage(Augmentation.builder(spec.array("x"), Layout.NYX).flip(Axis.X).build());
     }
-    if (use.contains("handed over")) {
+    if (use.contains("zero-copy")) {
       builder.zeroCopy(true);
     }
     if (use.contains("watched")) {

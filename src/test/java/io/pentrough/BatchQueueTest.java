@@ -186,7 +186,8 @@ class BatchQueueTest {
   }
 
   @Test
-  @DisplayName("workers of a dry queue wait for a job, not for a slot: the bottleneck is SUBMITTER")
+  @DisplayName(
+      "workers of a queue without jobs wait for one, not for a slot: the bottleneck is SUBMITTER")
   void dryQueue() throws Exception {
     SteppedTime time = new SteppedTime();
     try (BatchQueue queue = queue().workers(4).warnAfter(Duration.ofDays(1)).time(time).start()) {
@@ -200,9 +201,9 @@ class BatchQueueTest {
       LoaderStats before = queue.stats();
       time.pass(Duration.ofSeconds(10).toNanos());
       assertEquals(LoaderStats.Bottleneck.SUBMITTER, queue.stats().bottleneck());
-      LoaderStats dry = queue.stats().minus(before);
-      assertEquals(1, dry.workerJoblessShare());
-      assertEquals(0, dry.workerIdleShare());
+      LoaderStats starved = queue.stats().minus(before);
+      assertEquals(1, starved.workerStarvedShare());
+      assertEquals(0, starved.workerIdleShare());
       submit(queue);
       check(1, consumer.result());
     }

@@ -51,7 +51,7 @@ class BottleneckAnalysisTest {
       int workers,
       int cores,
       int idle,
-      int jobless,
+      int workersStarved,
       String evidence,
       List<Advice> advice,
       List<Integer> gains) {
@@ -161,7 +161,7 @@ class BottleneckAnalysisTest {
           stats.copyHeldUpShare(),
           stats.stageBusyShare(),
           stats.workerIdleShare(),
-          stats.workerJoblessShare()
+          stats.workerStarvedShare()
         }) {
       assertTrue(share >= 0 && share <= 1, stats::toString);
     }
@@ -178,7 +178,12 @@ class BottleneckAnalysisTest {
     Set<Integer> shown =
         new TreeSet<>(
             List.of(
-                told.starved, told.copying, told.heldUp, told.staging, told.idle, told.jobless));
+                told.starved,
+                told.copying,
+                told.heldUp,
+                told.staging,
+                told.idle,
+                told.workersStarved));
     FIGURE
         .matcher(told.evidence)
         .results()
@@ -220,16 +225,18 @@ class BottleneckAnalysisTest {
     }
     if (cures.contains(Cure.WORKERS)) {
       assertTrue(told.workers < told.cores, "no core for it: " + stats);
-      assertTrue(told.idle + told.jobless <= 50, "they rest: " + stats);
-      assertTrue(told.jobless == 0 || cures.contains(Cure.SUBMIT_AHEAD), "no job for it: " + stats);
+      assertTrue(told.idle + told.workersStarved <= 50, "they rest: " + stats);
+      assertTrue(
+          told.workersStarved == 0 || cures.contains(Cure.SUBMIT_AHEAD), "no job for it: " + stats);
     }
     if (cures.contains(Cure.SUBMIT_AHEAD)) {
-      assertTrue(stats.workerJoblessShare() > 0 || told.jobless > 0, "there are jobs: " + stats);
+      assertTrue(
+          stats.workerStarvedShare() > 0 || told.workersStarved > 0, "there are jobs: " + stats);
     }
     if (told.addsSlots()) {
       assertTrue(told.copying < 90 && told.staging < 90, "they are all needed: " + stats);
     }
-    int rest = told.idle + told.jobless;
+    int rest = told.idle + told.workersStarved;
     boolean rapid = // or nearly
         stats.elapsed().toNanos() / BottleneckAnalysis.RAPID_NANOS < stats.batches() * 2;
     switch (stats.bottleneck()) {
@@ -250,7 +257,7 @@ class BottleneckAnalysisTest {
         assertTrue(cures.contains(Cure.STAGES), stats::toString);
       }
       case SUBMITTER -> {
-        assertTrue(told.jobless >= 10 && told.jobless >= told.idle, stats::toString);
+        assertTrue(told.workersStarved >= 10 && told.workersStarved >= told.idle, stats::toString);
         assertTrue(cures.contains(Cure.SUBMIT_AHEAD), stats::toString);
       }
       case CONSUMER -> assertTrue(told.starved < 10 || told.heldUp >= 10 || rapid, stats::toString);

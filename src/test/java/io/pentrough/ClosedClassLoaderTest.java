@@ -81,8 +81,8 @@ class ClosedClassLoaderTest {
         "staged, loader forgotten",
         "staged, loader kept",
         "staged, loader kept, batch outlives",
-        "handed over, loader forgotten",
-        "handed over, loader kept, batch outlives",
+        "zero-copy, loader forgotten",
+        "zero-copy, loader kept, batch outlives",
         "watched, loader kept, batch kept",
         "queued, loader forgotten, batch lost",
         "queued, loader kept, batch kept");

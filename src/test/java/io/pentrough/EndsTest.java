@@ -92,7 +92,7 @@ class EndsTest {
     return Objects.requireNonNull(e.getCause());
   }
 
-  @ParameterizedTest(name = "{0} workers, ordered: {1}, handed over: {2}")
+  @ParameterizedTest(name = "{0} workers, ordered: {1}, zero-copy: {2}")
   @CsvSource({
     "1, true, false",
     "4, true, false",
@@ -102,7 +102,7 @@ class EndsTest {
     "4, false, true"
   })
   @DisplayName("I3: declared epochs, and those the target ends, come whole; then there is no more")
-  void wholeEpochs(int workers, boolean ordered, boolean handOver) throws Exception {
+  void wholeEpochs(int workers, boolean ordered, boolean zeroCopy) throws Exception {
     int[][] lengthsOfRuns = {{3}, {0}, {5, 0, 1, 7}, {0, 0, 2}, {1, 1, 1, 1, 1, 1, 1, 1}, {4, 0}};
     for (int[] lengths : lengthsOfRuns) {
       BackgroundLoader.Builder undeclared =
@@ -113,18 +113,18 @@ class EndsTest {
       for (int i = 0; i < cut.length; i++) {
         cut[i] = Math.min(5, cut[i]);
       }
-      assertAllCome(undeclared, ordered, handOver, places(lengths));
-      assertAllCome(atMostFive, ordered, handOver, places(cut));
+      assertAllCome(undeclared, ordered, zeroCopy, places(lengths));
+      assertAllCome(atMostFive, ordered, zeroCopy, places(cut));
     }
   }
 
   private static void assertAllCome(
-      BackgroundLoader.Builder builder, boolean ordered, boolean handOver, List<String> expected)
+      BackgroundLoader.Builder builder, boolean ordered, boolean zeroCopy, List<String> expected)
       throws Exception {
     if (!ordered) {
       builder.ordered(false);
     }
-    if (handOver) {
+    if (zeroCopy) {
       builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {
@@ -549,10 +549,10 @@ class EndsTest {
     }
   }
 
-  @ParameterizedTest(name = "handed over: {0}")
+  @ParameterizedTest(name = "zero-copy: {0}")
   @ValueSource(booleans = {false, true})
   @DisplayName("I5: what was made ahead is copied when the end before it gets known at last")
-  void endKnownLate(boolean handOver) throws Exception {
+  void endKnownLate(boolean zeroCopy) throws Exception {
     CountDownLatch claimed = new CountDownLatch(3);
     CountDownLatch beforeReset = new CountDownLatch(1);
     CountDownLatch overtaken = new CountDownLatch(1);
@@ -573,7 +573,7 @@ class EndsTest {
           endingAfter(1, 1).fill(out, context);
         };
     BackgroundLoader.Builder builder = loader(target).workers(3).hostSlots(6).epochs(2);
-    if (handOver) {
+    if (zeroCopy) {
       builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {

@@ -51,19 +51,19 @@ class FaultsTest {
     log.close();
   }
 
-  @ParameterizedTest(name = "hand-over {0}")
+  @ParameterizedTest(name = "zero-copy: {0}")
   @ValueSource(booleans = {false, true})
   @DisplayName("I5, I6: whatever call fails, its cause arrives, nothing hangs, nothing stays live")
-  void everyCallInTurn(boolean handOver) throws Exception {
+  void everyCallInTurn(boolean zeroCopy) throws Exception {
     List<String> names = new ArrayList<>(AT_START);
     names.addAll(AT_WORK);
     names.addAll(AT_THE_END);
     names.addAll(
-        handOver ? List.of("map") : List.of("allocate", "waitFor", "copyToDevice", "close memory"));
+        zeroCopy ? List.of("map") : List.of("allocate", "waitFor", "copyToDevice", "close memory"));
     for (String name : names) {
       for (boolean error : new boolean[] {false, true}) {
         int nth = 1;
-        while (new Run(name, nth, error, handOver).sprung()) {
+        while (new Run(name, nth, error, zeroCopy).sprung()) {
           nth++;
         }
         assertTrue(nth > 1, name + " was never called");
@@ -75,16 +75,16 @@ class FaultsTest {
   private final class Run {
     private final String call;
     private final Throwable fault;
-    private final boolean handOver;
+    private final boolean zeroCopy;
     private final ScriptedDevice device = new ScriptedDevice();
     private final AtomicBoolean closing = new AtomicBoolean();
     private final AtomicBoolean sprungInClose = new AtomicBoolean();
     private final Trigger trigger;
     private final List<Throwable> surfaced = new ArrayList<>();
 
-    Run(String call, int nth, boolean error, boolean handOver) throws Exception {
+    Run(String call, int nth, boolean error, boolean zeroCopy) throws Exception {
       this.call = call;
-      this.handOver = handOver;
+      this.zeroCopy = zeroCopy;
       String message = call + ", number " + nth + (error ? " (an Error)" : "");
       fault = error ? new Error(message) : new DeviceException(message);
       trigger =
@@ -98,7 +98,7 @@ class FaultsTest {
       try {
         live();
       } catch (Throwable t) {
-        throw new AssertionError(message + (handOver ? ", handed over" : ""), t);
+        throw new AssertionError(message + (zeroCopy ? ", zero-copy" : ""), t);
       }
     }
 
@@ -118,7 +118,7 @@ class FaultsTest {
                   })
               .hostSlots(2)
               .deviceSlots(2);
-      if (handOver) {
+      if (zeroCopy) {
         builder.zeroCopy(true);
       }
       BackgroundLoader loader;
@@ -181,8 +181,8 @@ class FaultsTest {
       }
       if (sprung() && !sprungInClose.get()) {
         assertTrue(log.thrown().contains(fault), "the log says why the loader broke");
-        // The last slots handed over come back when nobody calls get any more.
-        assertTrue(!surfaced.isEmpty() || (handOver && call.equals("isComplete")), "silence");
+        // The last mapped slots come back when nobody calls get any more.
+        assertTrue(!surfaced.isEmpty() || (zeroCopy && call.equals("isComplete")), "silence");
       }
     }
 
@@ -492,14 +492,14 @@ class FaultsTest {
         1, device.calls("copyToDevice").stream().filter(c -> c.with().contains(memory)).count());
   }
 
-  @ParameterizedTest(name = "hand-over {0}")
+  @ParameterizedTest(name = "zero-copy: {0}")
   @ValueSource(booleans = {false, true})
   @DisplayName("I6: a lost slot whose stream cannot be asked stays live, and is named")
-  void recordAndSynchronizeFail(boolean handOver) throws Exception {
+  void recordAndSynchronizeFail(boolean zeroCopy) throws Exception {
     ScriptedDevice device = new ScriptedDevice();
     DeviceException cause = new DeviceException("no mark");
     BackgroundLoader.Builder builder = Bench.loader(device, new Numbers());
-    BackgroundLoader loader = (handOver ? builder.zeroCopy(true) : builder).start();
+    BackgroundLoader loader = (zeroCopy ? builder.zeroCopy(true) : builder).start();
     DeviceBatch batch = Bench.get(loader, device.heldStream("consumer"));
     String memory = batch.array(0).buffer().toString();
     failNext(device, "record on consumer", cause);

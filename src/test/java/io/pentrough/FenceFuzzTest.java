@@ -95,11 +95,11 @@ class FenceFuzzTest {
       if (random.nextInt(3) == 0) {
         builder.ordered(false);
       }
-      boolean handOver = random.nextInt(5) == 0;
-      if (handOver) {
+      boolean zeroCopy = random.nextInt(5) == 0;
+      if (zeroCopy) {
         builder.zeroCopy(true);
       }
-      boolean staged = !handOver && random.nextInt(3) == 0;
+      boolean staged = !zeroCopy && random.nextInt(3) == 0;
       if (staged) {
         builder.stage(new Look());
       }
@@ -108,7 +108,7 @@ class FenceFuzzTest {
       for (int i = 0; i < 3; i++) {
         consumers.add(device.heldStream("consumer-" + i));
       }
-      steps.add((handOver ? "handed over" : staged ? "staged" : "copied"));
+      steps.add((zeroCopy ? "zero-copy" : staged ? "staged" : "copied"));
     }
 
     void run() throws Exception {

@@ -244,7 +244,7 @@ final class Fences {
   }
 
   /** I1 where there is no copy: the host writes a slot only behind the consumer's work. */
-  static void checkHandOver(ScriptedDevice device) throws Exception {
+  static void checkZeroCopy(ScriptedDevice device) throws Exception {
     ScriptedDevice.Stream consumer = device.heldStream("consumer");
     Numbers target = new Numbers();
     try (BackgroundLoader loader =

@@ -42,9 +42,9 @@ class FencesTest {
   }
 
   @Test
-  @DisplayName("I1: no worker gets a slot handed over before its consumer's queued work has run")
-  void handOverFence() throws Exception {
-    Fences.checkHandOver(device);
+  @DisplayName("I1: no worker gets a mapped slot before its consumer's queued work has run")
+  void zeroCopyFence() throws Exception {
+    Fences.checkZeroCopy(device);
     assertEquals(List.of(), device.calls("copyToDevice"), "copies");
     assertEquals(List.of(), device.calls("allocate"), "device memory");
     Bench.assertAllGone(device);
@@ -174,8 +174,8 @@ class FencesTest {
   }
 
   @Test
-  @DisplayName("a batch handed over lies where the target wrote it, and costs no copy")
-  void handOverIsInPlace() throws Exception {
+  @DisplayName("a zero-copy batch lies where the target wrote it, and costs no copy")
+  void zeroCopyIsInPlace() throws Exception {
     try (BackgroundLoader loader = Bench.loader(device, new Numbers()).zeroCopy(true).start()) {
       for (int i = 0; i < 20; i++) {
         try (DeviceBatch batch = Bench.get(loader)) {
@@ -270,9 +270,9 @@ class FencesTest {
 
   @ParameterizedTest
   @EnumSource(names = {"ALWAYS_COMPLETE", "MARKED_TOO_EARLY"})
-  @DisplayName("the check of I1 finds a missing fence behind a slot handed over")
-  void handOverFenceBroken(Sabotage broken) {
-    assertThrows(AssertionError.class, () -> Fences.checkHandOver(ScriptedDevice.with(broken)));
+  @DisplayName("the check of I1 finds a missing fence behind a mapped slot")
+  void zeroCopyFenceBroken(Sabotage broken) {
+    assertThrows(AssertionError.class, () -> Fences.checkZeroCopy(ScriptedDevice.with(broken)));
     Bench.assertNoThreads();
   }
 

@@ -140,7 +140,7 @@ final class FromElektronn2Samples {
     } catch (BatchTimeoutException e) {
       log(e.getMessage()); // nothing is lost: the next get waits for the same batch
     } catch (TargetException e) {
-      log(e.index() + ": " + e.getCause()); // the next get delivers the batch behind it
+      log(e.index() + ": " + e.getCause()); // the next get delivers the batch after it
     }
     // [/get]
   }

@@ -68,14 +68,14 @@ class HeapPerBatchTest {
   private enum Mode {
     ORDERED,
     UNORDERED,
-    HANDED_OVER,
+    ZERO_COPY,
     STAGED,
     /** Of 1,001 samples, so that every 251st batch is a partial one of another epoch. */
     DATASET,
     /** Likewise, from a cache, in which an epoch's last few samples are not. */
     CACHED,
     /** Likewise, but the last batch is filled up, and nothing is copied. */
-    DATASET_HANDED_OVER,
+    DATASET_ZERO_COPY,
     /** Rows are as long as the batch's longest sample. */
     SEQUENCES
   }
@@ -164,7 +164,7 @@ class HeapPerBatchTest {
           switch (mode) {
             case DATASET -> Batches.of(SAMPLES, 4).shuffled();
             case CACHED -> Batches.of(cached, 4).shuffled();
-            case DATASET_HANDED_OVER -> Batches.of(SAMPLES, 4).shuffled().lastBatch(LastBatch.PAD);
+            case DATASET_ZERO_COPY -> Batches.of(SAMPLES, 4).shuffled().lastBatch(LastBatch.PAD);
             case SEQUENCES ->
                 Batches.of(SAMPLES_OF_ANY_LENGTH, 4)
                     .shuffled()
@@ -179,7 +179,7 @@ class HeapPerBatchTest {
       switch (mode) {
         case ORDERED, DATASET, CACHED, SEQUENCES -> {}
         case UNORDERED -> builder.ordered(false);
-        case HANDED_OVER, DATASET_HANDED_OVER -> builder.zeroCopy(true);
+        case ZERO_COPY, DATASET_ZERO_COPY -> builder.zeroCopy(true);
         case STAGED -> builder.stage(new Expand());
       }
       try (BackgroundLoader loader = builder.start()) {

@@ -322,7 +322,7 @@ class HostBatchTest {
     assertMessage(
         IllegalArgumentException.class,
         "3 bytes are not a whole number of elements of array 'points', which takes 2 bytes each:"
-            + " set the source's limit behind a whole element",
+            + " set the source's limit after a whole element",
         () -> points.set(0, ByteBuffer.allocate(3)));
   }
 

@@ -246,7 +246,7 @@ class InferTest {
     Asked asked = new Asked(3);
     assertRefused(
         source(asked, declared).startAt(Position.parse(String.valueOf(end))),
-        declared ? "behind the last batch of 2 epochs" : "no arrays at index 3 of epoch 1",
+        declared ? "after the last batch of 2 epochs" : "no arrays at index 3 of epoch 1",
         "nothing");
     assertEquals(declared ? List.of() : List.of("1.3"), asked.places);
   }
@@ -274,7 +274,8 @@ class InferTest {
   }
 
   @Test
-  @DisplayName("epochs without a batch are passed over until there is something to infer from")
+  @DisplayName(
+      "epochs without a batch: the arrays are inferred from the first batch of a later one")
   void emptyEpochsFirst() throws Exception {
     ArraySource source =
         context -> {

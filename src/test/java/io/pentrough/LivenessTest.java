@@ -47,10 +47,10 @@ class LivenessTest {
     return TestDevice.bytes(batch.array(0).buffer()).getLong(0);
   }
 
-  @ParameterizedTest(name = "ordered: {0}, handed over: {1}")
+  @ParameterizedTest(name = "ordered: {0}, zero-copy: {1}")
   @CsvSource({"true, false", "false, false", "true, true", "false, true"})
   @DisplayName("I3, I5: 8 workers and 3 consumers get 10,000 batches through one slot each")
-  void narrowestRings(boolean ordered, boolean handOver) throws Exception {
+  void narrowestRings(boolean ordered, boolean zeroCopy) throws Exception {
     int batches = TestDevice.effort(10_000);
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(
@@ -62,7 +62,7 @@ class LivenessTest {
     if (!ordered) {
       builder.ordered(false);
     }
-    if (handOver) {
+    if (zeroCopy) {
       builder.zeroCopy(true);
     }
     Set<Long> told = ConcurrentHashMap.newKeySet();
@@ -88,7 +88,7 @@ class LivenessTest {
       assertEquals(batches, loader.stats().batches());
     }
     assertEquals(batches, told.size());
-    assertTrue(!ordered || told.stream().allMatch(index -> index < batches), "passed over one");
+    assertTrue(!ordered || told.stream().allMatch(index -> index < batches), "one is missing");
   }
 
   @Test

@@ -129,7 +129,7 @@ class LoaderFuzzTest {
 
     // The configuration.
     private final boolean ordered;
-    private final boolean handOver;
+    private final boolean zeroCopy;
     private final boolean staged;
     private final int workers;
     private final int hostSlots;
@@ -181,12 +181,12 @@ class LoaderFuzzTest {
       boolean playsStage = random.nextInt(3) == 0;
       device = new SlowDevice(inner, seed, random.nextInt(4) > 0, playsStage);
       ordered = random.nextInt(3) > 0;
-      handOver = random.nextInt(4) == 0;
-      staged = !handOver && !playsStage && random.nextInt(3) == 0;
+      zeroCopy = random.nextInt(4) == 0;
+      staged = !zeroCopy && !playsStage && random.nextInt(3) == 0;
       workers = 1 + random.nextInt(8);
       hostSlots = 1 + random.nextInt(6);
       deviceSlots = 1 + random.nextInt(4);
-      depth = handOver ? hostSlots + deviceSlots : deviceSlots;
+      depth = zeroCopy ? hostSlots + deviceSlots : deviceSlots;
       consumerCount = 1 + random.nextInt(3);
       fails = random.nextInt(2) == 0;
       blocks = random.nextInt(4) == 0;
@@ -218,7 +218,7 @@ class LoaderFuzzTest {
       if (!ordered) {
         builder.ordered(false);
       }
-      if (handOver) {
+      if (zeroCopy) {
         builder.zeroCopy(true);
       }
       if (staged) {
@@ -466,7 +466,7 @@ class LoaderFuzzTest {
     private void checkNothingIsMissing(Consumer last) throws Exception {
       long highest = told.keySet().stream().mapToLong(index -> index).max().orElse(0);
       if (ordered) {
-        assertEquals(highest + 1, Math.max(1, told.size()), "I3: indexes were passed over");
+        assertEquals(highest + 1, Math.max(1, told.size()), "I3: indexes are missing");
       }
       for (int i = 0; i < DeliveredWindow.SIZE && lowestUntold() <= highest; i++) {
         last.getPatiently();
@@ -555,7 +555,7 @@ class LoaderFuzzTest {
     @Override
     public String toString() {
       return (ordered ? "ordered" : "unordered")
-          + (handOver ? ", handed over" : "")
+          + (zeroCopy ? ", zero-copy" : "")
           + (staged ? ", staged" : "")
           + (ballast > 0 ? ", slots of %d KiB".formatted(content.spec.slotBytes() >> 10) : "")
           + (fails ? ", failing" : "")
@@ -762,7 +762,7 @@ class LoaderFuzzTest {
         if (ordered) {
           assertTrue(index > lastTold, () -> "I3: " + index + " after " + lastTold);
           if (consumerCount == 1 && number == 0) {
-            assertEquals(lastTold + 1, index, "I3: indexes were passed over");
+            assertEquals(lastTold + 1, index, "I3: indexes are missing");
           }
           lastTold = index;
         }

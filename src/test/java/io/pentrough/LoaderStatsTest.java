@@ -386,8 +386,8 @@ class LoaderStatsTest {
     recorder.stalls.workerBusy(at(800));
     LoaderStats stats = recorder.snapshot(at(1000));
     assertEquals((100 + 50 + 100) / 2000.0, stats.workerIdleShare());
-    assertEquals((600 + 300) / 2000.0, stats.workerJoblessShare());
-    assertEquals((200 + 200) / 1000.0, stats.minus(before).workerJoblessShare());
+    assertEquals((600 + 300) / 2000.0, stats.workerStarvedShare());
+    assertEquals((200 + 200) / 1000.0, stats.minus(before).workerStarvedShare());
     assertEquals(600 * MS, recorder.stalls.starvedNanos(at(1000)));
   }
 
@@ -402,18 +402,18 @@ class LoaderStatsTest {
     "800,   0, 700, 500, SUBMITTER",
     " 99,   0, 900, 100, CONSUMER",
   })
-  void theBottleneckOfADryQueue(
-      long starved, long idle, long jobless, long copyBusy, Bottleneck bottleneck) {
-    LoaderStats stats = dryStats(starved, idle, jobless, copyBusy);
+  void theBottleneckOfAQueueWithoutJobs(
+      long starved, long idle, long workersStarved, long copyBusy, Bottleneck bottleneck) {
+    LoaderStats stats = statsWithoutJobs(starved, idle, workersStarved, copyBusy);
     assertEquals(bottleneck, stats.bottleneck());
     assertTrue(
-        stats.toString().contains("for a slot and " + jobless / 10 + " % for a job"),
+        stats.toString().contains("for a slot and " + workersStarved / 10 + " % for a job"),
         stats::toString);
   }
 
   @Test
   void theAdviceForADryQueue() {
-    String text = dryStats(800, 100, 600, 100).toString();
+    String text = statsWithoutJobs(800, 100, 600, 100).toString();
     assertTrue(
         text.contains("workers (2 on 2 cores) waiting for a slot 10 %, without a job 60 %"), text);
     assertTrue(
@@ -426,14 +426,15 @@ class LoaderStatsTest {
         text);
   }
 
-  private LoaderStats dryStats(long starved, long idle, long jobless, long copyBusy) {
+  private LoaderStats statsWithoutJobs(
+      long starved, long idle, long workersStarved, long copyBusy) {
     recorder.started(at(0));
     recorder.firstReady(at(0));
     recorder.stalls.workerIdle(at(0));
     recorder.stalls.workerIdle(at(0));
     recorder.stalls.starved(true, at(idle));
-    recorder.stalls.workerBusy(at(idle + jobless));
-    recorder.stalls.workerBusy(at(idle + jobless));
+    recorder.stalls.workerBusy(at(idle + workersStarved));
+    recorder.stalls.workerBusy(at(idle + workersStarved));
     recorder.consumerStarving(at(0));
     recorder.consumerFed(at(starved));
     recorder.copyStarted(at(0));

@@ -150,14 +150,14 @@ class MemoryFuzzTest {
     int workers = 1 + random.nextInt(4);
     int hostSlots = random.nextInt(5);
     int deviceSlots = 1 + random.nextInt(4);
-    boolean handOver = random.nextInt(3) == 0;
+    boolean zeroCopy = random.nextInt(3) == 0;
 
     long slotBytes = slotBytes(spec) + (kind == Kind.QUEUE ? random.nextInt(1_000) : 0);
     int host = hostSlots == 0 ? workers + 2 : hostSlots;
     long total = slotBytes * (host + deviceSlots);
     int both = host + deviceSlots;
     MemoryPlan plan =
-        handOver
+        zeroCopy
             ? new MemoryPlan(both, slotBytes, both, 0, 0)
             : new MemoryPlan(host, slotBytes, deviceSlots, slotBytes, 0);
     assertEquals(total, plan.totalBytes());
@@ -171,7 +171,7 @@ class MemoryFuzzTest {
                     .deviceSlots(deviceSlots)
                     .memoryBudget(budget);
             builder = hostSlots == 0 ? builder : builder.hostSlots(hostSlots);
-            builder.zeroCopy(handOver);
+            builder.zeroCopy(zeroCopy);
             assertEquals(plan, builder.plan());
             BatchQueue queue = builder.start();
             queue.submit(spec, ZEROS);
@@ -184,7 +184,7 @@ class MemoryFuzzTest {
             builder = BackgroundLoader.builder(device, spec, ZEROS);
           }
           builder.workers(workers).deviceSlots(deviceSlots).memoryBudget(budget);
-          builder.zeroCopy(handOver);
+          builder.zeroCopy(zeroCopy);
           if (hostSlots > 0) {
             builder.hostSlots(hostSlots);
           }

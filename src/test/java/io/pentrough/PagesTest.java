@@ -159,7 +159,8 @@ class PagesTest {
           "noMore",
           "shared",
           "twin",
-          "unordered");
+          "unordered",
+          "workerJoblessShare");
 
   /** The variables of the pages' prose. */
   private static final Map<String, String> VARIABLES =

@@ -122,13 +122,13 @@ class PartialBatchTest {
     assertEquals(elements, array.elements(), name);
   }
 
-  @ParameterizedTest(name = "handed over: {0}")
+  @ParameterizedTest(name = "zero-copy: {0}")
   @ValueSource(booleans = {false, true})
   @DisplayName("I4: only rows that count have a shape, and zeros lie behind them in the buffer")
-  void rowsThatCount(boolean handOver) throws Exception {
+  void rowsThatCount(boolean zeroCopy) throws Exception {
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(device, SPEC, PartialBatchTest::fill).workers(2);
-    if (handOver) {
+    if (zeroCopy) {
       builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {

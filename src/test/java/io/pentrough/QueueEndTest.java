@@ -176,14 +176,14 @@ class QueueEndTest {
 
   @Test
   @DisplayName("workers of an ended queue do not wait for jobs: the loop is what takes time")
-  void notJoblessAfterTheEnd() throws Exception {
+  void notStarvedAfterTheEnd() throws Exception {
     try (BatchQueue queue = queue().start()) {
       submit(queue);
       Numbered.check(0, queue.get(patience()));
       queue.endSubmissions();
       LoaderStats before = queue.stats();
       until("some time to pass", () -> queue.stats().minus(before).elapsed().toNanos() > 1000);
-      assertEquals(0, queue.stats().minus(before).workerJoblessShare());
+      assertEquals(0, queue.stats().minus(before).workerStarvedShare());
     }
   }
 

@@ -156,7 +156,7 @@ class QueueFuzzTest {
     private final DeviceException fault = new DeviceException("drawn");
     private final boolean faults;
     private final boolean interrupts;
-    private final boolean handOver;
+    private final boolean zeroCopy;
     private final boolean failing;
     private final int retries;
     private final boolean skips;
@@ -187,7 +187,7 @@ class QueueFuzzTest {
       random = new Random(seed * 0x9E3779B97F4A7C15L);
       faults = random.nextInt(5) == 0 && !TestDevice.IS_CUDA; // the scripted device has them
       interrupts = random.nextBoolean();
-      handOver = random.nextInt(4) == 0;
+      zeroCopy = random.nextInt(4) == 0;
       failing = random.nextBoolean();
       retries = random.nextBoolean() ? 2 : 0;
       skips = retries == 0 && random.nextBoolean();
@@ -208,7 +208,7 @@ class QueueFuzzTest {
               .capacity(capacity)
               .closeTimeout(random.nextInt(3) == 0 ? Duration.ZERO : patience())
               .onFailure(policy());
-      queue = (handOver ? builder.zeroCopy(true) : builder).start();
+      queue = (zeroCopy ? builder.zeroCopy(true) : builder).start();
       if (faults) {
         List<String> calls = List.of("copyToDevice", "record", "isComplete", "newEvent", "waitFor");
         scripted.on(

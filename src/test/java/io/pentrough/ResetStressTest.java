@@ -113,7 +113,7 @@ class ResetStressTest {
               index = e.index();
             }
             assertTrue(told.add(index), "I3: told twice");
-            assertTrue(!ordered || index == told.size() - 1, "I3: passed over one");
+            assertTrue(!ordered || index == told.size() - 1, "I3: one is missing");
           }
           awaitUnread(told, callsBeforeReset);
           if (random.nextInt(3) == 0) {

@@ -14,7 +14,7 @@ import java.util.List;
 final class SequenceSamples {
 
   // [texts]
-  /** Texts as token ids, one text behind the other in a mapped file, and a class for each text. */
+  /** Texts as token ids, one text after the other in a mapped file, and a class for each text. */
   record Texts(IntBuffer tokens, List<Integer> begins, List<Integer> classes) implements Dataset {
     @Override
     public long size() {

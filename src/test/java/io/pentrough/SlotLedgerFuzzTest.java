@@ -71,7 +71,7 @@ class SlotLedgerFuzzTest {
   private static final class Run {
     private final Random random;
     private final boolean ordered;
-    private final boolean handOver;
+    private final boolean zeroCopy;
     private final int workers;
     private final int hostDepth;
     private final int deviceDepth;
@@ -112,18 +112,18 @@ class SlotLedgerFuzzTest {
     Run(int seed) {
       random = new Random(seed);
       ordered = random.nextInt(3) > 0;
-      handOver = random.nextInt(4) == 0;
+      zeroCopy = random.nextInt(4) == 0;
       workers = 1 + random.nextInt(5);
       int host = 1 + random.nextInt(5);
       int device = 1 + random.nextInt(4);
-      hostDepth = handOver ? host + device : host;
-      deviceDepth = handOver ? host + device : device;
+      hostDepth = zeroCopy ? host + device : host;
+      deviceDepth = zeroCopy ? host + device : device;
       withEnds = random.nextInt(2) == 0;
       schedule = Schedules.schedule(Schedule.ENDLESS, withEnds ? 1_000_000 : 1, 0, 1);
       ledger =
-          new SlotLedger(schedule, hostDepth, deviceDepth, ordered, handOver, new TraceRecorder(4));
+          new SlotLedger(schedule, hostDepth, deviceDepth, ordered, zeroCopy, new TraceRecorder(4));
       hostMemory = new Content[hostDepth];
-      deviceMemory = handOver ? hostMemory : new Content[deviceDepth];
+      deviceMemory = zeroCopy ? hostMemory : new Content[deviceDepth];
     }
 
     void step() {
@@ -215,7 +215,7 @@ class SlotLedgerFuzzTest {
       assertFalse(copies.contains(to), "two copies into one slot");
       assertFalse(
           arrived.contains(to), "a copy into a slot whose last one is not known to be over");
-      if (!handOver) {
+      if (!zeroCopy) {
         copies.add(to);
         if (random.nextInt(12) == 0) {
           failStage(to); // the copier queues the stages before it says that the copy is queued
@@ -278,7 +278,7 @@ class SlotLedgerFuzzTest {
 
     /** True if something was told. */
     private boolean take() {
-      ledger.passOver(now);
+      ledger.freeEmpty(now);
       long sequence = ledger.order.lowestOpen();
       Failure failure = ledger.takeFailure(now);
       if (failure != null) {
@@ -371,7 +371,7 @@ class SlotLedgerFuzzTest {
                   ? new Place(expected.epoch + 1, 0)
                   : new Place(expected.epoch, expected.index + 1);
         }
-        assertEquals(expected, place, "I3: out of order, or passed over");
+        assertEquals(expected, place, "I3: out of order, or left out");
         expected = new Place(place.epoch, place.index + 1);
       }
     }
@@ -393,13 +393,13 @@ class SlotLedgerFuzzTest {
       }
       assertTrue(slot.closeLease(slot.lease()), "a lease is closed twice");
       ledger.device.release(slot, now);
-      assertEquals(handOver || isUnderCopy(slot), slot.state == DeviceSlot.State.RETURNING);
-      if (handOver) {
+      assertEquals(zeroCopy || isUnderCopy(slot), slot.state == DeviceSlot.State.RETURNING);
+      if (zeroCopy) {
         returning.put(slot, content);
       }
     }
 
-    /** Handed over without a copy: the consumer's kernels read the batch as late as this. */
+    /** A mapped slot: the consumer's kernels read the batch as late as this. */
     private void completeReturn() {
       if (returning.isEmpty()) {
         return;
@@ -532,7 +532,7 @@ class SlotLedgerFuzzTest {
     public String toString() {
       return (ordered ? "ordered" : "unordered")
           + (withEnds ? " with ends" : "")
-          + (handOver ? ", handed over, " : ", ")
+          + (zeroCopy ? ", zero-copy, " : ", ")
           + workers
           + " workers, "
           + hostDepth

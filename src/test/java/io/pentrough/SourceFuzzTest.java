@@ -114,7 +114,7 @@ class SourceFuzzTest {
     final boolean ordered;
     final boolean declared;
     final boolean inferred;
-    final boolean handOver;
+    final boolean zeroCopy;
     final boolean faults;
     final boolean interrupts;
     final int consumers;
@@ -131,7 +131,7 @@ class SourceFuzzTest {
       ordered = random.nextBoolean();
       declared = random.nextBoolean();
       inferred = random.nextInt(3) == 0;
-      handOver = random.nextInt(4) == 0;
+      zeroCopy = random.nextInt(4) == 0;
       faults = random.nextInt(4) == 0 && !TestDevice.IS_CUDA; // the scripted device has them
       interrupts = random.nextBoolean();
       consumers = 1 + random.nextInt(3);
@@ -168,7 +168,7 @@ class SourceFuzzTest {
       return (ordered ? "ordered" : "unordered")
           + (declared ? ", declared" : "")
           + (inferred ? ", inferred" : "")
-          + (handOver ? ", handed over" : "")
+          + (zeroCopy ? ", zero-copy" : "")
           + (faults ? ", faults" : "")
           + (interrupts ? ", interrupts" : "")
           + ", %s, epochs of %s, shard %d of %d, %d consumers, %d device slots"
@@ -354,7 +354,7 @@ class SourceFuzzTest {
         if (!draw.ordered) {
           builder.ordered(false);
         }
-        if (draw.handOver) {
+        if (draw.zeroCopy) {
           builder.zeroCopy(true);
         }
         if (position != null) {

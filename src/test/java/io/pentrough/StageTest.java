@@ -680,7 +680,7 @@ class StageTest {
             arrays.makes("more", DType.INT8, 1);
           }
         };
-    assertForeign("other arrays behind the stages (", loader(another), position);
+    assertForeign("other arrays after the stages (", loader(another), position);
   }
 
   private static void assertForeign(

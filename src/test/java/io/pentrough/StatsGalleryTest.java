@@ -110,7 +110,7 @@ class StatsGalleryTest {
     int workers = exhibit.workers();
     int cores = Integer.parseInt(shown.group(6));
     int idle = share(shown, 7);
-    int jobless = share(shown, 8);
+    int workersStarved = share(shown, 8);
     StatsRecorder recorder = new StatsRecorder(workers, cores, exhibit.hostSlots(), 3);
     recorder.started(0);
     recorder.firstReady(0);
@@ -143,9 +143,9 @@ class StatsGalleryTest {
       recorder.stalls.workerIdle(0);
     }
     long busyAt = nanos(idle, elapsed);
-    if (jobless >= 0) {
+    if (workersStarved >= 0) {
       recorder.stalls.starved(true, busyAt);
-      busyAt += nanos(jobless, elapsed);
+      busyAt += nanos(workersStarved, elapsed);
     }
     for (int i = 0; i < workers; i++) {
       recorder.stalls.workerBusy(busyAt);

@@ -419,7 +419,7 @@ class TraceTest {
   @DisplayName("a queue: the jobs' numbers, and when a worker began to wait for one")
   void queue() throws Exception {
     try (BatchQueue queue = BatchQueue.builder(device, 1024).time(time).warnAfter(LONG).start()) {
-      until("the worker waits", () -> queue.stats().workerJoblessShare() > 0);
+      until("the worker waits", () -> queue.stats().workerStarvedShare() > 0);
       time.pass(HOUR);
       queue.submit(Numbered.SPEC, Numbered::fill);
       queue.get().close();

@@ -86,13 +86,13 @@ class VariableArrayTest {
     }
   }
 
-  @ParameterizedTest(name = "handed over: {0}")
+  @ParameterizedTest(name = "zero-copy: {0}")
   @ValueSource(booleans = {false, true})
   @DisplayName("I4: every lease has the shapes and bytes of its own batch, while others are made")
-  void shapesAndBytes(boolean handOver) throws Exception {
+  void shapesAndBytes(boolean zeroCopy) throws Exception {
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(device, SPEC, VariableArrayTest::fill).workers(2).deviceSlots(4);
-    if (handOver) {
+    if (zeroCopy) {
       builder.zeroCopy(true);
     }
     try (BackgroundLoader loader = builder.start()) {

@@ -17,7 +17,7 @@ final class ChunkFilters {
   private static final int LZF = 32000;
   private static final int LZ4 = 32004;
 
-  /** Filters that are known by name only. */
+  /** Filters of which only the name is known. */
   private static final Map<Integer, String> OTHERS =
       Map.of(
           4,

@@ -340,7 +340,7 @@ final class ChunkIndex {
     }
 
     /**
-     * Reads a block of entries; those of one that does not exist are passed over.
+     * Reads a block of entries; those of one that does not exist are left out.
      *
      * @param parent holds a bit for each page, whether it exists
      * @param firstBit the one for the first page of this block

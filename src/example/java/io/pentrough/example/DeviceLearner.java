@@ -35,7 +35,7 @@ final class DeviceLearner implements Learner {
   private final DeviceBuffer ring;
   private final Loss[] underWay = new Loss[RING];
   private int learned;
-  private int told;
+  private int reported;
 
   /** Where a loss arrives: pinned memory that no other copy uses. */
   private final class Loss {
@@ -91,8 +91,8 @@ final class DeviceLearner implements Learner {
 
   @Override
   public void learn(DeviceBatch batch, float learningRate) {
-    if (learned - told == RING) { // only if the loader had more device slots
-      tell();
+    if (learned - reported == RING) { // only if the loader had more device slots
+      report();
     }
     int slot = learned % RING;
     network.train(
@@ -106,23 +106,23 @@ final class DeviceLearner implements Learner {
     stream.copyToHost(ring, (long) slot * Float.BYTES, loss.pinned, 0, Float.BYTES);
     stream.record(loss.arrived);
     learned++;
-    while (told < learned && underWay[told % RING].arrived.isComplete()) {
-      tell();
+    while (reported < learned && underWay[reported % RING].arrived.isComplete()) {
+      report();
     }
   }
 
   /** The oldest loss under way; waits for it. */
-  private void tell() {
-    Loss loss = underWay[told % RING];
+  private void report() {
+    Loss loss = underWay[reported % RING];
     loss.arrived.synchronize();
     losses.loss(loss.value.get(0));
-    told++;
+    reported++;
   }
 
   @Override
   public void settle() {
-    while (told < learned) {
-      tell();
+    while (reported < learned) {
+      report();
     }
     network.download();
   }

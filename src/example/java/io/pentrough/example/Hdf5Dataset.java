@@ -75,7 +75,7 @@ final class Hdf5Dataset {
   /**
    * A filter that chunks have been through.
    *
-   * @param parameter the first of what it was told when they were written; 0 if that is nothing
+   * @param parameter the first of its parameters when they were written; 0 if it has none
    */
   record Filter(int id, String name, int parameter) {}
 

@@ -279,7 +279,7 @@ final class Options {
    * Opens the device that was asked for. Where nobody asked for CUDA and there is no cuBLAS for the
    * network, it is the host.
    *
-   * @param err told of that
+   * @param err receives the message about that
    */
   Device openDevice(PrintStream err) {
     if (device == DeviceChoice.HOST) {

@@ -66,7 +66,7 @@ final class Volume {
     return (z * height + y) * width + x;
   }
 
-  /** What tells it from another volume: size and checksum, as one line. */
+  /** What distinguishes it from another volume: size and checksum, as one line. */
   String identity() {
     CRC32C checksum = new CRC32C();
     checksum.update(grey);

@@ -5,7 +5,7 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 
-/** Tells the class of the voxel in the middle of a patch of grey values. Not thread safe. */
+/** Predicts the class of the voxel in the middle of a patch of grey values. Not thread safe. */
 final class VoxelClassifier {
 
   private static final int HIDDEN = 96;
@@ -62,7 +62,7 @@ final class VoxelClassifier {
   }
 
   /**
-   * Tells the class of each patch.
+   * Predicts the class of each patch.
    *
    * @param images the patches, grey values, uint8
    * @param result receives the classes

@@ -2,7 +2,7 @@ package io.pentrough.data;
 
 import io.pentrough.BadSample;
 
-/** Told of each sample that is left out, see {@link Batches#skipBadSamples}. */
+/** Called for each sample that is left out, see {@link Batches#skipBadSamples}. */
 @FunctionalInterface
 public interface BadSampleListener {
 

@@ -172,13 +172,15 @@ public final class Batches implements EpochTarget {
    * <p>Bad samples are counted when their batch is delivered, once for each time that an epoch has
    * them. A batch that would exceed the bound fails instead: {@code get} throws a {@link
    * io.pentrough.TargetException} whose cause is a {@link io.pentrough.BadSamplesException}. {@link
-   * io.pentrough.FailurePolicy#retry} does not try a bad sample again: do so in {@code read}, if a
-   * second try may help. An {@link Error} still fails the batch, and so does an interrupt of the
-   * worker, which is how {@code close()} ends a long fill. A {@link SampleException} then names the
-   * sample, too.
+   * io.pentrough.FailurePolicy#retry} does not try a bad sample again. If a second try may help,
+   * make it in {@code read}.
+   *
+   * <p>An {@link Error} still fails the batch. So does an interrupt of the worker, by which {@code
+   * close()} ends a long fill. In both cases the cause is a {@link SampleException}, which names
+   * the sample.
    *
    * @param atMost how many samples of one loader may be left out, at least 1
-   * @param listener told of each
+   * @param listener called for each
    * @return batches that leave them out
    * @throws IllegalArgumentException if less than 1
    */
@@ -201,7 +203,7 @@ public final class Batches implements EpochTarget {
    * Lets the samples of an array have different lengths, and fills them up to rows of one length.
    * The array has the shape {@code [batchSize, maximum length, ...]}. Lengths are counted along its
    * second dimension. {@link Dataset#read} asks for {@link Sample#array(String, int)} and writes
-   * the sample. The padding behind it is written for it.
+   * the sample. The library writes the padding after it.
    *
    * <p>A sample longer than the array's second dimension is a bad sample.
    *
@@ -216,7 +218,7 @@ public final class Batches implements EpochTarget {
   }
 
   /**
-   * Lets the samples of an array have different lengths, and stores them one behind the other
+   * Lets the samples of an array have different lengths, and stores them one after the other
    * without padding. The array must be a {@linkplain BatchSpec.Builder#variableArray variable} one
    * of the shape {@code [capacity, ...]}. Its capacity is what all samples of a batch take together
    * at most, and must not equal the batch size. {@link Dataset#read} asks for {@link
@@ -224,9 +226,9 @@ public final class Batches implements EpochTarget {
    *
    * <p>Sample i of a batch has the rows {@code offsets[i]} to {@code offsets[i + 1] - 1}. If the
    * offsets are a variable array, they have {@code size + 1} elements in a partial batch. Otherwise
-   * the elements behind these repeat the last one, as if empty samples followed.
+   * the elements after these repeat the last one, as if empty samples followed.
    *
-   * <p>A sample that does not fit behind the others of its batch is a bad sample.
+   * <p>A sample that does not fit after the others of its batch is a bad sample.
    *
    * @param array the name of the array
    * @param offsets the name of the array that receives the offsets: int32 or int64, of the shape

@@ -10,10 +10,10 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A {@link Dataset} whose samples are kept in memory outside the Java heap when they are read for
- * the first time. From then on they come from there, bit for bit as {@code read} wrote them. What
- * comes first stays. When the cache is full, other samples are read as without it. Made by {@link
- * Dataset#cached}.
+ * A {@link Dataset} that keeps samples in memory outside the Java heap. A sample is kept when it is
+ * read for the first time, if there is room. From then on it comes from the cache, bit for bit as
+ * {@code read} wrote it. No sample is ever replaced by another. When the cache is full, other
+ * samples are read from the dataset each time. Made by {@link Dataset#cached}.
  *
  * <pre>{@code
  * try (CachedDataset cached = images.cached(memory); // 8L << 30 is 8 GiB
@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p><b>No random numbers.</b> A {@code read} that calls {@link Sample#random()} would be varied
- * once, and then be the same in every epoch. So it is refused. Draw in a dataset around the cache,
- * whose {@code read} first calls that of the cache:
+ * <p><b>No random numbers.</b> If {@code read} drew them, they would be kept with the sample, and
+ * be the same in every epoch. So a {@code read} that calls {@link Sample#random()} is refused. Draw
+ * in a dataset around the cache, whose {@code read} first calls that of the cache:
  *
  * <pre>{@code
  * public void read(long index, Sample out) throws Exception {
@@ -41,8 +41,8 @@ import org.jspecify.annotations.Nullable;
  * whose {@code read} throws is not kept. All loaders that use one cache must have the same arrays;
  * their batch sizes may differ.
  *
- * <p><b>Threads.</b> Any. All workers of any number of loaders may share a cache. Nobody waits: of
- * several that read a sample for the first time, each reads it, and one keeps it.
+ * <p><b>Threads.</b> Any. All workers of any number of loaders may share a cache. Nobody waits: if
+ * several threads read a sample for the first time, each of them reads it, and one keeps it.
  */
 public final class CachedDataset implements Dataset, AutoCloseable {
 

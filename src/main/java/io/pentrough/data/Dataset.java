@@ -80,8 +80,9 @@ public interface Dataset {
    * {@code -XX:MaxDirectMemorySize} limits how much there may be; without it, the size of the heap
    * does.
    *
-   * @param bytes how large the cache is. It takes 8 bytes for each sample of the dataset. A sample
-   *     that is kept takes 4 bytes for each array besides, and all are rounded up to multiples of 8
+   * @param bytes how large the cache is. Each sample of the dataset takes 8 bytes. A sample that is
+   *     kept also takes its own bytes and a header of 4 bytes for each array. The header and each
+   *     of its arrays are rounded up to a multiple of 8 bytes
    * @return a dataset that must be closed
    * @throws IllegalArgumentException if that leaves no room for a sample, or this dataset is empty
    * @throws IllegalStateException if the JVM does not give so much memory. None is held then

@@ -11,12 +11,13 @@ package io.pentrough.data;
  * permutation.rekey(seed, epoch + 1); // another order of the same samples
  * }</pre>
  *
- * <p>An object takes 4 KB at most, whatever n is, and allocates nothing after it was made. A call
- * of {@link #at} or {@link #indexOf} takes some tens of nanoseconds.
+ * <p>An object takes at most 4 KB, whatever n is, and allocates nothing once it is made. A call of
+ * {@link #at} or {@link #indexOf} takes some tens of nanoseconds.
  *
- * <p>Up to n = 1,024 a table is shuffled whenever the key changes, and all orders are equally
- * likely. Above, a Feistel network computes each number (Black and Rogaway, "Ciphers with arbitrary
- * finite domains", CT-RSA 2002). Neither is a cipher: the order must not be a secret.
+ * <p>For n up to 1,024, a table is shuffled whenever the key changes, and all orders are equally
+ * likely. For larger n, a Feistel network computes each number (Black and Rogaway, "Ciphers with
+ * arbitrary finite domains", CT-RSA 2002). Neither is a cipher, so do not use the order to keep a
+ * secret.
  *
  * <p><b>Threads.</b> Not thread safe, because of {@link #rekey}: each worker has an object of its
  * own.

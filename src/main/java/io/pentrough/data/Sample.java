@@ -25,9 +25,9 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>One object for each worker, which is turned to one sample after the other. So it is valid
- * until the {@code read} that it was given to returns, and so are its arrays and random numbers.
- * Ask for them in each {@code read}.
+ * <p>Each worker has one object and reuses it for one sample after the other. It is valid until the
+ * {@code read} that it was given to returns, and so are its arrays and random numbers. Ask for them
+ * again in each {@code read}.
  *
  * <p><b>Threads.</b> For the thread of that {@code read} only.
  */

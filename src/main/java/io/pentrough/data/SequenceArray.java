@@ -216,7 +216,7 @@ abstract class SequenceArray {
     }
   }
 
-  /** Samples that lie one behind the other, and the offsets at which they begin. */
+  /** Samples that lie one after the other, and the offsets at which they begin. */
   static final class Ragged extends SequenceArray {
 
     private final int offsetsIndex;
@@ -286,7 +286,7 @@ abstract class SequenceArray {
       if (offsets.spec().isVariable()) {
         offsetsShape[0] = rows + 1;
         offsets.resize(offsetsShape);
-      } else { // rows that there are not have the length 0
+      } else { // the remaining rows have the length 0
         for (int i = rows + 1; i < offsets.elements(); i++) {
           put(offsets, i, used);
         }

@@ -98,7 +98,8 @@ public interface Device extends AutoCloseable {
    * @param pinnedBytes the pinned memory, all allocations together
    * @param deviceBytes the device memory, all allocations together
    * @return in words, for example {@code the JVM allows 5.9 GiB of direct memory
-   *     (-XX:MaxDirectMemorySize)}; empty if it may be had, or if only an allocation can tell
+   *     (-XX:MaxDirectMemorySize)}; empty if it can be allocated, or if only an allocation shows
+   *     that
    */
   default Optional<String> whyNotAllocate(long pinnedBytes, long deviceBytes) {
     return Optional.empty();

@@ -91,7 +91,7 @@ public interface DeviceStream extends AutoCloseable {
    * For tests and for inspection.
    *
    * @param source the memory to read, all of it
-   * @param target receives the bytes at its position, which moves behind them
+   * @param target receives the bytes at its position, which moves past them
    * @throws java.nio.BufferOverflowException if the target has too little room
    * @throws java.nio.ReadOnlyBufferException if the target is read-only
    * @throws IllegalArgumentException if the source belongs to another device

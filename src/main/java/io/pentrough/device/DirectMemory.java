@@ -8,8 +8,8 @@ import java.util.Optional;
 
 /**
  * The JVM's direct memory, of which all of a program has one lot. For implementations of {@link
- * Device}, and for whoever wants to know whether an allocation of many gigabytes can succeed before
- * it has run for half a minute.
+ * Device}, and for programs that want to know whether an allocation of many gigabytes can succeed
+ * before it has run for half a minute.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -34,8 +34,8 @@ public final class DirectMemory {
    *
    * @param bytes the number of bytes, all allocations together
    * @return in words, for example {@code the JVM allows 5.9 GiB of direct memory, of which 1.2 GiB
-   *     are in use}; empty if they may be had, or if nobody can tell (without the module {@code
-   *     jdk.management}, or on another JVM than HotSpot)
+   *     are in use}; empty if they can be allocated, or if that is unknown (without the module
+   *     {@code jdk.management}, or on another JVM than HotSpot)
    */
   public static Optional<String> whyNot(long bytes) {
     long limit = bytes < LEAST_BYTES ? UNKNOWN : limit();

@@ -59,7 +59,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@code pentrough.copy.held.up}</td><td>counter, seconds</td><td>the next copy waited for a consumer's work</td></tr>
  * <tr><td>{@code pentrough.stage.busy}</td><td>counter, seconds</td><td>stages had a batch to work on</td></tr>
  * <tr><td>{@code pentrough.worker.idle}</td><td>counter, seconds</td><td>waits for a host slot, mean of the workers</td></tr>
- * <tr><td>{@code pentrough.worker.jobless}</td><td>counter, seconds</td><td>waits for a job, mean of the workers</td></tr>
+ * <tr><td>{@code pentrough.worker.starved}</td><td>counter, seconds</td><td>waits for a job, mean of the workers</td></tr>
  * <tr><td>{@code pentrough.memory.pageable}</td><td>gauge, bytes</td><td>host memory that is not pinned</td></tr>
  * </table>
  *
@@ -186,7 +186,7 @@ public final class LoaderMetrics implements MeterBinder, AutoCloseable {
     seconds(meters, "copy.held.up", "The next copy waited", of, LoaderStats::copyHeldUpShare);
     seconds(meters, "stage.busy", "Stages had a batch to work on", of, LoaderStats::stageBusyShare);
     seconds(meters, "worker.idle", "Waits for a host slot, mean", of, LoaderStats::workerIdleShare);
-    seconds(meters, "worker.jobless", "Waits for a job, mean", of, LoaderStats::workerJoblessShare);
+    seconds(meters, "worker.starved", "Waits for a job, mean", of, LoaderStats::workerStarvedShare);
     meters.gauge(
         "memory.pageable",
         "Host memory that is not pinned",

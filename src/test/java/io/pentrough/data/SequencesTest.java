@@ -43,7 +43,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Samples of different lengths: padded to a maximum or to the longest, or one behind the other. */
+/** Samples of different lengths: padded to a maximum or to the longest, or one after the other. */
 @OnEveryDevice(everySchedule = false)
 class SequencesTest {
 
@@ -579,7 +579,7 @@ class SequencesTest {
 
   @Test
   @DisplayName(
-      "ragged: one behind the other; a bad sample leaves no gap; behind rows are empty ones")
+      "ragged: one after the other; a bad sample leaves no gap; behind rows are empty ones")
   void ragged() throws Exception {
     BatchSpec spec =
         labels(3).array("offsets", DType.INT32, 4).variableArray("tokens", DType.INT32, 10).build();

@@ -45,7 +45,7 @@ class ProvidersTest {
   }
 
   @Test
-  void whoIsPassedOverIsNamedWithTheReason() {
+  void rejectedProvidersAreNamedWithTheReason() {
     DeviceProvider slow = new Fake("slow", 0, "", "");
     DeviceProvider absent = new Fake("absent", 9, "not in this machine", "");
     DeviceProvider broken = new Fake("broken", 5, "", "it smokes");

@@ -221,7 +221,7 @@ public final class CookbookSamples {
   }
 
   // [stream]
-  /** The lines of a file, one behind the other. So it needs workers(1). */
+  /** The lines of a file, one after the other. So it needs workers(1). */
   static final class Lines implements BatchTarget {
 
     private final Path file;

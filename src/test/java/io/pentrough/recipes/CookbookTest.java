@@ -167,7 +167,7 @@ class CookbookTest {
   }
 
   @Test
-  @DisplayName("sequences are padded to the longest of the batch, or lie one behind the other")
+  @DisplayName("sequences are padded to the longest of the batch, or lie one after the other")
   void sequences() throws Exception {
     List<Batches> both = samples.sequences(new Texts());
     BatchSpec padded =

@@ -45,7 +45,7 @@ public record CsvTable(
   }
 
   private String place(CSVRecord row, String column) {
-    long number = row.getRecordNumber(); // from 1, behind the header
+    long number = row.getRecordNumber(); // from 1, after the header
     return file + ": column " + column + " of record " + number;
   }
 
@@ -78,7 +78,7 @@ public record CsvTable(
           parser.getHeaderNames().stream().filter(name -> !name.equals(label)).toList();
       List<CSVRecord> rows = parser.getRecords();
       if (rows.isEmpty()) {
-        throw new IOException(file + " has no records behind its header");
+        throw new IOException(file + " has no records after its header");
       }
       List<String> classes =
           rows.stream()

@@ -146,7 +146,7 @@ final class TcpRing implements AutoCloseable {
     return new PeerLostException(who + " is lost", cause);
   }
 
-  /** Waits for the task before; whoever else may connect is sent away. */
+  /** Waits for the task before; any other connection is closed. */
   private static Socket accept(ElasticContext context, ServerSocket server) throws IOException {
     int expected = (context.rank() + context.tasks() - 1) % context.tasks();
     server.setSoTimeout(POLL_MILLIS);

@@ -118,7 +118,7 @@ final class AttemptListener extends SparkListener {
     }
   }
 
-  /** The application is stopped, and Spark tells no more. */
+  /** The application is stopped, and Spark reports no more. */
   @Override
   public synchronized void onApplicationEnd(SparkListenerApplicationEnd end) {
     applicationEnded = true;
@@ -187,7 +187,7 @@ final class AttemptListener extends SparkListener {
 
   private void failed(TaskFailure failure) {
     failures.put(failure.rank(), failure); // keeps the place of what is replaced
-    notifyAll(); // whoever waits may have to wait less
+    notifyAll(); // a waiting thread may have to wait less
   }
 
   /** What a task has reported of its failure. */

@@ -201,8 +201,8 @@ public final class ElasticContext {
 
   /**
    * Says that this task has waited for others, as in an exchange of gradients. The driver's
-   * progress tells from it who is slow: the task that waits least. What this class does together
-   * counts by itself.
+   * progress names the slow task by it: the one that waits least. Waits in this class are counted
+   * without a call.
    *
    * @param nanos how long
    */

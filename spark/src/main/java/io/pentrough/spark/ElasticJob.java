@@ -209,7 +209,7 @@ public final class ElasticJob {
      * @throws ElasticJobException if a task was refused, attempts in a row have failed without a
      *     new checkpoint, there was no room in time, or the application was stopped; or if after an
      *     attempt that failed the store failed, or its checkpoint was refused. Then the message
-     *     tells both, the cause is the attempt's, and the other exception is suppressed
+     *     names both, the cause is the attempt's, and the other exception is suppressed
      * @throws InterruptedException if the thread is interrupted; the attempt is cancelled, and the
      *     checkpoints stay
      */
@@ -280,7 +280,7 @@ public final class ElasticJob {
     }
 
     /**
-     * What to throw if an attempt has failed and the next one cannot begin. The message tells both,
+     * What to throw if an attempt has failed and the next one cannot begin. The message names both,
      * one after the other: the first is why the job needed another attempt, and may explain the
      * second, which is why it got none. The cause is that of the attempt. But a take-over explains
      * the attempt's failure, and an interrupt is the caller's own, so they come first.

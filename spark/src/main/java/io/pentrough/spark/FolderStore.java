@@ -74,7 +74,7 @@ public final class FolderStore implements CheckpointStore {
       return true;
     } catch (FileAlreadyExistsException e) {
       try {
-        return Files.isSameFile(entry, part); // NFS may ask twice, and tell the second answer
+        return Files.isSameFile(entry, part); // NFS may ask twice, and return the second answer
       } catch (NoSuchFileException gone) { // deleted meanwhile
         return false;
       }

@@ -69,7 +69,7 @@ final class Gpus {
   }
 
   /**
-   * Opens one after the other, as only an open one tells its UUID.
+   * Opens one after the other, because only an open one has a UUID to ask for.
    *
    * @return empty if it is none of them
    * @throws DeviceException if it may be one that cannot be opened; another attempt may find it
@@ -109,7 +109,7 @@ final class Gpus {
    * @param address as nvidia-smi counts
    * @param devices how many CUDA knows
    * @param environment of this process
-   * @throws RefusedException if the number cannot be told
+   * @throws RefusedException if the number is unknown
    */
   static int ordinal(String address, int devices, Map<String, String> environment) {
     String visible = environment.get(VISIBLE);

@@ -94,7 +94,7 @@ final class Ledger implements Serializable {
     if (lastAttempt(entries) > attempt) { // a number long gone, whose entry had been deleted
       return false;
     }
-    // Behind the look at the list: whoever was overtaken must not sweep what its successor writes.
+    // After the look at the list: a driver that was overtaken must not sweep its successor's files.
     try {
       store.sweep();
     } catch (IOException | UncheckedIOException e) {
@@ -148,7 +148,7 @@ final class Ledger implements Serializable {
   void requireVisible(int attempt, String host) throws InterruptedException {
     long began = System.nanoTime();
     while (!exists(attempt(attempt))) {
-      requireLast(attempt, list()); // whoever has claimed a later one has deleted it
+      requireLast(attempt, list()); // a driver that claimed a later one has deleted it
       if (System.nanoTime() - began >= delay.toNanos()) {
         throw new RefusedException(
             (store + ", as seen from " + host + ", has no entry " + attempt(attempt))
@@ -159,7 +159,7 @@ final class Ledger implements Serializable {
     }
   }
 
-  /** Asks by name, as NFS may give an old list of a folder. */
+  /** Asks for the one name, because NFS may give an old list of a folder. */
   boolean exists(String entry) {
     return !entry.isEmpty() && find(entry).isPresent();
   }

@@ -34,10 +34,10 @@ import org.jspecify.annotations.Nullable;
  * name also says which number its driver claims first. If another driver has claimed that number,
  * this one will never get it. So it makes a new mark for the next number.
  *
- * <p>A driver that is killed leaves its mark. Whoever has claimed attempt A deletes all other marks
- * for numbers up to A. None of them matters any more: its driver has either not got its first
- * number, or it has claimed numbers without a gap from there, and did not get A. This holds however
- * late the deletion comes, since a later driver's mark has a higher number.
+ * <p>A driver that is killed leaves its mark. The driver that has claimed attempt A deletes all
+ * other marks for numbers up to A. None of them matters any more: its driver has either not got its
+ * first number, or it has claimed numbers without a gap from there, and did not get A. This holds
+ * however late the deletion comes, since a later driver's mark has a higher number.
  */
 final class Ownership implements AutoCloseable {
 
@@ -119,7 +119,7 @@ final class Ownership implements AutoCloseable {
                 + "; two drivers on one store would throw away each other's work. If that one is"
                 + " gone, start this one with takeOver()");
       }
-      // Before the claim, so that whoever sees the claim finds the mark, until this driver ends.
+      // Before the claim, so that a driver that sees the claim finds the mark, until this one ends.
       makeMark(last + 1);
       if (claim(last + 1)) {
         attempt = last + 1;

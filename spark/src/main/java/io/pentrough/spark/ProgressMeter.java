@@ -28,7 +28,7 @@ final class ProgressMeter {
    * A meter.
    *
    * @param attemptTasks how many tasks the attempt has
-   * @param nanoTime the driver's clock; a task that hangs does not tell its own
+   * @param nanoTime the driver's clock; a task that hangs does not report its own
    */
   ProgressMeter(String job, int attempt, int attemptTasks, LongSupplier nanoTime) {
     this.job = job;
@@ -61,7 +61,7 @@ final class ProgressMeter {
     OptionalLong waitsSince =
         meters.values().stream().filter(Meter::waits).mapToLong(meter -> meter.waitsSince).min();
     if (waitsSince.isPresent() && nanoTime.getAsLong() - waitsSince.getAsLong() >= ROUND_NANOS) {
-      // Whoever has not been heard since may wait as well.
+      // A task that has not reported since may wait as well.
       return slowest(
           meters.values().stream()
               .filter(meter -> !meter.waits() && meter.heard > waitsSince.getAsLong())

@@ -124,7 +124,7 @@ record TaskFailure(int rank, String host, Kind kind, String reason, @Nullable Th
   }
 
   /**
-   * A failure as a task reports it. Spark tells nothing of what a task has thrown while it was
+   * A failure as a task reports it. Spark reports nothing of what a task has thrown while it was
    * being ended.
    */
   static final class Report implements Serializable {

@@ -82,7 +82,7 @@ final class TaskMain<R extends Serializable>
 
   /**
    * Reports what this part of the work throws, before anything is closed. Spark may be ending this
-   * task because of another one, or do so while it closes, and then tells nothing of it. But that
+   * task because of another one, or do so while it closes, and then reports nothing of it. But that
    * other failure may be a consequence of this one.
    */
   private <T> T reporting(BarrierTaskContext spark, Callable<T> work) throws Exception {

@@ -33,9 +33,9 @@
  * meanwhile. So the newest checkpoint is the one with the highest attempt, and among those the one
  * with the highest number. What a lost attempt writes late is either a good checkpoint that the
  * next attempt has not gone beyond, or is behind the next attempt's first one. The driver claims an
- * attempt before it looks for the newest checkpoint. Whoever deletes old checkpoints first looks
- * for a later claim, and keeps the two newest that it saw. So no checkpoint that an attempt started
- * from is deleted by an earlier attempt.
+ * attempt before it looks for the newest checkpoint. An attempt that deletes old checkpoints first
+ * looks for a later claim, and keeps the two newest that it saw. So no checkpoint that an attempt
+ * started from is deleted by an earlier attempt.
  *
  * <p><b>Two drivers.</b> A store is in use if the driver that has claimed the last attempt has not
  * ended. A second driver is refused then, or takes over: it claims the next attempt. A driver
@@ -43,14 +43,14 @@
  * that number taken, and ends. Of drivers that take over at the same time, the one that claims last
  * goes on.
  *
- * <p><b>Failures.</b> If a task fails, Spark ends the others and tells nothing of what they throw.
- * But one of them may have failed first, and be slow to close what it has open, while the failure
- * that Spark saw is a consequence. So a task reports its failure to the driver before its context
- * closes anything. The driver shows a refusal first, then a lost executor, then an exception, and a
- * {@link io.pentrough.spark.PeerLostException} only if there is nothing else. What a task has
- * reported before its executor was lost is shown with that loss, and is its cause. If the next
- * attempt cannot be made, the message tells the failure of the attempt first, and then why there is
- * no next one.
+ * <p><b>Failures.</b> If a task fails, Spark ends the others and reports nothing of what they
+ * throw. But one of them may have failed first, and be slow to close what it has open, while the
+ * failure that Spark saw is a consequence. So a task reports its failure to the driver before its
+ * context closes anything. The driver shows a refusal first, then a lost executor, then an
+ * exception, and a {@link io.pentrough.spark.PeerLostException} only if there is nothing else. What
+ * a task has reported before its executor was lost is shown with that loss, and is its cause. If
+ * the next attempt cannot be made, the message names the failure of the attempt first, and then why
+ * there is no next one.
  *
  * <p>States of the driver:
  *

@@ -488,7 +488,7 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * What tells this GPU from every other, on any machine, whatever its number is in this process.
+   * Identifies this GPU among all others, on any machine, whatever its number is in this process.
    * {@code nvidia-smi -L} shows it, and {@code CUDA_VISIBLE_DEVICES} takes it, with {@code GPU-} in
    * front. For a MIG instance it is that of the GPU. May be called after {@link #close}, too.
    *

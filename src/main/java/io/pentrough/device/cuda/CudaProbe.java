@@ -34,7 +34,7 @@ record CudaProbe(
   /** The version to ask for: the one this project builds with. 12.0.0 works too, and 11.8.0. */
   private static final String JCUDA_VERSION = "12.6.0";
 
-  /** Looked for here, as nothing else can tell a missing driver before JCuda is touched. */
+  /** Looked for here, as nothing else detects a missing driver before JCuda is touched. */
   private static final String WINDOWS_DRIVER = "nvcuda.dll";
 
   /**
@@ -42,7 +42,7 @@ record CudaProbe(
    *
    * @param present whether Pentrough sees it
    * @param presentForThread whether the application does
-   * @param version its version; null if its classes do not tell, as in 10.2.0
+   * @param version its version; null if its classes do not contain it, as in 10.2.0
    * @param natives the versions of the natives that can be seen
    * @param path where jars are to be put
    */

@@ -55,12 +55,12 @@ final class JCudaJars {
     }
   }
 
-  /** The version of the JCuda that Pentrough sees; null if it is too old to tell. */
+  /** The version of the JCuda that Pentrough sees; null if it is too old to contain one. */
   static @Nullable String version() {
     return versionSeenBy(ownLoader());
   }
 
-  /** The version of the JCuda that a class of JCuda's sees; null if it is too old to tell. */
+  /** The version of the JCuda that a class of JCuda's sees; null if that is too old to have one. */
   static @Nullable String versionFor(Class<?> binding) {
     return versionSeenBy(binding.getClassLoader());
   }

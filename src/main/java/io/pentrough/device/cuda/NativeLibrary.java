@@ -29,16 +29,16 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *   unpack   into a folder of this process alone, and compare what was written
  *   preload  the file by JCuda's own means, with java.io.tmpdir pointing to that folder for the
- *            moment: whatever is wrong with it or with the driver is told here
+ *            moment: whatever is wrong with it or with the driver is reported here
  *   touch    JCuda's class: it finds the very file, which the JVM has loaded already
  *   delete   the folder: the mapping stays
  * </pre>
  *
  * <p>If the application touched JCuda first, its library is in the process already and is used as
  * it is; a second copy would be one too many. Whether a file in the process belongs to this class
- * loader cannot be told if it has been deleted. Then there is no preload: the touch does nothing if
+ * loader is unknown if it has been deleted. Then there is no preload: the touch does nothing if
  * JCuda has started, and else finds the file that was unpacked. The same on Windows, where nothing
- * tells which files are in the process. There alone a failure in the touch is final.
+ * shows which files are in the process. There alone a failure in the touch is final.
  */
 final class NativeLibrary {
 

@@ -5,9 +5,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Tells virtual threads, which are there from Java 21 on: CUDA's current context is a carrier's.
- */
+/** Detects virtual threads, which exist from Java 21 on: CUDA's current context is a carrier's. */
 final class VirtualThreads {
 
   private static final @Nullable MethodHandle IS_VIRTUAL = find();

@@ -99,15 +99,15 @@ final class HostLaunch implements KernelArguments {
         sizes.add("parameter " + i + " has " + lengths[i] + " bytes");
       }
     }
-    IndexOutOfBoundsException told =
+    IndexOutOfBoundsException explained =
         new IndexOutOfBoundsException(
             place(e)
                 + " reaches outside a buffer or an array"
                 + (e.getMessage() == null ? "" : " (" + e.getMessage() + ")")
                 + "; "
                 + (sizes.length() == 0 ? "no buffer was set" : sizes));
-    told.initCause(e);
-    return told;
+    explained.initCause(e);
+    return explained;
   }
 
   /** The innermost line that is not the JDK's. */

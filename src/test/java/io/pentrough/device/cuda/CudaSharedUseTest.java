@@ -279,8 +279,8 @@ class CudaSharedUseTest {
   }
 
   @Test
-  @DisplayName("slots handed over without a copy, by both doors")
-  void handedOver() throws Exception {
+  @DisplayName("mapped slots, by both doors")
+  void mappedSlots() throws Exception {
     try (CudaDevice device = CudaDevice.open(0);
         DeviceStream stream = device.newStream();
         BackgroundLoader loader = Session.loader(device).zeroCopy(true).start()) {

@@ -150,8 +150,8 @@ class CudaTroubleTest {
   }
 
   @Test
-  @DisplayName("ordinary memory cannot be handed over to the device, and that is said")
-  void pageableMemoryIsNotHandedOver() {
+  @DisplayName("ordinary memory cannot be mapped, and the message says so")
+  void pageableMemoryIsNotMapped() {
     try (CudaDevice device = CudaDevice.builder().allowPageable(true).open(0)) {
       CudaSim.fault("cuMemHostAlloc", 2, 2);
       UnsupportedOperationException e =

@@ -352,7 +352,7 @@ class SoftwareCublasTest {
     }
   }
 
-  /** A product on one stream and a kernel on another, one behind the other, many times. */
+  /** A product on one stream and a kernel on another, one after the other, many times. */
   private int wrongBehindAKernel(boolean productFirst, boolean waits) {
     int wrong = 0;
     try (RawCuda cuda = RawCuda.primary();

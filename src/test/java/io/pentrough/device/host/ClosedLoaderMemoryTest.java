@@ -26,7 +26,7 @@ class ClosedLoaderMemoryTest {
 
   private enum Kind {
     COPIED,
-    HANDED_OVER,
+    ZERO_COPY,
     STAGED
   }
 
@@ -55,7 +55,7 @@ class ClosedLoaderMemoryTest {
     BackgroundLoader.Builder builder =
         BackgroundLoader.builder(
             device, spec, (out, context) -> out.array("x").setByte(7, (byte) 7));
-    if (kind == Kind.HANDED_OVER) {
+    if (kind == Kind.ZERO_COPY) {
       builder.zeroCopy(true);
     } else if (kind == Kind.STAGED) {
       builder.stage(new Draws());

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** The consumer works in the slot that the target wrote. */
 @OnEveryDevice
-class HandOverTest {
+class ZeroCopyTest {
 
   private final Device device = TestDevice.openForGates();
 
