@@ -10,6 +10,9 @@ package io.pentrough;
  * Shared-Memory Multiprocessor, 1991). Where workers keep every core busy, waits are long, and it
  * rests.
  *
+ * <p>memcpy-small with 1 worker makes 1.3 times as many batches with it (docs/performance.md,
+ * <em>What each trick gains</em>).
+ *
  * <p>Guarded by the {@link Core}.
  */
 final class IdleStrategy {
