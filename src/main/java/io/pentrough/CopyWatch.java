@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>How long a copy takes is learned from the ones before. An end that was seen while asking is
  * exact. One that was there at the first look came earlier, so the next is expected earlier.
  *
- * <p>One thread watches at a time. Guarded by the {@link Core}, but for {@link #look}.
+ * <p>One thread watches at a time. Guarded by the {@link Core}, except {@link #look}.
  */
 final class CopyWatch {
 
@@ -119,7 +119,7 @@ final class CopyWatch {
    * @param asWhom the caller's kind
    * @param slot whose copy has begun, and ends first
    * @param ready the event behind that copy
-   * @return false if the caller need not watch, another thread does, or it was in vain before
+   * @return false if the caller need not watch, another thread does, or it did not help before
    */
   boolean begin(Way asWhom, DeviceSlot slot, DeviceEvent ready) {
     boolean inVain = hasGivenUp && slot.copySinceNanos == sinceNanos;

@@ -88,7 +88,7 @@ final class Runs {
     return run >= 0 && number < end[run] ? end[run] : number;
   }
 
-  /** The open number below which there are so many others. */
+  /** The open number below which {@code rank} others are open. */
   long open(long rank) {
     int run = lastAtMost(openBefore, rank);
     return run < 0 ? rank : end[run] + rank - openBefore[run];

@@ -93,7 +93,7 @@ public final class Sample {
   }
 
   /**
-   * This sample's row of an array, with the shape of the array but for the first dimension.
+   * This sample's row of an array, with the shape of the array without its first dimension.
    *
    * @param name a name of the loader's specification
    * @return always the same object for an array, turned to this sample's row; flat indexes begin at
