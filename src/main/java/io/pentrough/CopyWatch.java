@@ -204,7 +204,7 @@ final class CopyWatch {
     }
   }
 
-  /** The slot's copy was seen to end, with the stages behind it. */
+  /** The slot's copy was seen to end, with the stages after it. */
   void copied(DeviceSlot slot, long now) {
     long took = now - slot.copySinceNanos;
     boolean watched = watcher == Thread.currentThread() && slot.copySinceNanos == sinceNanos;

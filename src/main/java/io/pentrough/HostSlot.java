@@ -28,7 +28,7 @@ final class HostSlot extends RingSlot<HostSlot.State> {
 
   private @Nullable Job job;
 
-  /** The target's answers contradict each other: reported behind the end of the epoch, too. */
+  /** The target's answers contradict each other: reported after the end of the epoch, too. */
   boolean contradicts;
 
   HostSlot(int number) {

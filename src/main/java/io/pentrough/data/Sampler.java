@@ -113,7 +113,7 @@ public interface Sampler {
   /**
    * Some samples of the dataset, in the order given.
    *
-   * @param indexes of the samples in the dataset, 0 or more; copied. One that is there twice is
+   * @param indexes of the samples in the dataset, 0 or more; copied. One that occurs twice is
    *     sampled twice
    * @return a new sampler, for datasets that have all of these samples
    * @throws IllegalArgumentException if there is no index, or one is negative
