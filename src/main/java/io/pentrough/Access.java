@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * <p>There are two kinds. The worker's own access, one per slot, is valid on the thread of the
  * running fill. A shared access is valid on any thread, during the one fill in which it was made.
  *
- * <p>It finds uses that <em>begin</em> too late. The check and the write behind it are not one
- * step, so a thread that is still writing while its fill returns may go unseen.
+ * <p>It finds uses that <em>begin</em> too late. The check and the write after it are not one step,
+ * so a thread that is still writing while its fill returns may go unseen.
  */
 final class Access {
 

@@ -25,7 +25,7 @@ final class BatchIterator<T> implements Iterator<T> {
     /**
      * The next one.
      *
-     * @throws NoSuchElementException behind the last one
+     * @throws NoSuchElementException after the last one
      */
     T get() throws InterruptedException;
   }

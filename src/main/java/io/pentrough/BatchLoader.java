@@ -298,8 +298,8 @@ public sealed interface BatchLoader extends AutoCloseable permits AbstractLoader
    * <p>Waits for memory in use: running targets, copies, open leases, and work that consumers
    * queued before they closed their leases. After half of the builder's {@code closeTimeout},
    * running targets are interrupted, unless the builder says {@code interruptTargets(false)}. When
-   * the timeout is over, this method returns all the same. It logs who still uses what, with the
-   * stacks of stuck targets, and the last user frees the memory.
+   * the timeout is over, this method returns anyway. It logs who still uses what, with the stacks
+   * of stuck targets, and the last user frees the memory.
    *
    * <p>Leases that the calling thread holds are not waited for; closing them gives their memory
    * back. Leases that loops over {@link #batches()} hold are closed here, if the loop ran on the

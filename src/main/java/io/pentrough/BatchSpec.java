@@ -87,7 +87,7 @@ public final class BatchSpec {
    *
    * @param name a name given to the builder
    * @return the array
-   * @throws IllegalArgumentException if there is none of that name; the message lists the names
+   * @throws IllegalArgumentException if there is none with that name; the message lists the names
    */
   public ArraySpec array(String name) {
     return arrays.get(indexOf(name));
@@ -98,7 +98,7 @@ public final class BatchSpec {
    *
    * @param name a name given to the builder
    * @return 0 to {@code arrays().size()} - 1
-   * @throws IllegalArgumentException if there is none of that name; the message lists the names
+   * @throws IllegalArgumentException if there is none with that name; the message lists the names
    */
   public int indexOf(String name) {
     int i = find(arrays, Objects.requireNonNull(name, "name"));
@@ -141,7 +141,7 @@ public final class BatchSpec {
     return arrays.hashCode();
   }
 
-  /** The same arrays, each right behind the one before; this if they lie so already. */
+  /** The same arrays, each right after the one before; this if they lie so already. */
   BatchSpec packed() {
     long expected = 0;
     for (int i = 0; i < arrays.size(); i++) { // an iterator would be heap for each job

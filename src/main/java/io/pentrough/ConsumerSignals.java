@@ -2,7 +2,7 @@ package io.pentrough;
 
 /**
  * How threads that wait in {@code get} learn that there may be something for them. Guarded by the
- * {@link Core}, but for {@link #news} and {@link #stayAwake}.
+ * {@link Core}, except {@link #news} and {@link #stayAwake}.
  *
  * <p>A consumer first reads {@link #news}, then looks; if it finds nothing it waits only until the
  * news is another, so nothing that happens in between is missed. It waits in one of three ways: it

@@ -60,7 +60,7 @@ final class Consumers {
    * Waits without bound, but not in silence.
    *
    * @param queued whether the stream waits for the copy, instead of the caller
-   * @param lastEpoch what comes behind it is not taken, nor waited for
+   * @param lastEpoch nothing of a later epoch is taken or waited for
    */
   DeviceBatch get(DeviceStream stream, boolean queued, Recipient recipient, int lastEpoch)
       throws InterruptedException {
@@ -157,7 +157,7 @@ final class Consumers {
     boolean maySpin = true;
     @Nullable Meanwhile last = null;
     while (true) {
-      long news = core.consumers.news(); // first, so that nothing that comes behind it is missed
+      long news = core.consumers.news(); // first, so that nothing that comes after it is missed
       Outcome outcome;
       try {
         outcome = look(lease, asked, timeoutNanos, queued, last, mayHelp, maySpin);

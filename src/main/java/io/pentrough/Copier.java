@@ -70,7 +70,7 @@ final class Copier {
 
   /**
    * Queues a copy, or runs it at once where the call that queues it does so, and nothing comes
-   * before or behind it.
+   * before or after it.
    *
    * @param wake for the host slot
    * @param more whether to go on with the next
@@ -90,7 +90,7 @@ final class Copier {
     queue(to, register(to));
   }
 
-  /** First of all: if anything behind this throws, {@link #abandon} gives the slots back. */
+  /** First of all: if anything after this throws, {@link #abandon} gives the slots back. */
   private DeviceSlotMemory register(DeviceSlot to) {
     inFlight[(int) (queued++ % inFlight.length)] = to;
     return core.memory(to);
@@ -288,7 +288,7 @@ final class Copier {
     return inFlight[(int) (position % inFlight.length)];
   }
 
-  /** Where nothing comes behind the copy, one event is both <em>copied</em> and <em>ready</em>. */
+  /** Where nothing follows the copy, one event is both <em>copied</em> and <em>ready</em>. */
   private DeviceEvent copiedEvent(DeviceSlot slot) {
     DeviceEvent copied = core.memory(slot.source()).copied;
     return copied == null ? readyEvent(slot) : copied;

@@ -3,8 +3,9 @@ package io.pentrough;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Who may use a {@link Copier}: one thread at a time. A thread that comes in vain leaves a request,
- * and the one that is there looks again before it goes, so that nothing is overlooked.
+ * Who may use a {@link Copier}: one thread at a time. A thread that cannot have it leaves a
+ * request, and the one that has it looks again before it releases it, so that nothing is
+ * overlooked.
  *
  * <pre>
  *              tryAcquire        tryAcquire (of another)
@@ -18,7 +19,7 @@ final class CopierTurn {
   private static final int FREE = 0;
   private static final int BUSY = 1;
 
-  /** Busy, and another thread has come in vain: there may be more to do. */
+  /** Busy, and another thread has left a request: there may be more to do. */
   private static final int REQUESTED = 2;
 
   private final AtomicInteger state = new AtomicInteger(FREE);
@@ -46,7 +47,7 @@ final class CopierTurn {
     }
   }
 
-  /** False if another thread has come in vain: the caller keeps the turn, and looks again. */
+  /** False if another thread has left a request: the caller keeps the turn, and looks again. */
   boolean release() {
     if (state.compareAndSet(BUSY, FREE)) {
       return true;

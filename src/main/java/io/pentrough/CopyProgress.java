@@ -90,7 +90,7 @@ final class CopyProgress {
   }
 
   /**
-   * The copy has run, and read the host slot; stages come behind it.
+   * The copy has run, and read the host slot; stages follow.
    *
    * @param wake for that slot
    * @param next the copy that has nothing left to wait for now; null if there is none
@@ -107,7 +107,7 @@ final class CopyProgress {
     WorkerSignaller.wake(worker);
   }
 
-  /** Returns a worker for the caller to wake behind the lock, if there is one. */
+  /** Returns a worker for the caller to wake without the lock, if there is one. */
   private @Nullable WorkerState copied(DeviceSlot slot, Wake wake, long now) {
     slot.copied(now);
     core.stats.copyEnded(now);
@@ -121,7 +121,7 @@ final class CopyProgress {
     return wake == Wake.NOW ? core.workerSignaller.takeOne() : null;
   }
 
-  /** The stages behind the copy have run. */
+  /** The stages after the copy have run. */
   void ready(DeviceSlot slot) {
     synchronized (core) {
       ready(slot, core.time.now());
@@ -152,7 +152,7 @@ final class CopyProgress {
     }
   }
 
-  /** The copy has run, and no stage comes behind it: {@link #copied} and {@link #ready} at once. */
+  /** The copy has run, and no stage follows it: {@link #copied} and {@link #ready} at once. */
   void completed(DeviceSlot slot, Wake wake, @Nullable DeviceSlot next) {
     WorkerState worker;
     synchronized (core) {

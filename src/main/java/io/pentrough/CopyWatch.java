@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The end of a copy of 100 us is seen 36 us late with it, and 76 us late without
  * (docs/performance.md, <em>How soon the end of a copy is noticed</em>).
  *
- * <p>One thread watches at a time. Guarded by the {@link Core}, but for {@link #look}.
+ * <p>One thread watches at a time. Guarded by the {@link Core}, except {@link #look}.
  */
 final class CopyWatch {
 
@@ -127,7 +127,7 @@ final class CopyWatch {
    * @param asWhom the caller's kind
    * @param slot whose copy has begun, and ends first
    * @param ready the event behind that copy
-   * @return false if the caller need not watch, another thread does, or it was in vain before
+   * @return false if the caller need not watch, another thread does, or it did not help before
    */
   boolean begin(Way asWhom, DeviceSlot slot, DeviceEvent ready) {
     boolean inVain = hasGivenUp && slot.copySinceNanos == sinceNanos;
@@ -212,7 +212,7 @@ final class CopyWatch {
     }
   }
 
-  /** The slot's copy was seen to end, with the stages behind it. */
+  /** The slot's copy was seen to end, with the stages after it. */
   void copied(DeviceSlot slot, long now) {
     long took = now - slot.copySinceNanos;
     boolean watched = watcher == Thread.currentThread() && slot.copySinceNanos == sinceNanos;

@@ -52,7 +52,7 @@ final class DeliveredWindow {
   }
 
   /**
-   * The numbers above the lowest then open that had been delivered when so many had been.
+   * The numbers above the lowest open one of an earlier moment that had been delivered by then.
    *
    * @param wasLowestOpen what {@link #lowestOpen()} was at that moment
    * @throws IllegalStateException if that is more than {@link #SIZE} numbers ago

@@ -14,8 +14,8 @@ final class Deliveries {
   private final Skips skips;
 
   /**
-   * The epoch of the last batch that was delivered, or the one behind the last epoch that a loop
-   * has seen the end of.
+   * The epoch of the last batch that was delivered, or the one after the last epoch that a loop has
+   * seen the end of.
    */
   private int epoch;
 

@@ -30,7 +30,7 @@ public final class DeviceArray {
   private final ArraySpec spec;
   private final int[] shape;
 
-  /** Including the rows behind those that count. */
+  /** Including the rows after those that count. */
   private final long bytes;
 
   DeviceArray(DeviceBatch batch, ArraySpec spec, int[] shape, long bytes) {

@@ -63,7 +63,7 @@ public final class DeviceBatch implements AutoCloseable {
     this.lastEpoch = lastEpoch;
   }
 
-  /** What comes behind this epoch is not for this lease. */
+  /** Batches after this epoch are not for this lease. */
   int lastEpoch() {
     return lastEpoch;
   }
@@ -84,7 +84,7 @@ public final class DeviceBatch implements AutoCloseable {
     }
   }
 
-  /** Whether it is nobody's until {@link #handOver}. */
+  /** Whether it belongs to no thread until {@link #handOver}. */
   boolean isForStep() {
     return recipient == Recipient.STEP;
   }

@@ -24,7 +24,7 @@ final class DeviceRing {
    */
   private int failures;
 
-  /** In order, the next batch mostly stands in this slot: the one behind the last batch's. */
+  /** In order, the next batch mostly stands in this slot: the one after the last batch's. */
   private int likelyNext;
 
   DeviceRing(int depth, DeliveryOrder order, TraceRecorder trace, @Nullable HostRing sameMemory) {

@@ -48,7 +48,7 @@ final class DeviceSlotMemory {
   int padded;
 
   /**
-   * The stream a lease was closed on in vain; null unless the slot is {@link
+   * The stream whose lease could not be released; null unless the slot is {@link
    * DeviceSlot.State#POISONED}.
    */
   @Nullable DeviceStream lostOn;

@@ -198,7 +198,7 @@ final class Engine {
     return consumers.nextEpoch();
   }
 
-  /** What has been delivered up to now; also behind the end. */
+  /** What has been delivered up to now; also after the end. */
   Position position() {
     synchronized (core) {
       DeliveryOrder order = core.ledger.order;

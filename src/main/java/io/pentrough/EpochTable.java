@@ -7,8 +7,8 @@ import java.util.Arrays;
  * index) each number stands for. Guarded by the engine's monitor.
  *
  * <p>Epochs follow each other without a gap in time, but not always in number: the end of an epoch
- * may only be known when the target says so, and by then workers have claimed numbers behind it.
- * The next epoch starts at the first number that was never claimed; the numbers between are empty.
+ * may only be known when the target says so, and by then workers have claimed numbers after it. The
+ * next epoch starts at the first number that was never claimed; the numbers between are empty.
  *
  * <pre>
  *   number     0 1 2 3 4 5 6 7 8 9 ...
@@ -63,7 +63,7 @@ final class EpochTable {
   long end() {
     long last = (long) epochs - 1 - oldestEpoch; // the last epoch of all, counted from the oldest
     if (last < 0) {
-      return 0; // it starts behind them all
+      return 0; // it starts after them all
     }
     boolean isKnown = last < known && steps[(int) last] != Schedule.ENDLESS;
     return isKnown ? Math.max(0, start[(int) last] + steps[(int) last]) : Schedule.ENDLESS;
@@ -192,12 +192,12 @@ final class EpochTable {
     return existing.build();
   }
 
-  /** The number behind the epoch's last. */
+  /** The number after the epoch's last. */
   private long endOf(int at) {
     return steps[at] == Schedule.ENDLESS ? Schedule.ENDLESS : start[at] + steps[at];
   }
 
-  /** Adds the epochs that begin among the claimed numbers or right behind them. */
+  /** Adds the epochs that begin among the claimed numbers or right after them. */
   private void extend() {
     while (steps[known - 1] != Schedule.ENDLESS && oldestEpoch + known < epochs) {
       int last = known - 1;

@@ -20,7 +20,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * <p>No data may be taken for the pattern. Its 32- and 64-bit elements are NaN as floating-point
  * numbers, with bits that no arithmetic makes, and so are its 16-bit ones where the array's type is
  * floating. Of the small integers all values are common: of them only whole groups of 8 bytes
- * count. The bytes behind the last group are set to zero.
+ * count. The bytes after the last group are set to zero.
  *
  * <p><b>Threads.</b> Any; the batch belongs to the calling one.
  */
@@ -234,7 +234,7 @@ final class FirstFillCheck {
       }
     }
 
-    /** Of less than a word; what lies behind the end differs. */
+    /** Of less than a word; what follows the end differs. */
     private long lastDifference(int at, int end) {
       long difference = -1;
       for (int i = end - 1; i >= at; i--) {

@@ -670,7 +670,7 @@ public final class HostArray {
     fillZero(start + from * width(), start + extent.bytes());
   }
 
-  /** Sets the memory behind the elements of this batch to zero. */
+  /** Sets the memory after the elements of this batch to zero. */
   void fillZeroBehind() {
     fillZero(extent.bytes(), bytes.capacity());
   }

@@ -159,7 +159,7 @@ public final class HostBatch {
     return arrays[array].bytes();
   }
 
-  /** Fills the memory behind an array's present shape with zeros. */
+  /** Fills the memory after an array's present shape with zeros. */
   void clearBehind(int array) {
     arrays[array].fillZeroBehind();
   }

@@ -96,8 +96,8 @@ final class HostRing {
   }
 
   /**
-   * The target's answer contradicts an earlier one. Reported like a failure, but also behind the
-   * end of its epoch.
+   * The target's answer contradicts an earlier one. Reported like a failure, but also after the end
+   * of its epoch.
    */
   boolean contradict(HostSlot slot, Throwable failure, long now) {
     slot.contradicts = fail(slot, failure, now);

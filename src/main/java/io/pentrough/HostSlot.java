@@ -16,7 +16,7 @@ final class HostSlot extends RingSlot<HostSlot.State> {
     FILLED,
     /** Its target threw; holds the place of its index until that has been delivered. */
     FAILED,
-    /** No batch comes of it; holds the place of its index until a consumer gets there. */
+    /** It has no batch; holds the place of its index until a consumer gets there. */
     EMPTY,
     /** A queued copy reads it. */
     COPYING,
@@ -28,7 +28,7 @@ final class HostSlot extends RingSlot<HostSlot.State> {
 
   private @Nullable Job job;
 
-  /** The target's answers contradict each other: reported behind the end of the epoch, too. */
+  /** The target's answers contradict each other: reported after the end of the epoch, too. */
   boolean contradicts;
 
   HostSlot(int number) {

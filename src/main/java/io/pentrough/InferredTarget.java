@@ -20,7 +20,7 @@ final class InferredTarget implements BatchTarget {
    * it may be one of them: one call of the source too many. Its number is not claimed again, so its
    * arrays only determine the specification.
    *
-   * @param indexOfLaterEpochs the first index of every epoch behind that one
+   * @param indexOfLaterEpochs the first index of every epoch after that one
    * @param epochs how many there are
    */
   record Start(int epoch, long index, long indexOfLaterEpochs, int epochs) {}

@@ -5,7 +5,7 @@ package io.pentrough;
  * thread that is depends on the size of a slot:
  *
  * <ul>
- *   <li>Small: a worker behind its fill, or a consumer that gives a slot back. Its copy takes less
+ *   <li>Small: a worker after its fill, or a consumer that gives a slot back. Its copy takes less
  *       time than waking another thread.
  *   <li>Medium: a consumer that waits for the batch. It would wait for the copy anyway, and the
  *       copy thread need not be woken in between.

@@ -117,7 +117,7 @@ final class JavaArrays {
     copy(from, to, shape, 0, 0);
   }
 
-  /** Copies the rows below an axis; returns the index behind the last element. */
+  /** Copies the rows below an axis; returns the index after the last element. */
   private static int copy(Object from, HostArray to, int[] shape, int axis, int index) {
     if (from instanceof Object[] rows) {
       int next = index;

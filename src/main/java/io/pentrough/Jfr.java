@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The module {@code jdk.jfr} is optional: only {@link JfrEvents} and its events refer to it.
  * They are loaded when the Flight Recorder is in use, because that takes 0.2 s. No method may be
- * called with the loader's lock, but for {@link #wantsBatches()}.
+ * called with the loader's lock, except {@link #wantsBatches()}.
  */
 final class Jfr {
 

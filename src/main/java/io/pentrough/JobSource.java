@@ -17,7 +17,7 @@ interface JobSource {
   /** The first number that does not exist, as far as is known. */
   long end();
 
-  /** Whether there may be numbers behind {@link #end()} one day. */
+  /** Whether there may be numbers after {@link #end()} one day. */
   boolean mayGrow();
 
   /** Whether the number stands for a batch, as far as is known; false for an empty one. */

@@ -27,7 +27,7 @@ final class LaneGroup {
 
   private long steps;
 
-  /** Where all lanes were behind the last step that was returned; found out when it is asked. */
+  /** Where all lanes were after the last step that was returned; found out when it is asked. */
   private Supplier<Position> position = this::start;
 
   LaneGroup(String name) {

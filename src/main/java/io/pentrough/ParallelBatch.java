@@ -87,7 +87,7 @@ public final class ParallelBatch implements AutoCloseable {
    * devices. Closing again does nothing.
    *
    * @throws io.pentrough.device.DeviceException if a device refuses to record an event. The other
-   *     leases are closed all the same, and the loader is broken
+   *     leases are closed anyway, and the loader is broken
    * @throws IllegalStateException if a stream has been closed, with the same consequences
    * @throws StreamCapturingException if a stream is being captured into a graph. Its lease stays
    *     open, and the others are closed: close this again after the capture

@@ -70,7 +70,7 @@ public final class ParallelLoader implements AutoCloseable {
    * @param target fills a batch; called from the workers of all devices at once, so it must be
    *     thread-safe. The workers are numbered through all devices ({@link BatchContext#worker()})
    * @return a builder with the defaults given at its methods
-   * @throws IllegalArgumentException if there is no device, or one is there twice
+   * @throws IllegalArgumentException if there is no device, or one was given twice
    */
   public static Builder builder(
       List<? extends Device> devices, BatchSpec spec, BatchTarget target) {
@@ -91,7 +91,7 @@ public final class ParallelLoader implements AutoCloseable {
           throw new IllegalArgumentException(
               "devices: "
                   + device.name()
-                  + " is there twice; give each device once (a faster one gets no more batches"
+                  + " was given twice; give each device once (a faster one gets no more batches"
                   + " than the others, as all take their steps together)");
         }
       }

@@ -20,10 +20,10 @@ final class PipelineModel {
   /** A loop that waits for so much of the time may have its work on the device. */
   private static final double LOOP_UNKNOWN = 0.9;
 
-  /** At most so many times the slots are advised at once, because they take memory. */
+  /** At most this multiple of the slots is advised at once, because they take memory. */
   private static final int MAX_SLOT_GROWTH = 4;
 
-  /** If there are few slots, so many more may be advised. */
+  /** If there are few slots, this number of additional ones may be advised. */
   private static final int MAX_MORE_SLOTS = 16;
 
   final BottleneckAnalysis of;
@@ -80,8 +80,9 @@ final class PipelineModel {
   // ---- slots
 
   /**
-   * The least period with so many host slots. One is in use from the claim until the batch has been
-   * copied. Batches are copied in order, so the slots of those behind a slow fill wait for it.
+   * The least period with this number of host slots. One is in use from the claim until the batch
+   * has been copied. Batches are copied in order, so the slots of those after a slow fill wait for
+   * it.
    */
   double hostPeriod(int slots) {
     double behind = isMapped() ? loopNanos() : period * of.work(Part.COPY);
@@ -89,8 +90,8 @@ final class PipelineModel {
   }
 
   /**
-   * The least period with so many device slots. One is in use from the copy until the loop gives
-   * the batch back.
+   * The least period with this number of device slots. One is in use from the copy until the loop
+   * gives the batch back.
    */
   double devicePeriod(int slots) {
     double copies = period * (of.work(Part.COPY) + of.work(Part.STAGE));
@@ -120,7 +121,7 @@ final class PipelineModel {
   /**
    * The fewest host slots that allow a period; the most that may be advised, if they do not.
    *
-   * @param from at least so many
+   * @param from the least number of slots
    */
   int hostSlotsFor(double target, int from) {
     return fewest(target, from, this::hostPeriod);
@@ -145,7 +146,7 @@ final class PipelineModel {
     return few;
   }
 
-  /** The most slots that may be advised to somebody who has so many. */
+  /** The most slots that may be advised if there is this number now. */
   static int mostSlots(int slots) {
     return Math.min(
         LoaderBuilder.MAX_THREADS_OR_SLOTS,

@@ -39,7 +39,7 @@ final class PoolWait<T> implements ForkJoinPool.ManagedBlocker {
       if (blocker.begun) {
         throw e;
       }
-      blocker.block(); // the pool could not get another thread, and this one waits all the same
+      blocker.block(); // the pool could not get another thread, and this one waits anyway
     }
     return blocker.result;
   }

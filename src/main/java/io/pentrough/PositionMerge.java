@@ -103,7 +103,7 @@ final class PositionMerge {
     return new IllegalArgumentException(
         "shard "
             + shard.fingerprint().shard()
-            + " is there twice: give one position of each shard");
+            + " was given twice: give one position of each shard");
   }
 
   private static Position position(Fingerprint ofShard, Whole whole) {

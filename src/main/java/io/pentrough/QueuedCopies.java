@@ -45,7 +45,7 @@ final class QueuedCopies extends StreamCopies {
     try {
       if (core.consumers.watch.look(atMostNanos) && !see()) {
         core.consumers.watch.giveUp(); // the copy thread may be in a call of the driver for long
-        core.copySignal.wakeCopyThread(); // to look behind that
+        core.copySignal.wakeCopyThread(); // to look after that
       }
     } catch (Throwable t) {
       core.breakDown(t);

@@ -6,6 +6,6 @@ enum Recipient {
   CALLER,
   /** A loop of that thread: the loader's {@code close} closes it if the loop is left early. */
   LOOP,
-  /** A step of several devices: it is nobody's until all of the step is there. */
+  /** A step of several devices: it belongs to no thread until the step is complete. */
   STEP
 }

@@ -164,7 +164,7 @@ final class Reclaimer {
     try {
       work.run();
     } catch (WorkFailedException e) {
-      // It is over all the same.
+      // It is over anyway.
     }
   }
 }

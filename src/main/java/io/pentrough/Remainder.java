@@ -24,7 +24,7 @@ public enum Remainder {
    * All shards take equally many steps. In the last one some shards repeat a batch of the epoch's
    * beginning, at most {@code n - 1} together. {@link DeviceBatch#isRepeat()} marks those; they do
    * not count as delivered in a position that is merged. Needs {@code batchesPerEpoch}, and a
-   * target that makes so many.
+   * target that makes that number of batches.
    */
   PAD
 }

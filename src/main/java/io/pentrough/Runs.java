@@ -17,7 +17,7 @@ final class Runs {
 
   private static final String NOTHING = "-";
 
-  /** The first number of each run, ascending, and the one behind its last. No two runs touch. */
+  /** The first number of each run, ascending, and the one after its last. No two runs touch. */
   private final long[] first;
 
   private final long[] end;
@@ -58,7 +58,7 @@ final class Runs {
     return first[run];
   }
 
-  /** The number behind the last one of a run. */
+  /** The number after the last one of a run. */
   long end(int run) {
     return end[run];
   }
@@ -67,7 +67,7 @@ final class Runs {
     return first.length == 0;
   }
 
-  /** The number behind the highest one of all; 0 if there is none. */
+  /** The number after the highest one of all; 0 if there is none. */
   long end() {
     return isEmpty() ? 0 : end[end.length - 1];
   }
@@ -88,7 +88,7 @@ final class Runs {
     return run >= 0 && number < end[run] ? end[run] : number;
   }
 
-  /** The open number below which there are so many others. */
+  /** The open number below which {@code rank} others are open. */
   long open(long rank) {
     int run = lastAtMost(openBefore, rank);
     return run < 0 ? rank : end[run] + rank - openBefore[run];

@@ -39,7 +39,7 @@ final class Schedule implements JobSource {
   /**
    * Numbers from a place on.
    *
-   * @param job what every number stands for, but for its epoch and index
+   * @param job what every number stands for, except its epoch and index
    * @param fingerprint of the configuration
    * @param share which of the indexes are this loader's
    * @param epochs how many epochs there are; {@link #FOR_EVER} if they never end

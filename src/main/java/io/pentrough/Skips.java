@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What is left out: batches that failed, by a {@link FailurePolicy}; and bad samples, up to what
  * their {@link EpochTarget} allows. Both are counted when a consumer gets to them. That consumer
- * reports them to the listener before its call goes on. Guarded by the {@link Core}, but for {@link
+ * reports them to the listener before its call goes on. Guarded by the {@link Core}, except {@link
  * #reportPending}.
  */
 final class Skips {

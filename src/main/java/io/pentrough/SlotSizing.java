@@ -25,9 +25,9 @@ final class SlotSizing {
   /**
    * The slots of a pipeline.
    *
-   * @param period the least time for a batch with so many
+   * @param period the least time for a batch with these slots
    * @param waitNanos how long the two sides usually wait for each other
-   * @param isEnough whether so many are all that could help
+   * @param isEnough whether more slots than these would not help
    */
   record Slots(int host, int device, double period, double waitNanos, boolean isEnough) {}
 

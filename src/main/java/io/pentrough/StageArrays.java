@@ -95,7 +95,7 @@ public final class StageArrays {
    *
    * <p>If the first dimension equals that of the target's first array, the array has one row per
    * sample. In a batch with fewer samples only the rows that count are delivered, and the library
-   * fills the others with zeros behind the stage (see {@link HostBatch#size}).
+   * fills the others with zeros after the stage (see {@link HostBatch#size}).
    *
    * @param name the array's name; give the name of an existing array to replace it
    * @param dtype the element type
@@ -191,7 +191,7 @@ public final class StageArrays {
     scratchBytes = bytes;
   }
 
-  /** The arrays behind this stage. */
+  /** The arrays after this stage. */
   Map<String, StagePlan.Allocation> after() {
     Map<String, StagePlan.Allocation> after = new LinkedHashMap<>(before);
     after.putAll(makes); // a replaced array keeps its index

@@ -17,7 +17,7 @@ import java.util.Set;
  * shared        what one stage makes and another replaces | scratch memory
  * </pre>
  *
- * The parameters come first, so that a copy can end behind the last array that is not empty.
+ * The parameters come first, so that a copy can end after the last array that is not empty.
  */
 final class StagePlan {
 
@@ -215,7 +215,7 @@ final class StagePlan {
     return text.append(" | ").append(delivered).toString();
   }
 
-  /** The offset behind these bytes, where the next allocation begins. */
+  /** The offset after these bytes, where the next allocation begins. */
   private static long behind(long offset, long bytes, Step step, String what) {
     if (bytes > MAX_BYTES - offset) {
       throw new IllegalArgumentException(

@@ -21,7 +21,7 @@ final class StaticInitialisers {
   private StaticInitialisers() {}
 
   /**
-   * Lines for a diagnosis, each behind a line break; empty if no thread is in a static initialiser
+   * Lines for a diagnosis, each after a line break; empty if no thread is in a static initialiser
    * or no target runs.
    *
    * @param threads those that may be initialising a class, with their stacks

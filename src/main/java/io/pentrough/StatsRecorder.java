@@ -145,7 +145,7 @@ final class StatsRecorder {
     return skips;
   }
 
-  /** A batch that is delivered or left out is short of so many samples. */
+  /** A batch that is delivered or left out lacks this number of samples. */
   void badSamples(int samples) {
     badSamples += samples;
   }
@@ -183,7 +183,7 @@ final class StatsRecorder {
     consumersStarving.end(now);
   }
 
-  /** Everything up to now, but for the threads. */
+  /** Everything up to now, except the threads. */
   LoaderStats snapshot(long now) {
     return snapshot(now, ThreadUsage.NOT_ASKED);
   }

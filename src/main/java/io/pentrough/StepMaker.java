@@ -260,7 +260,7 @@ final class StepMaker {
         batches, behind, waited ? OptionalInt.of(all.indexOf(last)) : OptionalInt.empty());
   }
 
-  /** Where all lanes are behind the step of this batch. */
+  /** Where all lanes are after the step of this batch. */
   private Supplier<Position> positionBehind(Lane lane, DeviceBatch batch) {
     if (!lane.startedInOrder()) { // with several lanes, all start in order
       Position eager = batch.position();

@@ -7,7 +7,7 @@ package io.pentrough;
  * @param nanos the longest wait; {@link Long#MAX_VALUE} for no bound, but not in silence
  * @param queued whether the streams wait for the copies, instead of the caller
  * @param inLoop whether {@code close} closes the leases, if the loop is left early
- * @param lastEpoch no step behind it; only without a bound
+ * @param lastEpoch no step after it; only without a bound
  */
 record StepRequest(long began, long nanos, boolean queued, boolean inLoop, int lastEpoch) {
 

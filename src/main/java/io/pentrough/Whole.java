@@ -47,7 +47,7 @@ record Whole(long length, int epoch, Runs delivered) {
     return of < epoch ? 0 : rank(of, length);
   }
 
-  /** The index that has not been delivered, and below which there are so many others like it. */
+  /** The index that has not been delivered, and below which {@code rank} others have not either. */
   long index(int of, long rank) {
     if (of > lastEpoch()) {
       return rank;

@@ -51,7 +51,7 @@ final class Worker implements Runnable {
     thread.setDaemon(true);
     Thread.UncaughtExceptionHandler own = thread.getUncaughtExceptionHandler();
     thread.setUncaughtExceptionHandler(
-        (ended, thrown) -> { // by what the factory runs before the worker, or behind it
+        (ended, thrown) -> { // by what the factory runs before the worker, or after it
           state.thrown = thrown;
           own.uncaughtException(ended, thrown);
         });

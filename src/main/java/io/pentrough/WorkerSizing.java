@@ -15,7 +15,7 @@ final class WorkerSizing {
   /** More workers at once are not advised: the disk or the network has limits of its own. */
   private static final int MAX_GROWTH = 4;
 
-  /** From so many waits for a monitor in a fill on, workers hinder each other. */
+  /** From this number of waits for a monitor in a fill on, workers hinder each other. */
   private static final double CONTENDED = 0.2;
 
   private final PipelineModel model;
@@ -30,7 +30,7 @@ final class WorkerSizing {
    * More workers.
    *
    * @param hostSlots the slots that they need, as {@code deviceSlots}
-   * @param period the least time for a batch with so many
+   * @param period the least time for a batch with these workers
    * @param isEnough whether nothing else need be done about the target
    */
   record Workers(int count, int hostSlots, int deviceSlots, double period, boolean isEnough) {}

@@ -5,7 +5,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a loader knows of one of its workers. Guarded by the {@link Core}, but for the thread and
+ * What a loader knows of one of its workers. Guarded by the {@link Core}, except the thread and
  * what is volatile.
  */
 final class WorkerState {

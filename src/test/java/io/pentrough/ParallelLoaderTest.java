@@ -1169,9 +1169,9 @@ class ParallelLoaderTest {
     Device one = devices.get(0);
     Device foreign = TestDevice.open();
     assertRefused(() -> on(List.of()), "devices", "none");
-    assertRefused(() -> on(List.of(one, devices.get(1), one)), one.name() + " is there twice");
+    assertRefused(() -> on(List.of(one, devices.get(1), one)), one.name() + " was given twice");
     if (TestDevice.IS_CUDA) { // there are several host devices on a machine, but no GPU twice
-      assertRefused(() -> on(List.of(one, foreign)), "cuda:0 is there twice");
+      assertRefused(() -> on(List.of(one, foreign)), "cuda:0 was given twice");
     }
     List<Device> withNull = new ArrayList<>(devices);
     withNull.add(null);

@@ -328,7 +328,7 @@ class ShardsTest {
     assertRefused(List.of(), "no positions to merge", "one of each shard");
     assertRefused(List.of(zero, two), "shard 1 of 3 is missing", "loader.position()");
     assertRefused(List.of(zero, one), "shard 2 of 3 is missing");
-    assertRefused(List.of(zero, one, two, one), "shard 1 of 3 is there twice");
+    assertRefused(List.of(zero, one, two, one), "shard 1 of 3 was given twice");
     Position ofTwo = after(builder.shard(1, 2), 0);
     assertRefused(List.of(zero, ofTwo), "shard 0 of 3", "shard 1 of 2");
     Position dropping = after(builder.shard(1, 3, Remainder.DROP), 0);

@@ -8,7 +8,7 @@ record Size(int z, int y, int x) {
    *
    * @param what its name, for messages
    * @throws IllegalArgumentException if a length is below 1, z is another than 1 in two dimensions,
-   *     or an array could not have so many voxels
+   *     or an array could not have that number of voxels
    */
   static Size of(String what, int z, int y, int x, Layout layout) {
     Size size = new Size(z, y, x);

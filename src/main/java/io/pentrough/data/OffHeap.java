@@ -100,7 +100,7 @@ final class OffHeap {
     return (long) WORD.getAcquire(chunk(at), (int) at & mask);
   }
 
-  /** Sets a word behind all that was written before. */
+  /** Sets a word after all that was written before. */
   void setRelease(long at, long value) {
     WORD.setRelease(chunk(at), (int) at & mask, value);
   }

@@ -93,13 +93,13 @@ public final class Sample {
   }
 
   /**
-   * This sample's row of an array, with the shape of the array but for the first dimension.
+   * This sample's row of an array, with the shape of the array without its first dimension.
    *
    * @param name a name of the loader's specification
    * @return always the same object for an array, turned to this sample's row; flat indexes begin at
    *     0
-   * @throws IllegalArgumentException if there is none of that name; the message lists the names. Or
-   *     if samples have different lengths in that array, or it receives lengths or offsets
+   * @throws IllegalArgumentException if there is none with that name; the message lists the names.
+   *     Or if samples have different lengths in that array, or it receives lengths or offsets
    * @throws IllegalStateException if called from another thread than that of {@code read}, or after
    *     the batch was made
    */
@@ -127,8 +127,8 @@ public final class Sample {
    *     last call counts
    * @return always the same object for an array, turned to this sample's part; flat indexes begin
    *     at 0
-   * @throws IllegalArgumentException if there is none of that name, all its samples have one shape,
-   *     or it has no room for this length; the message says how much room it has
+   * @throws IllegalArgumentException if there is none with that name, all its samples have one
+   *     shape, or it has no room for this length; the message says how much room it has
    * @throws IllegalStateException if called from another thread than that of {@code read}, or after
    *     the batch was made
    */

@@ -113,7 +113,7 @@ public interface Sampler {
   /**
    * Some samples of the dataset, in the order given.
    *
-   * @param indexes of the samples in the dataset, 0 or more; copied. One that is there twice is
+   * @param indexes of the samples in the dataset, 0 or more; copied. One that occurs twice is
    *     sampled twice
    * @return a new sampler, for datasets that have all of these samples
    * @throws IllegalArgumentException if there is no index, or one is negative
@@ -126,12 +126,12 @@ public interface Sampler {
    * Some samples of the dataset, in an order of their own: {@code subset(indexes, shuffled())}
    * shuffles them.
    *
-   * @param indexes of the samples in the dataset, 0 or more; copied. One that is there twice counts
+   * @param indexes of the samples in the dataset, 0 or more; copied. One that occurs twice counts
    *     as two samples
    * @param order samples {@code indexes} as if it were a dataset of {@code indexes.length} samples
    * @return a new sampler, for datasets that have all of these samples
    * @throws IllegalArgumentException if there is no index, one is negative, or {@code order} cannot
-   *     sample so many
+   *     sample that number
    */
   static Sampler subset(long[] indexes, Sampler order) {
     return new SubsetSampler(indexes, order);

@@ -28,8 +28,8 @@ public final class DirectMemory {
   private DirectMemory() {}
 
   /**
-   * Why the JVM cannot give so many bytes. Allocates none of them. If they are more than are free,
-   * the call runs the garbage collector and waits up to half a second, as the JVM does before it
+   * Why the JVM cannot give this number of bytes. Allocates none of them. If fewer are free, the
+   * call runs the garbage collector and waits up to half a second, as the JVM does before it
    * refuses an allocation.
    *
    * @param bytes the number of bytes, all allocations together

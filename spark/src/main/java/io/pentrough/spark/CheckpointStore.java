@@ -18,7 +18,7 @@ import java.util.List;
 public interface CheckpointStore extends Serializable {
 
   /**
-   * Creates an entry, unless there is one of that name. Of several that try at the same time one
+   * Creates an entry, unless there is one with that name. Of several that try at the same time one
    * succeeds. Nobody ever sees a part of the content, also if the caller dies meanwhile. When this
    * method has returned, the entry outlives a crash of the machine, as far as the place can promise
    * that.

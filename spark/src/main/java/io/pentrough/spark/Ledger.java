@@ -231,8 +231,8 @@ final class Ledger implements Serializable {
   /**
    * Creates an entry.
    *
-   * @param content differs from what anybody else gives an entry of that name
-   * @return false if there is one of that name with another content
+   * @param content differs from what anybody else gives an entry with that name
+   * @return false if there is one with that name and another content
    * @throws RefusedException if the store fails
    */
   boolean create(String entry, byte[] content) {

@@ -191,8 +191,8 @@ final class NativeLibrary {
   }
 
   /**
-   * From a jar, or else from the library path: JCuda looks there first, but for one class loader
-   * only.
+   * From a jar, or else from the library path: JCuda looks there first, but only for one class
+   * loader.
    */
   private byte[] content() throws IOException {
     byte[] inJar = JCudaJars.read(binding, "lib/" + file);
@@ -293,7 +293,7 @@ final class NativeLibrary {
     try {
       Files.deleteIfExists(File.createTempFile("pentrough-", null).toPath());
     } catch (IOException e) {
-      // It has been read all the same. Where nothing can be written nobody will miss it.
+      // The JDK has read the folder anyway.
     }
     Properties properties = System.getProperties();
     String usual = properties.getProperty(TEMPORARY);
