@@ -15,9 +15,9 @@ import java.util.Locale;
 record CheckpointWait(int nodes, List<Integer> tasks, double gigabytesPerSecond) {
 
   /** What {@code allGather} takes, measured with Spark 4.2.0 on two executors, in seconds. */
-  private static final double LEAST_GATHER = 0.84;
+  private static final double MIN_GATHER = 0.84;
 
-  private static final double MOST_GATHER = 1.02;
+  private static final double MAX_GATHER = 1.02;
 
   /** Of the time between two checkpoints. */
   private static final double SHARE = 0.01;
@@ -64,8 +64,8 @@ record CheckpointWait(int nodes, List<Integer> tasks, double gigabytesPerSecond)
         - Nobody is late. A task that comes late to the checkpoint keeps all others waiting as well.
 
         """,
-        LEAST_GATHER,
-        MOST_GATHER,
+        MIN_GATHER,
+        MAX_GATHER,
         gigabytesPerSecond);
   }
 
@@ -78,13 +78,13 @@ record CheckpointWait(int nodes, List<Integer> tasks, double gigabytesPerSecond)
     table.row(
         nodes + " x " + each,
         row.which,
-        range(LEAST_GATHER, MOST_GATHER, 2),
+        range(MIN_GATHER, MAX_GATHER, 2),
         String.format(Locale.ROOT, "%,.1f", sent / 1e6),
         String.format(Locale.ROOT, "%.3f", send),
         String.format(Locale.ROOT, "%.3f", merge),
         String.format(Locale.ROOT, "%.3f", write),
-        range(LEAST_GATHER + rest, MOST_GATHER + rest, 2),
-        range((LEAST_GATHER + rest) / SHARE, (MOST_GATHER + rest) / SHARE, 0));
+        range(MIN_GATHER + rest, MAX_GATHER + rest, 2),
+        range((MIN_GATHER + rest) / SHARE, (MAX_GATHER + rest) / SHARE, 0));
   }
 
   private static String range(double from, double to, int decimals) {

@@ -24,12 +24,12 @@ final class Growth {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   /** All slots of a loader together; the garbage of the one before may be there as well. */
-  private static final long MOST_BYTES = 3L << 30;
+  private static final long MAX_BYTES = 3L << 30;
 
   /** What is left to everybody else. */
   private static final long SPARE_BYTES = 2L << 30;
 
-  private static final int FEWEST_BATCHES = 4;
+  private static final int MIN_BATCHES = 4;
 
   /**
    * Up to this ratio of the last cost to the first, or the first to the last, something is flat.
@@ -80,7 +80,7 @@ final class Growth {
       this.value = value;
       bytes = axis == Axis.BYTES ? value : 32 << 10;
       arrays = axis == Axis.ARRAYS ? value : 1;
-      int usual = 7L * bytes > MOST_BYTES ? 1 : Setup.USUAL_DEVICE_SLOTS;
+      int usual = 7L * bytes > MAX_BYTES ? 1 : Setup.USUAL_DEVICE_SLOTS;
       ring =
           new Ring(
               axis == Axis.WORKERS ? value : 1,
@@ -148,7 +148,7 @@ final class Growth {
   }
 
   private boolean isTooLarge(Row row) {
-    boolean tooLarge = row.totalBytes() > Math.min(MOST_BYTES, freeBytes() - SPARE_BYTES);
+    boolean tooLarge = row.totalBytes() > Math.min(MAX_BYTES, freeBytes() - SPARE_BYTES);
     if (tooLarge) {
       out.printf(
           Locale.ROOT,
@@ -224,13 +224,13 @@ final class Growth {
         }
       }
       count++;
-    } while (count < FEWEST_BATCHES || System.nanoTime() - started < nanos);
+    } while (count < MIN_BATCHES || System.nanoTime() - started < nanos);
     return count;
   }
 
   /** A plain copy between as many buffers as a ring has, or one pair if they are large. */
   private double copyMicros(int bytes) {
-    int pairs = 7L * bytes > MOST_BYTES ? 1 : Setup.USUAL_DEVICE_SLOTS;
+    int pairs = 7L * bytes > MAX_BYTES ? 1 : Setup.USUAL_DEVICE_SLOTS;
     List<ByteBuffer> buffers = new ArrayList<>();
     for (int i = 0; i < 2 * pairs; i++) {
       ByteBuffer buffer = ByteBuffer.allocateDirect(bytes);
@@ -246,7 +246,7 @@ final class Growth {
       int pair = count++ % pairs;
       buffers.get(pairs + pair).put(0, buffers.get(pair), 0, bytes);
       now = System.nanoTime();
-    } while (count < FEWEST_BATCHES || now - started < measureNanos / 6);
+    } while (count < MIN_BATCHES || now - started < measureNanos / 6);
     buffers.clear();
     if (bytes > 16 << 20) {
       System.gc();

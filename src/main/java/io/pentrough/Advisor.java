@@ -28,10 +28,10 @@ import org.jspecify.annotations.Nullable;
 final class Advisor {
 
   /** In less time than this, one long pause decides what is advised. */
-  private static final long LEAST_NANOS = 250_000_000;
+  private static final long MIN_NANOS = 250_000_000;
 
   /** A part that is never busy enough to be alone can hardly be made ten times as fast. */
-  private static final double LEAST_RATIO = 0.1;
+  private static final double MIN_RATIO = 0.1;
 
   private final PipelineModel model;
   private final BottleneckAnalysis of;
@@ -54,7 +54,7 @@ final class Advisor {
   /** The best first; each is enough alone. */
   List<Advice> advice() {
     List<Advice> all = new ArrayList<>();
-    if (!of.isEnough() || of.times.elapsed() < LEAST_NANOS) {
+    if (!of.isEnough() || of.times.elapsed() < MIN_NANOS) {
       return all;
     }
     switch (of.bottleneck()) {
@@ -131,7 +131,7 @@ final class Advisor {
   private void addInTurns(List<Advice> all, Part part) {
     Set<Part> changed = EnumSet.of(part);
     double from = model.nanosOf(part);
-    double after = Math.max(model.periodAfter(changed), period - from * (1 - LEAST_RATIO));
+    double after = Math.max(model.periodAfter(changed), period - from * (1 - MIN_RATIO));
     double ratio = (from - (period - after)) / from;
     add(all, List.of(change(part, ratio)), after, reason.ofParts(changed, null));
   }

@@ -33,16 +33,16 @@ final class ConsumerSignals {
   }
 
   /** There may be something for a consumer. */
-  void tell() {
+  void signal() {
     haveNews();
-    watch.tell();
+    watch.signal();
     if (resting > 0) {
       lock.notifyAll();
     }
   }
 
   /** A copy has been queued, which is enough for a consumer whose stream waits for it. */
-  void tellOfQueuedCopy() {
+  void signalQueuedCopy() {
     haveNews();
     if (restingForQueued > 0) {
       lock.notifyAll();
@@ -50,7 +50,7 @@ final class ConsumerSignals {
   }
 
   /** A copy runs that a consumer could watch. */
-  void tellOfRunningCopy() {
+  void signalRunningCopy() {
     if (anyRestsForReady() && watch.isForConsumers()) {
       haveNews();
       lock.notifyAll();

@@ -146,7 +146,7 @@ final class Consumers {
       if (event != null) {
         event.ended(core.settings.name(), queued, found, thrown);
       }
-      reports.tellFlightRecorder();
+      reports.reportToFlightRecorder();
     }
   }
 

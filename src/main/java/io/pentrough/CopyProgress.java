@@ -68,7 +68,7 @@ final class CopyProgress {
   private void begins(DeviceSlot slot, long now) {
     slot.copyBegins(now);
     core.stats.copyStarted(now);
-    core.consumers.tellOfRunningCopy(); // being woken takes no longer than the copy
+    core.consumers.signalRunningCopy(); // being woken takes no longer than the copy
   }
 
   /**
@@ -85,7 +85,7 @@ final class CopyProgress {
       if (begins) {
         begins(slot, core.time.now());
       }
-      core.consumers.tellOfQueuedCopy();
+      core.consumers.signalQueuedCopy();
     }
   }
 
@@ -146,7 +146,7 @@ final class CopyProgress {
     }
     if (core.ledger.device.ready(slot, now)) {
       core.stats.firstReady(now);
-      core.consumers.tell();
+      core.consumers.signal();
     } else {
       core.copySignal.mayCopy(); // the slot may be free
     }

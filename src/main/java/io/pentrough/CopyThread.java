@@ -69,7 +69,7 @@ final class CopyThread implements Runnable {
       long untilNextLook = Math.min(overdue.look(), unbegun.look());
       leases.closeCollected();
       CopyStrategy.Progress progress = copies.work();
-      reports.tellFlightRecorder();
+      reports.reportToFlightRecorder();
       if (progress == CopyStrategy.Progress.IDLE && core.isStopped()) {
         return;
       }
@@ -81,7 +81,7 @@ final class CopyThread implements Runnable {
   }
 
   private void terminated() {
-    reports.tellFlightRecorder();
+    reports.reportToFlightRecorder();
     List<String> refused = core.memory.refused();
     if (!refused.isEmpty()) {
       core.log(
@@ -98,7 +98,7 @@ final class CopyThread implements Runnable {
       core.park(this, leases.mustLookAgain() ? Math.min(rest, ENDED_NANOS) : rest);
       leases.closeCollected();
       leases.closeAbandonedLoops();
-      reports.tellFlightRecorder();
+      reports.reportToFlightRecorder();
     }
   }
 }

@@ -205,7 +205,7 @@ final class CopyWatch {
   }
 
   /** There may be something else for a consumer. */
-  void tell() {
+  void signal() {
     if (watcher != null && watcher != Thread.currentThread()) {
       news = true;
       LockSupport.unpark(watcher);

@@ -213,7 +213,7 @@ final class Core {
   }
 
   private void wakeEverybody() {
-    consumers.tell();
+    consumers.signal();
     notifyAll();
     workerSignaller.wakeAll();
     copySignal.wakeCopyThread();
@@ -234,7 +234,7 @@ final class Core {
     int nextEpoch = source.nextEpoch(ledger.order.lowestOpen());
     if (nextEpoch != epoch || ledger.order.isExhausted()) {
       epoch = nextEpoch;
-      consumers.tell(); // the epoch or batch that they wait for may never come
+      consumers.signal(); // the epoch or batch that they wait for may never come
     }
     if (submittersWaiting > 0) {
       notifyAll();

@@ -59,7 +59,7 @@ final class Engine {
     }
     engine.startWorkers();
     engine.startStatusLog(settings.statusLogNanos());
-    engine.reports.tellFlightRecorder();
+    engine.reports.reportToFlightRecorder();
     return engine;
   }
 
@@ -186,11 +186,10 @@ final class Engine {
       core.copySignal.mayCopy();
       core.lookForJobs(now);
       core.workerSignaller.wakeAll();
-      core.consumers
-          .tell(); // the awaited number may lie behind the end, and is not asked for again
+      core.consumers.signal(); // the number that they wait for may not exist any more
     }
     core.copySignal.wakeCopyThread();
-    reports.tellFlightRecorder();
+    reports.reportToFlightRecorder();
   }
 
   /** See {@link Consumers#nextEpoch}. */
@@ -218,7 +217,7 @@ final class Engine {
       engines.forEach(engine -> engine.reports.endStatistics());
     } finally {
       Closing.close(engines.stream().map(engine -> engine.closing).toList());
-      engines.forEach(engine -> engine.reports.tellFlightRecorder());
+      engines.forEach(engine -> engine.reports.reportToFlightRecorder());
     }
   }
 

@@ -177,7 +177,7 @@ final class FirstFillCheck {
     /** Looks at so many bytes, and leaves zeros where nothing was written. */
     void run(int end) {
       pass(end, false);
-      if (found / pattern.laneBits <= mostByChance()) {
+      if (found / pattern.laneBits <= maxByChance()) {
         found = 0;
       }
       if (found > 0) {
@@ -189,7 +189,7 @@ final class FirstFillCheck {
      * How many lanes written with any bits might be the pattern: far more than is probable, as one
      * in so many that look like it is, and what is found is set to zero.
      */
-    private long mostByChance() {
+    private long maxByChance() {
       int freeBits = Long.bitCount(~pattern.tellingBits) * pattern.laneBits / Long.SIZE;
       return alike << 16 >> freeBits;
     }

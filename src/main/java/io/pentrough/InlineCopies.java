@@ -52,7 +52,7 @@ final class InlineCopies extends StreamCopies {
       boolean left = core.consumers.anyRests() && core.ledger.canCopy();
       if (left) {
         leftToConsumer = true;
-        core.consumers.tell();
+        core.consumers.signal();
       }
       return left;
     }

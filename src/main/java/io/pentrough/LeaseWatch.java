@@ -19,7 +19,7 @@ final class LeaseWatch {
   static final long NEVER = Long.MAX_VALUE;
 
   /** So that a tiny bound does not keep the copy thread from resting. */
-  private static final long LEAST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+  private static final long MIN_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   private final long bound;
   private final boolean leakDetection;
@@ -93,7 +93,7 @@ final class LeaseWatch {
         return bound - held;
       }
       if (leakDetection && slot.leakReport == null) {
-        return LEAST_NANOS; // the lease is only being made
+        return MIN_NANOS; // the lease is only being made
       }
       slot.warnedOfLease = true;
       leasedAt = slot.leakReport == null ? null : slot.leakReport.madeAt();
@@ -106,6 +106,6 @@ final class LeaseWatch {
   }
 
   private long interval() {
-    return Math.max(bound, LEAST_NANOS);
+    return Math.max(bound, MIN_NANOS);
   }
 }

@@ -82,7 +82,7 @@ final class Leases {
     } finally {
       core.device.endCalls(begun);
     }
-    reports.tellFlightRecorder();
+    reports.reportToFlightRecorder();
   }
 
   /** Closes a lease in place of its holder. */

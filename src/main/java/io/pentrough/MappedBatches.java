@@ -34,7 +34,7 @@ final class MappedBatches implements CopyStrategy {
           slot = core.ledger.startCopy(now)) {
         core.memory(slot).describe(core.memory(slot.source()).filled());
         core.stats.firstReady(now);
-        core.consumers.tell();
+        core.consumers.signal();
       }
     }
     return false;

@@ -134,7 +134,7 @@ final class PipelineModel {
 
   private static int fewest(double target, int from, IntToDoubleFunction periodOf) {
     int few = from;
-    int many = mostSlots(from);
+    int many = maxSlots(from);
     while (few < many) { // the period never grows with the slots
       int middle = (few + many) >>> 1;
       if (periodOf.applyAsDouble(middle) <= target * (1 + TOLERANCE)) {
@@ -147,7 +147,7 @@ final class PipelineModel {
   }
 
   /** The most slots that may be advised if there is this number now. */
-  static int mostSlots(int slots) {
+  static int maxSlots(int slots) {
     return Math.min(
         LoaderBuilder.MAX_THREADS_OR_SLOTS,
         Math.max(slots * MAX_SLOT_GROWTH, slots + MAX_MORE_SLOTS));

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 final class PositionMerge {
 
   /** By how many batches shards may have drifted apart: each may be a run of its own. */
-  static final long MOST_APART = 1 << 24;
+  static final long MAX_APART = 1 << 24;
 
   private PositionMerge() {}
 
@@ -136,7 +136,7 @@ final class PositionMerge {
       for (int epoch = first; epoch <= last; epoch++) {
         long start = Math.multiplyExact((long) epoch - first, share.length());
         long unused = Math.addExact(start, share.length());
-        apart += addEpoch(delivered, start, shards, epoch, MOST_APART - apart);
+        apart += addEpoch(delivered, start, shards, epoch, MAX_APART - apart);
       }
       return Whole.of(share.length(), first, delivered.build());
     } catch (ArithmeticException e) { // their numbers do not fit
@@ -147,7 +147,7 @@ final class PositionMerge {
   private static IllegalArgumentException tooFarApart(@Nullable Throwable cause) {
     return new IllegalArgumentException(
         "these shards have drifted more than "
-            + MOST_APART
+            + MAX_APART
             + " batches apart: let those behind catch up before their positions are merged",
         cause);
   }
@@ -191,11 +191,11 @@ final class PositionMerge {
    * Adds what the shards have delivered of an epoch.
    *
    * @param start the epoch's first number
-   * @param mostApart by how many batches they may have drifted
+   * @param maxApart by how many batches they may have drifted
    * @return by how many they have
    */
   private static long addEpoch(
-      Runs.Builder delivered, long start, List<Shard> shards, int epoch, long mostApart) {
+      Runs.Builder delivered, long start, List<Shard> shards, int epoch, long maxApart) {
     Share share = shards.get(0).share;
     if (share.remainder() == Remainder.DROP
         && shards.stream().allMatch(shard -> shard.hasCompleted(epoch))) {
@@ -210,7 +210,7 @@ final class PositionMerge {
     Runs.Builder numbers = new Runs.Builder();
     if (stride == 1) {
       numbers.add(steps.get(0), 0, open, 0);
-    } else if (apart > mostApart) {
+    } else if (apart > maxApart) {
       throw tooFarApart(null);
     } else {
       numbers.add(0, common > open / stride ? open : common * stride);

@@ -129,13 +129,13 @@ final class Producers {
       HostBatch batch = core.memory(slot).filled();
       if (batch.size() == 0) { // and nothing to copy
         ledger.host.fail(slot, BadBatch.ofAll(batch.badSamples()), now);
-        core.consumers.tell();
+        core.consumers.signal();
       } else {
         ledger.host.publish(slot, now);
       }
       return;
     }
-    core.consumers.tell();
+    core.consumers.signal();
     boolean behindTheEnd = thrown != null && !core.source.exists(slot.sequence);
     if (failure == null || behindTheEnd) {
       ledger.host.markEmpty(slot, now);

@@ -80,7 +80,7 @@ final class QueuedCopies extends StreamCopies {
   @Override
   public void helped() {
     core.consumers.watch.ended();
-    core.consumers.tellOfRunningCopy(); // another consumer may watch the next one
+    core.consumers.signalRunningCopy(); // another consumer may watch the next one
   }
 
   @Override

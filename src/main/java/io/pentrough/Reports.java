@@ -76,7 +76,7 @@ final class Reports {
   }
 
   /** Reports the batches that are over to the Flight Recorder, if it asks. Without the lock. */
-  void tellFlightRecorder() {
+  void reportToFlightRecorder() {
     assert !Thread.holdsLock(core);
     flightRecorder.look();
     if (!core.trace.hasUnreported()) {

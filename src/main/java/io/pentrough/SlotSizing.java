@@ -72,7 +72,7 @@ final class SlotSizing {
 
   private static int added(int from, double needed) {
     return needed > 0
-        ? (int) Math.min(PipelineModel.mostSlots(from), from + Math.ceil(needed))
+        ? (int) Math.min(PipelineModel.maxSlots(from), from + Math.ceil(needed))
         : from;
   }
 

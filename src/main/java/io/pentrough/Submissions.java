@@ -88,7 +88,7 @@ final class Submissions {
     synchronized (core) {
       jobs.endSubmissions();
       core.lookForJobs(core.time.now());
-      core.consumers.tell(); // they may have had the last batch
+      core.consumers.signal(); // they may have had the last batch
       core.notifyAll(); // submitters
     }
   }

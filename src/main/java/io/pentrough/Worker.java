@@ -102,7 +102,7 @@ final class Worker implements Runnable {
       while (slot != null) {
         Throwable thrown = fill(slot);
         slot = producers.publishAndClaim(state, slot, thrown, context.saidEndOfEpoch());
-        reports.tellFlightRecorder(); // of which nobody wanted to know any more
+        reports.reportToFlightRecorder(); // of which nobody wanted to know any more
       }
     } catch (Throwable t) {
       core.breakDown(t);

@@ -146,7 +146,7 @@ class CopyWatchTest {
     new Copy(now, now + 500_000).seenAt(now + 500_000);
     Copy copy = new Copy(now, now + 500_000);
     assertTrue(watch.begin(Way.CONSUMER, copy.slot, copy));
-    Thread other = new Thread(watch::tell);
+    Thread other = new Thread(watch::signal);
     whileParked =
         () -> {
           other.start();
@@ -172,7 +172,7 @@ class CopyWatchTest {
     new Copy(now, now + 500_000).seenAt(now + 500_000);
     Copy copy = new Copy(now, now + 500_000);
     assertTrue(watch.begin(Way.CONSUMER, copy.slot, copy));
-    watch.tell();
+    watch.signal();
     assertTrue(watch.look(Long.MAX_VALUE));
   }
 

@@ -63,7 +63,7 @@ class IdleStrategyTest {
     assertEquals(Ticking.TICK, spun(time, () -> signals.stayAwake(news, 0)), "one look");
     assertEquals(Ticking.TICK, spun(time, () -> signals.stayAwake(news, -1)), "one look");
     synchronized (this) {
-      signals.tell();
+      signals.signal();
     }
     assertEquals(0, spun(time, () -> signals.stayAwake(news, Long.MAX_VALUE)));
   }

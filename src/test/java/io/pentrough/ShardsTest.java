@@ -450,7 +450,7 @@ class ShardsTest {
     Position zero = after(builder.shard(0, 2), 1);
     Position one =
         Position.parse(after(builder.shard(1, 2), 1).toString().replace(" epoch=0 ", " epoch=1 "));
-    assertRefused(List.of(zero, one), PositionMerge.MOST_APART + " batches apart", "catch up");
+    assertRefused(List.of(zero, one), PositionMerge.MAX_APART + " batches apart", "catch up");
   }
 
   @Test

@@ -54,7 +54,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @ResourceLock("java.util.logging")
 class SourceFuzzTest {
 
-  private static final int MOST_LIVES = 1_000;
+  private static final int MAX_LIVES = 1_000;
 
   private static final BatchSpec SPEC =
       BatchSpec.builder()
@@ -219,7 +219,7 @@ class SourceFuzzTest {
     void run() throws Exception {
       while (!over) {
         lives++;
-        assertTrue(lives < MOST_LIVES, "no life gets any further");
+        assertTrue(lives < MAX_LIVES, "no life gets any further");
         live();
       }
       Set<Place> missing = draw.places();

@@ -258,8 +258,8 @@ final class ChunkIndex {
     private final int entryBytes;
     private final int offsetBytes;
     private final int inIndexBlock;
-    private final int leastInBlock;
-    private final int leastPointers;
+    private final int minInBlock;
+    private final int minPointers;
     private final int perPage;
     private final int superBlocks;
     private final int axis;
@@ -270,10 +270,10 @@ final class ChunkIndex {
       int bits = header.get() & 0xff;
       offsetBytes = (bits + 7) / 8;
       inIndexBlock = header.get() & 0xff;
-      leastInBlock = header.get() & 0xff;
-      leastPointers = header.get() & 0xff;
+      minInBlock = header.get() & 0xff;
+      minPointers = header.get() & 0xff;
       perPage = 1 << header.get();
-      superBlocks = 1 + bits - log2(leastInBlock);
+      superBlocks = 1 + bits - log2(minInBlock);
       int unlimited = 0;
       for (int i = 0; i < maxGrid.length; i++) {
         unlimited = maxGrid[i] < 0 ? i : unlimited;
@@ -291,7 +291,7 @@ final class ChunkIndex {
     }
 
     private int entriesPerBlock(int superBlock) {
-      return leastInBlock << ((superBlock + 1) / 2);
+      return minInBlock << ((superBlock + 1) / 2);
     }
 
     private void read(long indexBlock) {
@@ -299,8 +299,8 @@ final class ChunkIndex {
         return;
       }
       int addressBytes = file.storage().getSizeOfOffsets();
-      int direct = 2 * log2(leastPointers); // super blocks whose blocks the index block names
-      int blocks = 2 * (leastPointers - 1);
+      int direct = 2 * log2(minPointers); // super blocks whose blocks the index block names
+      int blocks = 2 * (minPointers - 1);
       int pointers = blocks + superBlocks - direct;
       ByteBuffer index =
           file.checkedBytes(

@@ -34,7 +34,7 @@ final class Options {
   static final String BUNDLED_VOLUME = "inia19.h5";
 
   /** What is drawn for them must fit into the 1 MiB that a stage may have for a batch. */
-  private static final int MOST_PATCHES = 9000;
+  private static final int MAX_PATCHES = 9000;
 
   enum DeviceChoice {
     AUTO,
@@ -187,7 +187,7 @@ final class Options {
    */
   void check() {
     within("--steps", steps, Integer.MAX_VALUE);
-    within("--batch", batch, MOST_PATCHES);
+    within("--batch", batch, MAX_PATCHES);
     within("--patch", patch, 1023);
     within("--workers", workers, 256);
     within("--checkpoint-every", checkpointEvery, Integer.MAX_VALUE);

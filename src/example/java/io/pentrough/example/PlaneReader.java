@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 final class PlaneReader {
 
   /** How many values are held at once, unless a single plane has more. */
-  private static final int MOST_VALUES = 1 << 25;
+  private static final int MAX_VALUES = 1 << 25;
 
   private final Hdf5Dataset dataset;
   private final Hdf5Type type;
@@ -36,7 +36,7 @@ final class PlaneReader {
   /** How many planes to read at once, so that a chunk is decoded once if possible. */
   int planesAtOnce() {
     int chunkDepth = dataset.layout() instanceof Hdf5Dataset.Chunked chunked ? chunked.shape[0] : 1;
-    return Math.max(1, Math.min(Math.min(chunkDepth, depth), MOST_VALUES / (height * width)));
+    return Math.max(1, Math.min(Math.min(chunkDepth, depth), MAX_VALUES / (height * width)));
   }
 
   /**
@@ -62,7 +62,7 @@ final class PlaneReader {
       Arrays.fill(target, 0, values, dataset.fillValue());
       return;
     }
-    int atOnce = MOST_VALUES;
+    int atOnce = MAX_VALUES;
     for (int done = 0; done < values; done += atOnce) {
       int count = Math.min(atOnce, values - done);
       long from = address + (first + done) * type.bytes();

@@ -26,7 +26,7 @@ enum Variation {
   FULL(1);
 
   private static final double DEGREES = 10;
-  private static final double MOST_SCALE = 1.1;
+  private static final double MAX_SCALE = 1.1;
   private static final float CONTRAST = 0.05f;
   private static final float BRIGHTNESS = 0.05f;
 
@@ -62,7 +62,7 @@ enum Variation {
     if (this == FULL) {
       Warp.Builder warp = Warp.builder().rotation(DEGREES).tilt(DEGREES);
       builder
-          .warp(warp.scale(1 / MOST_SCALE, MOST_SCALE).build())
+          .warp(warp.scale(1 / MAX_SCALE, MAX_SCALE).build())
           .contrast(1 - CONTRAST, 1 + CONTRAST)
           .brightness(-BRIGHTNESS, BRIGHTNESS);
     }

@@ -42,7 +42,7 @@ import java.util.regex.Pattern;
 public final class NpyArray {
 
   /** A buffer has 2 GiB at most. */
-  private static final int MOST_BYTES_OF_A_MAP = 1 << 30;
+  private static final int MAX_BYTES_OF_A_MAP = 1 << 30;
 
   /** NumPy itself reads no longer ones unasked. */
   private static final int LONGEST_HEADER = 10_000;
@@ -109,7 +109,7 @@ public final class NpyArray {
       throw new EOFException(
           file + " ends too soon: " + total + " bytes of elements should be there, not " + there);
     }
-    rowsOfAMap = Math.max(1, MOST_BYTES_OF_A_MAP / rowBytes);
+    rowsOfAMap = Math.max(1, MAX_BYTES_OF_A_MAP / rowBytes);
     maps = new ByteBuffer[(int) ((shape[0] + rowsOfAMap - 1) / rowsOfAMap)];
     ByteOrder order = type.startsWith(">") ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN;
     for (int i = 0; i < maps.length; i++) {

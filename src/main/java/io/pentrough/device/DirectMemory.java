@@ -18,7 +18,7 @@ public final class DirectMemory {
   private static final long UNKNOWN = -1;
 
   /** Less is refused soon enough by the allocation itself. */
-  private static final long LEAST_BYTES = 64L << 20;
+  private static final long MIN_BYTES = 64L << 20;
 
   /** How long the JVM's own allocation waits for the collector before it refuses. */
   private static final int PATIENCE_MILLIS = 512;
@@ -38,7 +38,7 @@ public final class DirectMemory {
    *     {@code jdk.management}, or on another JVM than HotSpot)
    */
   public static Optional<String> whyNot(long bytes) {
-    long limit = bytes < LEAST_BYTES ? UNKNOWN : limit();
+    long limit = bytes < MIN_BYTES ? UNKNOWN : limit();
     if (limit == UNKNOWN) {
       return Optional.empty();
     }
@@ -48,7 +48,7 @@ public final class DirectMemory {
     }
     String allowed = "the JVM allows " + words(limit) + " of direct memory";
     return Optional.of(
-        used < LEAST_BYTES ? allowed : allowed + ", of which " + words(used) + " are in use");
+        used < MIN_BYTES ? allowed : allowed + ", of which " + words(used) + " are in use");
   }
 
   /** How much is in use, once that is little enough, or the collector frees no more. */

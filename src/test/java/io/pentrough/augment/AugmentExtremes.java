@@ -13,7 +13,7 @@ import java.util.Random;
 final class AugmentExtremes {
 
   private static final List<Border> BORDERS = List.of(Border.values());
-  private static final float LEAST_NORMAL = Float.MIN_NORMAL;
+  private static final float MIN_NORMAL = Float.MIN_NORMAL;
   private static final float ROOT_OF_HALF = Float.intBitsToFloat(0x3F3504F3);
 
   /**
@@ -202,7 +202,7 @@ final class AugmentExtremes {
   private void greyValues(boolean warp) {
     List<Float> values = new ArrayList<>(List.of(0f, -0f, 1f, Math.nextUp(1f), Float.NaN, -1f));
     for (float v :
-        new float[] {LEAST_NORMAL, ROOT_OF_HALF, Float.MIN_VALUE, 0.5f, 1, 1e-30f, 1e-38f, 1e38f}) {
+        new float[] {MIN_NORMAL, ROOT_OF_HALF, Float.MIN_VALUE, 0.5f, 1, 1e-30f, 1e-38f, 1e38f}) {
       values.addAll(List.of(v, Math.nextUp(v), Math.nextDown(v), -v));
     }
     values.addAll(List.of(Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY));

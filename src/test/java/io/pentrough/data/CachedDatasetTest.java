@@ -179,10 +179,10 @@ class CachedDatasetTest {
       assertTrue(cached.samples() > 0 || good == 0);
       if (cacheBytes >= most) {
         assertEquals(good, cached.samples());
-        long mostHits = (long) good * (epochs - 1);
+        long maxHits = (long) good * (epochs - 1);
         // A worker may be in the next epoch while another one still reads the same sample in this.
-        assertTrue(cached.hits() <= mostHits);
-        assertTrue(workers > 1 || cached.hits() == mostHits);
+        assertTrue(cached.hits() <= maxHits);
+        assertTrue(workers > 1 || cached.hits() == maxHits);
       }
     }
   }

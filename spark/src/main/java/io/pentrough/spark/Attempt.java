@@ -23,7 +23,7 @@ final class Attempt {
   private static final long CLOSE_MILLIS = 60_000;
 
   /** Spark needs a moment to start tasks, also where a job is to wait for no room. */
-  private static final Duration LEAST_START = Duration.ofSeconds(5);
+  private static final Duration MIN_START = Duration.ofSeconds(5);
 
   private static final String INTERRUPT = "spark.job.interruptOnCancel";
 
@@ -111,7 +111,7 @@ final class Attempt {
 
   /** Cancels the job if its tasks are not started in time. */
   private Thread watchdog(AttemptListener listener, String tag, Duration roomTimeout) {
-    Duration timeout = roomTimeout.compareTo(LEAST_START) < 0 ? LEAST_START : roomTimeout;
+    Duration timeout = roomTimeout.compareTo(MIN_START) < 0 ? MIN_START : roomTimeout;
     Thread thread =
         new Thread(
             () -> {

@@ -37,7 +37,7 @@ import org.opentest4j.AssertionFailedError;
 class FaultSweepTest {
 
   /** Polls are many, and one is like another. */
-  private static final long MOST_OCCURRENCES = 80;
+  private static final long MAX_OCCURRENCES = 80;
 
   private static final int OUT_OF_MEMORY = 2;
   private static final int ILLEGAL_ADDRESS = 700;
@@ -65,7 +65,7 @@ class FaultSweepTest {
     List<Fault> faults = new ArrayList<>();
     for (Map.Entry<String, Long> entry : callsOfASession().entrySet()) {
       String call = entry.getKey();
-      long most = Math.min(entry.getValue(), MOST_OCCURRENCES);
+      long most = Math.min(entry.getValue(), MAX_OCCURRENCES);
       Set<Long> occurrences = new LinkedHashSet<>();
       for (long nth = 1; nth <= most; nth++) {
         // What comes before every other call can keep any of them from being made.
