@@ -132,7 +132,7 @@ public final class TestDevice {
    * its device with {@link #openForGates()}.
    */
   public static Gate gate(DeviceStream stream) {
-    return IS_CUDA ? CudaWork.gate(stream) : new HostGate(stream);
+    return stream.device() instanceof CudaDevice ? CudaWork.gate(stream) : new HostGate(stream);
   }
 
   private static final class HostGate implements Gate {

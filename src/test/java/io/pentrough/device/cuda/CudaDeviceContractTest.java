@@ -5,6 +5,7 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceHeapContract;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.TestDevice;
+import io.pentrough.device.TestDevice.Gate;
 import io.pentrough.testkit.Patience;
 
 /** The contract on CUDA. */
@@ -19,9 +20,7 @@ class CudaDeviceContractTest extends DeviceHeapContract {
 
   @Override
   protected Gate queueGate(DeviceStream stream) {
-    TestDevice.Gate gate = TestDevice.gate(stream);
-    atTheEnd(gate::close);
-    return gate::open;
+    return TestDevice.gate(stream);
   }
 
   @Override
