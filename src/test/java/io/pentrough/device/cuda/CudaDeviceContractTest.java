@@ -35,7 +35,7 @@ class CudaDeviceContractTest extends DeviceHeapContract {
 
   @Override
   protected void awaitHeldUp(Thread thread) {
-    Patience.until("it is in the driver", () -> CudaWork.isInSynchronize(thread.getStackTrace()));
+    Patience.until("it is in the driver", () -> CudaWork.areWaiting(thread));
   }
 
   @Override
