@@ -185,6 +185,14 @@ CONTROL(void, lag0)(JNIEnv *env, jclass class, jlong lag_ns) {
   unlock();
 }
 
+CONTROL(jint, waiting0)(JNIEnv *env, jclass class) {
+  (void)env, (void)class;
+  lock();
+  int waiting = stream_threads_waiting();
+  unlock();
+  return waiting;
+}
+
 CONTROL(jboolean, settle0)(JNIEnv *env, jclass class, jlong handle) {
   (void)env, (void)class;
   lock();

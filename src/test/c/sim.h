@@ -433,6 +433,7 @@ bool stream_is_idle(const struct Stream *stream);
 CUresult stream_synchronize(struct Stream *stream);
 SIBLING CUresult stream_synchronize_context(struct Context *context);
 CUresult stream_wait_for_mark(struct Mark *mark);
+int stream_threads_waiting(void);
 void stream_wait_until_unused(struct Allocation *allocation);
 void stream_settle(struct Stream *stream);
 struct Stream *stream_first_active(void);

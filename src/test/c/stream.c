@@ -267,12 +267,19 @@ static void hurry(struct Stream *stream) {
   stream_notice_all();
 }
 
+// How many threads wait for a stream or a mark.
+static int waiting;
+
+int stream_threads_waiting(void) { return waiting; }
+
 static CUresult wait_for_order(struct Stream *stream, uint64_t order) {
   hurry(stream);
+  waiting++;
   CUresult result = CUDA_SUCCESS;
   while (result == CUDA_SUCCESS && stream->head && stream->head->order <= order) {
     if (!schedule_let_go_on()) result = deadlock(stream);
   }
+  waiting--;
   stream->hurried--;
   return result == CUDA_SUCCESS ? context_state(stream->context) : result;
 }
@@ -285,10 +292,12 @@ CUresult stream_wait_for_mark(struct Mark *mark) {
   struct Stream *stream = mark->stream;
   mark_share(mark);
   hurry(stream);
+  waiting++;
   CUresult result = CUDA_SUCCESS;
   while (result == CUDA_SUCCESS && mark->state == MARK_PENDING) {
     if (!schedule_let_go_on()) result = deadlock(stream);
   }
+  waiting--;
   stream->hurried--;
   if (result == CUDA_SUCCESS) result = mark->error;
   mark_release(mark);

@@ -20,7 +20,6 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -31,7 +30,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  * that fail at any place. After every step nothing may have been freed or overwritten that queued
  * work uses.
  */
-@Timeout(120)
 @ResourceLock("io.pentrough's log")
 class FenceFuzzTest {
 

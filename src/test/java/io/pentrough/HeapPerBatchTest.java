@@ -18,6 +18,7 @@ import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Exhaustive;
+import io.pentrough.testkit.Threads;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
@@ -246,10 +247,7 @@ class HeapPerBatchTest {
   }
 
   private long[] libraryThreads() {
-    return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().startsWith("pentrough-"))
-        .mapToLong(Thread::getId)
-        .toArray();
+    return Threads.of("").stream().mapToLong(Thread::getId).toArray();
   }
 
   private long allocated(long[] ids) {

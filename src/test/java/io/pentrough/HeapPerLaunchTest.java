@@ -12,6 +12,7 @@ import io.pentrough.device.DeviceStream;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
 import io.pentrough.device.TestKernels;
+import io.pentrough.testkit.Threads;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -39,7 +40,7 @@ class HeapPerLaunchTest {
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   /** Tests may have left devices, whose threads these are. */
-  private final Set<Thread> before = Thread.getAllStackTraces().keySet();
+  private final Set<Thread> before = Set.copyOf(Threads.of(""));
 
   private final Device device = TestDevice.open();
 
@@ -116,8 +117,8 @@ class HeapPerLaunchTest {
   }
 
   private long[] libraryThreads() {
-    return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().startsWith("pentrough-") && !before.contains(thread))
+    return Threads.of("").stream()
+        .filter(thread -> !before.contains(thread))
         .mapToLong(Thread::getId)
         .toArray();
   }

@@ -12,6 +12,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** When a consumer stays awake, and for how long. */
 class IdleStrategyTest {
 
+  /** More than enough waits for the recent ones to be all that counts. */
+  private static final int MANY = 100;
+
+  /** A little, as against a short wait. */
+  private static final long A_LITTLE = IdleStrategy.SHORT_NANOS / 40;
+
+  private static final long LONG_NANOS = 25 * IdleStrategy.SHORT_NANOS;
+
   private static IdleStrategy after(int cores, int waits, long nanos) {
     IdleStrategy idle = new IdleStrategy(cores);
     for (int i = 0; i < waits; i++) {
@@ -23,12 +31,12 @@ class IdleStrategyTest {
   @ParameterizedTest(name = "{0} cores, {1} waits of {2} ns: {3}")
   @CsvSource({
     "2, 0, 0, false",
-    "2, 100, 0, true",
-    "2, 100, " + (IdleStrategy.SHORT_NANOS - 1000) + ", true",
-    "2, 100, " + (IdleStrategy.SHORT_NANOS + 1000) + ", false",
-    "2, 100, " + 25 * IdleStrategy.SHORT_NANOS + ", false",
-    "1, 100, 0, false",
-    "64, 100, " + IdleStrategy.SHORT_NANOS / 40 + ", true",
+    "2, " + MANY + ", 0, true",
+    "2, " + MANY + ", " + (IdleStrategy.SHORT_NANOS - A_LITTLE) + ", true",
+    "2, " + MANY + ", " + (IdleStrategy.SHORT_NANOS + A_LITTLE) + ", false",
+    "2, " + MANY + ", " + LONG_NANOS + ", false",
+    "1, " + MANY + ", 0, false",
+    "64, " + MANY + ", " + A_LITTLE + ", true",
   })
   @DisplayName("a consumer stays awake if its waits have been short, and there is another core")
   void isWorthIt(int cores, int waits, long nanos, boolean stays) {
@@ -38,12 +46,12 @@ class IdleStrategyTest {
   @Test
   @DisplayName("one long wait ends it, and short ones bring it back")
   void oneLongWait() {
-    IdleStrategy idle = after(2, 100, 0);
-    idle.waited(25 * IdleStrategy.SHORT_NANOS);
+    IdleStrategy idle = after(2, MANY, 0);
+    idle.waited(LONG_NANOS);
     assertFalse(idle.isWorthIt());
     idle.waited(0);
     assertFalse(idle.isWorthIt(), "one is not enough");
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < MANY; i++) {
       idle.waited(0);
     }
     assertTrue(idle.isWorthIt());
@@ -55,7 +63,7 @@ class IdleStrategyTest {
     Ticking time = new Ticking();
     ConsumerSignals signals =
         new ConsumerSignals(
-            this, time, after(2, 100, 0), new CopyWatch(CopyWatch.Way.NOBODY, time));
+            this, time, after(2, MANY, 0), new CopyWatch(CopyWatch.Way.NOBODY, time));
     long news = signals.news();
     assertEquals(
         IdleStrategy.AWAKE_NANOS, spun(time, () -> signals.stayAwake(news, Long.MAX_VALUE)));

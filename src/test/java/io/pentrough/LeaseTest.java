@@ -169,7 +169,7 @@ class LeaseTest {
                   batch.array(0).copyTo(target);
                   return target;
                 });
-        Patience.until("copyTo", () -> TestDevice.isHeldUp(copy.thread));
+        Patience.until("copyTo", () -> TestDevice.areHeldUp(copy.thread));
         gate.open();
         assertEquals(11, copy.result().position());
         assertEquals(1, target.getLong(3));

@@ -13,11 +13,11 @@ import io.pentrough.device.PinnedBuffer;
 import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
@@ -123,7 +123,7 @@ class LoaderFuzzTest {
     private final Content content;
     private final Device inner = TestDevice.open();
     private final SlowDevice device;
-    private final Collection<Thread> threadsBefore = libraryThreads();
+    private final List<Thread> threadsBefore = Threads.of("");
     private final List<DeviceStream> streams = new ArrayList<>();
     private final List<PinnedBuffer> buffers = new ArrayList<>();
 
@@ -295,7 +295,7 @@ class LoaderFuzzTest {
       buffers.forEach(PinnedBuffer::close);
       TestDevice.assertNothingLive(inner);
       device.close();
-      eventually(() -> "threads are left", () -> threadsBefore.containsAll(libraryThreads()));
+      eventually(() -> "threads are left", () -> threadsBefore.containsAll(Threads.of("")));
       assertEquals(thrown.get(), running.stats().failures(), "failures counted");
       assertTrue(toldFailures.get() <= thrown.get(), "a failure is told that never was");
     }
@@ -528,12 +528,6 @@ class LoaderFuzzTest {
       } catch (IllegalStateException e) {
         throw new AssertionError(otherwise.get(), e);
       }
-    }
-
-    private static Collection<Thread> libraryThreads() {
-      return Thread.getAllStackTraces().keySet().stream()
-          .filter(thread -> thread.getName().startsWith("pentrough-"))
-          .toList();
     }
 
     /** Where every thread concerned stands. */

@@ -13,7 +13,7 @@ import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Numbered;
-import io.pentrough.testkit.Threads;
+import io.pentrough.testkit.Patience;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -141,7 +141,7 @@ class LoopTest {
       assertEquals(List.of(0L, 1L), List.of(mine.index(), other.index()));
       mine.array(0); // still open
       other.array(0);
-      caller.thread.join();
+      Patience.join(caller.thread);
       assertEquals(2, shared.next().index()); // closes mine, and that of the thread that has ended
       assertThrows(IllegalStateException.class, () -> mine.array(0));
       assertThrows(IllegalStateException.class, () -> other.array(0));
@@ -156,7 +156,7 @@ class LoopTest {
       Iterator<DeviceBatch> shared = loader.batches().iterator();
       Caller<Boolean> ahead = Caller.start(shared::hasNext);
       assertTrue(ahead.result());
-      ahead.thread.join();
+      Patience.join(ahead.thread);
       DeviceBatch batch = shared.next();
       assertEquals(0, batch.index());
       assertEquals(1, shared.next().index());
@@ -186,7 +186,7 @@ class LoopTest {
     try (BackgroundLoader loader = loader().start()) {
       Caller<DeviceBatch> looper = Caller.start(() -> loader.batches().iterator().next());
       looper.result();
-      looper.thread.join();
+      Patience.join(looper.thread);
     }
     assertNothingToReport();
   }
@@ -203,11 +203,11 @@ class LoopTest {
               () -> {
                 DeviceBatch batch = loader.batches().iterator().next();
                 got.countDown();
-                closed.await();
+                Patience.await(closed);
                 batch.array(0); // nobody has closed it
                 return batch;
               });
-      got.await();
+      Patience.await(got);
     }
     assertEquals(1, log.containing("leases held by {caller=1}").size());
     assertFalse(TestDevice.nothingLive(device));
@@ -225,17 +225,17 @@ class LoopTest {
         () -> {
           DeviceBatch batch = loader.batches().iterator().next();
           got.countDown();
-          closing.await();
+          Patience.await(closing);
           return batch;
         });
-    got.await();
+    Patience.await(got);
     Caller<Boolean> closer =
         Caller.start(
             () -> {
               loader.close();
               return true;
             });
-    until("the closer to wait", () -> Threads.isWaiting(closer.thread));
+    closer.untilWaiting();
     closing.countDown();
     assertTrue(closer.result());
     assertNothingToReport();

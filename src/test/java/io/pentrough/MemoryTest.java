@@ -27,7 +27,6 @@ import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -37,7 +36,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Memory that is known beforehand, and given back though nobody closes (I6, I7). */
 @OnEveryDevice
-@Timeout(120)
 @ResourceLock("java.util.logging")
 @ResourceLock(Resources.SYSTEM_PROPERTIES)
 class MemoryTest {

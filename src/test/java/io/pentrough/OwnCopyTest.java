@@ -6,8 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.pentrough.device.host.HostDevice;
 import io.pentrough.testkit.Caller;
+import io.pentrough.testkit.Patience;
 import io.pentrough.testkit.Threads;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import org.junit.jupiter.api.DisplayName;
@@ -64,7 +67,7 @@ class OwnCopyTest {
                 .deviceSlots(1)
                 .start()) {
       DeviceBatch first = loader.get(patience());
-      busy.await();
+      Patience.await(busy);
       check(0, first);
       until("the copy of batch 1", () -> copies(loader) == 2);
       check(1, loader.get(patience()));
@@ -90,21 +93,17 @@ class OwnCopyTest {
                 .start()) {
       int rounds = 300;
       for (int round = 0; round < rounds; round++) {
-        boolean early = round % 3 == 0; // else the two meet, as closely as threads do
-        Thread helper = new Thread(fills::release);
-        if (early) {
-          helper.start();
+        Caller<Boolean> helper = Caller.run(fills::release);
+        if (round % 3 == 0) { // else the two meet, as closely as threads do
+          helper.result();
         }
         DeviceBatch got = null;
         try {
-          if (!early) {
-            helper.start();
-          }
           got = loader.get(Duration.ofNanos(1000L * (round % 100)));
         } catch (BatchTimeoutException e) {
           // meant to be
         }
-        helper.join();
+        helper.result();
         int copies = round + 1;
         until("the copy of batch " + round, () -> copies(loader) == copies);
         check(round, got == null ? loader.get(patience()) : got);
@@ -119,40 +118,29 @@ class OwnCopyTest {
     int consumers = 4;
     int each = 200;
     boolean[] seen = new boolean[consumers * each];
-    Throwable[] failure = new Throwable[1];
     try (HostDevice device = HostDevice.open();
         BackgroundLoader loader =
             loader(device, MEDIUM, OwnCopyTest::fill).workers(2).deviceSlots(consumers).start()) {
-      Thread[] threads = new Thread[consumers];
+      List<Caller<Boolean>> callers = new ArrayList<>();
       for (int c = 0; c < consumers; c++) {
-        threads[c] =
-            new Thread(
+        callers.add(
+            Caller.run(
                 () -> {
-                  try {
-                    for (int i = 0; i < each; i++) {
-                      try (DeviceBatch batch = loader.get(patience())) {
-                        int index = HostDevice.bytes(batch.array(0).buffer()).getInt(0);
-                        synchronized (seen) {
-                          assertEquals(batch.index(), index);
-                          assertEquals(false, seen[index], "batch " + index + " came twice");
-                          seen[index] = true;
-                        }
+                  for (int i = 0; i < each; i++) {
+                    try (DeviceBatch batch = loader.get(patience())) {
+                      int index = HostDevice.bytes(batch.array(0).buffer()).getInt(0);
+                      synchronized (seen) {
+                        assertEquals(batch.index(), index);
+                        assertEquals(false, seen[index], "batch " + index + " came twice");
+                        seen[index] = true;
                       }
                     }
-                  } catch (Throwable t) {
-                    synchronized (seen) {
-                      failure[0] = t;
-                    }
                   }
-                });
-        threads[c].start();
+                }));
       }
-      for (Thread thread : threads) {
-        thread.join();
+      for (Caller<Boolean> caller : callers) {
+        caller.result();
       }
-    }
-    if (failure[0] != null) {
-      throw new AssertionError(failure[0]);
     }
     for (int index = 0; index < seen.length; index++) {
       assertEquals(true, seen[index], "batch " + index);
@@ -190,7 +178,7 @@ class OwnCopyTest {
                     bytes,
                     (out, context) -> {
                       if (context.index() == 1) {
-                        second.await();
+                        Patience.await(second);
                       }
                       held.fill(out, context);
                     })
@@ -215,7 +203,7 @@ class OwnCopyTest {
   private static BatchTarget heldAt(long index, CountDownLatch latch) {
     return (out, context) -> {
       if (context.index() == index) {
-        latch.await();
+        Patience.await(latch);
       }
       fill(out, context);
     };

@@ -5,6 +5,7 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.TestDevice.Gate;
 import io.pentrough.device.WorkFailedException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -258,16 +259,24 @@ final class ScriptedDevice implements Device {
     }
   }
 
-  /** Holds up what is queued on a stream from now on, until the result is run. */
-  Runnable gate(DeviceStream stream) {
+  /** Holds up what is queued on a stream from now on. */
+  Gate gate(DeviceStream stream) {
     Mark opened = new Mark();
     synchronized (lock) {
       ((Stream) stream).add(Stream.waitFor(opened));
     }
-    return () -> {
-      synchronized (lock) {
-        opened.run();
-        settle();
+    return new Gate() {
+      @Override
+      public void open() {
+        synchronized (lock) {
+          opened.run();
+          settle();
+        }
+      }
+
+      @Override
+      public void close() {
+        open();
       }
     };
   }

@@ -4,6 +4,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceContract;
 import io.pentrough.device.DeviceStream;
+import io.pentrough.device.TestDevice.Gate;
 
 /** The contract on the scripted device whose streams run what they can in the call. */
 class ScriptedDeviceTest extends DeviceContract {
@@ -15,7 +16,7 @@ class ScriptedDeviceTest extends DeviceContract {
 
   @Override
   protected final Gate queueGate(DeviceStream stream) {
-    return scripted(stream.device()).gate(stream)::run;
+    return scripted(stream.device()).gate(stream);
   }
 
   @Override

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.device.cuda.Jvm;
 import io.pentrough.device.host.HostDevice;
+import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.Patience;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
@@ -37,9 +38,7 @@ class ThreadUsageTest {
       assertTrue(usage(loader).workersNanos() > 0);
       assertTrue(usage(loader).consumerNanos() > 0, "this thread has computed");
 
-      Thread other = new Thread(() -> take(loader));
-      other.start();
-      other.join();
+      Caller.run(() -> loader.get().close()).result();
       assertEquals(ThreadUsage.UNKNOWN_NANOS, usage(loader).consumerNanos(), "there are two");
       assertNull(usage(loader).unknown());
     }
@@ -50,31 +49,22 @@ class ThreadUsageTest {
     return loader.stats().threads();
   }
 
-  private static void take(BackgroundLoader loader) {
-    try {
-      loader.get().close();
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
-  }
-
   @Test
   void whoWaitsForALockIsSeen() throws Exception {
     Object monitor = new Object();
     ReentrantLock lock = new ReentrantLock();
     CountDownLatch end = new CountDownLatch(1);
-    Thread onMonitor = daemon(() -> waitFor(monitor));
-    Thread onLock = daemon(() -> waitFor(lock));
-    Thread elsewhere = daemon(() -> waitFor(end));
-    long[] ids = {onMonitor.getId(), onLock.getId(), elsewhere.getId()};
+    Caller<Boolean> onMonitor;
+    Caller<Boolean> onLock;
+    Caller<Boolean> elsewhere;
     synchronized (monitor) {
       lock.lock();
-      onMonitor.start();
-      onLock.start();
-      elsewhere.start();
-      await(onMonitor, Thread.State.BLOCKED);
-      await(onLock, Thread.State.WAITING);
-      await(elsewhere, Thread.State.WAITING);
+      onMonitor = Caller.run(() -> waitFor(monitor));
+      onLock = Caller.run(() -> waitFor(lock)).untilWaiting();
+      elsewhere = Caller.run(() -> Patience.await(end)).untilWaiting();
+      Thread blocked = onMonitor.thread;
+      Patience.until("it is blocked", () -> blocked.getState() == Thread.State.BLOCKED);
+      long[] ids = {blocked.getId(), onLock.thread.getId(), elsewhere.thread.getId()};
       ThreadUsage usage = ThreadUsage.read(ids, ThreadUsage.NO_THREAD);
       assertNull(usage.unknown());
       assertEquals(2, usage.waiting());
@@ -82,15 +72,9 @@ class ThreadUsageTest {
       lock.unlock();
     }
     end.countDown();
-    onMonitor.join();
-    onLock.join();
-    elsewhere.join();
-  }
-
-  private static Thread daemon(Runnable work) {
-    Thread thread = new Thread(work);
-    thread.setDaemon(true);
-    return thread;
+    onMonitor.result();
+    onLock.result();
+    elsewhere.result();
   }
 
   private static void waitFor(Object monitor) {
@@ -102,18 +86,6 @@ class ThreadUsageTest {
   private static void waitFor(ReentrantLock lock) {
     lock.lock();
     lock.unlock();
-  }
-
-  private static void waitFor(CountDownLatch latch) {
-    try {
-      latch.await();
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static void await(Thread thread, Thread.State state) {
-    Patience.until(thread + " is " + state, () -> thread.getState() == state);
   }
 
   @Test

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.TestDevice.Gate;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Patience;
@@ -20,7 +21,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -47,15 +50,8 @@ public abstract class DeviceContract {
   static final Runnable OPEN = () -> {};
 
   private final Deque<Runnable> cleanUp = new ConcurrentLinkedDeque<>(); // fuzz adds from threads
-  private final List<Gate> gates = new ArrayList<>();
+  private final Queue<Gate> gates = new ConcurrentLinkedQueue<>(); // fuzz adds from threads
   protected Device device;
-
-  /** Holds up a stream. */
-  @FunctionalInterface
-  protected interface Gate {
-    /** Lets the stream go on; harmless when repeated. */
-    void open();
-  }
 
   /** Opens a device of its own for a test. */
   protected abstract Device openDevice();
@@ -93,6 +89,7 @@ public abstract class DeviceContract {
   @AfterEach
   void closeEverything() {
     gates.forEach(Gate::open);
+    gates.forEach(Gate::close);
     cleanUp.forEach(Runnable::run);
     device.close();
     assertTrue(nothingLive(device), "something is left alive");

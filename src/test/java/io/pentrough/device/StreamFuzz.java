@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.pentrough.device.TestDevice.Gate;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +45,7 @@ final class StreamFuzz {
     }
   }
 
-  private record Closed(DeviceContract.Gate gate, int stream, int number) {}
+  private record Closed(Gate gate, int stream, int number) {}
 
   private final DeviceContract contract;
   private final DeviceStream[] streams;
@@ -191,7 +192,7 @@ final class StreamFuzz {
 
   private void closeGate(int stream) {
     int number = ++clocks[stream][stream];
-    closedGates.add(new Closed(contract.queueGate(streams[stream]), stream, number));
+    closedGates.add(new Closed(contract.hold(streams[stream]), stream, number));
   }
 
   private void openGates() {

@@ -13,6 +13,7 @@ import io.pentrough.testkit.Threads;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -132,7 +133,7 @@ public final class TestDevice {
    * its device with {@link #openForGates()}.
    */
   public static Gate gate(DeviceStream stream) {
-    return IS_CUDA ? CudaWork.gate(stream) : new HostGate(stream);
+    return stream.device() instanceof CudaDevice ? CudaWork.gate(stream) : new HostGate(stream);
   }
 
   private static final class HostGate implements Gate {
@@ -228,9 +229,11 @@ public final class TestDevice {
     }
   }
 
-  /** Whether a thread waits for the device. */
-  public static boolean isHeldUp(Thread thread) {
-    return IS_CUDA ? CudaWork.isInSynchronize(thread.getStackTrace()) : Threads.isWaiting(thread);
+  /** Whether threads wait for the device; no others may. */
+  public static boolean areHeldUp(Thread... threads) {
+    return IS_CUDA
+        ? CudaWork.areWaiting(threads)
+        : Arrays.stream(threads).allMatch(Threads::isWaiting);
   }
 
   /**

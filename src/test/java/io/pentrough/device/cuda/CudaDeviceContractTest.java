@@ -5,6 +5,7 @@ import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceHeapContract;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.TestDevice;
+import io.pentrough.device.TestDevice.Gate;
 import io.pentrough.testkit.Patience;
 
 /** The contract on CUDA. */
@@ -19,9 +20,7 @@ class CudaDeviceContractTest extends DeviceHeapContract {
 
   @Override
   protected Gate queueGate(DeviceStream stream) {
-    TestDevice.Gate gate = TestDevice.gate(stream);
-    atTheEnd(gate::close);
-    return gate::open;
+    return TestDevice.gate(stream);
   }
 
   @Override
@@ -36,7 +35,7 @@ class CudaDeviceContractTest extends DeviceHeapContract {
 
   @Override
   protected void awaitHeldUp(Thread thread) {
-    Patience.until("it is in the driver", () -> CudaWork.isInSynchronize(thread.getStackTrace()));
+    Patience.until("it is in the driver", () -> CudaWork.areWaiting(thread));
   }
 
   @Override

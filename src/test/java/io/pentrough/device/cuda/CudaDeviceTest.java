@@ -283,9 +283,7 @@ class CudaDeviceTest {
       CudaWork.Word word = new CudaWork.Word(still);
       word.hold(device.defaultStream());
       Caller<Boolean> synchronize = Caller.run(device.defaultStream()::synchronize);
-      Patience.until(
-          "it is in the driver",
-          () -> CudaWork.isInSynchronize(synchronize.thread.getStackTrace()));
+      Patience.until("it is in the driver", () -> CudaWork.areWaiting(synchronize.thread));
       device.close();
       device.bindThread(); // not given back: the call is under way
       word.open();

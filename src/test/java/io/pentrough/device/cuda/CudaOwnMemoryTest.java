@@ -170,10 +170,10 @@ class CudaOwnMemoryTest {
           DeviceStream stream = device.newStream();
           word.hold(stream);
           held.add(stream);
-          Caller<Boolean> reader = Caller.run(() -> stream.read(buffer, ByteBuffer.allocate(8)));
-          reads.add(reader);
+          reads.add(Caller.run(() -> stream.read(buffer, ByteBuffer.allocate(8))));
           // If the others had taken memory before they wait, the last one would wait for that.
-          Patience.until("a read is held up", () -> TestDevice.isHeldUp(reader.thread));
+          Thread[] readers = reads.stream().map(read -> read.thread).toArray(Thread[]::new);
+          Patience.until("a read is held up", () -> TestDevice.areHeldUp(readers));
         }
         Caller.run(() -> free.read(buffer, ByteBuffer.allocate(8))).result();
       } finally {
@@ -251,7 +251,7 @@ class CudaOwnMemoryTest {
             "the read is held up",
             () -> {
               assertFalse(read.isDone(), "it did not wait");
-              return TestDevice.isHeldUp(read.thread);
+              return TestDevice.areHeldUp(read.thread);
             });
       } finally {
         word.open();

@@ -20,6 +20,7 @@ import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.Patience;
+import io.pentrough.testkit.Threads;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -202,17 +203,12 @@ class CudaSharedUseTest {
       Patience.join(forgetful.thread);
       // A worker that comes late may still be binding itself, which keeps the context for that
       // long.
-      while (device.liveResources().handles() > 0 || isAnyThreadLeft()) {
+      while (device.liveResources().handles() > 0 || !Threads.of("session-").isEmpty()) {
         System.gc();
       }
     } finally {
       LOG.setLevel(null);
     }
-  }
-
-  private static boolean isAnyThreadLeft() {
-    return Thread.getAllStackTraces().keySet().stream()
-        .anyMatch(thread -> thread.getName().startsWith("pentrough-session-"));
   }
 
   @Test
@@ -309,11 +305,7 @@ class CudaSharedUseTest {
       for (int i = 0; i < 10; i++) {
         Thread.currentThread().interrupt();
         assertThrows(InterruptedException.class, () -> loader.getQueued(stream, patience()));
-        for (Thread thread : Thread.getAllStackTraces().keySet()) {
-          if (thread.getName().equals("pentrough-poked-copy")) {
-            thread.interrupt();
-          }
-        }
+        Threads.of("poked-copy").forEach(Thread::interrupt);
         try (DeviceBatch batch = loader.getQueued(stream, patience())) {
           assertEquals(i, Session.numberOf(batch));
         }

@@ -265,6 +265,11 @@ public final class CudaSim {
     }
   }
 
+  /** How many threads wait, inside a call of theirs, for a stream or an event. */
+  public static int waiting() {
+    return waiting0();
+  }
+
   /** Reads a byte anywhere in the process, as a stray pointer would; may end the JVM. */
   public static byte peek(long address) {
     return peek0(address);
@@ -313,6 +318,8 @@ public final class CudaSim {
   private static native void lag0(long nanos);
 
   private static native boolean settle0(long stream);
+
+  private static native int waiting0();
 
   private static native byte peek0(long address);
 

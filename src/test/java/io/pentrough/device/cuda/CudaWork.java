@@ -20,6 +20,7 @@ import io.pentrough.device.TestDevice.Gate;
 import io.pentrough.device.cuda.CudaSim.Live;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.function.UnaryOperator;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
@@ -190,8 +191,19 @@ public final class CudaWork {
     }
   }
 
-  /** Whether a thread with this stack waits in the driver for a stream or an event. */
-  public static boolean isInSynchronize(StackTraceElement[] stack) {
+  /**
+   * Whether threads wait in the driver for a stream or an event. The software driver knows how many
+   * do, not which: no others may.
+   */
+  public static boolean areWaiting(Thread... threads) {
+    return CudaRuns.REAL
+        ? Arrays.stream(threads).allMatch(CudaWork::isInSynchronize)
+        : CudaSim.waiting() >= threads.length;
+  }
+
+  /** A real driver cannot be asked, so this looks where the thread is. */
+  private static boolean isInSynchronize(Thread thread) {
+    StackTraceElement[] stack = thread.getStackTrace();
     return stack.length > 0
         && stack[0].isNativeMethod()
         && stack[0].getMethodName().endsWith("SynchronizeNative");

@@ -16,13 +16,15 @@ import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceHeapContract;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.PinnedBuffer;
+import io.pentrough.device.TestDevice;
+import io.pentrough.device.TestDevice.Gate;
+import io.pentrough.testkit.Threads;
 import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -40,17 +42,7 @@ class HostDeviceTest extends DeviceHeapContract {
 
   @Override
   protected Gate queueGate(DeviceStream stream) {
-    CountDownLatch gate = new CountDownLatch(1);
-    HostDevice.launch(stream, () -> awaitUninterruptibly(gate));
-    return gate::countDown;
-  }
-
-  private static void awaitUninterruptibly(CountDownLatch latch) {
-    try {
-      latch.await();
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
+    return TestDevice.gate(stream);
   }
 
   @Override
@@ -84,7 +76,7 @@ class HostDeviceTest extends DeviceHeapContract {
   }
 
   private static @Nullable Thread threadOf(DeviceStream stream) {
-    return Thread.getAllStackTraces().keySet().stream()
+    return Threads.of("host-").stream()
         .filter(thread -> thread.getName().equals(stream.toString()))
         .findAny()
         .orElse(null);
