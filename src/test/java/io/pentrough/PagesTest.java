@@ -44,8 +44,6 @@ class PagesTest {
           "Loader",
           "StartFlightRecording",
           "ExecutionSample",
-          // PIT, which the profile "mutation" in pom.xml sets up
-          "org.pitest:pitest-maven:mutationCoverage",
           // ELEKTRONN2, NumPy and Python
           "BackgroundProc",
           "SharedQ",
