@@ -559,6 +559,7 @@ final class ScriptedDevice implements Device {
     }
 
     /** The device that has handed it out. */
+    @SuppressWarnings("EffectivelyPrivate") // the interfaces of the subclasses have it
     public final ScriptedDevice device() {
       return ScriptedDevice.this;
     }
