@@ -9,7 +9,7 @@ CUDA_API CUresult cuInit(unsigned flags) {
   if (flags) return CUDA_ERROR_INVALID_VALUE;
   if (sim.devices == 0) return CUDA_ERROR_NO_DEVICE;
   if (!sim.initialised) {
-    if (!schedule_from_environment()) return CUDA_ERROR_INVALID_VALUE;
+    if (!sim.configured && !schedule_from_environment()) return CUDA_ERROR_INVALID_VALUE;
     memory_init();
     race_install_handler();
     sim.initialised = true;

@@ -48,6 +48,7 @@ CONTROL(jboolean, configure0)(JNIEnv *env, jclass class, jstring schedule, jlong
   bool refused = stream_any_alive_or_busy();
   if (!refused) {
     schedule_configure(schedule_named(name), (uint64_t)seed);
+    sim.configured = true;
     entry_reset();
   }
   unlock();

@@ -231,10 +231,13 @@ bool schedule_from_environment(void) {
   if (!wanted || !*wanted) return true;
   char name[16] = "";
   unsigned long long seed = 0;
+  char digits[20] = "";
   int end = 0;
-  sscanf(wanted, "%15[A-Z]%n:%llu%n", name, &end, &seed, &end);
+  sscanf(wanted, "%15[A-Z]%n:%18[0-9]%n", name, &end, digits, &end);
+  sscanf(digits, "%llu", &seed);
   enum Schedule schedule = schedule_named(name);
-  if (wanted[end] || (schedule == SCHEDULE_THREADS && strcmp(name, "THREADS") != 0)) {
+  bool unknown = schedule == SCHEDULE_THREADS && strcmp(name, "THREADS") != 0;
+  if (unknown || wanted[end] || (*digits && schedule != SCHEDULE_SEEDED)) {
     fprintf(stderr,
             "software CUDA: SOFTWARE_CUDA_SCHEDULE is '%s': there are THREADS, LAG, RACE, STRICT"
             " and SEEDED, or SEEDED:7 for another seed than 0\n",

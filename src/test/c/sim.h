@@ -27,6 +27,7 @@ struct Sim {
 
   enum Schedule schedule;
   uint64_t seed;
+  bool configured;  // by a test: the environment says nothing then
   uint64_t lag_ns;
   double bytes_per_ns;  // of a copy engine; 0: as fast as it goes
   uint64_t latency_ns;  // of each copy

@@ -125,9 +125,9 @@ final class BatchIterator<T> implements Iterator<T> {
       close(over);
     }
     synchronized (turns) {
-      for (Turn turn : turns) {
-        if (turn.thread == Thread.currentThread()) {
-          return turn;
+      for (int i = 0; i < turns.size(); i++) { // an iterator would be heap for each batch (I6)
+        if (turns.get(i).thread == Thread.currentThread()) {
+          return turns.get(i);
         }
       }
       Turn mine = new Turn();

@@ -72,8 +72,8 @@ final class Consumers {
       if (batch != null) {
         return batch;
       }
-      asked = core.time.now();
-      core.log(Level.WARNING, reports.diagnosis().afterWaiting(asked - first), null);
+      core.log(Level.WARNING, reports.diagnosis().afterWaiting(core.time.now() - first), null);
+      asked = core.time.now(); // the log has had its own time
     }
   }
 

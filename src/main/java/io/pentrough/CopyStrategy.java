@@ -44,7 +44,7 @@ interface CopyStrategy {
    * The ledger has taken a slot back; with the lock.
    *
    * @param hasRun what {@link #hasRun} has said
-   * @return a worker for the caller to wake behind the lock; null if there is none
+   * @return a worker for the caller to wake without the lock; null if there is none
    */
   @Nullable WorkerState releasing(DeviceSlot slot, boolean hasRun, long now);
 

@@ -110,7 +110,7 @@ final class Producers {
     return slot;
   }
 
-  /** Publishes, fails or passes over the worker's slot. */
+  /** Publishes the worker's slot, or marks it failed or empty. */
   private void publish(
       WorkerState worker, HostSlot slot, @Nullable Throwable thrown, boolean endOfEpoch, long now) {
     SlotLedger ledger = core.ledger;

@@ -21,8 +21,10 @@ import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.Threads;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
+import java.util.Iterator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -209,6 +211,31 @@ class HeapPerBatchTest {
         assertAtMost(LIBRARY_BYTES, libraryBytes, "all library threads, both times");
       }
     }
+  }
+
+  @Test
+  @DisplayName("I6: a loop over batches() allocates its leases, and nothing else")
+  void loop() throws Exception {
+    try (BackgroundLoader loader =
+        BackgroundLoader.builder(device, SPEC, HeapPerBatchTest::fill).workers(2).start()) {
+      Iterator<DeviceBatch> loop = loader.batches().iterator();
+      walk(loop, WARM_UP);
+      long limit = (long) BATCHES * LEASE_BYTES + CONSUMER_SLACK;
+      long leases = Long.MAX_VALUE;
+      for (int round = 0; round < 3 && leases > limit; round++) { // as above
+        leases = Math.min(leases, walk(loop, BATCHES));
+      }
+      assertAtMost(limit, leases, "leases of a loop");
+    }
+  }
+
+  /** As a loop does; returns what that allocated on this thread. */
+  private long walk(Iterator<DeviceBatch> loop, int batches) {
+    long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+    for (int i = 0; i < batches && loop.hasNext(); i++) {
+      loop.next();
+    }
+    return threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
   }
 
   /** Whether images take less than their array has room for. */

@@ -73,7 +73,8 @@ class SoftwareDriverCrashTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"race", "RACES", "SLOW", "RACE 7", ":7", "SEEDED:x"})
+  @ValueSource(
+      strings = {"race", "RACES", "SLOW", "RACE 7", "RACE:7", ":7", "SEEDED:x", "SEEDED:-7"})
   @DisplayName("a schedule that there is not: CUDA cannot be used, and stderr says which there are")
   void unknownSchedule(String schedule) throws Exception {
     List<String> said = inSchedule(schedule).start(WritesTooEarly.class).said();
