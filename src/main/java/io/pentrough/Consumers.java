@@ -30,7 +30,7 @@ final class Consumers {
   private final JobShortage shortage;
   private final WaitGuard guard;
 
-  Consumers(Core core, CopyStrategy copies, Leases leases, Reports reports) {
+  Consumers(Core core, CopyStrategy copies, Leases leases, Reports reports, WaitGuard guard) {
     this.core = core;
     this.copies = copies;
     this.leases = leases;
@@ -38,14 +38,7 @@ final class Consumers {
     skips = new Skips(core.settings.failurePolicy(), core.source.epochTarget(), core.stats);
     deliveries = new Deliveries(core, skips);
     shortage = new JobShortage(core);
-    guard = new WaitGuard(core);
-  }
-
-  /** See {@link WaitGuard#requireSlotOfOthers}. */
-  void requireSlotOfOthers() {
-    synchronized (core) {
-      guard.requireSlotOfOthers();
-    }
+    this.guard = guard;
   }
 
   /** See {@link Deliveries#nextEpoch}. */

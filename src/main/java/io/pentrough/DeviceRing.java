@@ -38,6 +38,15 @@ final class DeviceRing {
     this.sameMemory = sameMemory;
   }
 
+  boolean isAny(DeviceSlot.State state) {
+    for (int i = 0; i < slots.size(); i++) {
+      if (slots.get(i).state == state) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   // ---- the copy's side
 
   /**
@@ -54,15 +63,6 @@ final class DeviceRing {
       }
     }
     return oldest;
-  }
-
-  boolean isAnyFree() {
-    for (int i = 0; i < slots.size(); i++) {
-      if (slots.get(i).state == DeviceSlot.State.FREE) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /** A stage failed. Reported in place of the batch, once its copy has ended. */
@@ -185,16 +185,6 @@ final class DeviceRing {
       held += slots.get(i).holder() == holder ? 1 : 0;
     }
     return held;
-  }
-
-  /** Whether a consumer holds a batch. */
-  boolean isAnyLeased() {
-    for (int i = 0; i < slots.size(); i++) {
-      if (slots.get(i).state == DeviceSlot.State.LEASED) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /**

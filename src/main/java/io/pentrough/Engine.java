@@ -32,6 +32,7 @@ final class Engine {
   final Core core;
   final Reports reports;
   private final Submissions submissions;
+  private final WaitGuard guard;
   private final Consumers consumers;
   private final Closing closing;
   private final CopyThread copyThread;
@@ -70,7 +71,8 @@ final class Engine {
     Producers producers = new Producers(core, copies);
     submissions = new Submissions(core, reports);
     Leases leases = new Leases(core, copies, reports);
-    consumers = new Consumers(core, copies, leases, reports);
+    guard = new WaitGuard(core);
+    consumers = new Consumers(core, copies, leases, reports, guard);
     LoaderOptions settings = core.settings;
     LeaseWatch overdue =
         new LeaseWatch(
@@ -237,7 +239,9 @@ final class Engine {
 
   /** See {@link WaitGuard#requireSlotOfOthers}. */
   void requireSlotOfOthers() {
-    consumers.requireSlotOfOthers();
+    synchronized (core) {
+      guard.requireSlotOfOthers();
+    }
   }
 
   /**

@@ -69,7 +69,7 @@ final class SlotLedger {
 
   /** Whether {@link #startCopy} would find a batch and a slot now. */
   boolean canCopy() {
-    return host.nextToCopy() != null && device.isAnyFree();
+    return host.nextToCopy() != null && device.isAny(DeviceSlot.State.FREE);
   }
 
   /**
@@ -179,6 +179,6 @@ final class SlotLedger {
 
   /** Whether the last batch has been delivered, and no consumer holds one. */
   boolean isOver() {
-    return order.isExhausted() && !device.isAnyLeased();
+    return order.isExhausted() && !device.isAny(DeviceSlot.State.LEASED);
   }
 }

@@ -34,14 +34,6 @@ class BatchIteratorTest {
     return taken;
   }
 
-  private static void await(CountDownLatch latch) {
-    try {
-      Patience.await(latch);
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
-  }
-
   @Test
   @DisplayName("while one thread closes the batch of a thread that has ended, others go on")
   void closingHoldsUpNobody() throws Exception {
@@ -53,7 +45,7 @@ class BatchIteratorTest {
             batch -> {},
             batch -> {
               closing.countDown();
-              await(mayClose);
+              Patience.awaitUnchecked(mayClose);
               closed.add(batch);
             });
     assertEquals(0, takenByAThreadThatEnds(iterator));

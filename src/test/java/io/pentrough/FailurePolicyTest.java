@@ -17,6 +17,7 @@ import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import io.pentrough.testkit.Threads;
 import java.io.IOException;
 import java.time.Duration;
@@ -51,14 +52,6 @@ class FailurePolicyTest {
       }
       Numbered.fill(out, context);
     };
-  }
-
-  private static void awaitUnchecked(CountDownLatch latch) {
-    try {
-      await(latch);
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
   }
 
   private record Skip(int epoch, long index, Throwable cause) {}
@@ -310,7 +303,7 @@ class FailurePolicyTest {
             (epoch, index, cause) -> {
               threads.add(Thread.currentThread());
               told.countDown();
-              awaitUnchecked(gate);
+              Patience.awaitUnchecked(gate);
             });
     try (BackgroundLoader loader = loader(failingAt(0), policy).start()) {
       until("batches 1 and 2 to be ready", () -> loader.stats().copyTime().count() >= 2);

@@ -258,19 +258,11 @@ class LoaderBuilderTest {
                     new Thread(
                         () -> {
                           runnable.run();
-                          awaitQuietly(gate);
+                          Patience.awaitUnchecked(gate);
                         }))
             .start();
     assertTrue(Caller.run(busy::close).result());
     gate.countDown();
-  }
-
-  private static void awaitQuietly(CountDownLatch gate) {
-    try {
-      Patience.await(gate);
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
   }
 
   @ParameterizedTest(name = "{0} = {1}")

@@ -19,6 +19,7 @@ import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.LogCapture;
 import io.pentrough.testkit.Numbered;
+import io.pentrough.testkit.Patience;
 import io.pentrough.testkit.Threads;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -714,14 +715,6 @@ class ParallelLoaderTest {
     return Threads.of(loader + "-copy").stream();
   }
 
-  private static void awaitQuietly(CountDownLatch latch) {
-    try {
-      await(latch);
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
-  }
-
   @Test
   @DisplayName("a loader that breaks while the next one is started ends that one, too")
   void brokenWhileStarted() throws Exception {
@@ -734,7 +727,7 @@ class ParallelLoaderTest {
           "copyToDevice",
           1,
           () -> {
-            awaitQuietly(firstIsThere);
+            Patience.awaitUnchecked(firstIsThere);
             throw cause;
           });
       try (ParallelLoader loader =
@@ -769,7 +762,7 @@ class ParallelLoaderTest {
         "copyToDevice",
         2,
         () -> {
-          awaitQuietly(breaks);
+          Patience.awaitUnchecked(breaks);
           throw cause;
         });
     try (LogCapture log = new LogCapture();

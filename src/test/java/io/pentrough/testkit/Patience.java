@@ -87,6 +87,15 @@ public final class Patience {
     }
   }
 
+  /** The same, for code that cannot throw the exception. */
+  public static void awaitUnchecked(CountDownLatch latch) {
+    try {
+      await(latch);
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
   /** What another thread has come to. */
   public static <T> T result(Future<T> of) throws InterruptedException, ExecutionException {
     try {
