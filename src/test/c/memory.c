@@ -88,35 +88,25 @@ struct Allocation *memory_find(uint64_t address) {
 
 // --- allocation ----------------------------------------------------------------------------------
 
-static bool map_device(struct Allocation *allocation) {
-  void *bytes = mmap(NULL, allocation->capacity, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (bytes == MAP_FAILED) return false;
-  allocation->bytes = bytes;
-  memset(bytes, POISON, allocation->capacity);
-  return true;
+// Shows the application pinned memory at its address.
+static bool map_view(const struct Allocation *allocation) {
+  return mmap((void *)allocation->address, allocation->capacity, PROT_READ | PROT_WRITE,
+              MAP_SHARED | MAP_FIXED, allocation->backing.file, 0) != MAP_FAILED;
 }
 
-static bool map_pinned(struct Allocation *allocation) {
-  int file = memfd_create("pinned", MFD_CLOEXEC);
-  if (file < 0) return false;
-  void *bytes = MAP_FAILED;
-  if (ftruncate(file, (off_t)allocation->capacity) == 0) {
-    bytes = mmap(NULL, allocation->capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  }
-  void *view = bytes == MAP_FAILED
-      ? MAP_FAILED
-      : mmap((void *)allocation->address, allocation->capacity, PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED, file, 0);
-  close(file);
-  if (view == MAP_FAILED) {
-    if (bytes != MAP_FAILED) munmap(bytes, allocation->capacity);
+static bool back(struct Allocation *allocation) {
+  bool pinned = allocation->kind == MEMORY_PINNED;
+  if (!backing_take(allocation->kind, allocation->capacity, &allocation->backing)) return false;
+  if (pinned && !map_view(allocation)) {
+    backing_give(&allocation->backing, false);
     return false;
   }
-  allocation->bytes = bytes;
-  memset(allocation->bytes, POISON, allocation->size);
-  strict_fill_with_old_data(allocation->bytes, allocation->size);
-  memset(allocation->bytes + allocation->size, CANARY, allocation->capacity - allocation->size);
+  uint8_t *bytes = allocation->backing.bytes;
+  memset(bytes, POISON, pinned ? allocation->size : allocation->capacity);
+  if (pinned) {
+    strict_fill_with_old_data(bytes, allocation->size);
+    memset(bytes + allocation->size, CANARY, allocation->capacity - allocation->size);
+  }
   return true;
 }
 
@@ -153,7 +143,7 @@ CUresult memory_allocate(
     // Device memory is aligned to 512 bytes and on purpose to no more: nobody may rely on more.
     allocation->address = window->next + (kind == MEMORY_DEVICE ? DEVICE_ALIGNMENT : 0);
     allocation->capacity = round_up(size, kind == MEMORY_DEVICE ? DEVICE_ALIGNMENT : PAGE_BYTES);
-    fits = kind == MEMORY_DEVICE ? map_device(allocation) : map_pinned(allocation);
+    fits = back(allocation);
   }
   if (!fits) {
     free(allocation);
@@ -191,7 +181,7 @@ void memory_note_failed_free(uint64_t address) {
 
 static void check_canary(const struct Allocation *allocation) {
   for (size_t i = allocation->size; i < allocation->capacity; i++) {
-    if (allocation->bytes[i] == CANARY) continue;
+    if (allocation->backing.bytes[i] == CANARY) continue;
     report_violation("the host wrote %zu bytes behind the end of pinned buffer %ld, which has %zu",
                      i - allocation->size + 1, allocation->number, allocation->size);
     return;
@@ -203,15 +193,14 @@ void memory_free(struct Allocation *allocation, bool readable) {
   *bytes_used(allocation) -= allocation->size;
   if (allocation->kind == MEMORY_PINNED) {
     check_canary(allocation);
-    strict_keep_old_data(allocation->bytes, allocation->size);
+    strict_keep_old_data(allocation->backing.bytes, allocation->size);
     if (!readable) {
       mmap((void *)allocation->address, allocation->capacity, PROT_NONE,
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
     }
   }
   if (allocation->in_use) return;  // nothing ends that operation; it must not crash
-  munmap(allocation->bytes, allocation->capacity);
-  allocation->bytes = NULL;
+  backing_give(&allocation->backing, !readable);  // else the application still sees it
 }
 
 static void describe(const struct Allocation *allocation, struct Text *text) {
@@ -272,7 +261,7 @@ static CUresult locate(struct Allocation *allocation, uint64_t address, size_t s
                      allocation->size);
     return CUDA_ERROR_INVALID_VALUE;
   }
-  *range = (struct Range){allocation, address, size, allocation->bytes + offset};
+  *range = (struct Range){allocation, address, size, allocation->backing.bytes + offset};
   return CUDA_SUCCESS;
 }
 
@@ -321,5 +310,5 @@ void *sim_device_pointer(CUdeviceptr address, size_t size, bool write) {
   if (!allocation || allocation->freed) return NULL;
   uint64_t offset = address - allocation->address;
   if (offset > allocation->size || size > allocation->size - offset) return NULL;
-  return allocation->bytes + offset;
+  return allocation->backing.bytes + offset;
 }

@@ -151,7 +151,7 @@ static void find(struct PtxThread *thread, struct PtxSite *site, uint64_t addres
     fail_access(worker, "in another context:", "global", address, size, write, line,
                 CUDA_ERROR_ILLEGAL_ADDRESS);
   }
-  *site = (struct PtxSite){allocation->address, allocation->size, allocation->bytes};
+  *site = (struct PtxSite){allocation->address, allocation->size, allocation->backing.bytes};
 }
 
 static void trap(struct PtxThread *thread, int line) {

@@ -246,11 +246,24 @@ enum MemoryKind { MEMORY_DEVICE, MEMORY_PINNED, MEMORY_KINDS };
 
 struct Page;
 
+// Memory that is mapped for the driver.
+struct Backing {
+  uint8_t *bytes;
+  size_t capacity;
+  int file;  // of pinned memory, which the application's view shares
+};
+
+// False if the machine has no more. What the memory holds is undefined.
+bool backing_take(enum MemoryKind kind, size_t capacity, struct Backing *taken);
+
+// `again`: nobody else sees it, so it may be kept for the next allocation.
+void backing_give(struct Backing *backing, bool again);
+
 struct Allocation {
   uint64_t address;  // as the application sees it
   size_t size;
   size_t capacity;  // `size` in whole pages, or a little more
-  uint8_t *bytes;   // the driver's own view of the memory
+  struct Backing backing;  // the driver's own view of the memory
   enum MemoryKind kind;
   struct Context *context;
   bool freed;

@@ -46,7 +46,7 @@ static CUresult locate(struct Job *job, const char *operand, CUdeviceptr address
   if (allocation->kind == MEMORY_DEVICE && allocation->context != job->context) {
     return refuse(job, operand, address, size, "in another context", CUDA_ERROR_ILLEGAL_ADDRESS);
   }
-  *(void **)found = allocation->bytes + offset;
+  *(void **)found = allocation->backing.bytes + offset;
   return CUDA_SUCCESS;
 }
 

@@ -62,6 +62,42 @@ class SoftwareDriverMemoryTest {
   }
 
   @Test
+  void memoryOfTheSizeOfWhatWasFreedIsFreshToo() {
+    CudaSim.configure(Schedule.THREADS, 0); // in STRICT it has old data on purpose
+    try (RawCuda cuda = RawCuda.primary()) {
+      Pinned shown = cuda.pinned(SIZE);
+      for (int i = 0; i < 3; i++) {
+        Pinned pinned = new Pinned();
+        ok(cuMemHostAlloc(pinned, SIZE, 0));
+        assertEquals(0xCD, value(pinned));
+        RawCuda.fill(pinned, i);
+        Memory memory = new Memory();
+        ok(cuMemAlloc(memory, SIZE));
+        ok(cuMemcpyDtoH(shown, memory, SIZE));
+        assertEquals(0xCD, value(shown));
+        ok(cuMemcpyHtoD(memory, pinned, SIZE));
+        ok(cuMemFree(memory));
+        ok(cuMemFreeHost(pinned));
+      }
+    }
+  }
+
+  @Test
+  void memoryThatStaysReadableIsNobodyElses() {
+    CudaSim.configure(Schedule.THREADS, 0); // in STRICT the whole process would have failed
+    RawCuda dead = RawCuda.primary();
+    Pinned old = dead.pinned(SIZE, 7);
+    CudaSim.killContext(0, CUDA_ERROR_ILLEGAL_ADDRESS);
+    dead.close();
+    try (RawCuda cuda = RawCuda.primary()) {
+      for (int i = 0; i < 3; i++) {
+        cuda.pinned(SIZE, 9);
+      }
+      assertEquals(7, value(old));
+    }
+  }
+
+  @Test
   void addressesAreNeverUsedAgain() {
     try (RawCuda cuda = RawCuda.primary()) {
       cuda.makeCurrent();
