@@ -2,10 +2,10 @@ package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.pentrough.device.Collected;
 import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.Jvm;
 import io.pentrough.testkit.LogCapture;
-import io.pentrough.testkit.Patience;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
@@ -139,10 +139,9 @@ class ClosedClassLoaderTest {
       ((Runnable) begun[1]).run();
       LongSupplier left = (LongSupplier) begun[0];
       int mayStay = use.contains("broken") && use.contains("batch") ? 1 : 0;
-      Patience.until(
+      Collected.until(
           "what is left is given back",
           () -> {
-            System.gc();
             assertEquals(List.of(), loader.late, "needed late");
             return left.getAsLong() <= mayStay;
           });

@@ -10,6 +10,7 @@ import io.pentrough.Bench.LateReader;
 import io.pentrough.Bench.Numbers;
 import io.pentrough.ScriptedDevice.Stream;
 import io.pentrough.ScriptedDevice.Trigger;
+import io.pentrough.device.Collected;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.WorkFailedException;
 import io.pentrough.testkit.Caller;
@@ -438,12 +439,7 @@ class FaultsTest {
     device.on("record on consumer", 1, () -> closer.set(Thread.currentThread()));
     try (BackgroundLoader loader = Bench.loader(device, new Numbers()).start()) {
       leak(Bench.get(loader, consumer));
-      Patience.until(
-          "the lease is collected",
-          () -> {
-            System.gc();
-            return closer.get() != null;
-          });
+      Collected.until("the lease is collected", () -> closer.get() != null);
     } finally {
       System.clearProperty("pentrough.leakDetection");
     }

@@ -35,9 +35,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 @OnEveryDevice(everySchedule = false) // it takes very many batches
 class HeapPerBatchTest {
 
-  private static final int WARM_UP = 3_000;
-  private static final int BATCHES =
-      TestDevice.IS_CUDA ? Exhaustive.count(2_500, 5_000) : Exhaustive.count(10_000, 20_000);
+  private static final int WARM_UP = 1_500;
+  private static final int BATCHES = Exhaustive.count(2_500, TestDevice.IS_CUDA ? 5_000 : 20_000);
 
   private static final int LEASE_BYTES = 128;
   private static final int ARRAY_BYTES = 64;

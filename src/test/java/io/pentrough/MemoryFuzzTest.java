@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Collected;
 import io.pentrough.device.Device;
 import io.pentrough.device.OnEveryDevice;
 import io.pentrough.device.TestDevice;
@@ -351,12 +352,9 @@ class MemoryFuzzTest {
   void dropped(int seed) throws Exception {
     Dropping run = drop(random(seed), "dropped-" + NUMBER.incrementAndGet());
     DROPPED.addAll(run.dropped);
-    until(
+    Collected.until(
         "reports of " + run.dropped,
-        () -> {
-          System.gc();
-          return log.containing("was never closed").size() >= run.dropped.size();
-        });
+        () -> log.containing("was never closed").size() >= run.dropped.size());
     for (DeviceBatch batch : run.kept) {
       Numbered.check(batch.index(), batch); // whoever owned it is closed, or gone
     }

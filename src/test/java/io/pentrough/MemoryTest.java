@@ -113,12 +113,7 @@ class MemoryTest {
 
   /** Until the collector has found what nobody refers to any more, and it has been told. */
   private void untilLogged(String text) {
-    until(
-        text,
-        () -> {
-          System.gc();
-          return !log.containing(text).isEmpty();
-        });
+    Collected.until(text, () -> !log.containing(text).isEmpty());
   }
 
   /** In a method of its own, so that nothing on the stack refers to the loader. */
@@ -159,12 +154,7 @@ class MemoryTest {
     logger.addHandler(broken);
     try {
       leakLoader();
-      until(
-          "its memory to be given back",
-          () -> {
-            System.gc();
-            return TestDevice.nothingLive(device);
-          });
+      Collected.until("its memory to be given back", () -> TestDevice.nothingLive(device));
     } finally {
       logger.removeHandler(broken);
     }

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.pentrough.device.Collected;
 import io.pentrough.device.Device;
 import io.pentrough.device.DeviceException;
 import io.pentrough.device.DeviceStream;
@@ -1200,12 +1201,7 @@ class ParallelLoaderTest {
     try (LogCapture log = new LogCapture()) {
       leak(gate);
       gate.countDown();
-      until(
-          "it is named",
-          () -> {
-            System.gc();
-            return !log.containing("forgotten was never closed").isEmpty();
-          });
+      Collected.until("it is named", () -> !log.containing("forgotten was never closed").isEmpty());
       until("all is given back", () -> devices.stream().allMatch(TestDevice::nothingLive));
       assertEquals(1, log.containing("never closed").size());
     }

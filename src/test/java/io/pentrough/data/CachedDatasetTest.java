@@ -17,6 +17,7 @@ import io.pentrough.DeviceBatch;
 import io.pentrough.FailurePolicy;
 import io.pentrough.HostArray;
 import io.pentrough.TargetException;
+import io.pentrough.device.Collected;
 import io.pentrough.device.Device;
 import io.pentrough.device.TestDevice;
 import io.pentrough.testkit.Patience;
@@ -413,12 +414,7 @@ class CachedDatasetTest {
     CachedDataset cached = cache(new Bits(1), bytes, 1 << 20);
     assertTrue(direct.getMemoryUsed() >= bytes, "all of it at once");
     cached.close();
-    Patience.until(
-        "memory is given back",
-        () -> {
-          System.gc();
-          return direct.getMemoryUsed() < before + bytes / 2;
-        });
+    Collected.until("memory is given back", () -> direct.getMemoryUsed() < before + bytes / 2);
   }
 
   // ---- what is refused

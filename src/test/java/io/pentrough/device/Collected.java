@@ -3,11 +3,31 @@ package io.pentrough.device;
 import io.pentrough.testkit.Patience;
 import java.lang.ref.WeakReference;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /** Of the collector, for tests of what nothing may keep. Any thread may use it. */
 public final class Collected {
 
+  /**
+   * From one collection to the next. Each stops all threads, also those that work on its result.
+   */
+  private static final long PAUSE_NANOS = 20_000_000;
+
   private Collected() {}
+
+  /** Collects until it happens; fails if it does not within {@link Patience}. */
+  public static void until(String what, BooleanSupplier happened) {
+    long[] due = {System.nanoTime()};
+    Patience.until(
+        what,
+        () -> {
+          if (System.nanoTime() - due[0] >= 0) {
+            System.gc();
+            due[0] = System.nanoTime() + PAUSE_NANOS;
+          }
+          return happened.getAsBoolean();
+        });
+  }
 
   /** Fails if one of them is still kept when patience ends. */
   public static void await(WeakReference<?>... kept) {
@@ -15,11 +35,8 @@ public final class Collected {
   }
 
   public static void await(List<? extends WeakReference<?>> kept) {
-    Patience.until(
+    until(
         "all of it is collected",
-        () -> {
-          System.gc();
-          return kept.stream().allMatch(reference -> reference.get() == null);
-        });
+        () -> kept.stream().allMatch(reference -> reference.get() == null));
   }
 }

@@ -30,6 +30,11 @@ public final class Patience {
   private static final double FACTOR =
       Double.parseDouble(System.getProperty("pentrough.patience", "1"));
 
+  /** Between two looks, at first and after a while. */
+  private static final long FIRST_PAUSE_NANOS = 20_000;
+
+  private static final long LAST_PAUSE_NANOS = 1_000_000;
+
   private static final Duration WAIT = scaled(10);
   private static final Duration SHORT_WAIT = scaled(1);
 
@@ -73,11 +78,13 @@ public final class Patience {
   public static void until(String what, BooleanSupplier happened) {
     long bound = patience().toNanos();
     long start = System.nanoTime();
+    long pause = FIRST_PAUSE_NANOS;
     while (!happened.getAsBoolean()) {
       if (System.nanoTime() - start > bound) {
         throw inVain(what);
       }
-      LockSupport.parkNanos(20_000);
+      LockSupport.parkNanos(pause);
+      pause = Math.min(2 * pause, LAST_PAUSE_NANOS);
     }
   }
 

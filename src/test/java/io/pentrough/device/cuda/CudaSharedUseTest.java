@@ -14,6 +14,7 @@ import io.pentrough.BatchTimeoutException;
 import io.pentrough.DType;
 import io.pentrough.DeviceBatch;
 import io.pentrough.LoaderClosedException;
+import io.pentrough.device.Collected;
 import io.pentrough.device.DeviceBuffer;
 import io.pentrough.device.DeviceEvent;
 import io.pentrough.device.DeviceStream;
@@ -203,9 +204,9 @@ class CudaSharedUseTest {
       Patience.join(forgetful.thread);
       // A worker that comes late may still be binding itself, which keeps the context for that
       // long.
-      while (device.liveResources().handles() > 0 || !Threads.of("session-").isEmpty()) {
-        System.gc();
-      }
+      Collected.until(
+          "its context is given back",
+          () -> device.liveResources().handles() == 0 && Threads.of("session-").isEmpty());
     } finally {
       LOG.setLevel(null);
     }
