@@ -400,7 +400,7 @@ class BottleneckAnalysisTest {
       long step,
       boolean queued,
       Bottleneck bottleneck) {
-    for (int seed = 0; seed < Exhaustive.count(100, 2000); seed++) {
+    for (int seed = 0; seed < Exhaustive.count(40, 2000); seed++) {
       LoaderStats stats =
           new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued)
               .run(seed);
@@ -449,7 +449,7 @@ class BottleneckAnalysisTest {
       long step,
       boolean queued) {
     Map<Bottleneck, Told> seen = new EnumMap<>(Bottleneck.class);
-    for (int seed = 0; seed < Exhaustive.count(100, 2000); seed++) {
+    for (int seed = 0; seed < Exhaustive.count(40, 2000); seed++) {
       LoaderStats stats =
           new SimulatedProgram(workers, hostSlots, deviceSlots, fill, copy, stage, step, queued)
               .run(seed);

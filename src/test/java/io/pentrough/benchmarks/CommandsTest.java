@@ -41,7 +41,7 @@ class CommandsTest {
         "advice --batches 30 --cases FILLS_WAIT_IN_ONE_SLOT,STAGES,LOOP_ON_THE_DEVICE",
         "trace --rounds 1 --bursts 1",
         "jfr --rounds 1 --bursts 1",
-        "scale --rounds 1 --seconds 0.001 --workloads memcpy_small --loaders 1,2 --max-shards 4"
+        "scale --rounds 1 --seconds 0.001 --workloads null_small --loaders 1 --max-shards 2"
             + " --nodes 2 --tasks 1,8 --out OUT --csv OUT/scale.csv",
       })
   void runs(String command) {

@@ -32,9 +32,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
@@ -333,32 +333,57 @@ class CachedDatasetTest {
   @Test
   @DisplayName("a sample is found when all of it is there, and not before")
   void whole() throws Exception {
-    byte[] ones = new byte[8 << 20];
+    byte[] ones = new byte[4 << 20];
     Arrays.fill(ones, (byte) 1);
     BatchSpec spec = BatchSpec.builder().array("large", DType.INT8, 1, ones.length).build();
-    for (int round = 0; round < 20; round++) {
-      AtomicBoolean hasRead = new AtomicBoolean();
+    IOException notYet = new IOException("not yet"); // made here, so that looking takes no time
+    for (int round = 0; round < 10; round++) {
+      CountDownLatch looking = new CountDownLatch(1);
+      AtomicReference<@Nullable Thread> looks = new AtomicReference<>();
       Dataset dataset =
           new Bits(2) {
             @Override
             public void read(long index, Sample out) throws Exception {
-              if (index == 1) {
-                while (!hasRead.get() && !Thread.interrupted()) {
-                  Thread.onSpinWait(); // to look for 0 at once, while the other worker saves it
-                }
-                throw new IOException("bad");
+              if (Thread.currentThread() == looks.get()) {
+                looking.countDown();
+                throw notYet; // so that this worker saves nothing
               }
+              Patience.await(looking);
               out.array("large").set(0, ones, 0, ones.length);
-              hasRead.set(true);
             }
           };
-      try (CachedDataset cached = dataset.cached(10 << 20)) {
-        Batches batches = Batches.of(cached, 1).sampler(Sampler.subset(0, 1, 0)).skipBadSamples(1);
+      try (CachedDataset cached = dataset.cached(5 << 20)) {
+        Dataset lookedFor =
+            new Bits(2) {
+              @Override
+              public void read(long index, Sample out) throws Exception {
+                if (index == 1) {
+                  looks.set(Thread.currentThread());
+                  while (!isFound(cached, out) && !Thread.interrupted()) {
+                    Thread.onSpinWait(); // while the other worker saves it
+                  }
+                } else {
+                  cached.read(0, out);
+                }
+              }
+            };
         List<String> twice =
-            delivered(BackgroundLoader.builder(device, spec, batches).workers(2).epochs(1));
+            delivered(
+                BackgroundLoader.builder(device, spec, Batches.of(lookedFor, 1))
+                    .workers(2)
+                    .epochs(1));
         String expected = " " + Arrays.hashCode(ones) + " without []";
-        assertEquals(List.of("0.0" + expected, "0.2" + expected), twice);
+        assertEquals(List.of("0.0" + expected, "0.1" + expected), twice);
       }
+    }
+  }
+
+  private static boolean isFound(CachedDataset cached, Sample out) throws Exception {
+    try {
+      cached.read(0, out);
+      return true;
+    } catch (IOException notYet) {
+      return false;
     }
   }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.pentrough.testkit.Exhaustive;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
@@ -174,7 +175,7 @@ class Hdf5CasesTest {
     SplittableRandom random = new SplittableRandom(7);
     Path file = folder.resolve("spoilt.h5");
     int refused = 0;
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < Exhaustive.count(60, 200); i++) {
       byte[] spoilt = whole.clone();
       for (int b = random.nextInt(1, 20); b > 0; b--) {
         spoilt[random.nextInt(spoilt.length)] = (byte) (random.nextBoolean() ? 0xff : i);

@@ -51,6 +51,8 @@ class PtxDriftTest {
   /** Another nvcc writes other text: then only what can be launched must be the same. */
   @Test
   @Tag("nvcc")
+  @Tag(
+      "exhaustive") // ten seconds, and who changes a source without its PTX learns it from hashes()
   @DisplayName("nvcc makes each PTX anew, byte for byte")
   void rebuild(@TempDir Path folder) throws Exception {
     Process build =
