@@ -33,7 +33,7 @@ mkdir -p "$build"
 unzip -q -o -j "$jcuda" 'lib/libJCudaDriver-*' -d "$build"
 unzip -q -o -j "$jcublas" 'lib/libJCublas2-*' -d "$build"
 
-options=(-std=gnu11 -O2 -g -fPIC -fvisibility=hidden -ftls-model=initial-exec -pthread
+options=(-std=gnu11 -O1 -g -fPIC -fvisibility=hidden -ftls-model=initial-exec -pthread
   -Wall -Wextra -Werror -I"$java_home/include" -I"$java_home/include/linux" -I"$sources")
 
 # calls LIBRARY OBJECT PATTERN: what there is to import, and what of it is written

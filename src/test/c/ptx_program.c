@@ -32,7 +32,7 @@ __asm__(
 extern const char ptx_kernel_h[] __attribute__((visibility("hidden")));
 
 static const char *const compiler[] = {
-    "gcc",   "-std=gnu11", "-O2", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv",
+    "gcc",   "-std=gnu11", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv",
     "-fPIC", "-shared",    "-w"};
 
 enum { COMPILER_WORDS = sizeof compiler / sizeof *compiler, PATH = 1024 };

@@ -99,7 +99,7 @@ class StepCostTest {
     long bytes = Long.MAX_VALUE;
     try (CudaDevice device = CudaDevice.open(0);
         DeviceNetwork network = new DeviceNetwork(device, new Shape(17, 27, 9, 3), 1)) {
-      for (int round = 0; round < 12; round++) {
+      for (int round = 0; round < 6; round++) {
         long allocated = threads.getCurrentThreadAllocatedBytes();
         long start = System.nanoTime();
         for (int step = 0; step < steps; step++) {
