@@ -1,33 +1,26 @@
-// What stands behind an allocation: the driver's own mapping, and for pinned memory the file that the
-// application's view shares with it.
-//
-// It is kept when the allocation ends, and the next one of its size takes it. A test opens a device and
-// closes it, and pages that the machine must find first cost far more than pages that are overwritten.
+// The driver's own mappings of memory. Most are kept when their allocation ends, and the next allocation
+// of the same size takes one: new pages cost far more than overwriting old ones, and each test opens a
+// device. Not kept are mappings over 4 MiB, and those that somebody may still see.
 #define _GNU_SOURCE
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "sim.h"
 
-enum { MAX_SPARES = 64, NO_FILE = -1, MAX_SPARE_BYTES = 4 << 20 };
+enum { MAX_SPARES = 64, MAX_SPARE_BYTES = 4 << 20 };  // up to 256 MiB, which count as free
 
 static struct Backing spares[MAX_SPARES];
 static int oldest;
 
-static bool has_file(const struct Backing *backing) { return backing->file != NO_FILE; }
-
 static void unmap(struct Backing *backing) {
-  if (!backing->bytes) return;
-  munmap(backing->bytes, backing->capacity);
-  if (has_file(backing)) close(backing->file);
+  if (backing->bytes) munmap(backing->bytes, backing->capacity);
   *backing = (struct Backing){0};
 }
 
 static bool take_spare(enum MemoryKind kind, size_t capacity, struct Backing *taken) {
   for (int i = 0; i < MAX_SPARES; i++) {
     struct Backing *spare = &spares[i];
-    if (!spare->bytes || spare->capacity != capacity) continue;
-    if (has_file(spare) != (kind == MEMORY_PINNED)) continue;
+    if (!spare->bytes || spare->capacity != capacity || spare->kind != kind) continue;
     *taken = *spare;
     *spare = (struct Backing){0};
     return true;
@@ -35,37 +28,40 @@ static bool take_spare(enum MemoryKind kind, size_t capacity, struct Backing *ta
   return false;
 }
 
-static bool map(enum MemoryKind kind, size_t capacity, struct Backing *made) {
-  int file = NO_FILE;
-  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-  if (kind == MEMORY_PINNED) {
-    file = memfd_create("pinned", MFD_CLOEXEC);
-    if (file < 0) return false;
-    flags = MAP_SHARED;
-  }
-  void *bytes = MAP_FAILED;
-  if (file == NO_FILE || ftruncate(file, (off_t)capacity) == 0) {
-    bytes = mmap(NULL, capacity, PROT_READ | PROT_WRITE, flags, file, 0);
-  }
-  if (bytes == MAP_FAILED) {
-    if (file != NO_FILE) close(file);
-    return false;
-  }
-  *made = (struct Backing){.bytes = bytes, .capacity = capacity, .file = file};
-  return true;
+static void *map_private(size_t capacity) {
+  return mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+// Shared, so that it can be mapped twice.
+static void *map_shared(size_t capacity) {
+  return mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
 bool backing_take(enum MemoryKind kind, size_t capacity, struct Backing *taken) {
-  return take_spare(kind, capacity, taken) || map(kind, capacity, taken);
+  if (take_spare(kind, capacity, taken)) return true;
+  void *bytes = kind == MEMORY_PINNED ? map_shared(capacity) : map_private(capacity);
+  if (bytes == MAP_FAILED) return false;
+  *taken = (struct Backing){.bytes = bytes, .capacity = capacity, .kind = kind};
+  return true;
 }
 
-void backing_give(struct Backing *backing, bool again) {
-  if (!again || backing->capacity > MAX_SPARE_BYTES) {
+bool backing_show(const struct Backing *backing, uint64_t address) {
+  return mremap(backing->bytes, 0, backing->capacity, MREMAP_MAYMOVE | MREMAP_FIXED, address)
+      != MAP_FAILED;  // an old size of 0 maps shared memory once more
+}
+
+void backing_give(struct Backing *backing, bool seen) {
+  if (seen || backing->capacity > MAX_SPARE_BYTES) {
     unmap(backing);
     return;
   }
-  unmap(&spares[oldest]);
-  spares[oldest] = *backing;
-  oldest = (oldest + 1) % MAX_SPARES;
+  int slot = 0;
+  while (slot < MAX_SPARES && spares[slot].bytes) slot++;
+  if (slot == MAX_SPARES) {
+    slot = oldest;
+    oldest = (oldest + 1) % MAX_SPARES;
+    unmap(&spares[slot]);
+  }
+  spares[slot] = *backing;
   *backing = (struct Backing){0};
 }

@@ -88,16 +88,10 @@ struct Allocation *memory_find(uint64_t address) {
 
 // --- allocation ----------------------------------------------------------------------------------
 
-// Shows the application pinned memory at its address.
-static bool map_view(const struct Allocation *allocation) {
-  return mmap((void *)allocation->address, allocation->capacity, PROT_READ | PROT_WRITE,
-              MAP_SHARED | MAP_FIXED, allocation->backing.file, 0) != MAP_FAILED;
-}
-
 static bool back(struct Allocation *allocation) {
   bool pinned = allocation->kind == MEMORY_PINNED;
   if (!backing_take(allocation->kind, allocation->capacity, &allocation->backing)) return false;
-  if (pinned && !map_view(allocation)) {
+  if (pinned && !backing_show(&allocation->backing, allocation->address)) {
     backing_give(&allocation->backing, false);
     return false;
   }
@@ -188,19 +182,24 @@ static void check_canary(const struct Allocation *allocation) {
   }
 }
 
+// Takes pinned memory out of the application's sight.
+static bool hide(const struct Allocation *allocation) {
+  return mmap((void *)allocation->address, allocation->capacity, PROT_NONE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
 void memory_free(struct Allocation *allocation, bool readable) {
+  // A kernel that runs may have found a pointer to it in memory, which nobody counts.
+  bool seen = readable || allocation->context->error != CUDA_SUCCESS || stream_any_running();
   allocation->freed = true;
   *bytes_used(allocation) -= allocation->size;
   if (allocation->kind == MEMORY_PINNED) {
     check_canary(allocation);
     strict_keep_old_data(allocation->backing.bytes, allocation->size);
-    if (!readable) {
-      mmap((void *)allocation->address, allocation->capacity, PROT_NONE,
-           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-    }
+    if (!readable) seen = !hide(allocation);
   }
   if (allocation->in_use) return;  // nothing ends that operation; it must not crash
-  backing_give(&allocation->backing, !readable);  // else the application still sees it
+  backing_give(&allocation->backing, seen);
 }
 
 static void describe(const struct Allocation *allocation, struct Text *text) {

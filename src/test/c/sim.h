@@ -246,18 +246,25 @@ enum MemoryKind { MEMORY_DEVICE, MEMORY_PINNED, MEMORY_KINDS };
 
 struct Page;
 
+// --- backing.c -----------------------------------------------------------------------------------
+
 // Memory that is mapped for the driver.
 struct Backing {
   uint8_t *bytes;
   size_t capacity;
-  int file;  // of pinned memory, which the application's view shares
+  enum MemoryKind kind;
 };
 
 // False if the machine has no more. What the memory holds is undefined.
 bool backing_take(enum MemoryKind kind, size_t capacity, struct Backing *taken);
 
-// `again`: nobody else sees it, so it may be kept for the next allocation.
-void backing_give(struct Backing *backing, bool again);
+// Maps pinned memory once more, for the application. False if the machine refuses.
+bool backing_show(const struct Backing *backing, uint64_t address);
+
+// `seen`: the application or a running kernel may still use it, so nobody else must get it.
+void backing_give(struct Backing *backing, bool seen);
+
+// --- memory.c, continued ---------------------------------------------------------------------------
 
 struct Allocation {
   uint64_t address;  // as the application sees it
@@ -457,6 +464,7 @@ uint64_t stream_last_order(void);  // of the operation queued last
 // The stream that must get on before this one can; null if none.
 const struct Stream *stream_holder(const struct Stream *stream);
 void stream_notice_all(void);
+bool stream_any_running(void);
 // Ends whatever is queued in the context and waits for what is running.
 void stream_end_context(struct Context *context, bool lost_is_a_leak);
 void stream_note_failed_free(CUstream handle);

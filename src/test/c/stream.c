@@ -36,6 +36,13 @@ void stream_notice_all(void) {
   pthread_cond_broadcast(&sim.progress);
 }
 
+bool stream_any_running(void) {
+  for (const struct Stream *stream = active; stream; stream = stream->next_active) {
+    if (stream->running) return true;
+  }
+  return false;
+}
+
 // --- making and finding ----------------------------------------------------------------------------
 
 struct Stream *stream_new(

@@ -389,7 +389,7 @@ class BottleneckAnalysisTest {
     "4, 6, 3,     1,     2,     0,     1, false, OVERHEAD",
     "1, 3, 3,  1000,    10,     0,   970, false, CONSUMER",
   })
-  @DisplayName("a program gets one bottleneck, in each of a thousand runs that differ a little")
+  @DisplayName("a program gets one bottleneck, in each of many runs that differ a little")
   void oneProgramOneBottleneck(
       int workers,
       int hostSlots,

@@ -52,7 +52,7 @@ class ShardsFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(15, 600));
+    return FuzzSeeds.of(Exhaustive.count(25, 600));
   }
 
   @ParameterizedTest(name = "seed {0}")

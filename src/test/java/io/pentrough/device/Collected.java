@@ -9,7 +9,8 @@ import java.util.function.BooleanSupplier;
 public final class Collected {
 
   /**
-   * From one collection to the next. Each stops all threads, also those that work on its result.
+   * The pause between two collections. A collection stops all threads, and with them the one that
+   * the test waits for.
    */
   private static final long PAUSE_NANOS = 20_000_000;
 

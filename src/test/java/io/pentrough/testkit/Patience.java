@@ -30,7 +30,7 @@ public final class Patience {
   private static final double FACTOR =
       Double.parseDouble(System.getProperty("pentrough.patience", "1"));
 
-  /** Between two looks, at first and after a while. */
+  /** The pause between two looks. It doubles from the first to the last. */
   private static final long FIRST_PAUSE_NANOS = 20_000;
 
   private static final long LAST_PAUSE_NANOS = 1_000_000;

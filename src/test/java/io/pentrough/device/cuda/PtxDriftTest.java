@@ -48,7 +48,10 @@ class PtxDriftTest {
     assertEquals(PtxFiles.hash(source), PtxFiles.hash(source.replace("\n", "\r\n")));
   }
 
-  /** Another nvcc writes other text: then only what can be launched must be the same. */
+  /**
+   * Another nvcc writes other text: then only what can be launched must be the same. This takes ten
+   * seconds. {@link #hashes()} finds a source that has changed without its PTX.
+   */
   @Test
   @Tag("nvcc")
   @Tag(

@@ -86,12 +86,13 @@ class SoftwareDriverMemoryTest {
   void memoryThatStaysReadableIsNobodyElses() {
     CudaSim.configure(Schedule.THREADS, 0); // in STRICT the whole process would have failed
     RawCuda dead = RawCuda.primary();
-    Pinned old = dead.pinned(SIZE, 7);
+    int size = 11 * PAGE; // that of no other test, and more of them than the driver keeps
+    Pinned old = dead.pinned(size, 7);
     CudaSim.killContext(0, CUDA_ERROR_ILLEGAL_ADDRESS);
     dead.close();
     try (RawCuda cuda = RawCuda.primary()) {
-      for (int i = 0; i < 3; i++) {
-        cuda.pinned(SIZE, 9);
+      for (int i = 0; i < 65; i++) {
+        cuda.pinned(size, 9);
       }
       assertEquals(7, value(old));
     }
