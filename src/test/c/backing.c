@@ -3,7 +3,6 @@
 // device. Not kept are mappings over 4 MiB, and those that somebody may still see.
 #define _GNU_SOURCE
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "sim.h"
 
@@ -28,18 +27,10 @@ static bool take_spare(enum MemoryKind kind, size_t capacity, struct Backing *ta
   return false;
 }
 
-static void *map_private(size_t capacity) {
-  return mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-
-// Shared, so that it can be mapped twice.
-static void *map_shared(size_t capacity) {
-  return mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-}
-
 bool backing_take(enum MemoryKind kind, size_t capacity, struct Backing *taken) {
   if (take_spare(kind, capacity, taken)) return true;
-  void *bytes = kind == MEMORY_PINNED ? map_shared(capacity) : map_private(capacity);
+  int sharing = kind == MEMORY_PINNED ? MAP_SHARED : MAP_PRIVATE;  // shared: to be mapped twice
+  void *bytes = mmap(NULL, capacity, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS, -1, 0);
   if (bytes == MAP_FAILED) return false;
   *taken = (struct Backing){.bytes = bytes, .capacity = capacity, .kind = kind};
   return true;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "sim.h"
 
@@ -196,7 +195,7 @@ void memory_free(struct Allocation *allocation, bool readable) {
   if (allocation->kind == MEMORY_PINNED) {
     check_canary(allocation);
     strict_keep_old_data(allocation->backing.bytes, allocation->size);
-    if (!readable) seen = !hide(allocation);
+    if (!readable && !hide(allocation)) seen = true;
   }
   if (allocation->in_use) return;  // nothing ends that operation; it must not crash
   backing_give(&allocation->backing, seen);

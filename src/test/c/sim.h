@@ -240,13 +240,9 @@ bool sibling_has_call(const char *name);
 void sibling_end_context(struct Context *context, bool lost_is_a_leak);
 void sibling_count(struct Live *live, struct Text *leaks);
 
-// --- memory.c ------------------------------------------------------------------------------------
+// --- backing.c -----------------------------------------------------------------------------------
 
 enum MemoryKind { MEMORY_DEVICE, MEMORY_PINNED, MEMORY_KINDS };
-
-struct Page;
-
-// --- backing.c -----------------------------------------------------------------------------------
 
 // Memory that is mapped for the driver.
 struct Backing {
@@ -264,7 +260,9 @@ bool backing_show(const struct Backing *backing, uint64_t address);
 // `seen`: the application or a running kernel may still use it, so nobody else must get it.
 void backing_give(struct Backing *backing, bool seen);
 
-// --- memory.c, continued ---------------------------------------------------------------------------
+// --- memory.c ------------------------------------------------------------------------------------
+
+struct Page;
 
 struct Allocation {
   uint64_t address;  // as the application sees it

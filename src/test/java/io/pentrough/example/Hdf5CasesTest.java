@@ -178,7 +178,8 @@ class Hdf5CasesTest {
     for (int i = 0; i < Exhaustive.count(60, 200); i++) {
       byte[] spoilt = whole.clone();
       for (int b = random.nextInt(1, 20); b > 0; b--) {
-        spoilt[random.nextInt(spoilt.length)] = (byte) random.nextInt(256);
+        spoilt[random.nextInt(spoilt.length)] =
+            (byte) (random.nextBoolean() ? 0xff : random.nextInt(256));
       }
       Files.write(file, spoilt);
       try {

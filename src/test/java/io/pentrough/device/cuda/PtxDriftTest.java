@@ -54,8 +54,7 @@ class PtxDriftTest {
    */
   @Test
   @Tag("nvcc")
-  @Tag(
-      "exhaustive") // ten seconds, and who changes a source without its PTX learns it from hashes()
+  @Tag("exhaustive")
   @DisplayName("nvcc makes each PTX anew, byte for byte")
   void rebuild(@TempDir Path folder) throws Exception {
     Process build =

@@ -86,12 +86,12 @@ class SoftwareDriverMemoryTest {
   void memoryThatStaysReadableIsNobodyElses() {
     CudaSim.configure(Schedule.THREADS, 0); // in STRICT the whole process would have failed
     RawCuda dead = RawCuda.primary();
-    int size = 11 * PAGE; // that of no other test, and more of them than the driver keeps
+    int size = 11 * PAGE; // no other test uses it
     Pinned old = dead.pinned(size, 7);
     CudaSim.killContext(0, CUDA_ERROR_ILLEGAL_ADDRESS);
     dead.close();
     try (RawCuda cuda = RawCuda.primary()) {
-      for (int i = 0; i < 65; i++) {
+      for (int i = 0; i < 65; i++) { // one more than the driver keeps
         cuda.pinned(size, 9);
       }
       assertEquals(7, value(old));
