@@ -34,7 +34,10 @@ final class BatchIterator<T> implements Iterator<T> {
   private final Consumer<T> passToCaller;
   private final Consumer<T> close;
 
-  /** What {@code hasNext} has fetched, for the next caller; guarded by the turns. */
+  /**
+   * What {@code hasNext} has fetched: one for each thread that it has promised one. Whoever asks
+   * first gets the first. Guarded by the turns.
+   */
   private final Deque<T> fetched = new ArrayDeque<>(1);
 
   /** One for each thread that has called; guarded by itself. */
@@ -46,6 +49,9 @@ final class BatchIterator<T> implements Iterator<T> {
   private final class Turn {
     private final Thread thread = Thread.currentThread();
     private @Nullable T held;
+
+    /** Whether {@code hasNext} has told it that there is one; guarded by the turns. */
+    private boolean promised;
 
     void closeHeld() {
       if (held != null) {
@@ -68,19 +74,31 @@ final class BatchIterator<T> implements Iterator<T> {
 
   @Override
   public boolean hasNext() {
+    Turn turn = turn();
     synchronized (turns) {
-      if (!fetched.isEmpty()) {
+      if (fetched.size() > promisedToOthers(turn)) {
+        turn.promised = true;
         return true;
       }
     }
-    T batch = fetch(turn());
+    T batch = fetch(turn);
     if (batch == null) {
       return false;
     }
     synchronized (turns) {
       fetched.add(batch);
+      turn.promised = true;
     }
     return true;
+  }
+
+  /** A thread that may find the end here must not take the last batch of one that may not. */
+  private int promisedToOthers(Turn turn) {
+    int others = 0;
+    for (int i = 0; i < turns.size(); i++) {
+      others += turns.get(i).promised && turns.get(i) != turn ? 1 : 0;
+    }
+    return others;
   }
 
   @Override
@@ -89,6 +107,7 @@ final class BatchIterator<T> implements Iterator<T> {
     T batch;
     synchronized (turns) {
       batch = fetched.poll();
+      turn.promised = false;
     }
     if (batch == null) {
       batch = fetch(turn);

@@ -1,7 +1,9 @@
 package io.pentrough;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.pentrough.testkit.Caller;
 import io.pentrough.testkit.Patience;
@@ -78,5 +80,67 @@ class BatchIteratorTest {
     assertEquals(List.of(0), closed);
     assertEquals(2, iterator.next());
     assertEquals(List.of(0, 1), closed);
+  }
+
+  private BatchIterator<Integer> iterator() {
+    return new BatchIterator<>(this::get, batch -> {}, closed::add);
+  }
+
+  @Test
+  @DisplayName("a thread that was told of the last batch gets it, whoever asks in between")
+  void promised() throws Exception {
+    next.set(4);
+    BatchIterator<Integer> iterator = iterator();
+    assertTrue(iterator.hasNext());
+    assertFalse(Caller.start(iterator::hasNext).result());
+    assertTrue(iterator.hasNext());
+    assertEquals(4, iterator.next());
+    assertFalse(iterator.hasNext());
+  }
+
+  @Test
+  @DisplayName("threads that were told of a batch each get one, in the order in which they ask")
+  void promisedToTwo() throws Exception {
+    next.set(3);
+    BatchIterator<Integer> iterator = iterator();
+    CountDownLatch told = new CountDownLatch(1);
+    CountDownLatch mayTake = new CountDownLatch(1);
+    Caller<Integer> other =
+        Caller.start(
+            () -> {
+              assertTrue(iterator.hasNext());
+              told.countDown();
+              Patience.await(mayTake);
+              return iterator.next();
+            });
+    Patience.await(told);
+    assertTrue(iterator.hasNext());
+    assertEquals(3, iterator.next());
+    assertFalse(iterator.hasNext());
+    mayTake.countDown();
+    assertEquals(4, other.result());
+  }
+
+  @Test
+  @DisplayName("what a thread was told of and has not taken is the others' when it has ended")
+  void promisedToAThreadThatEnds() throws Exception {
+    next.set(4);
+    BatchIterator<Integer> iterator = iterator();
+    Caller<Boolean> ends = Caller.start(iterator::hasNext);
+    assertTrue(ends.result());
+    Patience.join(ends.thread);
+    assertTrue(iterator.hasNext());
+    assertEquals(4, iterator.next());
+  }
+
+  @Test
+  @DisplayName("one thread may ask whether there is a batch, and another take it")
+  void askedByOneTakenByAnother() throws Exception {
+    BatchIterator<Integer> iterator = iterator();
+    for (int i = 0; i < 5; i++) {
+      assertTrue(iterator.hasNext());
+      assertEquals(i, Caller.start(iterator::next).result());
+    }
+    assertFalse(iterator.hasNext());
   }
 }
