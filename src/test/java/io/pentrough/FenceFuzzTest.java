@@ -48,7 +48,7 @@ class FenceFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(80, 200));
+    return FuzzSeeds.of(Exhaustive.count(40, 200));
   }
 
   @ParameterizedTest(name = "seed {0}")

@@ -71,7 +71,7 @@ class LoaderFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(150, 400));
+    return FuzzSeeds.of(Exhaustive.count(60, 400));
   }
 
   @ParameterizedTest(name = "seed {0}")

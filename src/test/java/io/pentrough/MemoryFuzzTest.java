@@ -71,11 +71,11 @@ class MemoryFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(40, 100));
+    return FuzzSeeds.of(Exhaustive.count(20, 100));
   }
 
   static IntStream fewSeeds() {
-    return FuzzSeeds.of(Exhaustive.count(10, 25)); // each needs the collector to run
+    return FuzzSeeds.of(Exhaustive.count(6, 25)); // each needs the collector to run
   }
 
   private enum Kind {

@@ -42,7 +42,7 @@ class ParallelLoaderFuzzTest {
   private final List<Device> devices = TestDevice.open(TestDevice.IS_CUDA ? 2 : 4);
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(60, 600));
+    return FuzzSeeds.of(Exhaustive.count(30, 600));
   }
 
   @ParameterizedTest(name = "seed {0}")

@@ -52,7 +52,7 @@ class QueueFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(60, 150));
+    return FuzzSeeds.of(Exhaustive.count(30, 150));
   }
 
   @ParameterizedTest(name = "seed {0}")

@@ -52,7 +52,7 @@ class ShardsFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(25, 600));
+    return FuzzSeeds.of(Exhaustive.count(12, 600));
   }
 
   @ParameterizedTest(name = "seed {0}")

@@ -71,7 +71,7 @@ class SourceFuzzTest {
   }
 
   static IntStream seeds() {
-    return FuzzSeeds.of(Exhaustive.count(120, 300));
+    return FuzzSeeds.of(Exhaustive.count(60, 300));
   }
 
   @ParameterizedTest(name = "seed {0}")

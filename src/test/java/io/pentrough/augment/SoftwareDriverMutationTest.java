@@ -174,6 +174,7 @@ class SoftwareDriverMutationTest {
   }
 
   @ParameterizedTest(name = "{0}")
+  @Tag("exhaustive")
   @MethodSource("kernels")
   @DisplayName("a changed instruction is noticed")
   void noticed(Mutated mutated) throws Exception {

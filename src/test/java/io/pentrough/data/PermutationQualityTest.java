@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.function.LongUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestReporter;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,6 +54,7 @@ class PermutationQualityTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("why few numbers have a table: a network does not reach their orders alike (report)")
   void allOrdersOfANetwork(TestReporter report) {
     for (int size = 3; size <= 7; size++) {
@@ -112,6 +114,7 @@ class PermutationQualityTest {
   }
 
   @ParameterizedTest
+  @Tag("exhaustive")
   @ValueSource(ints = {1000, 1025, 4099, 65_537, 1_000_003, Integer.MAX_VALUE})
   @DisplayName("two positions, two epochs, and a position and its number are independent")
   void pairs(int size) {
@@ -150,6 +153,7 @@ class PermutationQualityTest {
   }
 
   @ParameterizedTest
+  @Tag("exhaustive")
   @ValueSource(ints = {16, 100, 1024, 1025, 3000, 65_537})
   @DisplayName("descents, inversions, cycles and neighbours that stay together are as many as due")
   void shape(int size) {

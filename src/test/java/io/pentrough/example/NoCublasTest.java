@@ -41,6 +41,9 @@ class NoCublasTest {
   void driverAlone() throws IOException {
     libraries = Files.createDirectory(folder.resolve("lib"));
     Files.copy(DRIVER, libraries.resolve("libcuda.so.1"));
+    // Where it looks for kernels that gcc has compiled before.
+    Path cache = Files.createDirectories(DRIVER.resolveSibling("cache"));
+    Files.createSymbolicLink(libraries.resolve("cache"), cache);
   }
 
   private record Ended(int status, List<String> out, List<String> err) {}

@@ -54,6 +54,7 @@ class ClassLoadersTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName(
       "many class loaders at once, and the folder for temporary files is the old one again")
   void allAtOnce() throws Exception {
@@ -69,6 +70,7 @@ class ClassLoadersTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("a class loader that comes when the first one is closed")
   void theFirstIsClosed() throws Exception {
     assertEquals(
@@ -100,6 +102,7 @@ class ClassLoadersTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("an application that failed with JCuda in another class loader is no hindrance")
   void theApplicationFailedElsewhere() throws Exception {
     byte[] garbage = "not a library".getBytes(StandardCharsets.UTF_8);
@@ -122,6 +125,7 @@ class ClassLoadersTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("JCuda's other libraries, for each class loader")
   void otherLibraries() throws Exception {
     assertEquals(
@@ -147,6 +151,7 @@ class ClassLoadersTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("one JCuda for several applications, which start at once")
   void sharedJCudaAtOnce() throws Exception {
     assertEquals(
@@ -159,6 +164,7 @@ class ClassLoadersTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("a shared JCuda that does not see its natives, which are with the application")
   void nativesWithTheApplication() throws Exception {
     assertEquals(
@@ -167,6 +173,7 @@ class ClassLoadersTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("a shared JCuda that the application used first is used as it is")
   void sharedJCudaInUse() throws Exception {
     assertEquals(
@@ -175,6 +182,7 @@ class ClassLoadersTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("also if the file has been deleted since, as a cleaner of temporary files does")
   void sharedJCudaInUseAndDeleted() throws Exception {
     String delete = "delete:" + temporary.resolve(LIBRARY);

@@ -71,6 +71,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   void twoJvmsMayStartAtOnce() throws Exception {
     List<Jvm.Running> jvms = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
@@ -112,6 +113,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("if JCuda has failed for the application, that is final, and said so")
   void theApplicationFailedFirst() throws Exception {
     Files.write(temporary.resolve(LIBRARY), GARBAGE); // which JCuda trusts
@@ -158,6 +160,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("with a folder named, the shared one need not be there at all")
   void noSharedFolder() throws Exception {
     assertEquals(
@@ -172,6 +175,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("where temporary files cannot be written, the library goes through another folder")
   void unwritable() throws Exception {
     Path file = Files.write(temporary.resolve("file"), GARBAGE);
@@ -214,6 +218,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("a folder named for that is the one for every class loader")
   void noexecWithAFolderNamed() throws Exception {
     Path folder = Files.createDirectory(temporary.resolve("noexec"));
@@ -243,6 +248,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName(
       "a folder named that cannot be executed in is refused in words, and no other is tried")
   void noexecNamed() throws Exception {
@@ -261,6 +267,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("natives on the library path, for the JVM's first class loader and for more")
   void libraryPath() throws Exception {
     Path folder = Files.createDirectory(temporary.resolve("natives"));
@@ -298,6 +305,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("a property java.io.tmpdir that was removed stays so")
   void noProperty() throws Exception {
     assertEquals(
@@ -348,6 +356,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("if the application used JCublas first, its library is used as it is")
   void theApplicationUsedJCublasFirst() throws Exception {
     assertEquals(
@@ -356,6 +365,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   void theApplicationFailedWithJCublasFirst() throws Exception {
     List<String> said = runWithoutCublas("jcublas", "blas");
     assertEquals("jcublas: UnsatisfiedLinkError", said.get(0));
@@ -371,6 +381,7 @@ class CudaNativesTest {
   }
 
   @Test
+  @Tag("exhaustive")
   void otherLibrariesAndOtherClasses() throws Exception {
     assertEquals(
         List.of(

@@ -153,6 +153,7 @@ class ModulePathTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("the Flight Recorder: no event and no complaint without its module, events with it")
   void flightRecorder() throws Exception {
     Path app = compile("opens app;");
@@ -191,6 +192,7 @@ class ModulePathTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("a resource of a package that is not open is said to be there, and what to do")
   void closedPackage() throws Exception {
     Path app = compile("");
@@ -202,6 +204,7 @@ class ModulePathTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("without JCuda's natives the artifact is named, for the module path")
   void withoutNatives() throws Exception {
     Path app = compile("opens app;");
@@ -214,6 +217,7 @@ class ModulePathTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("natives on the class path do for a modular program")
   void nativesOnTheClassPath() throws Exception {
     Path app = compile("opens app;");

@@ -7,6 +7,7 @@ import io.pentrough.device.Device;
 import io.pentrough.device.DeviceStream;
 import io.pentrough.device.cuda.CudaSim.Schedule;
 import io.pentrough.device.cuda.SabotagedDevice.Missing;
+import io.pentrough.testkit.Exhaustive;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -92,7 +93,7 @@ class SabotageTest {
     for (int seed = 0; seed < SEEDS; seed++) {
       CudaSim.reset();
       CudaSim.configure(schedule, seed);
-      for (int session = 0; session < 5; session++) {
+      for (int session = 0; session < Exhaustive.count(2, 5); session++) {
         try (Device device = CudaDevice.open(0)) {
           Session.run(device);
           Session.runStaged(device);

@@ -414,6 +414,7 @@ class SoftwareDriverKernelTest {
 
   /** One instruction changed, and the result must be another or the kernel must fail. */
   @Test
+  @Tag("exhaustive")
   void everyMutationIsNoticed() {
     // saxpy also looks at an element more than it is to touch, normalise at bytes above 127.
     String[][] mutations = {
