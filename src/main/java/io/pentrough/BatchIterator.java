@@ -34,11 +34,8 @@ final class BatchIterator<T> implements Iterator<T> {
   private final Consumer<T> passToCaller;
   private final Consumer<T> close;
 
-  /**
-   * What {@code hasNext} has fetched: one for each thread that it has promised one. Whoever asks
-   * first gets the first. Guarded by the turns.
-   */
-  private final Deque<T> fetched = new ArrayDeque<>(1);
+  /** What {@code hasNext} has fetched for threads that have ended; guarded by the turns. */
+  private final Deque<T> orphans = new ArrayDeque<>(1);
 
   /** One for each thread that has called; guarded by itself. */
   private final List<Turn> turns = new ArrayList<>(1);
@@ -50,8 +47,10 @@ final class BatchIterator<T> implements Iterator<T> {
     private final Thread thread = Thread.currentThread();
     private @Nullable T held;
 
-    /** Whether {@code hasNext} has told it that there is one; guarded by the turns. */
-    private boolean promised;
+    /**
+     * What {@code hasNext} has told it of, which no other thread may find; guarded by the turns.
+     */
+    private @Nullable T fetched;
 
     void closeHeld() {
       if (held != null) {
@@ -75,40 +74,33 @@ final class BatchIterator<T> implements Iterator<T> {
   @Override
   public boolean hasNext() {
     Turn turn = turn();
-    synchronized (turns) {
-      if (fetched.size() > promisedToOthers(turn)) {
-        turn.promised = true;
-        return true;
-      }
+    if (hasFetched(turn)) {
+      return true;
     }
     T batch = fetch(turn);
     if (batch == null) {
-      return false;
+      return hasFetched(turn()); // another thread may have ended meanwhile
     }
     synchronized (turns) {
-      fetched.add(batch);
-      turn.promised = true;
+      turn.fetched = batch;
     }
     return true;
   }
 
-  /** A thread that may find the end here must not take the last batch of one that may not. */
-  private int promisedToOthers(Turn turn) {
-    int others = 0;
-    for (int i = 0; i < turns.size(); i++) {
-      others += turns.get(i).promised && turns.get(i) != turn ? 1 : 0;
+  private boolean hasFetched(Turn turn) {
+    synchronized (turns) {
+      if (turn.fetched == null) {
+        turn.fetched = orphans.poll();
+      }
+      return turn.fetched != null;
     }
-    return others;
   }
 
   @Override
   public T next() {
     Turn turn = turn();
-    T batch;
-    synchronized (turns) {
-      batch = fetched.poll();
-      turn.promised = false;
-    }
+    turn.closeHeld();
+    T batch = takeFetched(turn);
     if (batch == null) {
       batch = fetch(turn);
       if (batch == null) {
@@ -116,8 +108,29 @@ final class BatchIterator<T> implements Iterator<T> {
       }
     }
     passToCaller.accept(batch);
-    turn.closeHeld();
     turn.held = batch;
+    return batch;
+  }
+
+  /** What the caller was told of; or another thread, if the caller has not asked. */
+  private @Nullable T takeFetched(Turn turn) {
+    synchronized (turns) {
+      if (hasFetched(turn)) {
+        return take(turn);
+      }
+      for (int i = 0; i < turns.size(); i++) {
+        if (turns.get(i).fetched != null) {
+          return take(turns.get(i));
+        }
+      }
+      return null;
+    }
+  }
+
+  private @Nullable T take(Turn turn) {
+    assert Thread.holdsLock(turns);
+    T batch = turn.fetched;
+    turn.fetched = null;
     return batch;
   }
 
@@ -159,7 +172,12 @@ final class BatchIterator<T> implements Iterator<T> {
     synchronized (turns) {
       for (int i = 0; i < turns.size(); i++) {
         if (!turns.get(i).thread.isAlive()) {
-          return turns.remove(i);
+          Turn over = turns.remove(i);
+          T batch = take(over);
+          if (batch != null) {
+            orphans.add(batch);
+          }
+          return over;
         }
       }
       return null;

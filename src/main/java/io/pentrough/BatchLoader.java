@@ -250,11 +250,13 @@ public sealed interface BatchLoader extends AutoCloseable permits AbstractLoader
    * that batch is closed, it keeps its device slot. Close the batch, or close the loader: that
    * closes what loops of the closing thread and of ended threads still hold.
    *
-   * <p>Threads may share an iterator, if each of them calls {@code hasNext()} before {@code
-   * next()}, as a {@code for} loop does. Each thread gets batches of its own, and closes its last
-   * one when it asks for the next. {@code hasNext()} keeps a batch for the calling thread until
-   * that thread has called {@code next()} or has ended. A thread that continues another thread's
-   * loop has to close that thread's last batch itself.
+   * <p>Threads may share an iterator if each of them calls {@code hasNext()} before {@code next()},
+   * as a {@code for} loop does. Each thread gets batches of its own, and closes its last one when
+   * it asks for the next. A thread that has been told {@code true} keeps that batch and its device
+   * slot for itself until it calls {@code next()} or ends; the loops of the others end without it.
+   * So a loop that may also end for another reason has to look at that reason before {@code
+   * hasNext()}. A thread that continues another thread's loop has to close that thread's last batch
+   * itself.
    *
    * @return an iterable; each iterator continues where the loader is
    */

@@ -99,7 +99,7 @@ class BatchIteratorTest {
   }
 
   @Test
-  @DisplayName("threads that were told of a batch each get one, in the order in which they ask")
+  @DisplayName("threads that were told of a batch each get the one they were told of")
   void promisedToTwo() throws Exception {
     next.set(3);
     BatchIterator<Integer> iterator = iterator();
@@ -115,10 +115,10 @@ class BatchIteratorTest {
             });
     Patience.await(told);
     assertTrue(iterator.hasNext());
-    assertEquals(3, iterator.next());
+    assertEquals(4, iterator.next());
     assertFalse(iterator.hasNext());
     mayTake.countDown();
-    assertEquals(4, other.result());
+    assertEquals(3, other.result());
   }
 
   @Test
@@ -142,5 +142,55 @@ class BatchIteratorTest {
       assertEquals(i, Caller.start(iterator::next).result());
     }
     assertFalse(iterator.hasNext());
+  }
+
+  @Test
+  @DisplayName("a thread whose batch another has taken keeps none from it, and it may ask twice")
+  void takenFromALivingThread() throws Exception {
+    BatchIterator<Integer> iterator = iterator();
+    CountDownLatch told = new CountDownLatch(1);
+    CountDownLatch mayEnd = new CountDownLatch(1);
+    Caller<Boolean> asks =
+        Caller.start(
+            () -> {
+              assertTrue(iterator.hasNext());
+              told.countDown();
+              Patience.await(mayEnd);
+              return iterator.hasNext();
+            });
+    Patience.await(told);
+    assertEquals(0, iterator.next());
+    for (int i = 1; i < 5; i++) {
+      assertTrue(iterator.hasNext());
+      assertTrue(iterator.hasNext());
+      assertEquals(i, iterator.next());
+    }
+    mayEnd.countDown();
+    assertFalse(asks.result());
+    assertFalse(iterator.hasNext());
+  }
+
+  @Test
+  @DisplayName("if the caller's last batch cannot be closed now, none is taken")
+  void takesNothingIfItCannotClose() throws Exception {
+    List<RuntimeException> refusals =
+        new ArrayList<>(List.of(new IllegalStateException("not now")));
+    BatchIterator<Integer> iterator =
+        new BatchIterator<>(
+            this::get,
+            batch -> {},
+            batch -> {
+              if (!refusals.isEmpty()) {
+                throw refusals.remove(0);
+              }
+              closed.add(batch);
+            });
+    assertEquals(0, iterator.next());
+    Caller<Boolean> ends = Caller.start(iterator::hasNext);
+    assertTrue(ends.result());
+    Patience.join(ends.thread);
+    assertThrows(IllegalStateException.class, iterator::next);
+    assertEquals(1, iterator.next());
+    assertEquals(List.of(0), closed);
   }
 }
