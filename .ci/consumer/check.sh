@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Whether a user's program resolves, compiles and runs with the artifact as it would be published: on this system with
 # JCuda's native libraries, and for a Mac and an ARM machine without them, as there are none.
-# Needs the artifact's jars in target/, so it runs behind mvn verify.
+# Needs the artifact's jars in target/, so it runs behind mvn -Pstrict verify.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 repository=file://$PWD/target/consumer-repository

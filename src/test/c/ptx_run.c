@@ -454,21 +454,29 @@ static void run_grid(struct Run *run, struct PtxThread *model) {
   }
 }
 
-static void *take_memory(size_t bytes) {
-  void *memory = mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) abort();
-  return memory;
-}
+// Memory that each launch writes before it reads it. It is kept from launch to launch, as new pages
+// cost more than many a kernel.
+struct Kept {
+  void *memory;
+  size_t bytes;
+};
 
-static void give_memory(void *memory, size_t bytes) {
-  if (memory) munmap(memory, bytes + PAGE_BYTES);
+static void *at_least(struct Kept *kept, size_t bytes) {
+  if (kept->bytes <= bytes) {
+    if (kept->memory) munmap(kept->memory, kept->bytes);
+    kept->bytes = bytes + PAGE_BYTES;
+    kept->memory = mmap(NULL, kept->bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (kept->memory == MAP_FAILED) abort();
+  }
+  return kept->memory;
 }
 
 CUresult ptx_run(struct PtxLaunch *launch) {
   // One kernel at a time: what makes an atomic one step, for all streams.
   static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
   static uint64_t launches;
+  static struct Kept shared, local, workers, stacks;
   const struct PtxKernel *kernel = launch->kernel;
   struct Run run = {.launch = launch,
                     .threads = launch->block[0] * launch->block[1] * launch->block[2]};
@@ -477,15 +485,14 @@ CUresult ptx_run(struct PtxLaunch *launch) {
       launch->dynamic_bytes ? dynamic_offset + launch->dynamic_bytes : kernel->shared_bytes;
   uint32_t local_bytes = (kernel->local_bytes + 15) / 16 * 16;
   size_t locals = (size_t)local_bytes * (kernel->waits ? run.threads : 1);
-  size_t stacks = kernel->waits ? (size_t)STACK_BYTES * run.threads : 0;
   pthread_mutex_lock(&one_at_a_time);
   struct PtxThread model = {
       .services = &services,
       .parameters = launch->parameters,
-      .shared = take_memory(shared_bytes),
+      .shared = at_least(&shared, shared_bytes),
       .shared_bytes = (uint32_t)shared_bytes,
       .dynamic_offset = dynamic_offset,
-      .local = take_memory(locals),
+      .local = at_least(&local, locals),
       .local_bytes = local_bytes,
       .grid = ++launches,
       .sites = calloc((size_t)kernel->site_count + 1, sizeof *model.sites),
@@ -495,19 +502,13 @@ CUresult ptx_run(struct PtxLaunch *launch) {
   memcpy(model.ntid, launch->block, sizeof model.ntid);
   memcpy(model.nctaid, launch->grid, sizeof model.nctaid);
   if (kernel->waits) {
-    run.workers = take_memory(run.threads * sizeof *run.workers);
-    run.stacks = take_memory(stacks);
+    run.workers = at_least(&workers, run.threads * sizeof *run.workers);
+    run.stacks = at_least(&stacks, (size_t)STACK_BYTES * run.threads);
     run.stack_bytes = STACK_BYTES;
   }
   run.deadline_ns = sim_now_ns() + launch->limit_ns;
   run_grid(&run, &model);
   free(model.sites);
-  give_memory(model.shared, shared_bytes);
-  give_memory(model.local, locals);
-  if (kernel->waits) {
-    give_memory(run.workers, run.threads * sizeof *run.workers);
-    give_memory(run.stacks, stacks);
-  }
   pthread_mutex_unlock(&one_at_a_time);
   return run.error;
 }

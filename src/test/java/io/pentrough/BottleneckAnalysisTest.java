@@ -130,7 +130,7 @@ class BottleneckAnalysisTest {
   }
 
   static IntStream seeds() {
-    return IntStream.range(0, Exhaustive.count(8, 20));
+    return IntStream.range(0, Exhaustive.count(4, 20));
   }
 
   @ParameterizedTest

@@ -31,6 +31,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -74,6 +75,7 @@ class AugmentationTest {
 
   /** From no full step of the threads to several blocks, and from each byte of a word on. */
   @Test
+  @Tag("cuda")
   void eachLengthAlongXGivesTheHostsBits() throws Exception {
     int[] lengths = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 24, 31, 32, 33, 63, 64, 65, 128, 129};
     for (DType dtype : List.of(DType.UINT8, DType.INT16, DType.FLOAT32)) {

@@ -25,6 +25,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -99,6 +100,7 @@ class BlurTest {
   }
 
   @Test
+  @Tag("cuda")
   @DisplayName(
       "the device gives the host implementation's bits, over random shapes, widths, radii and borders")
   void deviceAndHost() throws Exception {
@@ -112,6 +114,7 @@ class BlurTest {
   }
 
   @Test
+  @Tag("cuda")
   @DisplayName("each length and radius, where threads have 4, 3, 2 or 1 voxels left, or none")
   void lengthsAndRadii() throws Exception {
     int[] lengths = {2, 3, 4, 5, 6, 7, 8, 9, 24, 33};

@@ -38,7 +38,7 @@ class CommandsTest {
         "permutation --rounds 1 --sizes 1,1000,2000",
         "images --rounds 1 --images 10 --batch 4 --side 16",
         "rows --rounds 1 --warm-up 0 --bytes 65536",
-        "advice --batches 30 --cases FILLS_WAIT_IN_ONE_SLOT,STAGES,LOOP_ON_THE_DEVICE",
+        "advice --batches 30 --cases LOOP_ON_THE_DEVICE",
         "trace --rounds 1 --bursts 1",
         "jfr --rounds 1 --bursts 1",
         "scale --rounds 1 --seconds 0.001 --workloads null_small --loaders 1 --max-shards 2"

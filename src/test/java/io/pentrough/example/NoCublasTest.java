@@ -117,6 +117,7 @@ class NoCublasTest {
   }
 
   @Test
+  @Tag("exhaustive")
   @DisplayName("the library that forwards says so if there is no cuBLAS 13 either")
   void nothingToForwardTo() throws Exception {
     Files.copy(
