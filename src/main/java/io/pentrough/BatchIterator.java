@@ -52,6 +52,20 @@ final class BatchIterator<T> implements Iterator<T> {
      */
     private @Nullable T fetched;
 
+    boolean isTold() {
+      synchronized (turns) {
+        return fetched != null;
+      }
+    }
+
+    @Nullable T take() {
+      synchronized (turns) {
+        T batch = fetched;
+        fetched = null;
+        return batch;
+      }
+    }
+
     void closeHeld() {
       if (held != null) {
         close.accept(held);
@@ -74,12 +88,18 @@ final class BatchIterator<T> implements Iterator<T> {
   @Override
   public boolean hasNext() {
     Turn turn = turn();
-    if (hasFetched(turn)) {
+    if (turn.isTold()) {
       return true;
     }
-    T batch = fetch(turn);
+    turn.closeHeld();
+    closeEnded();
+    if (adopt(turn)) {
+      return true;
+    }
+    T batch = fetch();
     if (batch == null) {
-      return hasFetched(turn()); // another thread may have ended meanwhile
+      closeEnded();
+      return adopt(turn); // another thread may have ended meanwhile
     }
     synchronized (turns) {
       turn.fetched = batch;
@@ -87,56 +107,53 @@ final class BatchIterator<T> implements Iterator<T> {
     return true;
   }
 
-  private boolean hasFetched(Turn turn) {
+  /** Takes over what a thread was told of that has ended, if there is such a batch. */
+  private boolean adopt(Turn turn) {
+    T orphan;
     synchronized (turns) {
-      if (turn.fetched == null) {
-        turn.fetched = orphans.poll();
-      }
-      return turn.fetched != null;
+      orphan = orphans.poll();
+      turn.fetched = orphan;
     }
+    if (orphan == null) {
+      return false;
+    }
+    passToCaller.accept(orphan);
+    return true;
   }
 
   @Override
   public T next() {
     Turn turn = turn();
     turn.closeHeld();
-    T batch = takeFetched(turn);
+    T batch = turn.take();
     if (batch == null) {
-      batch = fetch(turn);
-      if (batch == null) {
-        throw new NoSuchElementException("no more batches: ask hasNext() first");
-      }
+      closeEnded();
+      batch = takeFromAnother();
     }
-    passToCaller.accept(batch);
+    if (batch == null) {
+      batch = fetch();
+    }
+    if (batch == null) {
+      throw new NoSuchElementException("no more batches: ask hasNext() first");
+    }
     turn.held = batch;
+    passToCaller.accept(batch);
     return batch;
   }
 
-  /** What the caller was told of; or another thread, if the caller has not asked. */
-  private @Nullable T takeFetched(Turn turn) {
+  /** What a thread was told of that has ended; or one that lives, as the caller has not asked. */
+  private @Nullable T takeFromAnother() {
     synchronized (turns) {
-      if (hasFetched(turn)) {
-        return take(turn);
+      T batch = orphans.poll();
+      for (int i = 0; i < turns.size() && batch == null; i++) {
+        batch = turns.get(i).take();
       }
-      for (int i = 0; i < turns.size(); i++) {
-        if (turns.get(i).fetched != null) {
-          return take(turns.get(i));
-        }
-      }
-      return null;
+      return batch;
     }
   }
 
-  private @Nullable T take(Turn turn) {
-    assert Thread.holdsLock(turns);
-    T batch = turn.fetched;
-    turn.fetched = null;
-    return batch;
-  }
-
-  /** Waits for a batch, having closed the caller's last one; null at the end. */
-  private @Nullable T fetch(Turn turn) {
-    turn.closeHeld();
+  /** Waits for a batch; null at the end. */
+  private @Nullable T fetch() {
     if (ended) {
       return null;
     }
@@ -151,11 +168,8 @@ final class BatchIterator<T> implements Iterator<T> {
     }
   }
 
-  /** The caller's; what threads that have ended still hold is closed on the way. */
+  /** The caller's. */
   private Turn turn() {
-    for (Turn over = takeEnded(); over != null; over = takeEnded()) {
-      close(over);
-    }
     synchronized (turns) {
       for (int i = 0; i < turns.size(); i++) { // an iterator would be heap for each batch (I6)
         if (turns.get(i).thread == Thread.currentThread()) {
@@ -168,12 +182,19 @@ final class BatchIterator<T> implements Iterator<T> {
     }
   }
 
+  /** Closes what threads hold that have ended. */
+  private void closeEnded() {
+    for (Turn over = takeEnded(); over != null; over = takeEnded()) {
+      close(over);
+    }
+  }
+
   private @Nullable Turn takeEnded() {
     synchronized (turns) {
       for (int i = 0; i < turns.size(); i++) {
         if (!turns.get(i).thread.isAlive()) {
           Turn over = turns.remove(i);
-          T batch = take(over);
+          T batch = over.take();
           if (batch != null) {
             orphans.add(batch);
           }

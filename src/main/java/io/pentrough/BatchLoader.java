@@ -252,11 +252,11 @@ public sealed interface BatchLoader extends AutoCloseable permits AbstractLoader
    *
    * <p>Threads may share an iterator if each of them calls {@code hasNext()} before {@code next()},
    * as a {@code for} loop does. Each thread gets batches of its own, and closes its last one when
-   * it asks for the next. A thread that has been told {@code true} keeps that batch and its device
-   * slot for itself until it calls {@code next()} or ends; the loops of the others end without it.
-   * So a loop that may also end for another reason has to look at that reason before {@code
-   * hasNext()}. A thread that continues another thread's loop has to close that thread's last batch
-   * itself.
+   * it asks for the next. A thread that has been told {@code true} has a batch, and keeps its
+   * device slot, even if it does not call {@code next()}. No other thread's loop gets that batch
+   * while the thread lives. So a loop that may also end for another reason has to look at that
+   * reason before {@code hasNext()}. A thread that continues the loop of another one that lives has
+   * to close that thread's last batch itself.
    *
    * @return an iterable; each iterator continues where the loader is
    */

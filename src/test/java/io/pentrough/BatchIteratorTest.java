@@ -13,6 +13,7 @@ import java.util.NoSuchElementException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -192,5 +193,107 @@ class BatchIteratorTest {
     assertThrows(IllegalStateException.class, iterator::next);
     assertEquals(1, iterator.next());
     assertEquals(List.of(0), closed);
+  }
+
+  @Test
+  @DisplayName("a thread that is told of the end looks for what threads that ended meanwhile left")
+  void endedMeanwhile() throws Exception {
+    CountDownLatch told = new CountDownLatch(1);
+    CountDownLatch mayEnd = new CountDownLatch(1);
+    List<Thread> asking = new CopyOnWriteArrayList<>();
+    List<Integer> passed = new CopyOnWriteArrayList<>();
+    next.set(4);
+    BatchIterator<Integer> iterator =
+        new BatchIterator<>(
+            () -> {
+              if (next.get() == 5) {
+                mayEnd.countDown();
+                Patience.join(asking.get(0));
+              }
+              return get();
+            },
+            passed::add,
+            closed::add);
+    Caller<Boolean> ends =
+        Caller.start(
+            () -> {
+              boolean more = iterator.hasNext();
+              told.countDown();
+              Patience.await(mayEnd);
+              return more;
+            });
+    asking.add(ends.thread);
+    Patience.await(told);
+    assertTrue(iterator.hasNext());
+    assertEquals(List.of(4), passed, "it is this thread's now");
+    assertEquals(4, iterator.next());
+    assertFalse(iterator.hasNext());
+    assertEquals(List.of(4), closed);
+  }
+
+  @Test
+  @DisplayName("what a thread was told of it gets, even if another's batch cannot be closed now")
+  void toldAndAnotherCannotBeClosed() throws Exception {
+    BatchIterator<Integer> iterator =
+        new BatchIterator<>(
+            this::get,
+            batch -> {},
+            batch -> {
+              throw new IllegalStateException("not now");
+            });
+    CountDownLatch took = new CountDownLatch(1);
+    CountDownLatch mayEnd = new CountDownLatch(1);
+    Caller<Integer> ends =
+        Caller.start(
+            () -> {
+              int taken = iterator.next();
+              took.countDown();
+              Patience.await(mayEnd);
+              return taken;
+            });
+    Patience.await(took);
+    assertTrue(iterator.hasNext());
+    mayEnd.countDown();
+    assertEquals(0, ends.result());
+    Patience.join(ends.thread);
+    assertEquals(1, iterator.next());
+    assertThrows(IllegalStateException.class, iterator::next);
+  }
+
+  @Test
+  @DisplayName("loops of several threads get each batch once, and all end well")
+  void everyBatchOnce() throws Exception {
+    for (int round = 0; round < 50; round++) {
+      int first = round % 5;
+      next.set(first);
+      BatchIterator<Integer> iterator =
+          new BatchIterator<>(
+              () -> {
+                int batch = next.getAndIncrement();
+                if (batch >= 5) {
+                  throw new NoSuchElementException();
+                }
+                return batch;
+              },
+              batch -> {},
+              closed::add);
+      List<Caller<List<Integer>>> loops = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        loops.add(
+            Caller.start(
+                () -> {
+                  List<Integer> taken = new ArrayList<>();
+                  while (iterator.hasNext()) {
+                    taken.add(iterator.next());
+                  }
+                  return taken;
+                }));
+      }
+      List<Integer> all = new ArrayList<>();
+      for (Caller<List<Integer>> loop : loops) {
+        all.addAll(loop.result());
+      }
+      assertEquals(IntStream.range(first, 5).boxed().toList(), all.stream().sorted().toList());
+    }
   }
 }

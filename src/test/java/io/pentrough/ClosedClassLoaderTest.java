@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.pentrough.device.Collected;
 import io.pentrough.device.cuda.CudaSim;
 import io.pentrough.device.cuda.Jvm;
-import io.pentrough.testkit.Exhaustive;
 import io.pentrough.testkit.LogCapture;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -96,23 +95,30 @@ class ClosedClassLoaderTest {
     check(use);
   }
 
-  private static Stream<String> usesOnCuda() {
-    return Exhaustive.ON
-        ? uses()
-        : Stream.of(
-            "loader forgotten, batch lost",
-            "loader kept, batch outlives",
-            "queue, loader kept",
-            "stuck, loader kept",
-            "failing, loader forgotten",
-            "staged, loader kept, batch outlives",
-            "zero-copy, loader forgotten",
-            "queued, loader kept, batch kept");
+  @ParameterizedTest
+  @MethodSource("uses")
+  @DisplayName("on CUDA")
+  @Tag("cuda")
+  @Tag("softwareDriver")
+  @Tag("exhaustive")
+  void eachOnCuda(String use) throws Exception {
+    CudaSim.load();
+    check("cuda, " + use);
   }
 
   @ParameterizedTest
-  @MethodSource("usesOnCuda")
-  @DisplayName("on CUDA")
+  @ValueSource(
+      strings = {
+        "loader forgotten, batch lost",
+        "loader kept, batch outlives",
+        "queue, loader kept",
+        "stuck, loader kept",
+        "failing, loader forgotten",
+        "staged, loader kept, batch outlives",
+        "zero-copy, loader forgotten",
+        "queued, loader kept, batch kept"
+      })
+  @DisplayName("on CUDA, a sample")
   @Tag("cuda")
   @Tag("softwareDriver")
   void onCuda(String use) throws Exception {

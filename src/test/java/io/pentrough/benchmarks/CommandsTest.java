@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,6 +47,13 @@ class CommandsTest {
       })
   void runs(String command) {
     String[] args = command.replace("OUT", folder.toString()).split(" ");
+    assertEquals(0, Benchmarks.commandLine().execute(args));
+  }
+
+  @Test
+  @Tag("exhaustive")
+  void otherAdvice() {
+    String[] args = "advice --batches 30 --cases FILLS_WAIT_IN_ONE_SLOT,STAGES".split(" ");
     assertEquals(0, Benchmarks.commandLine().execute(args));
   }
 
