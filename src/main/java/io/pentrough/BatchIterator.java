@@ -47,9 +47,7 @@ final class BatchIterator<T> implements Iterator<T> {
     private final Thread thread = Thread.currentThread();
     private @Nullable T held;
 
-    /**
-     * What {@code hasNext} has told it of, which no other thread may find; guarded by the turns.
-     */
+    /** What {@code hasNext} has told it of; guarded by the turns. */
     private @Nullable T fetched;
 
     boolean isTold() {

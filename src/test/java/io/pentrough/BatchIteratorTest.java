@@ -10,6 +10,7 @@ import io.pentrough.testkit.Patience;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -21,20 +22,50 @@ import org.junit.jupiter.api.Test;
 class BatchIteratorTest {
 
   private final AtomicInteger next = new AtomicInteger();
+  private final List<RuntimeException> refusals = new ArrayList<>();
   private final List<Integer> closed = new CopyOnWriteArrayList<>();
+  private final CountDownLatch mayGoOn = new CountDownLatch(1);
 
   private int get() {
-    if (next.get() == 5) {
+    int batch = next.getAndIncrement();
+    if (batch >= 5) {
       throw new NoSuchElementException();
     }
-    return next.getAndIncrement();
+    return batch;
   }
 
-  private static int takenByAThreadThatEnds(BatchIterator<Integer> iterator) throws Exception {
-    Caller<Integer> caller = Caller.start(iterator::next);
-    int taken = caller.result();
+  private void close(int batch) {
+    if (!refusals.isEmpty()) {
+      throw refusals.remove(0);
+    }
+    closed.add(batch);
+  }
+
+  private BatchIterator<Integer> iterator() {
+    return new BatchIterator<>(this::get, batch -> {}, this::close);
+  }
+
+  private static <R> R onAThreadThatEnds(Callable<R> call) throws Exception {
+    Caller<R> caller = Caller.start(call);
+    R result = caller.result();
     Patience.join(caller.thread);
-    return taken;
+    return result;
+  }
+
+  /** A thread that has made the first call, and makes the second when it may go on. */
+  private <R> Caller<R> behind(Object expected, Callable<?> first, Callable<R> second)
+      throws Exception {
+    CountDownLatch made = new CountDownLatch(1);
+    Caller<R> caller =
+        Caller.start(
+            () -> {
+              assertEquals(expected, first.call());
+              made.countDown();
+              Patience.await(mayGoOn);
+              return second.call();
+            });
+    Patience.await(made);
+    return caller;
   }
 
   @Test
@@ -51,7 +82,7 @@ class BatchIteratorTest {
               Patience.awaitUnchecked(mayClose);
               closed.add(batch);
             });
-    assertEquals(0, takenByAThreadThatEnds(iterator));
+    assertEquals(0, onAThreadThatEnds(iterator::next));
     Caller<Integer> closer = Caller.start(iterator::next);
     Patience.await(closing);
     assertEquals(1, Caller.start(iterator::next).result());
@@ -63,28 +94,14 @@ class BatchIteratorTest {
   @Test
   @DisplayName("a batch that cannot be closed now is closed later, by whoever asks next")
   void closedLater() throws Exception {
-    List<RuntimeException> refusals =
-        new ArrayList<>(List.of(new IllegalStateException("not now")));
-    BatchIterator<Integer> iterator =
-        new BatchIterator<>(
-            this::get,
-            batch -> {},
-            batch -> {
-              if (!refusals.isEmpty()) {
-                throw refusals.remove(0);
-              }
-              closed.add(batch);
-            });
-    assertEquals(0, takenByAThreadThatEnds(iterator));
+    refusals.add(new IllegalStateException("not now"));
+    BatchIterator<Integer> iterator = iterator();
+    assertEquals(0, onAThreadThatEnds(iterator::next));
     assertThrows(IllegalStateException.class, iterator::next);
     assertEquals(1, iterator.next());
     assertEquals(List.of(0), closed);
     assertEquals(2, iterator.next());
     assertEquals(List.of(0, 1), closed);
-  }
-
-  private BatchIterator<Integer> iterator() {
-    return new BatchIterator<>(this::get, batch -> {}, closed::add);
   }
 
   @Test
@@ -104,21 +121,11 @@ class BatchIteratorTest {
   void promisedToTwo() throws Exception {
     next.set(3);
     BatchIterator<Integer> iterator = iterator();
-    CountDownLatch told = new CountDownLatch(1);
-    CountDownLatch mayTake = new CountDownLatch(1);
-    Caller<Integer> other =
-        Caller.start(
-            () -> {
-              assertTrue(iterator.hasNext());
-              told.countDown();
-              Patience.await(mayTake);
-              return iterator.next();
-            });
-    Patience.await(told);
+    Caller<Integer> other = behind(true, iterator::hasNext, iterator::next);
     assertTrue(iterator.hasNext());
     assertEquals(4, iterator.next());
     assertFalse(iterator.hasNext());
-    mayTake.countDown();
+    mayGoOn.countDown();
     assertEquals(3, other.result());
   }
 
@@ -127,9 +134,7 @@ class BatchIteratorTest {
   void promisedToAThreadThatEnds() throws Exception {
     next.set(4);
     BatchIterator<Integer> iterator = iterator();
-    Caller<Boolean> ends = Caller.start(iterator::hasNext);
-    assertTrue(ends.result());
-    Patience.join(ends.thread);
+    assertTrue(onAThreadThatEnds(iterator::hasNext));
     assertTrue(iterator.hasNext());
     assertEquals(4, iterator.next());
   }
@@ -149,24 +154,14 @@ class BatchIteratorTest {
   @DisplayName("a thread whose batch another has taken keeps none from it, and it may ask twice")
   void takenFromALivingThread() throws Exception {
     BatchIterator<Integer> iterator = iterator();
-    CountDownLatch told = new CountDownLatch(1);
-    CountDownLatch mayEnd = new CountDownLatch(1);
-    Caller<Boolean> asks =
-        Caller.start(
-            () -> {
-              assertTrue(iterator.hasNext());
-              told.countDown();
-              Patience.await(mayEnd);
-              return iterator.hasNext();
-            });
-    Patience.await(told);
+    Caller<Boolean> asks = behind(true, iterator::hasNext, iterator::hasNext);
     assertEquals(0, iterator.next());
     for (int i = 1; i < 5; i++) {
       assertTrue(iterator.hasNext());
       assertTrue(iterator.hasNext());
       assertEquals(i, iterator.next());
     }
-    mayEnd.countDown();
+    mayGoOn.countDown();
     assertFalse(asks.result());
     assertFalse(iterator.hasNext());
   }
@@ -174,22 +169,10 @@ class BatchIteratorTest {
   @Test
   @DisplayName("if the caller's last batch cannot be closed now, none is taken")
   void takesNothingIfItCannotClose() throws Exception {
-    List<RuntimeException> refusals =
-        new ArrayList<>(List.of(new IllegalStateException("not now")));
-    BatchIterator<Integer> iterator =
-        new BatchIterator<>(
-            this::get,
-            batch -> {},
-            batch -> {
-              if (!refusals.isEmpty()) {
-                throw refusals.remove(0);
-              }
-              closed.add(batch);
-            });
+    refusals.add(new IllegalStateException("not now"));
+    BatchIterator<Integer> iterator = iterator();
     assertEquals(0, iterator.next());
-    Caller<Boolean> ends = Caller.start(iterator::hasNext);
-    assertTrue(ends.result());
-    Patience.join(ends.thread);
+    assertTrue(onAThreadThatEnds(iterator::hasNext));
     assertThrows(IllegalStateException.class, iterator::next);
     assertEquals(1, iterator.next());
     assertEquals(List.of(0), closed);
@@ -198,8 +181,6 @@ class BatchIteratorTest {
   @Test
   @DisplayName("a thread that is told of the end looks for what threads that ended meanwhile left")
   void endedMeanwhile() throws Exception {
-    CountDownLatch told = new CountDownLatch(1);
-    CountDownLatch mayEnd = new CountDownLatch(1);
     List<Thread> asking = new CopyOnWriteArrayList<>();
     List<Integer> passed = new CopyOnWriteArrayList<>();
     next.set(4);
@@ -207,23 +188,14 @@ class BatchIteratorTest {
         new BatchIterator<>(
             () -> {
               if (next.get() == 5) {
-                mayEnd.countDown();
+                mayGoOn.countDown();
                 Patience.join(asking.get(0));
               }
               return get();
             },
             passed::add,
             closed::add);
-    Caller<Boolean> ends =
-        Caller.start(
-            () -> {
-              boolean more = iterator.hasNext();
-              told.countDown();
-              Patience.await(mayEnd);
-              return more;
-            });
-    asking.add(ends.thread);
-    Patience.await(told);
+    asking.add(behind(true, iterator::hasNext, () -> true).thread);
     assertTrue(iterator.hasNext());
     assertEquals(List.of(4), passed, "it is this thread's now");
     assertEquals(4, iterator.next());
@@ -234,27 +206,12 @@ class BatchIteratorTest {
   @Test
   @DisplayName("what a thread was told of it gets, even if another's batch cannot be closed now")
   void toldAndAnotherCannotBeClosed() throws Exception {
-    BatchIterator<Integer> iterator =
-        new BatchIterator<>(
-            this::get,
-            batch -> {},
-            batch -> {
-              throw new IllegalStateException("not now");
-            });
-    CountDownLatch took = new CountDownLatch(1);
-    CountDownLatch mayEnd = new CountDownLatch(1);
-    Caller<Integer> ends =
-        Caller.start(
-            () -> {
-              int taken = iterator.next();
-              took.countDown();
-              Patience.await(mayEnd);
-              return taken;
-            });
-    Patience.await(took);
+    refusals.add(new IllegalStateException("not now"));
+    BatchIterator<Integer> iterator = iterator();
+    Caller<Boolean> ends = behind(0, iterator::next, () -> true);
     assertTrue(iterator.hasNext());
-    mayEnd.countDown();
-    assertEquals(0, ends.result());
+    mayGoOn.countDown();
+    assertTrue(ends.result());
     Patience.join(ends.thread);
     assertEquals(1, iterator.next());
     assertThrows(IllegalStateException.class, iterator::next);
@@ -266,17 +223,7 @@ class BatchIteratorTest {
     for (int round = 0; round < 50; round++) {
       int first = round % 5;
       next.set(first);
-      BatchIterator<Integer> iterator =
-          new BatchIterator<>(
-              () -> {
-                int batch = next.getAndIncrement();
-                if (batch >= 5) {
-                  throw new NoSuchElementException();
-                }
-                return batch;
-              },
-              batch -> {},
-              closed::add);
+      BatchIterator<Integer> iterator = iterator();
       List<Caller<List<Integer>>> loops = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
         loops.add(

@@ -173,13 +173,22 @@ class SoftwareDriverMutationTest {
     return listed;
   }
 
+  private static Set<String> listed(Mutated mutated) throws IOException {
+    return listed().getOrDefault(mutated.kernel, Set.of());
+  }
+
+  /** All of a kernel, by what they change. */
+  private static List<String> mutants(Mutated mutated) {
+    return PtxMutants.of(mutated.source.ptx(), mutated.kernel, number -> true).mutants();
+  }
+
   @ParameterizedTest(name = "{0}")
   @MethodSource("kernels")
   @DisplayName("each listed mutant can be made of the kernel as it is, and has a reason")
   void listIsOfTheseKernels(Mutated mutated) throws Exception {
-    PtxMutants mutants = PtxMutants.of(mutated.source.ptx(), mutated.kernel, number -> true);
-    Set<String> gone = new TreeSet<>(listed().getOrDefault(mutated.kernel, Set.of()));
-    mutants.mutants().forEach(gone::remove);
+    List<String> mutants = mutants(mutated);
+    Set<String> gone = new TreeSet<>(listed(mutated));
+    mutants.forEach(gone::remove);
     assertEquals(Set.of(), gone, "listed, but the kernel has no such instruction any more");
   }
 
@@ -193,8 +202,8 @@ class SoftwareDriverMutationTest {
     mutated.inputs.record(recorded);
     List<Launches.Launch> launches = recorded.of(mutated.kernel);
     assertFalse(launches.isEmpty(), "no inputs");
-    PtxMutants mutants = PtxMutants.of(mutated.source.ptx(), mutated.kernel, number -> true);
-    Set<String> listed = listed().getOrDefault(mutated.kernel, Set.of());
+    List<String> mutants = mutants(mutated);
+    Set<String> listed = listed(mutated);
     List<Integer> chosen = chosen(mutants, mutated.kernel, listed);
     String ptx = PtxMutants.of(mutated.source.ptx(), mutated.kernel, chosen::contains).ptx();
     TreeSet<String> unnoticed = new TreeSet<>();
@@ -204,14 +213,14 @@ class SoftwareDriverMutationTest {
           "without a mutation the result is the host implementation's");
       for (int mutant : chosen) {
         if (subject.agrees(launches, mutant)) {
-          unnoticed.add(mutants.mutants().get(mutant - 1));
+          unnoticed.add(mutants.get(mutant - 1));
         }
       }
       System.out.printf(
           "%s: %d of %d mutants run on %d launches in %.1f s, %d not noticed, %d ended in an error%n",
           mutated,
           chosen.size(),
-          mutants.mutants().size(),
+          mutants.size(),
           launches.size(),
           (System.nanoTime() - start) / 1e9,
           unnoticed.size(),
@@ -219,7 +228,7 @@ class SoftwareDriverMutationTest {
     }
     TreeSet<String> expected =
         chosen.stream()
-            .map(mutant -> mutants.mutants().get(mutant - 1))
+            .map(mutant -> mutants.get(mutant - 1))
             .filter(listed::contains)
             .collect(Collectors.toCollection(TreeSet::new));
     assertEquals(
@@ -228,11 +237,10 @@ class SoftwareDriverMutationTest {
         "not noticed, and listed in " + LIST + " with a reason");
   }
 
-  private static List<Integer> chosen(PtxMutants mutants, String kernel, Set<String> listed) {
-    List<Integer> all =
-        new ArrayList<>(IntStream.rangeClosed(1, mutants.mutants().size()).boxed().toList());
+  private static List<Integer> chosen(List<String> mutants, String kernel, Set<String> listed) {
+    List<Integer> all = new ArrayList<>(IntStream.rangeClosed(1, mutants.size()).boxed().toList());
     if (!Exhaustive.ON) {
-      all.removeIf(mutant -> listed.contains(mutants.mutants().get(mutant - 1)));
+      all.removeIf(mutant -> listed.contains(mutants.get(mutant - 1)));
       Collections.shuffle(all, new Random(kernel.length()));
       return all.subList(0, Math.min(SAMPLE, all.size()));
     }

@@ -53,8 +53,7 @@ class CommandsTest {
   @Test
   @Tag("exhaustive")
   void otherAdvice() {
-    String[] args = "advice --batches 30 --cases FILLS_WAIT_IN_ONE_SLOT,STAGES".split(" ");
-    assertEquals(0, Benchmarks.commandLine().execute(args));
+    runs("advice --batches 30 --cases FILLS_WAIT_IN_ONE_SLOT,STAGES");
   }
 
   @ParameterizedTest
